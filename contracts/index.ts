@@ -1,0 +1,21 @@
+/**
+ * The words every other folder shares and no behaviour of its own: coded errors, and the seams through which
+ * time, randomness and logging enter.
+ *
+ * @example
+ * ```ts
+ * import { CodedError } from '#contracts'
+ *
+ * export class TokenError extends CodedError<'ERR_TOKEN_EXPIRED'> {}
+ * throw new TokenError('ERR_TOKEN_EXPIRED', 'token expired at 1790000000000')
+ * ```
+ *
+ * @packageDocumentation
+ */
+export { CodedError, errorCode, errorMessage } from './errors.ts'
+export type { CodedErrorOptions } from './errors.ts'
+export type { Clock } from './clock.ts'
+export type { Random } from './random.ts'
+export { silentLogger } from './logger.ts'
+export type { Logger, LogFields } from './logger.ts'
+export { systemClock, systemRandom } from './powers.ts'
