@@ -1,0 +1,51 @@
+import { CodedError } from '#contracts'
+
+/** The codes of {@link DhtError}. */
+export type DhtErrorCode =
+  /** An option of the host, such as an address to listen on, is not what its type says. */
+  | 'ERR_HOST_OPTION'
+  /** None of the addresses to listen on could be bound. */
+  | 'ERR_HOST_LISTEN'
+  /** The host was used after it was disposed. */
+  | 'ERR_HOST_CLOSED'
+  /** A text is no multiaddr or peer id. */
+  | 'ERR_ADDRESS_INVALID'
+  /** The reach of this node forbids that address. */
+  | 'ERR_ADDRESS_OUT_OF_REACH'
+  /** A peer answered at none of its known addresses. */
+  | 'ERR_PEER_UNREACHABLE'
+  /** The peer is on the deny list. */
+  | 'ERR_PEER_DENIED'
+  /** No DHT peer is known or reachable. */
+  | 'ERR_DHT_NO_PEERS'
+  /** A DHT operation was not finished within its deadline. */
+  | 'ERR_DHT_TIMEOUT'
+  /** No peer acknowledged what was to be stored in the DHT. */
+  | 'ERR_DHT_NOT_STORED'
+  /** A record to store is older than the one already held. */
+  | 'ERR_RECORD_SUPERSEDED'
+  /** A message to or from a peer is larger than agreed. */
+  | 'ERR_MESSAGE_TOO_LARGE'
+  /** A peer ended a request without a whole answer. */
+  | 'ERR_REQUEST_FAILED'
+  /** A pubsub topic is not subscribed to, or its name is not allowed. */
+  | 'ERR_TOPIC_INVALID'
+  /** Nobody was there to receive a published message within its deadline. */
+  | 'ERR_NO_RECIPIENTS'
+  /** A did or an IPNS name has no record that could be found. */
+  | 'ERR_NAME_NOT_FOUND'
+  /** A name record is malformed, wrongly signed or expired. */
+  | 'ERR_NAME_INVALID'
+  /** A name record is older than one already seen for the same name. */
+  | 'ERR_NAME_STALE'
+  /** Publishing was refused because the latest record could not be resolved first. */
+  | 'ERR_NAME_UNRESOLVED'
+  /** A publisher's index is malformed, too large or wrongly signed. */
+  | 'ERR_INDEX_INVALID'
+  /** A publisher's index has no such entry. */
+  | 'ERR_INDEX_ENTRY_NOT_FOUND'
+  /** The IPFS DHT was asked for while it is off. */
+  | 'ERR_IPFS_OFF'
+
+/** What goes wrong between this node and the network: addresses, peers, the DHT, names and pubsub. */
+export class DhtError extends CodedError<DhtErrorCode> {}
