@@ -19,3 +19,26 @@ export type { Random } from './random.ts'
 export { silentLogger } from './logger.ts'
 export type { Logger, LogFields } from './logger.ts'
 export { systemClock, systemRandom } from './powers.ts'
+export { JsonLinesError, createJsonLinesDecoder, encodeJsonLine } from './json-lines.ts'
+export type { JsonLinesDecoder } from './json-lines.ts'
+export { CONTROL_LIMITS, CONTROL_VERSION } from './control.ts'
+export type {
+  AddStatus,
+  CapsuleStatus,
+  ContactStatus,
+  ControlEvent,
+  ControlInput,
+  ControlMethod,
+  ControlMethods,
+  ControlParams,
+  ControlReach,
+  ControlResult,
+  EntryStatus,
+  NodeStatus,
+  NoticeEvent,
+  OutputEvent,
+  PeerStatus,
+  PinStatus,
+  RoomControlEvent,
+  TransferProgress
+} from './control.ts'

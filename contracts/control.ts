@@ -1,0 +1,187 @@
+/**
+ * The control protocol between a command and the node it talks to: JSON-RPC 2.0, a message a line, over a Unix
+ * socket that only the owner may open. See docs/protocols/control.md.
+ */
+
+/** Limits of the control protocol. */
+export const CONTROL_LIMITS = {
+  /** A line, both ways. */
+  lineBytesMax: 1024 * 1024,
+  /** Bytes of input or output that ride in one message, before base64. */
+  chunkBytesMax: 48 * 1024,
+  /** Calls one connection may have under way. */
+  callsMax: 16,
+  /** Connections the node accepts at a time. */
+  connectionsMax: 64
+} as const
+
+/** Version of the control protocol; a node refuses a client of another one. */
+export const CONTROL_VERSION = 1
+
+/** How far a node listens and dials. */
+export type ControlReach = 'local' | 'lan' | 'public'
+
+/** What `node.status` answers. */
+export interface NodeStatus {
+  readonly version: string
+  readonly pid: number
+  readonly role: 'peer' | 'seed'
+  readonly did: string
+  readonly personDid: string
+  readonly peerId: string
+  readonly reach: ControlReach
+  readonly addresses: readonly string[]
+  readonly dataFolder: string
+  readonly peerCount: number
+  readonly uptimeMs: number
+  /** Set when the default port was taken and another was used. */
+  readonly portFallback?: { readonly wanted: number; readonly bound: number }
+  /** What would let this node reach others, when it reaches nobody. */
+  readonly advice?: string
+  /** Where a seed serves its bootstrap record, pinned to its did. */
+  readonly bootstrapUrl?: string
+  /** Where a seed serves its metrics. */
+  readonly metricsUrl?: string
+  /** True until the owner has written down the recovery words. */
+  readonly wordsPending: boolean
+}
+
+/** One connected peer. */
+export interface PeerStatus {
+  readonly peerId: string
+  readonly did?: string
+  readonly addresses: readonly string[]
+  readonly direction: 'inbound' | 'outbound'
+  readonly openedMsAgo: number
+}
+
+/** Progress of a transfer, in bytes and files done so far; `totalBytes` when it is known. */
+export interface TransferProgress {
+  readonly kind: 'progress'
+  readonly phase: string
+  readonly bytes: number
+  readonly totalBytes?: number
+  readonly files?: number
+}
+
+/** A note to the person, such as a privacy notice. */
+export interface NoticeEvent {
+  readonly kind: 'notice'
+  readonly text: string
+}
+
+/** A piece of a capsule's output. */
+export interface OutputEvent {
+  readonly kind: 'output'
+  readonly stream: 'stdout' | 'stderr'
+  readonly base64: string
+}
+
+/** Anything that happens in a room, as the room reports it. */
+export interface RoomControlEvent {
+  readonly kind: 'room'
+  readonly event: Readonly<Record<string, unknown>>
+}
+
+/** An event that a call sends before its result. */
+export type ControlEvent = TransferProgress | NoticeEvent | OutputEvent | RoomControlEvent
+
+/** What a caller may send into a call that is under way. */
+export type ControlInput =
+  | { readonly kind: 'stdin'; readonly base64: string }
+  | { readonly kind: 'stdin-end' }
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'nick'; readonly nick: string }
+
+/** A pinned root. */
+export interface PinStatus {
+  readonly cid: string
+  readonly name?: string
+  readonly isPublic: boolean
+  readonly bytes?: number
+  readonly createdAtMs: number
+}
+
+/** A file or folder inside a root. */
+export interface EntryStatus {
+  readonly name: string
+  readonly cid: string
+  readonly type: 'file' | 'directory' | 'symlink'
+  readonly bytes: number
+}
+
+/** What `content.add` answers. */
+export interface AddStatus {
+  readonly cid: string
+  readonly bytes: number
+  readonly files: number
+  readonly isPublic: boolean
+  readonly skipped: readonly string[]
+  /** False when nobody took the provider record yet. */
+  readonly isAnnounced: boolean
+}
+
+/** A capsule whose signature and bytes were verified. */
+export interface CapsuleStatus {
+  readonly cid: string
+  readonly root: string
+  readonly publisher?: string
+  readonly name: string
+  readonly version: string
+  readonly bytes: number
+  readonly files: number
+  readonly isSigned: boolean
+}
+
+/** A name in the owner's own address book. */
+export interface ContactStatus {
+  readonly petname: string
+  readonly did: string
+}
+
+/** Every method: its parameters and its result. */
+export interface ControlMethods {
+  'node.status': { params: Record<string, never>; result: NodeStatus }
+  'node.peers': { params: Record<string, never>; result: { peers: PeerStatus[] } }
+  'node.connect': { params: { address: string }; result: { peerId: string } }
+  'node.stop': { params: Record<string, never>; result: { pid: number } }
+  'content.add': {
+    params: { path: string; private?: boolean; hidden?: boolean; name?: string }
+    result: AddStatus
+  }
+  'content.get': {
+    params: { target: string; output: string; force?: boolean; deadlineMs?: number }
+    result: { cid: string; output: string; bytes: number; files: number }
+  }
+  'content.list': { params: { target: string }; result: { entries: EntryStatus[]; isCut: boolean } }
+  'content.pins': { params: Record<string, never>; result: { pins: PinStatus[]; isCut: boolean } }
+  'content.pin': { params: { target: string; private?: boolean; name?: string }; result: PinStatus }
+  'content.unpin': { params: { target: string }; result: { cid: string } }
+  'capsule.publish': {
+    params: { folder: string }
+    result: CapsuleStatus & { line: string; sequence: number; isAnnounced: boolean }
+  }
+  'capsule.verify': { params: { target: string }; result: CapsuleStatus }
+  'capsule.run': {
+    params: { target: string; args: string[]; dev?: boolean; deadlineMs?: number }
+    result: { exitCode: number; capsule: CapsuleStatus }
+  }
+  'name.resolve': {
+    params: { name: string }
+    result: { cid: string; sequence: string; validUntilMs: number }
+  }
+  'contact.add': { params: ContactStatus; result: ContactStatus }
+  'contact.remove': { params: { petname: string }; result: { petname: string } }
+  'contact.list': { params: Record<string, never>; result: { contacts: ContactStatus[] } }
+  'deny.add': { params: { subject: string }; result: { subject: string } }
+  'deny.remove': { params: { subject: string }; result: { subject: string } }
+  'deny.list': { params: Record<string, never>; result: { subjects: string[] } }
+  'chat.join': { params: { room: string; nick: string }; result: { room: string } }
+}
+
+/** The name of a method. */
+export type ControlMethod = keyof ControlMethods
+/** Parameters of one method. */
+export type ControlParams<M extends ControlMethod> = ControlMethods[M]['params']
+/** Result of one method. */
+export type ControlResult<M extends ControlMethod> = ControlMethods[M]['result']
