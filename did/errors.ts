@@ -1,0 +1,26 @@
+import { CodedError } from '#contracts'
+
+/** Codes of {@link DidError} about keys and the names made from them. */
+export type KeyErrorCode =
+  'ERR_KEY_INVALID' | 'ERR_DID_INVALID' | 'ERR_PEER_ID_INVALID' | 'ERR_IPNS_NAME_INVALID'
+
+/** Codes of {@link DidError} about canonical bytes and signed envelopes. */
+export type EnvelopeErrorCode =
+  | 'ERR_CBOR_TOO_LARGE'
+  | 'ERR_CBOR_TOO_DEEP'
+  | 'ERR_CBOR_NOT_CANONICAL'
+  | 'ERR_CBOR_UNSUPPORTED'
+  | 'ERR_ENVELOPE_TOO_LARGE'
+  | 'ERR_ENVELOPE_MALFORMED'
+  | 'ERR_ENVELOPE_VERSION'
+  | 'ERR_ENVELOPE_DOMAIN'
+  | 'ERR_ENVELOPE_TYPE'
+  | 'ERR_ENVELOPE_SIGNATURE'
+  | 'ERR_ENVELOPE_PAYLOAD'
+  | 'ERR_CERTIFICATE_INVALID'
+
+/** Every code a {@link DidError} can carry. */
+export type DidErrorCode = KeyErrorCode | EnvelopeErrorCode
+
+/** The error of this folder: what was expected of a key, a name, an envelope or a keystore, and what came. */
+export class DidError extends CodedError<DidErrorCode> {}

@@ -1,0 +1,35 @@
+/**
+ * Who somebody is: Ed25519 keys, their names (`did:key`, PeerId, IPNS name), signed envelopes, recovery words, and
+ * the keystore of a device.
+ *
+ * @example
+ * ```ts
+ * import { systemRandom } from '#contracts'
+ * import { createKeyPair, openEnvelope, sealEnvelope } from '#did'
+ *
+ * const alice = createKeyPair(systemRandom)
+ * const sealed = sealEnvelope(alice, { domain: 'elastos/example', type: 'greeting/1', payload: { text: 'hello' } })
+ * const opened = openEnvelope(sealed, { domain: 'elastos/example', type: 'greeting/1', bytesMax: 1024 })
+ * console.log(opened.signer === alice.did, opened.payload)
+ * ```
+ *
+ * @packageDocumentation
+ */
+export { DidError } from './errors.ts'
+export type { DidErrorCode, EnvelopeErrorCode, KeyErrorCode } from './errors.ts'
+export { createKeyPair, keyPairFromSeed, verifySignature } from './keys.ts'
+export type { KeyPair, Signer } from './keys.ts'
+export {
+  didFromIpnsName,
+  didFromPeerId,
+  didFromPublicKey,
+  ipnsNameFromDid,
+  parseDid,
+  peerIdFromDid,
+  publicKeyFromDid
+} from './did.ts'
+export type { Did } from './did.ts'
+export { decodeCanonical, encodeCanonical } from './canonical.ts'
+export type { CanonicalBounds } from './canonical.ts'
+export { envelopeBytesMax, openEnvelope, sealEnvelope } from './envelope.ts'
+export type { EnvelopeExpectation, EnvelopeInit, EnvelopeLabels, OpenedEnvelope } from './envelope.ts'
