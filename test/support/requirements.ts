@@ -1,0 +1,82 @@
+import { execFile } from 'node:child_process'
+import { access, constants } from 'node:fs/promises'
+import { promisify } from 'node:util'
+import { hasTerminal } from './pty.ts'
+
+const run = promisify(execFile)
+
+/** What a test may need from the machine, and how a reader of the summary gets it. */
+const REQUIREMENTS = {
+  bubblewrap: {
+    isMet: () => succeeds('bwrap', ['--unshare-all', '--ro-bind', '/', '/', 'true']),
+    reason:
+      'bubblewrap cannot make a sandbox here (apt-get install bubblewrap; unprivileged user namespaces allowed)'
+  },
+  prlimit: {
+    isMet: () => succeeds('prlimit', ['--version']),
+    reason: 'prlimit is absent (apt-get install util-linux)'
+  },
+  terminal: { isMet: hasTerminal, reason: 'no pseudo-terminal: script is absent (apt-get install bsdutils)' },
+  go: { isMet: () => succeeds('go', ['version']), reason: 'Go is absent: Kubo cannot be built' },
+  linux: {
+    isMet: () => Promise.resolve(process.platform === 'linux'),
+    reason: 'not Linux: there is no /proc'
+  },
+  kvm: {
+    isMet: () =>
+      access('/dev/kvm', constants.R_OK | constants.W_OK).then(
+        () => true,
+        () => false
+      ),
+    reason: '/dev/kvm cannot be opened'
+  },
+  'user other than root': {
+    isMet: () => Promise.resolve(process.getuid?.() !== 0),
+    reason: 'runs as root, whom file modes do not stop'
+  }
+} as const
+
+/** The name of something a test may need. */
+export type Requirement = keyof typeof REQUIREMENTS
+
+const answers = new Map<Requirement, Promise<boolean>>()
+
+/** Whether this machine has what a test needs; asked once a run. */
+export function isMet(requirement: Requirement): Promise<boolean> {
+  let answer = answers.get(requirement)
+  answer ??= REQUIREMENTS[requirement].isMet()
+  answers.set(requirement, answer)
+  return answer
+}
+
+/**
+ * Skips the running test, or with it every test of a `before` hook's suite, unless the machine has all of
+ * `requirements`. The summary of `npm test` then names the test and the reason.
+ *
+ * @example
+ * ```ts
+ * before(async function () { await needs(this, 'bubblewrap', 'prlimit') })
+ * ```
+ */
+export async function needs(context: Mocha.Context, ...requirements: Requirement[]): Promise<void> {
+  for (const requirement of requirements) {
+    if (!(await isMet(requirement))) skipBecause(context, REQUIREMENTS[requirement].reason)
+  }
+}
+
+/** Skips as {@link needs} does, for a reason of the test's own. */
+export function skipBecause(context: Mocha.Context, reason: string): never {
+  const runnable = context.test
+  const suite = runnable?.parent
+  const isHook = (runnable as { type?: string } | undefined)?.type === 'hook'
+  const marked = isHook && suite !== undefined ? suite : runnable
+  if (marked !== undefined) Object.assign(marked, { skipReason: reason })
+  return context.skip()
+}
+
+function succeeds(command: string, args: readonly string[]): Promise<boolean> {
+  return run(command, args, { timeout: 10_000 }).then(
+    () => true,
+    () => false
+  )
+}
