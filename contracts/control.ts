@@ -4,16 +4,24 @@
  */
 
 /** Limits of the control protocol. */
-export const CONTROL_LIMITS = {
+export interface ControlLimits {
   /** A line, both ways. */
-  lineBytesMax: 1024 * 1024,
+  readonly lineBytesMax: number
   /** Bytes of input or output that ride in one message, before base64. */
-  chunkBytesMax: 48 * 1024,
+  readonly chunkBytesMax: number
   /** Calls one connection may have under way. */
-  callsMax: 16,
+  readonly callsMax: number
   /** Connections the node accepts at a time. */
+  readonly connectionsMax: number
+}
+
+/** The limits both sides keep. */
+export const CONTROL_LIMITS: ControlLimits = {
+  lineBytesMax: 1024 * 1024,
+  chunkBytesMax: 48 * 1024,
+  callsMax: 16,
   connectionsMax: 64
-} as const
+}
 
 /** Version of the control protocol; a node refuses a client of another one. */
 export const CONTROL_VERSION = 1

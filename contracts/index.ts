@@ -28,6 +28,7 @@ export type {
   ContactStatus,
   ControlEvent,
   ControlInput,
+  ControlLimits,
   ControlMethod,
   ControlMethods,
   ControlParams,
@@ -42,3 +43,5 @@ export type {
   RoomControlEvent,
   TransferProgress
 } from './control.ts'
+export { controlSocketPath, defaultDataFolder } from './paths.ts'
+export type { PathFacts } from './paths.ts'

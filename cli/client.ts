@@ -1,0 +1,120 @@
+import {
+  CONTROL_LIMITS,
+  CONTROL_VERSION,
+  createJsonLinesDecoder,
+  encodeJsonLine,
+  type ControlEvent,
+  type ControlInput,
+  type ControlMethod,
+  type ControlResult
+} from '#contracts'
+import { CliError, RemoteError } from './errors.ts'
+import type { ControlCall, ControlClient } from './context.ts'
+
+/** A duplex byte stream to the node, as the powers open it. */
+export interface ControlSocket {
+  /** Resolves when the bytes were taken. */
+  write(text: string): Promise<void>
+  readonly incoming: AsyncIterable<Uint8Array>
+  close(): void
+}
+
+interface Pending {
+  readonly resolve: (result: unknown) => void
+  readonly reject: (error: Error) => void
+  readonly onEvent: ((event: ControlEvent) => void) | undefined
+}
+
+/** A message of the node: an answer, or an event of a call. */
+interface Incoming {
+  readonly id?: number
+  readonly result?: unknown
+  readonly error?: { readonly message?: string; readonly data?: { readonly code?: string } }
+  readonly method?: string
+  readonly params?: { readonly call?: number; readonly event?: ControlEvent }
+}
+
+/** Speaks the control protocol over an open socket; disposing closes it, which cancels its calls at the node. */
+export function createControlClient(socket: ControlSocket): ControlClient {
+  const pending = new Map<number, Pending>()
+  let nextId = 1
+  let broken: CliError | undefined
+
+  const breakAll = (error: CliError): void => {
+    broken ??= error
+    for (const call of pending.values()) call.reject(broken)
+    pending.clear()
+    socket.close()
+  }
+  void readAnswers(socket, pending).then(
+    () => breakAll(new CliError('ERR_NODE_UNREACHABLE', 'the node closed the connection before it answered')),
+    (cause: unknown) => {
+      breakAll(new CliError('ERR_CONTROL_PROTOCOL', 'the node broke the control protocol', { cause }))
+    }
+  )
+
+  const request = (method: string, params: unknown, onEvent?: (event: ControlEvent) => void): Request => {
+    const id = nextId++
+    const result = new Promise<unknown>((resolve, reject) => {
+      if (broken !== undefined) reject(broken)
+      else pending.set(id, { resolve, reject, onEvent })
+    })
+    // A broken pipe also ends the reading side, which rejects every call with the reason.
+    const message = { jsonrpc: '2.0', id, method, params, version: CONTROL_VERSION }
+    if (broken === undefined) socket.write(encodeJsonLine(message)).catch(() => undefined)
+    return { id, result }
+  }
+  const cancel = (id: number): void => {
+    void socket.write(encodeJsonLine({ jsonrpc: '2.0', method: 'cancel', params: { call: id } })).catch(() => undefined)
+  }
+  const open: ControlClient['open'] = (method, params, { onEvent, signal }) => {
+    const { id, result } = request(method, params, onEvent)
+    const abort = (): void => cancel(id)
+    if (signal?.aborted === true) abort()
+    else signal?.addEventListener('abort', abort, { once: true })
+    return {
+      result: result.finally(() => signal?.removeEventListener('abort', abort)) as Promise<never>,
+      send: async (input: ControlInput) => {
+        await request('input', { call: id, input }).result
+      }
+    } satisfies ControlCall<ControlMethod> as ControlCall<typeof method>
+  }
+
+  return {
+    open,
+    call: async (method, params, options = {}) => {
+      const { onEvent = () => undefined, signal } = options
+      const call = open(method, params, signal === undefined ? { onEvent } : { onEvent, signal })
+      return (await call.result) as ControlResult<typeof method>
+    },
+    [Symbol.asyncDispose]: async () => {
+      broken ??= new CliError('ERR_CANCELLED', 'the connection to the node was closed')
+      await Promise.resolve(socket.close())
+    }
+  }
+}
+
+interface Request {
+  readonly id: number
+  readonly result: Promise<unknown>
+}
+
+async function readAnswers(socket: ControlSocket, pending: Map<number, Pending>): Promise<void> {
+  const decoder = createJsonLinesDecoder(CONTROL_LIMITS.lineBytesMax)
+  for await (const chunk of socket.incoming) {
+    for (const value of decoder.push(chunk)) settle(value as Incoming, pending)
+  }
+}
+
+function settle(message: Incoming, pending: Map<number, Pending>): void {
+  if (message.method === 'event') {
+    const { call, event } = message.params ?? {}
+    if (call !== undefined && event !== undefined) pending.get(call)?.onEvent?.(event)
+    return
+  }
+  if (message.id === undefined) return
+  const call = pending.get(message.id)
+  pending.delete(message.id)
+  if (message.error === undefined) call?.resolve(message.result)
+  else call?.reject(new RemoteError(message.error.data?.code ?? 'ERR_UNKNOWN', message.error.message ?? 'unknown'))
+}

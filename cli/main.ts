@@ -1,0 +1,5 @@
+import { enableCompileCache } from 'node:module'
+import { runProcess } from './run.ts'
+
+enableCompileCache()
+process.exitCode = await runProcess()

@@ -1,0 +1,69 @@
+import type { CliContext, OutputStream } from './context.ts'
+
+/** C0, C1 and DEL, and the Unicode controls that reorder text: nothing a peer wrote may steer a terminal. */
+// eslint-disable-next-line no-control-regex -- these are the characters to remove
+const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/gu
+
+/** Text from anywhere, made safe to show on one line of a terminal. */
+export function safeText(text: string): string {
+  return text.replace(CONTROLS, '\ufffd')
+}
+
+/** Writes a result: the object itself with `--json`, otherwise the lines made for people. */
+export async function printResult(context: CliContext, result: object, lines: readonly string[]): Promise<void> {
+  if (context.json) await context.stdout.write(JSON.stringify(result) + '\n')
+  else if (lines.length > 0) await context.stdout.write(lines.map(safeText).join('\n') + '\n')
+}
+
+/** Says something beside the result: on standard error, never mixed into what a script reads. */
+export async function printNotice(context: CliContext, text: string): Promise<void> {
+  if (context.json) await context.stderr.write(JSON.stringify({ event: 'notice', text }) + '\n')
+  else await context.stderr.write(safeText(text) + '\n')
+}
+
+/** A table with aligned columns. */
+export function formatTable(rows: readonly (readonly string[])[]): string[] {
+  const widths: number[] = []
+  for (const row of rows) row.forEach((cell, index) => (widths[index] = Math.max(widths[index] ?? 0, cell.length)))
+  return rows.map((row) => row.map((cell, index) => cell.padEnd(widths[index] ?? 0)).join('  ').trimEnd())
+}
+
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const
+
+/** A byte count for people. */
+export function formatBytes(bytes: number): string {
+  let value = bytes
+  let unit = 0
+  while (value >= 1024 && unit < UNITS.length - 1) {
+    value /= 1024
+    unit += 1
+  }
+  return `${unit === 0 ? value : value.toFixed(1)} ${UNITS[unit] ?? 'B'}`
+}
+
+/** A line on a terminal that is written over as work goes on; silent elsewhere. */
+export interface ProgressLine {
+  update(text: string): void
+  /** Removes the line. */
+  end(): Promise<void>
+}
+
+const PROGRESS_PERIOD_MS = 100
+
+/** Shows progress on `stream` when it is a terminal, at most ten times a second. */
+export function createProgressLine(stream: OutputStream, nowMs: () => number): ProgressLine {
+  let shownAtMs = -Infinity
+  let isShown = false
+  return {
+    update: (text) => {
+      const timeMs = nowMs()
+      if (!stream.isTerminal || timeMs - shownAtMs < PROGRESS_PERIOD_MS) return
+      shownAtMs = timeMs
+      isShown = true
+      void stream.write(`\r\u001b[K${safeText(text).slice(0, Math.max(20, stream.columns - 1))}`)
+    },
+    end: async () => {
+      if (isShown) await stream.write('\r\u001b[K')
+    }
+  }
+}

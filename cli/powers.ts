@@ -1,0 +1,260 @@
+/** The only file of this folder that touches the process, the file system and sockets. */
+import { spawn } from 'node:child_process'
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs'
+import { connect as connectSocket, type Socket } from 'node:net'
+import { homedir, tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { Writable } from 'node:stream'
+import { controlSocketPath, defaultDataFolder, errorCode, systemClock, type PathFacts } from '#contracts'
+import { createControlClient, type ControlSocket } from './client.ts'
+import type { CliContext, ControlClient, OutputStream } from './context.ts'
+import { CliError } from './errors.ts'
+
+/** How long a node may take from its start to its first answer. */
+const START_DEADLINE_MS = 30_000
+const START_POLL_MS = 25
+
+/** What the command line said about the node, before any command runs. */
+export interface ContextInit {
+  readonly json: boolean
+  readonly dataFolder: string | undefined
+  readonly mayStart: boolean
+  readonly nodeFlags: readonly string[]
+  readonly signal: AbortSignal
+}
+
+/** Facts about the machine that paths depend on. */
+export function readPathFacts(): PathFacts {
+  return {
+    environment: process.env,
+    platform: process.platform,
+    homeFolder: homedir(),
+    temporaryFolder: tmpdir(),
+    userId: process.getuid?.() ?? 0
+  }
+}
+
+/** Builds the context of this process. */
+export function createProcessContext(init: ContextInit): CliContext {
+  const facts = readPathFacts()
+  const chosen = init.dataFolder ?? facts.environment['ELASTOS_DATA'] ?? defaultDataFolder(facts)
+  const dataFolder = resolve(chosen)
+  const socketPath = controlSocketPath(dataFolder, facts)
+  const connectIfRunning = async (): Promise<ControlClient | undefined> => {
+    const socket = await openControlSocket(socketPath)
+    return socket === undefined ? undefined : createControlClient(socket)
+  }
+  const startDetached = async (flags: readonly string[]): Promise<{ pid: number }> =>
+    await startNodeProcess({ dataFolder, flags, connectIfRunning, signal: init.signal })
+  return {
+    stdout: createOutput(process.stdout),
+    stderr: createOutput(process.stderr),
+    stdin: process.stdin,
+    stdinIsTerminal: process.stdin.isTTY,
+    json: init.json,
+    dataFolder,
+    workingFolder: process.cwd(),
+    clock: systemClock,
+    signal: init.signal,
+    nodeFlags: init.nodeFlags,
+    connectIfRunning,
+    connect: async () => await connectOrStart({ init, dataFolder, connectIfRunning, startDetached }),
+    ask: async (question, options = {}) => await askOnTerminal(question, options.secret === true, init.signal),
+    openTerminal: openRawTerminal,
+    startDetached
+  }
+}
+
+async function connectOrStart(powers: {
+  init: ContextInit
+  dataFolder: string
+  connectIfRunning: () => Promise<ControlClient | undefined>
+  startDetached: (flags: readonly string[]) => Promise<{ pid: number }>
+}): Promise<ControlClient> {
+  const running = await powers.connectIfRunning()
+  if (running !== undefined) return running
+  if (!powers.init.mayStart) {
+    throw new CliError(
+      'ERR_NODE_NOT_RUNNING',
+      `no node runs on ${powers.dataFolder}: start one with 'elastos node start', or leave out --no-start`
+    )
+  }
+  await powers.startDetached(powers.init.nodeFlags)
+  const started = await powers.connectIfRunning()
+  if (started !== undefined) return started
+  throw new CliError('ERR_NODE_START_FAILED', `a node was started on ${powers.dataFolder} but ended at once`)
+}
+
+function createOutput(stream: NodeJS.WriteStream): OutputStream {
+  // A reader that went away (`| head`) ends the output, not the command.
+  let isBroken = false
+  stream.on('error', () => (isBroken = true))
+  return {
+    write: async (text) => {
+      if (isBroken) return
+      await new Promise<void>((taken) => stream.write(text, () => taken()))
+    },
+    get isTerminal() {
+      return stream.isTTY
+    },
+    get columns() {
+      return stream.columns
+    },
+    get rows() {
+      return stream.rows
+    }
+  }
+}
+
+/** Opens the control socket; `undefined` when nobody listens there. */
+async function openControlSocket(path: string): Promise<ControlSocket | undefined> {
+  const socket = connectSocket(path)
+  try {
+    await new Promise<void>((connected, failed) => {
+      socket.once('connect', connected)
+      socket.once('error', failed)
+    })
+  } catch (cause) {
+    socket.destroy()
+    const code = errorCode(cause)
+    if (code === 'ENOENT' || code === 'ECONNREFUSED') return undefined
+    throw new CliError('ERR_NODE_UNREACHABLE', `cannot open the control socket ${path}: ${code ?? 'unknown'}`, {
+      cause
+    })
+  }
+  socket.on('error', () => undefined)
+  return wrapSocket(socket)
+}
+
+function wrapSocket(socket: Socket): ControlSocket {
+  return {
+    incoming: socket,
+    write: async (text) => {
+      await new Promise<void>((taken, failed) => {
+        socket.write(text, (error) => {
+          if (error) failed(error)
+          else taken()
+        })
+      })
+    },
+    close: () => {
+      socket.end()
+      socket.destroySoon()
+    }
+  }
+}
+
+async function startNodeProcess(powers: {
+  dataFolder: string
+  flags: readonly string[]
+  connectIfRunning: () => Promise<ControlClient | undefined>
+  signal: AbortSignal
+}): Promise<{ pid: number }> {
+  const logFolder = join(powers.dataFolder, 'log')
+  mkdirSync(logFolder, { recursive: true, mode: 0o700 })
+  const logPath = join(logFolder, 'start.log')
+  const log = openSync(logPath, 'w', 0o600)
+  const script = process.argv[1] ?? ''
+  const child = spawn(
+    process.execPath,
+    [...process.execArgv, script, ...nodeCommand(powers.flags), '--data', powers.dataFolder, '--json'],
+    { detached: true, stdio: ['ignore', log, log] }
+  )
+  closeSync(log)
+  let isEnded = false
+  child.once('exit', () => (isEnded = true))
+  child.unref()
+  const deadlineMs = systemClock.monotonicMs() + START_DEADLINE_MS
+  while (systemClock.monotonicMs() < deadlineMs) {
+    const client = await powers.connectIfRunning()
+    if (client !== undefined) {
+      const status = await client.call('node.status', {})
+      await client[Symbol.asyncDispose]()
+      return { pid: status.pid }
+    }
+    if (isEnded) throw startFailure(logPath)
+    await systemClock.sleep(START_POLL_MS, powers.signal)
+  }
+  throw new CliError('ERR_NODE_START_FAILED', `the node did not answer within ${START_DEADLINE_MS / 1000} s`)
+}
+
+/** Flags may name another long-running command first, such as `seed start`. */
+function nodeCommand(flags: readonly string[]): string[] {
+  return flags[0] === 'seed' ? [...flags] : ['node', 'start', ...flags]
+}
+
+function startFailure(logPath: string): CliError {
+  const lines = readFileSync(logPath, 'utf8').trim().split('\n')
+  const last = lines.at(-1) ?? ''
+  const reason = /"message":"((?:[^"\\]|\\.)*)"/.exec(last)?.[1] ?? last.slice(0, 300)
+  return new CliError('ERR_NODE_START_FAILED', `the node could not start: ${reason}`)
+}
+
+async function askOnTerminal(question: string, isSecret: boolean, signal: AbortSignal): Promise<string | undefined> {
+  if (!process.stdin.isTTY) {
+    throw new CliError('ERR_TERMINAL_NEEDED', `expected a terminal to ask on: ${question.trim()}`)
+  }
+  process.stderr.write(question)
+  const silent = new Writable({ write: (_chunk, _encoding, done) => done() })
+  const lines = createInterface({
+    input: process.stdin,
+    output: isSecret ? silent : process.stderr,
+    terminal: true
+  })
+  const abort = (): void => lines.close()
+  signal.addEventListener('abort', abort, { once: true })
+  lines.once('SIGINT', () => process.kill(process.pid, 'SIGINT'))
+  try {
+    return await new Promise<string | undefined>((answered) => {
+      lines.once('line', answered)
+      lines.once('close', () => answered(undefined))
+    })
+  } finally {
+    signal.removeEventListener('abort', abort)
+    lines.close()
+    if (isSecret) process.stderr.write('\n')
+  }
+}
+
+function openRawTerminal(): ReturnType<CliContext['openTerminal']> {
+  process.stdin.setRawMode(true)
+  const resizeTasks: (() => void)[] = []
+  return {
+    keys: process.stdin,
+    onResize: (task) => {
+      resizeTasks.push(task)
+      process.stdout.on('resize', task)
+    },
+    [Symbol.dispose]: () => {
+      for (const task of resizeTasks) process.stdout.off('resize', task)
+      process.stdin.setRawMode(false)
+      process.stdin.pause()
+    }
+  }
+}
+
+/** The arguments of this process, without the program itself. */
+export function processArguments(): string[] {
+  return process.argv.slice(2)
+}
+
+/** The output streams of this process. */
+export function processOutput(): { stdout: OutputStream; stderr: OutputStream } {
+  return { stdout: createOutput(process.stdout), stderr: createOutput(process.stderr) }
+}
+
+/** Turns the first SIGINT, SIGTERM or SIGHUP into an abort; a second one ends the process at once, as is usual. */
+export function listenForSignals(): { readonly signal: AbortSignal } & Disposable {
+  const controller = new AbortController()
+  const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+  const stop = (): void => {
+    controller.abort(new CliError('ERR_CANCELLED', 'interrupted'))
+    release()
+  }
+  const release = (): void => {
+    for (const name of names) process.off(name, stop)
+  }
+  for (const name of names) process.on(name, stop)
+  return { signal: controller.signal, [Symbol.dispose]: release }
+}

@@ -1,0 +1,92 @@
+import { Command, Option } from 'commander'
+import { COMMAND_GROUPS, COMMANDS, NODE_OPTIONS, type CommandSpec, type OptionSpec } from './command-table.ts'
+import type { CommandInput } from './context.ts'
+
+/** Options every command takes. */
+export interface GlobalOptions {
+  readonly data?: string
+  readonly json?: boolean
+  /** False after `--no-start`. */
+  readonly start: boolean
+}
+
+/** Called with the command that was chosen and what was given to it. */
+export type CommandRunner = (spec: CommandSpec, input: CommandInput, globals: GlobalOptions) => Promise<void>
+
+/** Builds the parser from the command table; nothing of a command is loaded before `run` is called. */
+export function createProgram(version: string, run: CommandRunner): Command {
+  const program = new Command('elastos')
+  program
+    .description('Every device a full node: find, verify, run, talk.')
+    .version(version, '-V, --version', 'the version')
+    .helpCommand(false)
+    .showSuggestionAfterError()
+    .exitOverride()
+  addGlobalOptions(program)
+  const groups = new Map<string, Command>()
+  for (const spec of COMMANDS) addCommand(parentOf(spec, program, groups), spec, run)
+  program.addHelpText('after', '\nStart here:\n  elastos node start\n  elastos chat garden --nick YOU\n')
+  return program
+}
+
+function parentOf(spec: CommandSpec, program: Command, groups: Map<string, Command>): Command {
+  const [name] = spec.path
+  if (spec.path.length === 1 || name === undefined) return program
+  const known = groups.get(name)
+  if (known !== undefined) return known
+  const group = program.command(name).description(COMMAND_GROUPS[name] ?? '').helpCommand(false)
+  groups.set(name, group)
+  return group
+}
+
+function addCommand(parent: Command, spec: CommandSpec, run: CommandRunner): void {
+  const command = parent.command(spec.path.at(-1) ?? '').description(spec.summary)
+  for (const argument of spec.args ?? []) command.argument(argument)
+  for (const option of spec.options ?? []) command.addOption(toOption(option))
+  if (spec.needsNode === true) {
+    for (const option of NODE_OPTIONS) command.addOption(toOption(option).hideHelp())
+    command.addHelpText('after', "\nThe options of 'elastos node start' work here too, for a node this starts.")
+  }
+  addGlobalOptions(command)
+  if (spec.args?.some((argument) => argument.includes('...')) === true) command.passThroughOptions()
+  command.addHelpText('after', `\nExample:\n  ${spec.example}\n`)
+  command.action(async () => {
+    const options = command.optsWithGlobals<GlobalOptions & CommandInput['options']>()
+    await run(spec, { args: readArguments(command), options }, mergeGlobals(command, options))
+  })
+}
+
+/** Global options may stand before or after the command. */
+function addGlobalOptions(command: Command): void {
+  if (command.parent === null) command.enablePositionalOptions()
+  command.option('--data <folder>', 'data folder (default: the platform’s)')
+  command.option('--json', 'machine-readable: one JSON object a line')
+  command.addOption(new Option('--no-start', 'refuse instead of starting a node'))
+}
+
+function mergeGlobals(command: Command, options: GlobalOptions): GlobalOptions {
+  const chain: Command[] = []
+  for (let at: Command | null = command; at !== null; at = at.parent) chain.push(at)
+  const given = (name: string): unknown =>
+    chain.find((at) => at.getOptionValueSource(name) === 'cli')?.getOptionValue(name)
+  const data = given('data')
+  return {
+    ...(typeof data === 'string' ? { data } : {}),
+    json: given('json') === true,
+    start: given('start') !== false && options.start
+  }
+}
+
+function toOption({ flags, summary, isList }: OptionSpec): Option {
+  const option = new Option(flags, summary)
+  if (isList === true) option.argParser((value: string, before: string[] | undefined) => [...(before ?? []), value])
+  return option
+}
+
+function readArguments(command: Command): CommandInput['args'] {
+  const args: Record<string, string | string[] | undefined> = {}
+  command.registeredArguments.forEach((argument, index) => {
+    args[argument.name()] = command.processedArgs[index] as string | string[] | undefined
+  })
+  return args
+}

@@ -1,0 +1,73 @@
+import { CommanderError } from 'commander'
+import { errorCode, errorMessage } from '#contracts'
+import type { CommandSpec } from './command-table.ts'
+import type { CliContext, CommandInput } from './context.ts'
+import { exitCodeOf } from './exit-codes.ts'
+import { listOption, switchOption, textOption } from './input.ts'
+import { safeText } from './output.ts'
+import { createProcessContext, listenForSignals, processArguments, processOutput } from './powers.ts'
+import { createProgram, type GlobalOptions } from './program.ts'
+import { VERSION } from './version.ts'
+
+/** Parses the command line of this process, runs the command and says how it went. */
+export async function runProcess(): Promise<number> {
+  using signals = listenForSignals()
+  let exitCode = 0
+  let isJson = processArguments().includes('--json')
+  const program = createProgram(VERSION, async (spec, input, globals) => {
+    isJson = globals.json === true
+    exitCode = await runCommand(spec, input, createContext(input, globals, signals.signal))
+  })
+  try {
+    await program.parseAsync(processArguments(), { from: 'user' })
+    return exitCode
+  } catch (thrown) {
+    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : exitCodeOf('ERR_USAGE')
+    return await reportFailure(thrown, isJson, signals.signal)
+  }
+}
+
+async function runCommand(spec: CommandSpec, input: CommandInput, context: CliContext): Promise<number> {
+  const { run } = await spec.load()
+  return (await run(input, context)) ?? 0
+}
+
+async function reportFailure(thrown: unknown, isJson: boolean, signal: AbortSignal): Promise<number> {
+  const isInterrupt = signal.aborted
+  const code = isInterrupt ? 'ERR_CANCELLED' : (errorCode(thrown) ?? 'ERR_UNKNOWN')
+  const message = isInterrupt ? 'interrupted' : errorMessage(thrown)
+  const text = isJson
+    ? JSON.stringify({ error: { code, message } })
+    : `elastos: ${safeText(message)} (${safeText(code)})`
+  await processOutput().stderr.write(text + '\n')
+  return exitCodeOf(code)
+}
+
+function createContext(input: CommandInput, globals: GlobalOptions, signal: AbortSignal): CliContext {
+  return createProcessContext({
+    json: globals.json === true,
+    dataFolder: globals.data,
+    mayStart: globals.start,
+    nodeFlags: nodeFlagsOf(input),
+    signal
+  })
+}
+
+/** The options of a command that a node it starts would be given. */
+export function nodeFlagsOf(input: CommandInput): string[] {
+  const flags: string[] = []
+  for (const name of ['reach', 'discover', 'ipfs']) {
+    const value = textOption(input, name)
+    if (value !== undefined) flags.push(`--${name}`, value)
+    else if (switchOption(input, name)) flags.push(`--${name}`)
+  }
+  for (const [key, flag] of [
+    ['listen', '--listen'],
+    ['bootstrap', '--bootstrap'],
+    ['ipfsBootstrap', '--ipfs-bootstrap']
+  ] as const) {
+    for (const value of listOption(input, key)) flags.push(flag, value)
+  }
+  if (input.options['mdns'] === false) flags.push('--no-mdns')
+  return flags
+}

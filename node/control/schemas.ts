@@ -1,0 +1,116 @@
+import { z } from 'zod'
+import type { ControlInput, ControlMethod } from '#contracts'
+import { NodeError } from '../errors.ts'
+
+/** A path as the operating system takes it: no NUL, bounded. */
+const path = z
+  .string()
+  .min(1)
+  .max(4096)
+  .refine((text) => !text.includes('\0'), 'expected a path without NUL')
+/** A CID, name or path the content and capsule folders parse further. */
+const target = z.string().min(1).max(4096)
+const label = z.string().min(1).max(256)
+const deadlineMs = z.int().min(1).max(86_400_000)
+const empty = z.strictObject({})
+
+/** The parameters of every method, parsed once, here. */
+const PARAMS = {
+  'node.status': empty,
+  'node.peers': empty,
+  'node.connect': z.strictObject({ address: z.string().min(1).max(512) }),
+  'node.stop': empty,
+  'content.add': z.strictObject({
+    path,
+    private: z.boolean().optional(),
+    hidden: z.boolean().optional(),
+    name: label.optional()
+  }),
+  'content.get': z.strictObject({
+    target,
+    output: path,
+    force: z.boolean().optional(),
+    deadlineMs: deadlineMs.optional()
+  }),
+  'content.list': z.strictObject({ target }),
+  'content.pins': empty,
+  'content.pin': z.strictObject({ target, private: z.boolean().optional(), name: label.optional() }),
+  'content.unpin': z.strictObject({ target }),
+  'capsule.publish': z.strictObject({ folder: path }),
+  'capsule.verify': z.strictObject({ target }),
+  'capsule.run': z.strictObject({
+    target,
+    args: z.array(z.string().max(4096)).max(64),
+    dev: z.boolean().optional(),
+    deadlineMs: deadlineMs.optional()
+  }),
+  'name.resolve': z.strictObject({ name: z.string().min(1).max(512) }),
+  'contact.add': z.strictObject({ petname: label, did: label }),
+  'contact.remove': z.strictObject({ petname: label }),
+  'contact.list': empty,
+  'deny.add': z.strictObject({ subject: label }),
+  'deny.remove': z.strictObject({ subject: label }),
+  'deny.list': empty,
+  'chat.join': z.strictObject({ room: z.string().min(1).max(1024), nick: z.string().min(1).max(1024) })
+} satisfies Record<ControlMethod, z.ZodType>
+
+const id = z.int().min(1)
+const base64 = z.base64().max(128 * 1024)
+const call = z.strictObject({ call: id, input: z.unknown() })
+
+const envelope = z.object({
+  jsonrpc: z.literal('2.0'),
+  id: id.optional(),
+  method: z.string().max(64),
+  params: z.unknown(),
+  version: z.int().optional()
+})
+
+const input = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('stdin'), base64 }),
+  z.strictObject({ kind: z.literal('stdin-end') }),
+  // The room names the limit of a text; this one only keeps the message within its line.
+  z.strictObject({ kind: z.literal('text'), text: z.string() }),
+  z.strictObject({ kind: z.literal('nick'), nick: z.string().max(1024) })
+])
+
+/** A message of a command, parsed. */
+export type ParsedRequest =
+  | { method: 'cancel'; params: { call: number } }
+  | { method: 'input'; id: number; params: { call: number; input: unknown } }
+  | { method: ControlMethod; id: number; version: number | undefined; params: unknown }
+
+/** Parses one message. @throws NodeError ERR_CONTROL_MESSAGE or ERR_METHOD_UNKNOWN */
+export function parseRequest(value: unknown): ParsedRequest {
+  const message = parse(envelope, value)
+  if (message.method === 'cancel') {
+    return { method: 'cancel', params: parse(z.strictObject({ call: id }), message.params) }
+  }
+  const requestId = parse(id, message.id)
+  if (message.method === 'input') return { method: 'input', id: requestId, params: parse(call, message.params) }
+  if (!isMethod(message.method)) {
+    throw new NodeError('ERR_METHOD_UNKNOWN', `expected a method of the control protocol, got ${message.method}`)
+  }
+  const params = parse<unknown>(PARAMS[message.method], message.params ?? {})
+  return { method: message.method, id: requestId, version: message.version, params }
+}
+
+/** Parses what a caller sends into a call. @throws NodeError ERR_CONTROL_MESSAGE */
+export function parseInput(value: unknown): ControlInput {
+  return parse(input, value)
+}
+
+function isMethod(name: string): name is ControlMethod {
+  return Object.hasOwn(PARAMS, name)
+}
+
+function parse<T>(schema: z.ZodType<T>, value: unknown): T {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return parsed.data
+  const [issue] = parsed.error.issues
+  const where = issue?.path.join('.') ?? ''
+  throw new NodeError(
+    'ERR_CONTROL_MESSAGE',
+    `expected a message of the control protocol: ${where === '' ? 'it' : where}: ${issue?.message ?? 'invalid'}`
+  )
+}
