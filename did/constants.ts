@@ -23,3 +23,28 @@ export const ENVELOPE_LABEL_BYTES_MAX = 128
 export const ENVELOPE_OVERHEAD_BYTES_MAX = 512
 /** Largest payload {@link sealEnvelope} signs; most readers allow far less. */
 export const ENVELOPE_PAYLOAD_BYTES_MAX = 1_048_576
+
+/** Entropy behind the recovery words; BIP-39 calls it ENT. */
+export const ROOT_ENTROPY_BYTES = 32
+/** Recovery words a person writes down. */
+export const WORD_COUNT = 24
+/** Longest text that is read as recovery words. */
+export const WORDS_CHARS_MAX = 1024
+/** Words asked back to see that they were written down. */
+export const WORD_QUIZ_COUNT = 3
+
+/** First index of every path of ours: the letters `elas` as a number, so that no wallet's tree is met. */
+export const KEY_PATH_PURPOSE = 0x656c6173
+/** Second index: what a key is for. Only `person` is in use; the others are reserved. */
+export const KEY_PATH_ROLE = { person: 0, persona: 1, release: 2, encryption: 3 } as const
+/** `m/1701601651'/0'/0'`, the person key. */
+export const PERSON_KEY_PATH: readonly number[] = [KEY_PATH_PURPOSE, KEY_PATH_ROLE.person, 0]
+
+/** Envelope domain of statements about who somebody is. */
+export const IDENTITY_DOMAIN = 'elastos/identity'
+/** Longest device name. */
+export const DEVICE_NAME_CHARS_MAX = 64
+/** Largest device certificate that is read. */
+export const CERTIFICATE_BYTES_MAX = 1024
+/** Largest device statement that is read. */
+export const DEVICE_STATEMENT_BYTES_MAX = 2048

@@ -17,10 +17,15 @@ export type EnvelopeErrorCode =
   | 'ERR_ENVELOPE_TYPE'
   | 'ERR_ENVELOPE_SIGNATURE'
   | 'ERR_ENVELOPE_PAYLOAD'
-  | 'ERR_CERTIFICATE_INVALID'
+
+/** Codes of {@link DidError} about recovery words. */
+export type WordsErrorCode = 'ERR_WORDS_COUNT' | 'ERR_WORDS_UNKNOWN' | 'ERR_WORDS_CHECKSUM'
+
+/** Codes of {@link DidError} about device certificates. */
+export type CertificateErrorCode = 'ERR_CERTIFICATE_INVALID' | 'ERR_CERTIFICATE_DEVICE'
 
 /** Every code a {@link DidError} can carry. */
-export type DidErrorCode = KeyErrorCode | EnvelopeErrorCode
+export type DidErrorCode = KeyErrorCode | EnvelopeErrorCode | WordsErrorCode | CertificateErrorCode
 
 /** The error of this folder: what was expected of a key, a name, an envelope or a keystore, and what came. */
 export class DidError extends CodedError<DidErrorCode> {}

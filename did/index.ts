@@ -16,7 +16,13 @@
  * @packageDocumentation
  */
 export { DidError } from './errors.ts'
-export type { DidErrorCode, EnvelopeErrorCode, KeyErrorCode } from './errors.ts'
+export type {
+  CertificateErrorCode,
+  DidErrorCode,
+  EnvelopeErrorCode,
+  KeyErrorCode,
+  WordsErrorCode
+} from './errors.ts'
 export { createKeyPair, keyPairFromSeed, verifySignature } from './keys.ts'
 export type { KeyPair, Signer } from './keys.ts'
 export {
@@ -33,3 +39,13 @@ export { decodeCanonical, encodeCanonical } from './canonical.ts'
 export type { CanonicalBounds } from './canonical.ts'
 export { envelopeBytesMax, openEnvelope, sealEnvelope } from './envelope.ts'
 export type { EnvelopeExpectation, EnvelopeInit, EnvelopeLabels, OpenedEnvelope } from './envelope.ts'
+export { createWordQuiz, createWords, keysFromWords } from './words.ts'
+export type { WordKeys, WordQuiz } from './words.ts'
+export {
+  certifyDevice,
+  openCertificate,
+  openDeviceStatement,
+  personOfDevice,
+  stateDevice
+} from './certificate.ts'
+export type { DeviceCertificate, DeviceClaim, DeviceStatement } from './certificate.ts'
