@@ -9,7 +9,7 @@ import {
   type ControlResult
 } from '#contracts'
 import { CliError, RemoteError } from './errors.ts'
-import type { ControlCall, ControlClient } from './context.ts'
+import type { ControlCall, ControlClient, EventHandler } from './context.ts'
 
 /** A duplex byte stream to the node, as the powers open it. */
 export interface ControlSocket {
@@ -22,7 +22,7 @@ export interface ControlSocket {
 interface Pending {
   readonly resolve: (result: unknown) => void
   readonly reject: (error: Error) => void
-  readonly onEvent: ((event: ControlEvent) => void) | undefined
+  readonly onEvent: EventHandler | undefined
 }
 
 /** A message of the node: an answer, or an event of a call. */
@@ -53,7 +53,7 @@ export function createControlClient(socket: ControlSocket): ControlClient {
     }
   )
 
-  const request = (method: string, params: unknown, onEvent?: (event: ControlEvent) => void): Request => {
+  const request = (method: string, params: unknown, onEvent?: EventHandler): Request => {
     const id = nextId++
     const result = new Promise<unknown>((resolve, reject) => {
       if (broken !== undefined) reject(broken)
@@ -65,7 +65,9 @@ export function createControlClient(socket: ControlSocket): ControlClient {
     return { id, result }
   }
   const cancel = (id: number): void => {
-    void socket.write(encodeJsonLine({ jsonrpc: '2.0', method: 'cancel', params: { call: id } })).catch(() => undefined)
+    void socket
+      .write(encodeJsonLine({ jsonrpc: '2.0', method: 'cancel', params: { call: id } }))
+      .catch(() => undefined)
   }
   const open: ControlClient['open'] = (method, params, { onEvent, signal }) => {
     const { id, result } = request(method, params, onEvent)
@@ -102,19 +104,22 @@ interface Request {
 async function readAnswers(socket: ControlSocket, pending: Map<number, Pending>): Promise<void> {
   const decoder = createJsonLinesDecoder(CONTROL_LIMITS.lineBytesMax)
   for await (const chunk of socket.incoming) {
-    for (const value of decoder.push(chunk)) settle(value as Incoming, pending)
+    for (const value of decoder.push(chunk)) await settle(value as Incoming, pending)
   }
 }
 
-function settle(message: Incoming, pending: Map<number, Pending>): void {
+async function settle(message: Incoming, pending: Map<number, Pending>): Promise<void> {
   if (message.method === 'event') {
     const { call, event } = message.params ?? {}
-    if (call !== undefined && event !== undefined) pending.get(call)?.onEvent?.(event)
+    if (call !== undefined && event !== undefined) await pending.get(call)?.onEvent?.(event)
     return
   }
   if (message.id === undefined) return
   const call = pending.get(message.id)
   pending.delete(message.id)
   if (message.error === undefined) call?.resolve(message.result)
-  else call?.reject(new RemoteError(message.error.data?.code ?? 'ERR_UNKNOWN', message.error.message ?? 'unknown'))
+  else
+    call?.reject(
+      new RemoteError(message.error.data?.code ?? 'ERR_UNKNOWN', message.error.message ?? 'unknown')
+    )
 }

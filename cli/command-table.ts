@@ -39,8 +39,15 @@ export const COMMAND_GROUPS: Readonly<Record<string, string>> = {
 export const NODE_OPTIONS: readonly OptionSpec[] = [
   { flags: '--reach <reach>', summary: 'how far to listen and dial: local (default), lan or public' },
   { flags: '--listen <multiaddr>', summary: 'listen here instead of the default', isList: true },
-  { flags: '--bootstrap <address>', summary: 'a first peer: a multiaddr, or http://host:port#did:key:…', isList: true },
-  { flags: '--discover <where>', summary: "'ipfs' also meets peers through the public IPFS DHT; 'off' stops that" },
+  {
+    flags: '--bootstrap <address>',
+    summary: 'a first peer: a multiaddr, or http://host:port#did:key:…',
+    isList: true
+  },
+  {
+    flags: '--discover <where>',
+    summary: "'ipfs' also meets peers through the public IPFS DHT; 'off' stops that"
+  },
   { flags: '--ipfs [which]', summary: 'join the IPFS DHT as a client: wan (default) or lan' },
   { flags: '--ipfs-bootstrap <multiaddr>', summary: 'a first peer of the IPFS DHT', isList: true },
   { flags: '--no-mdns', summary: 'do not look for peers by multicast (reach lan)' }
@@ -50,7 +57,10 @@ export const NODE_OPTIONS: readonly OptionSpec[] = [
 export const COMMANDS: readonly CommandSpec[] = [
   {
     path: ['node', 'start'],
-    options: [...NODE_OPTIONS, { flags: '--detach', summary: 'return when it listens; it goes on in the background' }],
+    options: [
+      ...NODE_OPTIONS,
+      { flags: '--detach', summary: 'return when it listens; it goes on in the background' }
+    ],
     summary: 'start the node and run until Ctrl-C',
     example: 'elastos node start --bootstrap http://127.0.0.1:4480',
     load: async () => await import('./commands/node-start.ts')
@@ -96,8 +106,15 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [
       ...NODE_OPTIONS,
       { flags: '--http <host:port>', summary: 'where the bootstrap record is served (default: port 4480)' },
-      { flags: '--announce <multiaddr>', summary: 'an address to tell others instead of those bound', isList: true },
-      { flags: '--metrics-port <port>', summary: 'port of /metrics on loopback (default: 4481; 0: any free one)' },
+      {
+        flags: '--announce <multiaddr>',
+        summary: 'an address to tell others instead of those bound',
+        isList: true
+      },
+      {
+        flags: '--metrics-port <port>',
+        summary: 'port of /metrics on loopback (default: 4481; 0: any free one)'
+      },
       { flags: '--dev', summary: 'allow --reach local, for trying things out on one machine' },
       { flags: '--detach', summary: 'return when it listens; it goes on in the background' }
     ],
@@ -238,7 +255,10 @@ export const COMMANDS: readonly CommandSpec[] = [
     args: ['<target>', '[args...]'],
     options: [
       { flags: '--dev', summary: 'also run your own unsigned capsule from a folder' },
-      { flags: '--deadline <seconds>', summary: 'give up when it could not be found for so long (default 60)' }
+      {
+        flags: '--deadline <seconds>',
+        summary: 'give up when it could not be found for so long (default 60)'
+      }
     ],
     summary: 'verify a capsule whole, then run it in a sandbox: NAME, CID or folder',
     example: 'elastos capsule run did:key:z6Mk…/hello',

@@ -1,4 +1,14 @@
-import type { Clock, ControlEvent, ControlInput, ControlMethod, ControlParams, ControlResult } from '#contracts'
+import type {
+  Clock,
+  ControlEvent,
+  ControlInput,
+  ControlMethod,
+  ControlParams,
+  ControlResult
+} from '#contracts'
+
+/** Takes an event of a call; while it returns a promise, nothing more is read from the node. */
+export type EventHandler = (event: ControlEvent) => Promise<void> | undefined
 
 /** One call under way: inputs go in, events come out, the result comes last. */
 export interface ControlCall<M extends ControlMethod> {
@@ -17,13 +27,13 @@ export interface ControlClient extends AsyncDisposable {
   call<M extends ControlMethod>(
     method: M,
     params: ControlParams<M>,
-    options?: { onEvent?: (event: ControlEvent) => void; signal?: AbortSignal }
+    options?: { onEvent?: EventHandler; signal?: AbortSignal }
   ): Promise<ControlResult<M>>
   /** Opens a call that takes input while it runs. */
   open<M extends ControlMethod>(
     method: M,
     params: ControlParams<M>,
-    options: { onEvent: (event: ControlEvent) => void; signal?: AbortSignal }
+    options: { onEvent: EventHandler; signal?: AbortSignal }
   ): ControlCall<M>
 }
 
@@ -46,6 +56,7 @@ export interface CliContext {
   readonly json: boolean
   readonly dataFolder: string
   readonly workingFolder: string
+  readonly environment: Readonly<Record<string, string | undefined>>
   readonly clock: Clock
   /** Aborts on Ctrl-C or SIGTERM. */
   readonly signal: AbortSignal
@@ -59,6 +70,12 @@ export interface CliContext {
   ask(question: string, options?: { secret?: boolean }): Promise<string | undefined>
   /** Keys as they are typed, for a full-screen program; disposing restores the terminal. */
   openTerminal(): { keys: AsyncIterable<Uint8Array>; onResize(task: () => void): void } & Disposable
+  /** The lines of the node's log: the last ones, then new ones while following, until the signal aborts. */
+  readLog(options: { lastLines: number; isFollowing: boolean }): AsyncIterable<string>
+  /** Makes every file this process creates from now on readable by its owner alone. */
+  restrictNewFiles(): void
+  /** Whether a process of that id runs. */
+  isProcessRunning(pid: number): boolean
   /** Starts the node of the data folder as a process of its own and waits until it answers. */
   startDetached(flags: readonly string[]): Promise<{ pid: number }>
 }

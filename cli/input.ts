@@ -44,5 +44,8 @@ export function secondsOption(input: CommandInput, name: string): number | undef
   if (text === undefined) return undefined
   const seconds = Number(text)
   if (Number.isInteger(seconds) && seconds > 0 && seconds <= 86_400) return seconds * 1000
-  throw new CliError('ERR_USAGE', `expected --${name} as whole seconds from 1 to 86400, got ${text.slice(0, 40)}`)
+  throw new CliError(
+    'ERR_USAGE',
+    `expected --${name} as whole seconds from 1 to 86400, got ${text.slice(0, 40)}`
+  )
 }

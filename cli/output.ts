@@ -10,7 +10,11 @@ export function safeText(text: string): string {
 }
 
 /** Writes a result: the object itself with `--json`, otherwise the lines made for people. */
-export async function printResult(context: CliContext, result: object, lines: readonly string[]): Promise<void> {
+export async function printResult(
+  context: CliContext,
+  result: object,
+  lines: readonly string[]
+): Promise<void> {
   if (context.json) await context.stdout.write(JSON.stringify(result) + '\n')
   else if (lines.length > 0) await context.stdout.write(lines.map(safeText).join('\n') + '\n')
 }
@@ -24,8 +28,14 @@ export async function printNotice(context: CliContext, text: string): Promise<vo
 /** A table with aligned columns. */
 export function formatTable(rows: readonly (readonly string[])[]): string[] {
   const widths: number[] = []
-  for (const row of rows) row.forEach((cell, index) => (widths[index] = Math.max(widths[index] ?? 0, cell.length)))
-  return rows.map((row) => row.map((cell, index) => cell.padEnd(widths[index] ?? 0)).join('  ').trimEnd())
+  for (const row of rows)
+    row.forEach((cell, index) => (widths[index] = Math.max(widths[index] ?? 0, cell.length)))
+  return rows.map((row) =>
+    row
+      .map((cell, index) => cell.padEnd(widths[index] ?? 0))
+      .join('  ')
+      .trimEnd()
+  )
 }
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const

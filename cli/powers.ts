@@ -1,6 +1,7 @@
 /** The only file of this folder that touches the process, the file system and sockets. */
 import { spawn } from 'node:child_process'
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { connect as connectSocket, type Socket } from 'node:net'
 import { homedir, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -60,8 +61,13 @@ export function createProcessContext(init: ContextInit): CliContext {
     nodeFlags: init.nodeFlags,
     connectIfRunning,
     connect: async () => await connectOrStart({ init, dataFolder, connectIfRunning, startDetached }),
-    ask: async (question, options = {}) => await askOnTerminal(question, options.secret === true, init.signal),
+    ask: async (question, options = {}) =>
+      await askOnTerminal(question, options.secret === true, init.signal),
     openTerminal: openRawTerminal,
+    isProcessRunning,
+    environment: process.env,
+    restrictNewFiles: () => void process.umask(0o077),
+    readLog: (options) => readLogLines(join(dataFolder, 'log', 'node.log'), options, init.signal),
     startDetached
   }
 }
@@ -119,9 +125,13 @@ async function openControlSocket(path: string): Promise<ControlSocket | undefine
     socket.destroy()
     const code = errorCode(cause)
     if (code === 'ENOENT' || code === 'ECONNREFUSED') return undefined
-    throw new CliError('ERR_NODE_UNREACHABLE', `cannot open the control socket ${path}: ${code ?? 'unknown'}`, {
-      cause
-    })
+    throw new CliError(
+      'ERR_NODE_UNREACHABLE',
+      `cannot open the control socket ${path}: ${code ?? 'unknown'}`,
+      {
+        cause
+      }
+    )
   }
   socket.on('error', () => undefined)
   return wrapSocket(socket)
@@ -191,7 +201,11 @@ function startFailure(logPath: string): CliError {
   return new CliError('ERR_NODE_START_FAILED', `the node could not start: ${reason}`)
 }
 
-async function askOnTerminal(question: string, isSecret: boolean, signal: AbortSignal): Promise<string | undefined> {
+async function askOnTerminal(
+  question: string,
+  isSecret: boolean,
+  signal: AbortSignal
+): Promise<string | undefined> {
   if (!process.stdin.isTTY) {
     throw new CliError('ERR_TERMINAL_NEEDED', `expected a terminal to ask on: ${question.trim()}`)
   }
@@ -257,4 +271,52 @@ export function listenForSignals(): { readonly signal: AbortSignal } & Disposabl
   }
   for (const name of names) process.on(name, stop)
   return { signal: controller.signal, [Symbol.dispose]: release }
+}
+
+function isProcessRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (thrown) {
+    return errorCode(thrown) === 'EPERM'
+  }
+}
+
+const LOG_POLL_MS = 200
+const LOG_TAIL_BYTES_MAX = 8 * 1024 * 1024
+
+async function* readLogLines(
+  path: string,
+  { lastLines, isFollowing }: { lastLines: number; isFollowing: boolean },
+  signal: AbortSignal
+): AsyncIterable<string> {
+  let tail = await readFrom(path, 'end')
+  const lines = tail.text.split('\n')
+  yield* lines.slice(0, -1).slice(lastLines === 0 ? lines.length : -lastLines)
+  let rest = lines.at(-1) ?? ''
+  while (isFollowing && !signal.aborted) {
+    await systemClock.sleep(LOG_POLL_MS, signal).catch(() => undefined)
+    tail = await readFrom(path, tail.end)
+    const parts = (rest + tail.text).split('\n')
+    rest = parts.pop() ?? ''
+    yield* parts
+  }
+}
+
+/** Reads what was written since `from`; a file that became shorter was begun anew and is read whole. */
+async function readFrom(path: string, from: number | 'end'): Promise<{ text: string; end: number }> {
+  const file = await open(path, 'r').catch((thrown: unknown) => {
+    if (errorCode(thrown) === 'ENOENT') return undefined
+    throw thrown
+  })
+  if (file === undefined) return { text: '', end: 0 }
+  try {
+    const { size } = await file.stat()
+    const start = from === 'end' ? Math.max(0, size - LOG_TAIL_BYTES_MAX) : from > size ? 0 : from
+    const length = Math.min(size - start, LOG_TAIL_BYTES_MAX)
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, start)
+    return { text: buffer.subarray(0, bytesRead).toString('utf8'), end: start + bytesRead }
+  } finally {
+    await file.close()
+  }
 }

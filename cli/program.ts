@@ -34,7 +34,10 @@ function parentOf(spec: CommandSpec, program: Command, groups: Map<string, Comma
   if (spec.path.length === 1 || name === undefined) return program
   const known = groups.get(name)
   if (known !== undefined) return known
-  const group = program.command(name).description(COMMAND_GROUPS[name] ?? '').helpCommand(false)
+  const group = program
+    .command(name)
+    .description(COMMAND_GROUPS[name] ?? '')
+    .helpCommand(false)
   groups.set(name, group)
   return group
 }
@@ -45,7 +48,10 @@ function addCommand(parent: Command, spec: CommandSpec, run: CommandRunner): voi
   for (const option of spec.options ?? []) command.addOption(toOption(option))
   if (spec.needsNode === true) {
     for (const option of NODE_OPTIONS) command.addOption(toOption(option).hideHelp())
-    command.addHelpText('after', "\nThe options of 'elastos node start' work here too, for a node this starts.")
+    command.addHelpText(
+      'after',
+      "\nThe options of 'elastos node start' work here too, for a node this starts."
+    )
   }
   addGlobalOptions(command)
   if (spec.args?.some((argument) => argument.includes('...')) === true) command.passThroughOptions()
@@ -79,7 +85,8 @@ function mergeGlobals(command: Command, options: GlobalOptions): GlobalOptions {
 
 function toOption({ flags, summary, isList }: OptionSpec): Option {
   const option = new Option(flags, summary)
-  if (isList === true) option.argParser((value: string, before: string[] | undefined) => [...(before ?? []), value])
+  if (isList === true)
+    option.argParser((value: string, before: string[] | undefined) => [...(before ?? []), value])
   return option
 }
 

@@ -87,9 +87,13 @@ export function parseRequest(value: unknown): ParsedRequest {
     return { method: 'cancel', params: parse(z.strictObject({ call: id }), message.params) }
   }
   const requestId = parse(id, message.id)
-  if (message.method === 'input') return { method: 'input', id: requestId, params: parse(call, message.params) }
+  if (message.method === 'input')
+    return { method: 'input', id: requestId, params: parse(call, message.params) }
   if (!isMethod(message.method)) {
-    throw new NodeError('ERR_METHOD_UNKNOWN', `expected a method of the control protocol, got ${message.method}`)
+    throw new NodeError(
+      'ERR_METHOD_UNKNOWN',
+      `expected a method of the control protocol, got ${message.method}`
+    )
   }
   const params = parse<unknown>(PARAMS[message.method], message.params ?? {})
   return { method: message.method, id: requestId, version: message.version, params }

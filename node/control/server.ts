@@ -67,7 +67,8 @@ export async function serveControlConnection(
     components.logger.debug('control connection ended', { reason: errorMessage(thrown) })
   } finally {
     components.signal.removeEventListener('abort', stop)
-    for (const call of calls.values()) call.controller.abort(new NodeError('ERR_CALLER_GONE', 'the caller went away'))
+    for (const call of calls.values())
+      call.controller.abort(new NodeError('ERR_CALLER_GONE', 'the caller went away'))
     connection.close()
   }
 }
@@ -80,12 +81,15 @@ interface ConnectionState {
 
 function accept(value: unknown, state: ConnectionState): void {
   const { connection, calls } = state
-  const reply = (message: object): void => void connection.write(encodeJsonLine(message)).catch(() => undefined)
+  const reply = (message: object): void =>
+    void connection.write(encodeJsonLine(message)).catch(() => undefined)
   let id: number | undefined
   try {
     const request = parseRequest(value)
     if (request.method === 'cancel') {
-      calls.get(request.params.call)?.controller.abort(new NodeError('ERR_CANCELLED', 'cancelled by the caller'))
+      calls
+        .get(request.params.call)
+        ?.controller.abort(new NodeError('ERR_CANCELLED', 'cancelled by the caller'))
       return
     }
     id = request.id
@@ -103,7 +107,10 @@ function accept(value: unknown, state: ConnectionState): void {
       )
     }
     if (calls.size >= CONTROL_LIMITS.callsMax || calls.has(id)) {
-      throw new NodeError('ERR_CONTROL_BUSY', `expected at most ${CONTROL_LIMITS.callsMax} calls on a connection`)
+      throw new NodeError(
+        'ERR_CONTROL_BUSY',
+        `expected at most ${CONTROL_LIMITS.callsMax} calls on a connection`
+      )
     }
     void runCall(request, state).then(reply)
   } catch (thrown) {
@@ -122,7 +129,9 @@ async function runCall(
     const result = await components.handlers[method](params as never, {
       signal: AbortSignal.any([call.controller.signal, components.signal]),
       emit: async (event) => {
-        await connection.write(encodeJsonLine({ jsonrpc: '2.0', method: 'event', params: { call: id, event } }))
+        await connection.write(
+          encodeJsonLine({ jsonrpc: '2.0', method: 'event', params: { call: id, event } })
+        )
       },
       nextInput: async () => await call.inputs.next()
     })

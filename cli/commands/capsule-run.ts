@@ -1,0 +1,44 @@
+import { CONTROL_LIMITS } from '#contracts'
+import { capsuleTarget } from '../capsule-target.ts'
+import type { CliContext, CommandInput, ControlCall } from '../context.ts'
+import { requiredArgument, restArguments, secondsOption, switchOption } from '../input.ts'
+import { createProgressLine, formatBytes, printNotice } from '../output.ts'
+
+/** `elastos capsule run NAME|CID|PATH [ARGS…]`; the exit code is the capsule's. */
+export async function run(input: CommandInput, context: CliContext): Promise<number> {
+  const deadlineMs = secondsOption(input, 'deadline')
+  const params = {
+    target: capsuleTarget(requiredArgument(input, 'target'), context),
+    args: restArguments(input, 'args'),
+    dev: switchOption(input, 'dev'),
+    ...(deadlineMs === undefined ? {} : { deadlineMs })
+  }
+  await using client = await context.connect()
+  const line = createProgressLine(context.stderr, () => context.clock.monotonicMs())
+  const call = client.open('capsule.run', params, {
+    signal: context.signal,
+    onEvent: async (event) => {
+      if (event.kind === 'progress') line.update(`${event.phase} ${formatBytes(event.bytes)}`)
+      if (event.kind === 'notice') await printNotice(context, event.text)
+      if (event.kind !== 'output') return
+      await line.end()
+      const target = event.stream === 'stdout' ? context.stdout : context.stderr
+      await target.write(Buffer.from(event.base64, 'base64'))
+    }
+  })
+  void sendInput(call, context).catch(() => undefined)
+  const { exitCode } = await call.result
+  await line.end()
+  return exitCode
+}
+
+/** Each piece is sent when the capsule has taken the one before, so a slow capsule slows its input down. */
+async function sendInput(call: ControlCall<'capsule.run'>, context: CliContext): Promise<void> {
+  for await (const chunk of context.stdin) {
+    for (let start = 0; start < chunk.byteLength; start += CONTROL_LIMITS.chunkBytesMax) {
+      const part = chunk.subarray(start, start + CONTROL_LIMITS.chunkBytesMax)
+      await call.send({ kind: 'stdin', base64: Buffer.from(part).toString('base64') })
+    }
+  }
+  await call.send({ kind: 'stdin-end' })
+}

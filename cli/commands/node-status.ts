@@ -1,0 +1,35 @@
+import type { NodeStatus } from '#contracts'
+import type { CliContext, CommandInput } from '../context.ts'
+import { CliError } from '../errors.ts'
+import { formatTable, printResult } from '../output.ts'
+
+/** `elastos node status` */
+export async function run(_input: CommandInput, context: CliContext): Promise<undefined> {
+  await using client = await context.connectIfRunning()
+  if (client === undefined) {
+    throw new CliError(
+      'ERR_NODE_NOT_RUNNING',
+      `no node runs on ${context.dataFolder}: 'elastos node start' starts one`
+    )
+  }
+  const status = await client.call('node.status', {})
+  await printResult(context, status, describeStatus(status))
+}
+
+/** The status of a node, for people. */
+export function describeStatus(status: NodeStatus): string[] {
+  const rows = [
+    ['did', status.did],
+    ['person', status.personDid],
+    ['peer id', status.peerId],
+    ['reach', `${status.reach}${status.role === 'seed' ? ', seed' : ''}`],
+    ...status.addresses.map((address, index) => [index === 0 ? 'listens on' : '', address]),
+    ['peers', String(status.peerCount)],
+    ['data', status.dataFolder],
+    ['process', `${status.pid}, up ${Math.round(status.uptimeMs / 1000)} s`]
+  ]
+  if (status.bootstrapUrl !== undefined) rows.push(['bootstrap', status.bootstrapUrl])
+  if (status.metricsUrl !== undefined) rows.push(['metrics', status.metricsUrl])
+  if (status.advice !== undefined) rows.push(['advice', status.advice])
+  return formatTable(rows)
+}

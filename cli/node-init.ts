@@ -1,0 +1,78 @@
+import type { NodeInit, SeedInit } from '#node'
+import type { ControlReach } from '#contracts'
+import type { CliContext, CommandInput } from './context.ts'
+import { CliError } from './errors.ts'
+import { listOption, switchOption, textOption } from './input.ts'
+import { printNotice } from './output.ts'
+
+/** The options of `node start` as the node takes them. @throws CliError ERR_USAGE */
+export async function readNodeInit(input: CommandInput, context: CliContext): Promise<NodeInit> {
+  const reach = oneOf(input, 'reach', ['local', 'lan', 'public'] as const)
+  const discover = oneOf(input, 'discover', ['ipfs', 'off'] as const)
+  const ipfs = switchOption(input, 'ipfs') ? 'wan' : oneOf(input, 'ipfs', ['wan', 'lan'] as const)
+  const listen = listOption(input, 'listen')
+  const bootstrap = listOption(input, 'bootstrap')
+  const ipfsBootstrap = listOption(input, 'ipfsBootstrap')
+  const passphrase = context.environment['ELASTOS_PASSPHRASE']
+  return await Promise.resolve({
+    dataFolder: context.dataFolder,
+    ...(reach === undefined ? {} : { reach: reach satisfies ControlReach }),
+    ...(discover === undefined ? {} : { discover }),
+    ...(ipfs === undefined ? {} : { ipfs }),
+    ...(listen.length === 0 ? {} : { listen }),
+    ...(bootstrap.length === 0 ? {} : { bootstrap }),
+    ...(ipfsBootstrap.length === 0 ? {} : { ipfsBootstrap }),
+    ...(input.options['mdns'] === false ? { mdns: false } : {}),
+    ...(passphrase === undefined ? {} : { passphrase }),
+    askPassphrase: async () => await context.ask('Passphrase of the keys: ', { secret: true }),
+    confirmSeed: async ({ url, did }) => await confirmSeed(context, url, did),
+    signal: context.signal
+  } satisfies NodeInit)
+}
+
+/** The options of `seed start` beyond those of a node. @throws CliError ERR_USAGE */
+export function readSeedInit(input: CommandInput): SeedInit {
+  const http = textOption(input, 'http')
+  const metricsPort = textOption(input, 'metricsPort')
+  const announce = listOption(input, 'announce')
+  return {
+    isDevelopment: switchOption(input, 'dev'),
+    ...(announce.length === 0 ? {} : { announce }),
+    ...(http === undefined ? {} : readHostAndPort(http)),
+    ...(metricsPort === undefined ? {} : { metricsPort: readPort(metricsPort, '--metrics-port') })
+  }
+}
+
+async function confirmSeed(context: CliContext, url: string, did: string): Promise<boolean> {
+  if (!context.stdinIsTerminal) {
+    await printNotice(context, `the seed at ${url} is ${did}; pin it: --bootstrap '${url}#${did}'`)
+    return false
+  }
+  await printNotice(context, `the seed at ${url} says it is ${did}`)
+  const answer = await context.ask('Use it and remember it? [y/N] ')
+  return answer?.trim().toLowerCase() === 'y'
+}
+
+function oneOf<T extends string>(input: CommandInput, name: string, choices: readonly T[]): T | undefined {
+  const text = textOption(input, name)
+  if (text === undefined) return undefined
+  const choice = choices.find((known) => known === text)
+  if (choice !== undefined) return choice
+  throw new CliError(
+    'ERR_USAGE',
+    `expected --${name} to be one of ${choices.join(', ')}, got ${text.slice(0, 40)}`
+  )
+}
+
+function readHostAndPort(text: string): { httpHost: string; httpPort: number } {
+  const colon = text.lastIndexOf(':')
+  const host = text.slice(0, Math.max(0, colon)).replace(/^\[(.*)\]$/, '$1')
+  if (host === '') throw new CliError('ERR_USAGE', `expected --http HOST:PORT, got ${text.slice(0, 80)}`)
+  return { httpHost: host, httpPort: readPort(text.slice(colon + 1), '--http') }
+}
+
+function readPort(text: string, option: string): number {
+  const port = Number(text)
+  if (/^\d{1,5}$/.test(text) && port <= 65_535) return port
+  throw new CliError('ERR_USAGE', `expected ${option} with a port from 0 to 65535, got ${text.slice(0, 40)}`)
+}

@@ -1,0 +1,36 @@
+import { z } from 'zod'
+import { NodeError } from './errors.ts'
+import type { NodeFiles } from './powers.ts'
+
+const config = z.strictObject({
+  version: z.literal(1),
+  reach: z.enum(['local', 'lan', 'public']).optional(),
+  discover: z.enum(['ipfs', 'off']).optional(),
+  bootstrap: z.array(z.string().max(512)).max(16).optional()
+})
+
+/** What a node remembers of the choices its owner made, so that a command that starts one makes the same. */
+export type NodeConfig = Omit<z.infer<typeof config>, 'version'>
+
+const CONFIG_BYTES_MAX = 64 * 1024
+
+/** Reads the remembered choices; none when there is no file. @throws NodeError ERR_CONFIG_INVALID */
+export async function readConfig(files: NodeFiles, path: string): Promise<NodeConfig> {
+  const text = await files.readText(path, CONFIG_BYTES_MAX)
+  if (text === undefined) return {}
+  try {
+    const { version: _version, ...choices } = config.parse(JSON.parse(text))
+    return choices
+  } catch (cause) {
+    throw new NodeError(
+      'ERR_CONFIG_INVALID',
+      `expected the configuration of this program in ${path}: mend it or move it away`,
+      { cause }
+    )
+  }
+}
+
+/** Remembers choices, replacing the file in one step. */
+export async function writeConfig(files: NodeFiles, path: string, choices: NodeConfig): Promise<void> {
+  await files.replaceText(path, JSON.stringify({ version: 1, ...choices }, undefined, 2) + '\n')
+}

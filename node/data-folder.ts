@@ -1,0 +1,32 @@
+import { join } from 'node:path'
+
+/** Every path inside a data folder, in one place. */
+export interface DataPaths {
+  readonly root: string
+  /** Keys, in files of mode 0600. */
+  readonly keys: string
+  /** Blocks of content. */
+  readonly blocks: string
+  /** The level store: peers, records, pins and what may be served. */
+  readonly store: string
+  readonly config: string
+  readonly contacts: string
+  readonly deny: string
+  readonly knownSeeds: string
+  readonly log: string
+}
+
+/** The layout of the data folder at `root`. */
+export function dataPaths(root: string): DataPaths {
+  return {
+    root,
+    keys: join(root, 'keys'),
+    blocks: join(root, 'blocks'),
+    store: join(root, 'db'),
+    config: join(root, 'config.json'),
+    contacts: join(root, 'contacts.json'),
+    deny: join(root, 'deny.json'),
+    knownSeeds: join(root, 'known-seeds.json'),
+    log: join(root, 'log', 'node.log')
+  }
+}

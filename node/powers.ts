@@ -1,0 +1,250 @@
+/** The only file of this folder that touches the file system, sockets and the process. */
+import { randomBytes } from 'node:crypto'
+import { chmodSync, createWriteStream, mkdirSync, renameSync, statSync } from 'node:fs'
+import { lstat, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { createServer, type Server, type Socket } from 'node:net'
+import { homedir, tmpdir } from 'node:os'
+import { dirname } from 'node:path'
+import { LevelDatastore } from 'datastore-level'
+import type { Datastore } from 'interface-datastore'
+import { ClassicLevel } from 'classic-level'
+import {
+  CONTROL_LIMITS,
+  controlSocketPath,
+  errorCode,
+  type Clock,
+  type LogFields,
+  type Logger
+} from '#contracts'
+import type { ControlConnection } from './control/server.ts'
+import { NodeError } from './errors.ts'
+
+/** Small files of the data folder. */
+export interface NodeFiles {
+  /** The text of a file, or `undefined` when there is none. @throws NodeError ERR_CONFIG_INVALID over `bytesMax` */
+  readText(path: string, bytesMax: number): Promise<string | undefined>
+  /** Replaces a file in one step, mode 0600, durable when it resolves. */
+  replaceText(path: string, text: string): Promise<void>
+}
+
+/** The files of this machine. */
+export const systemFiles: NodeFiles = {
+  readText: async (path, bytesMax) => {
+    try {
+      const { size } = await stat(path)
+      if (size > bytesMax) {
+        throw new NodeError('ERR_CONFIG_INVALID', `expected at most ${bytesMax} bytes in ${path}`)
+      }
+      return await readFile(path, 'utf8')
+    } catch (thrown) {
+      if (errorCode(thrown) === 'ENOENT') return undefined
+      throw thrown
+    }
+  },
+  replaceText: async (path, text) => {
+    const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`
+    try {
+      const file = await open(temporary, 'wx', 0o600)
+      try {
+        await file.writeFile(text)
+        await file.sync()
+      } finally {
+        await file.close()
+      }
+      await rename(temporary, path)
+      await syncFolder(dirname(path))
+    } catch (thrown) {
+      await rm(temporary, { force: true })
+      throw thrown
+    }
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}
+
+/** Makes the data folder, for its owner alone. @throws NodeError ERR_DATA_FOLDER */
+export function prepareDataFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 })
+    if (!statSync(path).isDirectory()) throw new Error('not a folder')
+    chmodSync(path, 0o700)
+  } catch (cause) {
+    throw new NodeError(
+      'ERR_DATA_FOLDER',
+      `cannot use ${path} as the data folder (${errorCode(cause) ?? 'not a folder'}): choose another with --data`,
+      { cause }
+    )
+  }
+}
+
+/**
+ * Opens the level store; its lock is what keeps two nodes off one data folder. A store that does not open is
+ * repaired once, and moved aside when that fails: what it holds can be found again, keys and blocks are elsewhere.
+ */
+export async function openStore(path: string, logger: Logger): Promise<Datastore & AsyncDisposable> {
+  const tryOpen = async (): Promise<LevelDatastore> => {
+    const store = new LevelDatastore(path)
+    await store.open()
+    return store
+  }
+  const store = await tryOpen().catch(async (thrown: unknown) => {
+    if (isLocked(thrown)) throw lockedError(path, thrown)
+    logger.warn('store does not open, repairing it', { path, code: errorCode(thrown) })
+    await ClassicLevel.repair(path).catch(() => undefined)
+    return await tryOpen().catch(async (again: unknown) => {
+      if (isLocked(again)) throw lockedError(path, again)
+      const aside = `${path}.corrupt-${randomBytes(4).toString('hex')}`
+      renameSync(path, aside)
+      logger.error('store was beyond repair and was moved aside', { path, aside, code: 'ERR_STORE_CORRUPT' })
+      return await tryOpen()
+    })
+  })
+  return Object.assign(store, {
+    [Symbol.asyncDispose]: async () => {
+      await store.close()
+    }
+  })
+}
+
+function isLocked(thrown: unknown): boolean {
+  for (let at = thrown; typeof at === 'object' && at !== null; at = (at as { cause?: unknown }).cause) {
+    if (errorCode(at) === 'LEVEL_LOCKED') return true
+  }
+  return false
+}
+
+function lockedError(path: string, cause: unknown): NodeError {
+  const folder = dirname(path)
+  return new NodeError(
+    'ERR_NODE_RUNNING',
+    `another node already runs on ${folder}: use it, stop it with 'elastos node stop', or choose another --data`,
+    { cause }
+  )
+}
+
+/** Listens for commands on the control socket of `dataFolder`; the caller holds the lock of the data folder. */
+export async function listenForCommands(
+  dataFolder: string,
+  serve: (connection: ControlConnection) => Promise<void>
+): Promise<{ readonly path: string } & AsyncDisposable> {
+  const path = controlSocketPath(dataFolder, {
+    environment: process.env,
+    platform: process.platform,
+    homeFolder: homedir(),
+    temporaryFolder: tmpdir(),
+    userId: process.getuid?.() ?? 0
+  })
+  await prepareSocketFolder(dirname(path))
+  await rm(path, { force: true })
+  const sockets = new Set<Socket>()
+  const server = createServer((socket) => {
+    sockets.add(socket)
+    socket.on('error', () => undefined)
+    socket.once('close', () => sockets.delete(socket))
+    void serve(wrapConnection(socket))
+  })
+  server.maxConnections = CONTROL_LIMITS.connectionsMax
+  await listen(server, path)
+  return {
+    path,
+    [Symbol.asyncDispose]: async () => {
+      const closed = new Promise<void>((done) => server.close(() => done()))
+      for (const socket of sockets) socket.destroySoon()
+      await closed
+      await rm(path, { force: true })
+    }
+  }
+}
+
+async function listen(server: Server, path: string): Promise<void> {
+  await new Promise<void>((listening, failed) => {
+    server.once('error', failed)
+    server.listen(path, listening)
+  })
+  // Its folder is the owner's alone already; the mode says the same to who looks at the socket itself.
+  chmodSync(path, 0o600)
+}
+
+async function prepareSocketFolder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  const facts = await lstat(folder)
+  const userId = process.getuid?.()
+  if (!facts.isDirectory() || (userId !== undefined && facts.uid !== userId) || (facts.mode & 0o077) !== 0) {
+    throw new NodeError(
+      'ERR_DATA_FOLDER',
+      `expected ${folder} to be a folder of yours alone (mode 0700): the control socket belongs there`
+    )
+  }
+}
+
+function wrapConnection(socket: Socket): ControlConnection {
+  return {
+    incoming: socket,
+    write: async (text) => {
+      await new Promise<void>((taken, failed) => {
+        socket.write(text, (error) => {
+          if (error) failed(error)
+          else taken()
+        })
+      })
+    },
+    close: () => socket.destroySoon()
+  }
+}
+
+/** A log that is written over when it is full, the one before kept beside it. */
+const LOG_BYTES_MAX = 8 * 1024 * 1024
+
+/** Opens the log of a node: one JSON object a line, mode 0600, two files of 8 MiB at the most. */
+export function openLog(path: string, clock: Clock): Logger & AsyncDisposable {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  let stream = createWriteStream(path, { flags: 'a', mode: 0o600 })
+  stream.on('error', () => undefined)
+  let bytes = sizeOf(path)
+  const write = (level: string, component: string, event: string, fields: LogFields = {}): void => {
+    const line =
+      JSON.stringify({ time: new Date(clock.nowMs()).toISOString(), level, component, event, ...fields }) +
+      '\n'
+    bytes += Buffer.byteLength(line)
+    if (bytes > LOG_BYTES_MAX) {
+      stream.end()
+      renameSync(path, `${path}.1`)
+      stream = createWriteStream(path, { flags: 'a', mode: 0o600 })
+      stream.on('error', () => undefined)
+      bytes = Buffer.byteLength(line)
+    }
+    stream.write(line)
+  }
+  const logger = (component: string): Logger => ({
+    debug: () => undefined,
+    info: (event, fields) => write('info', component, event, fields),
+    warn: (event, fields) => write('warn', component, event, fields),
+    error: (event, fields) => write('error', component, event, fields),
+    child: (name) => logger(component === '' ? name : `${component}:${name}`)
+  })
+  return Object.assign(logger(''), {
+    [Symbol.asyncDispose]: async () => {
+      await new Promise<void>((done) => stream.end(done))
+    }
+  })
+}
+
+function sizeOf(path: string): number {
+  try {
+    return statSync(path).size
+  } catch {
+    return 0
+  }
+}
+
+/** The process this node runs in. */
+export function processId(): number {
+  return process.pid
+}
