@@ -34,14 +34,30 @@ export type DhtErrorCode =
   | 'ERR_NO_RECIPIENTS'
   /** A did or an IPNS name has no record that could be found. */
   | 'ERR_NAME_NOT_FOUND'
-  /** A name record is malformed, wrongly signed or expired. */
+  /** A name record is malformed, or points to something else than a CID. */
   | 'ERR_NAME_INVALID'
+  /** A name record is signed by another key than the name's. */
+  | 'ERR_NAME_SIGNER'
+  /** A name record is larger than IPNS allows. */
+  | 'ERR_NAME_TOO_LARGE'
+  /** The latest record of a name does not count any more: its publisher has not renewed it. */
+  | 'ERR_NAME_EXPIRED'
   /** A name record is older than one already seen for the same name. */
   | 'ERR_NAME_STALE'
   /** Publishing was refused because the latest record could not be resolved first. */
   | 'ERR_NAME_UNRESOLVED'
-  /** A publisher's index is malformed, too large or wrongly signed. */
+  /** A name was changed, by another device perhaps, since the state that the caller built upon. */
+  | 'ERR_NAME_CHANGED'
+  /** More names than a node keeps, or a stored record that cannot be read. */
+  | 'ERR_NAME_STORE'
+  /** A publisher's index is malformed or its block is not what its CID says. */
   | 'ERR_INDEX_INVALID'
+  /** A publisher's index is signed by somebody else. */
+  | 'ERR_INDEX_SIGNER'
+  /** A publisher's index would have, or has, too many entries or bytes. */
+  | 'ERR_INDEX_TOO_LARGE'
+  /** A kind or name of an entry has characters or a length that an index does not allow. */
+  | 'ERR_INDEX_ENTRY_INVALID'
   /** A publisher's index has no such entry. */
   | 'ERR_INDEX_ENTRY_NOT_FOUND'
   /** The IPFS DHT was asked for while it is off. */
