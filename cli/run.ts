@@ -11,6 +11,13 @@ import { VERSION } from './version.ts'
 
 /** Parses the command line of this process, runs the command and says how it went. */
 export async function runProcess(): Promise<number> {
+  // The script a shell loaded asks `elastos complete -- WORDS`.
+  const [first, ...words] = processArguments()
+  if (first === 'complete') {
+    const { printCompletions } = await import('./completion.ts')
+    printCompletions(words[0] === '--' ? words.slice(1) : words)
+    return 0
+  }
   using signals = listenForSignals()
   let exitCode = 0
   let isJson = processArguments().includes('--json')
