@@ -28,6 +28,10 @@ export type ContentErrorCode =
   | 'ERR_CONTENT_NOT_FOUND'
   /** Nobody is known to provide the block. */
   | 'ERR_CONTENT_NO_PROVIDERS'
+  /** Content routing is off, and no connected peer has the block. */
+  | 'ERR_ROUTING_OFF'
+  /** A bitswap message that breaks the protocol or its limits. */
+  | 'ERR_BITSWAP_MESSAGE'
   /** Somebody provides it, and none of them can be reached. */
   | 'ERR_PROVIDER_UNREACHABLE'
   /** Blocks came, then none for `stallTimeoutMs`. */

@@ -1,0 +1,59 @@
+import type { CID } from 'multiformats/cid'
+import { checkCid, matchesCid } from './cid.ts'
+import { BLOCK_BYTES_MAX } from './constants.ts'
+import { ContentError } from './errors.ts'
+
+/** How a block is put. */
+export interface PutOptions {
+  /** After the next {@link BlockStore.flush} the block survives a power cut. Cached blocks need not. */
+  durable?: boolean
+  /** The caller has just hashed these bytes against this CID. */
+  isVerified?: boolean
+}
+
+/**
+ * Blocks by multihash. Implementations: files, memory; every one passes `test/contract/block-store.ts`.
+ *
+ * Invariant: `get` never returns bytes that do not hash to the CID asked for.
+ */
+export interface BlockStore extends AsyncDisposable {
+  /** Whether a block is there; not whether it is intact. */
+  has(cid: CID): Promise<boolean>
+  /**
+   * The block, or `undefined` when it is not there. The caller must not write into the bytes.
+   *
+   * @throws ContentError `ERR_BLOCK_CORRUPT` when what is there does not hash to `cid`; it has been removed then
+   */
+  get(cid: CID): Promise<Uint8Array | undefined>
+  /**
+   * Keeps a block. Putting one that is there costs little; a corrupt one is replaced. The store keeps no
+   * reference to `bytes` after it resolves.
+   *
+   * @throws ContentError `ERR_BLOCK_MISMATCH`, `ERR_BLOCK_TOO_LARGE`, `ERR_DISK_FULL`, `ERR_STORE_IO`
+   */
+  put(cid: CID, bytes: Uint8Array, options?: PutOptions): Promise<void>
+  /** Removes a block; a missing one is fine. */
+  delete(cid: CID): Promise<void>
+  /** Every block once, as a raw-codec CID, in no order; blocks put or deleted meanwhile may or may not come. */
+  list(): AsyncIterable<CID>
+  /** Resolves when all durable puts that resolved before are on the disk. */
+  flush(): Promise<void>
+}
+
+/**
+ * Checks a block before it is stored.
+ *
+ * @throws ContentError `ERR_BLOCK_TOO_LARGE`, `ERR_BLOCK_MISMATCH`, `ERR_CID_UNSUPPORTED`
+ */
+export function checkBlock(cid: CID, bytes: Uint8Array, isVerified: boolean): void {
+  checkCid(cid)
+  if (bytes.length > BLOCK_BYTES_MAX) {
+    throw new ContentError(
+      'ERR_BLOCK_TOO_LARGE',
+      `expected a block of at most ${BLOCK_BYTES_MAX} bytes and got ${bytes.length}`
+    )
+  }
+  if (!isVerified && !matchesCid(cid, bytes)) {
+    throw new ContentError('ERR_BLOCK_MISMATCH', `expected bytes that hash to ${cid.toString()}`)
+  }
+}

@@ -1,0 +1,32 @@
+import { checkBlock } from './block-store.ts'
+import { blockKey, checkCid, cidFromBlockKey, inlineBlock } from './cid.ts'
+import type { BlockStore, PutOptions } from './block-store.ts'
+
+/** A block store in memory, for simulation and tests; it loses everything when it is dropped. */
+export function createMemoryBlockStore(): BlockStore {
+  const blocks = new Map<string, Uint8Array>()
+  return {
+    has: async (cid) => await Promise.resolve(inlineBlock(cid) !== undefined || blocks.has(blockKey(cid))),
+    get: async (cid) => {
+      checkCid(cid)
+      return await Promise.resolve(inlineBlock(cid) ?? blocks.get(blockKey(cid)))
+    },
+    put: async (cid, bytes, { isVerified = false }: PutOptions = {}) => {
+      checkBlock(cid, bytes, isVerified)
+      if (inlineBlock(cid) === undefined) blocks.set(blockKey(cid), bytes.slice())
+      await Promise.resolve()
+    },
+    delete: async (cid) => {
+      blocks.delete(blockKey(cid))
+      await Promise.resolve()
+    },
+    list: async function* () {
+      for (const key of [...blocks.keys()]) {
+        const cid = cidFromBlockKey(key)
+        if (cid !== undefined) yield await Promise.resolve(cid)
+      }
+    },
+    flush: async () => await Promise.resolve(),
+    [Symbol.asyncDispose]: async () => await Promise.resolve()
+  }
+}
