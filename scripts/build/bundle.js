@@ -1,0 +1,55 @@
+import { existsSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { build } from 'esbuild'
+
+/**
+ * Packages that stay in `node_modules`: they load a native addon beside them, or are a program of their own
+ * that only `capsule build` runs.
+ */
+const EXTERNAL = ['classic-level', 'assemblyscript', 'node-datachannel', '@node-datachannel/*']
+
+/** CommonJS packages in an ES module bundle still call `require` for Node's own modules. */
+const REQUIRE = `import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);`
+
+/**
+ * @param {string} root
+ * @returns {Promise<import('./output.js').OutputFile[]>}
+ */
+export async function bundle(root) {
+  const node = await outputs(root, { elastos: 'cli/main.ts', index: 'node/index.ts' })
+  // A single file of its own: the sandbox shows the guest nothing else.
+  const guest = await outputs(root, { 'capsule-guest': 'capsule-host/guest/main.ts' })
+  return [...node, ...guest]
+}
+
+/**
+ * @param {string} root
+ * @param {Record<string, string>} entries output name → source
+ */
+async function outputs(root, entries) {
+  const present = Object.entries(entries).filter(([, source]) => existsSync(join(root, source)))
+  if (present.length === 0) return []
+  const result = await build({
+    absWorkingDir: root,
+    entryPoints: Object.fromEntries(present),
+    outdir: join(root, 'dist'),
+    outExtension: { '.js': '.mjs' },
+    chunkNames: 'chunks/[name]-[hash]',
+    bundle: true,
+    splitting: present.length > 1,
+    write: false,
+    format: 'esm',
+    platform: 'node',
+    target: 'node26',
+    minify: false,
+    keepNames: true,
+    legalComments: 'none',
+    external: EXTERNAL,
+    banner: { js: REQUIRE },
+    logLevel: 'warning'
+  })
+  return result.outputFiles.map(({ path, contents }) => ({
+    path: relative(join(root, 'dist'), path),
+    contents
+  }))
+}

@@ -1,0 +1,113 @@
+import { createInterface } from 'node:readline/promises'
+import { findProgram, runCommand } from './command.js'
+
+/** @typedef {'start' | 'test' | 'check'} SetupMode what the setup is for */
+
+/**
+ * @typedef {object} SystemPackage
+ * @property {string} name Debian's name
+ * @property {string} program what shows that it is there
+ * @property {string} purpose what does not work without it
+ * @property {readonly SetupMode[]} modes which jobs want it
+ */
+
+/**
+ * @typedef {object} MissingPackage
+ * @property {string} name
+ * @property {string} reason what does not work, and why it could not be installed
+ */
+
+/** @type {readonly SystemPackage[]} */
+export const SYSTEM_PACKAGES = [
+  {
+    name: 'bubblewrap',
+    program: 'bwrap',
+    purpose: 'capsules of others are refused',
+    modes: ['start', 'test']
+  },
+  {
+    name: 'util-linux',
+    program: 'prlimit',
+    purpose: 'capsules of others are refused',
+    modes: ['start', 'test']
+  },
+  { name: 'bsdutils', program: 'script', purpose: 'tests in a terminal are skipped', modes: ['test'] }
+]
+
+const APT_TIMEOUT_MS = 5 * 60 * 1000
+
+/**
+ * Sees to the programs of the system: installs what is missing where it may (root with apt-get; `npm start`
+ * asks first), and returns what stays missing, by name.
+ *
+ * @param {SetupMode} mode
+ * @param {string} root the checkout
+ * @returns {Promise<MissingPackage[]>}
+ */
+export async function provideSystemPackages(mode, root) {
+  if (process.platform !== 'linux') return []
+  const missing = SYSTEM_PACKAGES.filter(
+    ({ modes, program }) => modes.includes(mode) && !findProgram(program)
+  )
+  if (missing.length === 0) return []
+  const names = missing.map(({ name }) => name)
+  const refusal = await reasonNotToInstall(mode, names)
+  if (refusal !== undefined) return named(missing, refusal)
+  const failure = await installWithApt(names, root)
+  return named(
+    missing.filter(({ program }) => !findProgram(program)),
+    failure
+  )
+}
+
+/**
+ * @param {readonly SystemPackage[]} packages
+ * @param {string} why
+ */
+function named(packages, why) {
+  return packages.map(({ name, purpose }) => ({ name, reason: `${purpose}: ${why}` }))
+}
+
+/**
+ * @param {SetupMode} mode
+ * @param {readonly string[]} names
+ * @returns {Promise<string | undefined>} why they are not installed, `undefined` when they may be
+ */
+async function reasonNotToInstall(mode, names) {
+  if (findProgram('apt-get') === undefined)
+    return `install ${names.join(' and ')} with this system's packages`
+  if (process.getuid?.() !== 0) return `run: sudo apt-get install ${names.join(' ')}`
+  if (mode === 'test') return undefined
+  const command = `apt-get install ${names.join(' ')}`
+  if (mode === 'start' && process.stdin.isTTY === true && (await agrees(`Run "${command}" now? [Y/n] `)))
+    return undefined
+  return `run: ${command}`
+}
+
+/** @param {string} question */
+async function agrees(question) {
+  const lines = createInterface({ input: process.stdin, output: process.stderr })
+  // Ctrl-C and Ctrl-D at the question both mean no.
+  const answer = await Promise.race([
+    lines.question(question),
+    new Promise((resolve) => lines.once('close', () => resolve('n')))
+  ])
+  lines.close()
+  return /^(y|yes|)$/i.test(String(answer).trim())
+}
+
+/**
+ * @param {readonly string[]} names
+ * @param {string} root
+ * @returns {Promise<string>} what to say when a package is still missing afterwards
+ */
+async function installWithApt(names, root) {
+  process.stderr.write(`setup: apt-get install ${names.join(' ')}\n`)
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  const o = { cwd: root, env, timeoutMs: APT_TIMEOUT_MS, isQuiet: true }
+  const update = await runCommand('apt-get', ['-q', 'update'], o)
+  const install = await runCommand('apt-get', ['-q', 'install', '-y', '--no-install-recommends', ...names], o)
+  const failed = install.code !== 0 ? install : update
+  const lastLine = failed.output.trim().split('\n').at(-1) ?? ''
+  return `apt-get ended with ${failed.code} (${lastLine})`
+}
