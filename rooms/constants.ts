@@ -1,0 +1,158 @@
+import { envelopeBytesMax } from '#did'
+
+/**
+ * The version of the room protocol: the domain of its envelopes and part of what a rendezvous CID is made of. It
+ * changes when old and new members could not read each other, who then do not meet either.
+ */
+export const ROOM_PROTOCOL = 'elastos/room/1'
+/** Payload type of the envelope around every message. */
+export const MESSAGE_TYPE = 'message'
+/** Before the hash of a room's name in its pubsub topic. */
+export const TOPIC_PREFIX: string = '/elastos/room/1/'
+/** The protocol by which members tell each other who else is here. */
+export const MEMBERS_PROTOCOL = '/elastos/room/members/1.0.0'
+/** Version field of the members exchange. */
+export const MEMBERS_VERSION = 1
+
+const SECOND_MS = 1_000
+const MINUTE_MS: number = 60 * SECOND_MS
+const HOUR_MS: number = 60 * MINUTE_MS
+/** One UTC day. */
+export const DAY_MS: number = 24 * HOUR_MS
+
+/** Longest room name in UTF-8 bytes. */
+export const ROOM_NAME_BYTES_MAX = 256
+/** Longest room name in code points. */
+export const ROOM_NAME_CHARS_MAX = 64
+/** Longest nick in UTF-8 bytes. */
+export const NICK_BYTES_MAX = 128
+/** Longest nick in code points. */
+export const NICK_CHARS_MAX = 32
+/** Longest text of a message in UTF-8 bytes. */
+export const TEXT_BYTES_MAX = 4_096
+/** Largest device certificate that is looked at. */
+export const CERTIFICATE_BYTES_MAX = 1_024
+/** Largest message: its fields at their longest, and the envelope around them. */
+export const MESSAGE_BYTES_MAX: number = envelopeBytesMax(
+  ROOM_NAME_BYTES_MAX + NICK_BYTES_MAX + TEXT_BYTES_MAX + CERTIFICATE_BYTES_MAX + 512
+)
+
+/** A message whose time differs from ours by more is shown, with a note that a clock is off. */
+export const CLOCK_OFF_MS: number = 5 * MINUTE_MS
+/** A message whose time differs from ours by more is dropped: that is as far back as replays are remembered. */
+export const CLOCK_DROP_MS: number = 48 * HOUR_MS
+
+/** Sequence numbers below the highest seen that may still arrive, once each, in any order. */
+export const REPLAY_WINDOW = 256
+/** Sequence numbers a device may use within one millisecond; a restart begins at the time, and so above the last. */
+export const SEQUENCES_PER_MS = 1_000
+/** Devices whose sequence numbers are remembered. */
+export const REPLAY_DEVICES_MAX = 8_192
+
+/** Texts an author may send at once. */
+export const TEXT_BURST = 20
+/** Texts an author may send per second in the long run. */
+export const TEXTS_PER_SECOND = 5
+/** Presence and leave messages an author may send at once. */
+export const PRESENCE_BURST = 8
+/** Presence and leave messages an author may send per second in the long run. */
+export const PRESENCES_PER_SECOND = 0.5
+/** Messages one peer may hand us at once, whoever wrote them: what it can make us verify. */
+export const SOURCE_BURST = 400
+/** Messages one peer may hand us per second in the long run. */
+export const SOURCE_PER_SECOND = 200
+/** Authors, and peers, whose rate is remembered; the one unheard the longest is forgotten first. */
+export const RATED_MAX = 1_024
+
+/** Members listed; the one unheard the longest gives way to a new one. */
+export const MEMBERS_MAX = 256
+/** Nicks, and people who used each, that are remembered for telling people with one nick apart. */
+export const NICKS_MAX = 1_024
+/** People remembered for each nick. */
+export const NICK_USERS_MAX = 16
+/** Characters of the did that tell two people with one nick apart, unless more are needed. */
+export const LABEL_SUFFIX_CHARS = 6
+
+/** Time between two presence messages, before jitter. */
+export const PRESENCE_INTERVAL_MS: number = 25 * SECOND_MS
+/** Share of an interval by which it may be longer or shorter, so that members do not fall into step. */
+export const JITTER_SHARE = 0.2
+/** A member unheard for so long has left: three presence messages, each at its latest. */
+export const PRESENCE_EXPIRY_MS: number = 3 * 30 * SECOND_MS
+/** How often the member table is looked through for those who have left. */
+export const EXPIRY_CHECK_MS: number = 5 * SECOND_MS
+/** Least time between two presence messages sent because somebody arrived. */
+export const HELLO_INTERVAL_MS_MIN: number = 3 * SECOND_MS
+
+/** Before UTC midnight, from when on tomorrow's rendezvous is provided and looked in too. */
+export const TOMORROW_LEAD_MS: number = 10 * MINUTE_MS
+/** Time after which a rendezvous is announced again. */
+export const REPROVIDE_MS: number = 3 * HOUR_MS
+/** Time one announcement may take. */
+export const PROVIDE_TIMEOUT_MS: number = 30 * SECOND_MS
+/** Waits after announcements that failed: the n-th failure, the last one for all further ones. */
+export const PROVIDE_RETRY_MS: readonly number[] = [250, 500, 1_000, 2_000, 5_000, 15_000, 60_000]
+/** Waits between searches while nobody was found: after the n-th search, the last one for all further ones. */
+export const FIND_ALONE_MS: readonly number[] = [
+  100, 150, 200, 250, 250, 250, 400, 600, 1_000, 1_500, 2_000, 3_000, 5_000, 10_000, 30_000, 60_000, 180_000
+]
+/** Wait between searches while fewer than {@link PEERS_FEW} subscribers are connected. */
+export const FIND_FEW_MS: number = 60 * SECOND_MS
+/** Wait between searches otherwise; members tell each other about newcomers meanwhile. */
+export const FIND_SETTLED_MS: number = 10 * MINUTE_MS
+/** Connected subscribers below which the search goes on sooner. */
+export const PEERS_FEW = 3
+/** Time the first search may take; each further one half as long again, up to {@link FIND_TIMEOUT_MS_MAX}. */
+export const FIND_TIMEOUT_MS_MIN: number = 1_500
+/** Time any search may take. */
+export const FIND_TIMEOUT_MS_MAX: number = 15 * SECOND_MS
+/** Of the searches while alone, every n-th also looks in days other than today. */
+export const OTHER_DAYS_EVERY = 4
+/** Providers taken from one search. */
+export const PROVIDERS_PER_FIND_MAX = 16
+
+/** Members contacted directly; the rest is heard through the topic. */
+export const CONTACTS_MAX = 12
+/** Contacts attempted at the same time. */
+export const CONTACTS_IN_FLIGHT_MAX = 6
+/** Peers waiting to be contacted; a further one is not remembered. */
+export const CONTACT_QUEUE_MAX = 64
+/** Peers whose last contact is remembered. */
+export const CONTACTS_REMEMBERED_MAX = 512
+/** Time a connection may take. */
+export const CONNECT_TIMEOUT_MS: number = 8 * SECOND_MS
+/** Time a members exchange may take. */
+export const EXCHANGE_TIMEOUT_MS: number = 5 * SECOND_MS
+/** Time after which a peer that answered may be asked again. */
+export const RECONTACT_MS: number = 2 * MINUTE_MS
+/** Waits after contacts that failed: the n-th failure, the last one for all further ones. */
+export const CONTACT_RETRY_MS: readonly number[] = [250, 1_000, 5_000, 30_000, 300_000]
+
+/** Members in one answer of the members exchange. */
+export const MEMBERS_PER_ANSWER_MAX = 64
+/** Addresses of one member in the members exchange. */
+export const ADDRESSES_PER_MEMBER_MAX = 6
+/** Longest address that is looked at. */
+export const ADDRESS_CHARS_MAX = 256
+/** Largest request of the members exchange. */
+export const MEMBERS_REQUEST_BYTES_MAX: number =
+  MESSAGE_BYTES_MAX + ADDRESSES_PER_MEMBER_MAX * (ADDRESS_CHARS_MAX + 3) + 256
+/** Largest answer of the members exchange. */
+export const MEMBERS_ANSWER_BYTES_MAX: number = 128 * 1_024
+
+/** Texts that wait for somebody to receive them; a further one is refused. */
+export const OUTBOX_MAX = 64
+/** Time a text waits for somebody to receive it. */
+export const SEND_WAIT_MS: number = 15 * SECOND_MS
+/** Waits between attempts to hand a text to somebody; an arriving peer cuts them short. */
+export const PUBLISH_RETRY_MS: readonly number[] = [25, 50, 100, 200, 400, 800, 1_000]
+/** Time that leaving a room may take for the leave message. */
+export const LEAVE_TIMEOUT_MS = 500
+/** Events a consumer may be behind; then the oldest are dropped and counted. */
+export const EVENTS_MAX = 1_024
+/** Consumers of one room's events. */
+export const EVENT_CONSUMERS_MAX = 64
+/** Least time between two `dropped` events for one reason; the counters have every one. */
+export const DROPPED_EVENT_INTERVAL_MS: number = 30 * SECOND_MS
+/** Rooms one node may be in. */
+export const ROOMS_MAX = 64

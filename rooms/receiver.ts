@@ -1,0 +1,154 @@
+import { errorCode, type Clock } from '#contracts'
+import { peerIdFromDid, personOfDevice, type Did } from '#did'
+import {
+  CLOCK_DROP_MS,
+  CLOCK_OFF_MS,
+  PRESENCES_PER_SECOND,
+  PRESENCE_BURST,
+  PRESENCE_EXPIRY_MS,
+  RATED_MAX,
+  SOURCE_BURST,
+  SOURCE_PER_SECOND,
+  TEXTS_PER_SECOND,
+  TEXT_BURST
+} from './constants.ts'
+import { RoomError } from './errors.ts'
+import { openMessage, type PersonOfDevice, type VerifiedMessage } from './message.ts'
+import { createRateLimit } from './rate-limit.ts'
+import { createReplayGuard } from './replay-guard.ts'
+
+/** A message that is genuine, not too old, and from nobody denied; it may still have been seen before. */
+export interface ReceivedMessage extends VerifiedMessage {
+  /** By how much the author's clock differs from ours (positive: ahead), when that is worth telling. */
+  readonly clockOffMs: number | undefined
+}
+
+/** What stands between the network and a room. Everything is checked; nothing is sent or waited for. */
+export interface Receiver {
+  /**
+   * The checks that need no memory of earlier messages: size, signature, schema, room, certificate, deny list, time.
+   *
+   * @throws RoomError one of the `ERR_MESSAGE_…` codes
+   */
+  verify(bytes: Uint8Array): ReceivedMessage
+  /**
+   * Takes note that the message is used now.
+   *
+   * @throws RoomError `ERR_MESSAGE_REPLAYED`, `ERR_MESSAGE_RATE` or `ERR_ROOM_CROWDED`
+   */
+  admit(message: ReceivedMessage): void
+  /** Both, for a message that peer `from` relayed: how much it may hand us is limited before anything is verified. */
+  take(bytes: Uint8Array, from: string): ReceivedMessage
+  /**
+   * The presence of peer `from` itself, presented on a connection that proved who it is: one that was seen before
+   * still shows that the peer is here now.
+   */
+  takeDirect(bytes: Uint8Array, from: string): ReceivedMessage
+  /** The presence of a member as another one tells it: it counts only while it is fresh. */
+  takeHearsay(bytes: Uint8Array): ReceivedMessage
+}
+
+/** What a receiver is made of. */
+export interface ReceiverInit {
+  /** The room, as {@link parseRoomName} gives it. */
+  readonly room: string
+  readonly clock: Pick<Clock, 'nowMs' | 'monotonicMs'>
+  readonly isDenied?: (did: Did) => boolean
+}
+
+/** The receiver of one room. */
+export function createReceiver({ room, clock, isDenied = () => false }: ReceiverInit): Receiver {
+  const replays = createReplayGuard()
+  const texts = createRateLimit({ burst: TEXT_BURST, perSecond: TEXTS_PER_SECOND, namesMax: RATED_MAX })
+  const presences = createRateLimit({
+    burst: PRESENCE_BURST,
+    perSecond: PRESENCES_PER_SECOND,
+    namesMax: RATED_MAX
+  })
+  const sources = createRateLimit({ burst: SOURCE_BURST, perSecond: SOURCE_PER_SECOND, namesMax: RATED_MAX })
+  const personOf = createPersonCache()
+
+  const verify = (bytes: Uint8Array): ReceivedMessage => {
+    const message = openMessage(bytes, { room, personOfDevice: personOf })
+    if (isDenied(message.author) || isDenied(message.device)) {
+      throw new RoomError('ERR_MESSAGE_DENIED', 'expected an author who is not on the deny list')
+    }
+    return { ...message, clockOffMs: readClock(message.sentAtMs - clock.nowMs()) }
+  }
+  const admit = (message: ReceivedMessage): void => {
+    // Before the rate: an old message played again must not use up what its author may send.
+    replays.admit(message, clock.nowMs())
+    const rate = message.kind === 'text' ? texts : presences
+    if (!rate.take(message.author, clock.monotonicMs())) throw tooMany('this author')
+  }
+  const limitSource = (from: string): void => {
+    if (!sources.take(from, clock.monotonicMs())) throw tooMany('this peer')
+  }
+  return {
+    verify,
+    admit,
+    take: (bytes, from) => {
+      limitSource(from)
+      const message = verify(bytes)
+      admit(message)
+      return message
+    },
+    takeDirect: (bytes, from) => {
+      limitSource(from)
+      const message = asPresence(verify(bytes))
+      if (peerIdFromDid(message.device) !== from) {
+        throw new RoomError('ERR_MESSAGE_MALFORMED', 'expected the presence of the peer that presents it')
+      }
+      try {
+        admit(message)
+      } catch (error) {
+        if (errorCode(error) !== 'ERR_MESSAGE_REPLAYED') throw error
+      }
+      return message
+    },
+    takeHearsay: (bytes) => {
+      const message = asPresence(verify(bytes))
+      if (Math.abs(message.sentAtMs - clock.nowMs()) > PRESENCE_EXPIRY_MS) {
+        throw new RoomError('ERR_MESSAGE_TIME', 'expected a presence of the last minutes')
+      }
+      admit(message)
+      return message
+    }
+  }
+}
+
+function asPresence(message: ReceivedMessage): ReceivedMessage {
+  if (message.kind === 'presence') return message
+  throw new RoomError('ERR_MESSAGE_MALFORMED', `expected a presence, got a ${message.kind}`)
+}
+
+function tooMany(whom: string): RoomError {
+  return new RoomError('ERR_MESSAGE_RATE', `expected fewer messages from ${whom}`)
+}
+
+function readClock(offMs: number): number | undefined {
+  if (Math.abs(offMs) > CLOCK_DROP_MS) {
+    throw new RoomError(
+      'ERR_MESSAGE_TIME',
+      `expected a time within 48 hours of ours, got one ${offMs} ms away`
+    )
+  }
+  return Math.abs(offMs) > CLOCK_OFF_MS ? offMs : undefined
+}
+
+/** A device shows the same certificate with every message; it is verified once while it stays the same. */
+function createPersonCache(): PersonOfDevice {
+  const known = new Map<Did, { readonly certificate: Uint8Array; readonly person: Did }>()
+  return (certificate, device) => {
+    const cached = known.get(device)
+    if (cached !== undefined && isSame(cached.certificate, certificate)) return cached.person
+    const person = personOfDevice(certificate, device)
+    if (known.size >= RATED_MAX) known.clear()
+    known.set(device, { certificate: Uint8Array.from(certificate), person })
+    return person
+  }
+}
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index])
+}
