@@ -28,6 +28,9 @@ export const ENTRIES_MAX: number = 1_000_000
 /** Blocks with links (folders and inner nodes of files) of one DAG at most. */
 export const DAG_NODES_MAX: number = 2_000_000
 
+/** Blocks that one walk of a tree passes at most, counting one that comes again each time. */
+export const DAG_VISITS_MAX: number = 16_000_000
+
 /** Bytes that one get may write unless the caller says otherwise; a DAG of few blocks can name many bytes. */
 export const GET_BYTES_MAX: number = 256 * 1024 ** 3
 

@@ -32,6 +32,8 @@ export type ContentErrorCode =
   | 'ERR_ROUTING_OFF'
   /** A bitswap message that breaks the protocol or its limits. */
   | 'ERR_BITSWAP_MESSAGE'
+  /** A bitswap message could not be sent: the stream is gone, or its queue is full. */
+  | 'ERR_BITSWAP_SEND'
   /** Somebody provides it, and none of them can be reached. */
   | 'ERR_PROVIDER_UNREACHABLE'
   /** Blocks came, then none for `stallTimeoutMs`. */

@@ -1,0 +1,177 @@
+import type { CID } from 'multiformats/cid'
+import { errorCode } from '#contracts'
+import type { Clock, Logger } from '#contracts'
+import { blockKey, checkCid, matchesCid } from './cid.ts'
+import { ContentError } from './errors.ts'
+import { whyNotFound } from './not-found.ts'
+import type { BlockStore } from './block-store.ts'
+import type { BlockExchange, BlockSession } from './exchange.ts'
+
+/** What blocks are got with. */
+export interface BlockSourceComponents {
+  store: BlockStore
+  /** Absent: only what is stored here can be read. */
+  exchange?: BlockExchange | undefined
+  isDenied(cid: CID): boolean
+  clock: Clock
+  logger: Logger
+}
+
+/** Deadlines of a fetch. */
+export interface BlockSourceInit {
+  /** How long the first block may take. */
+  findTimeoutMs: number
+  /** How long each later block may take after the one before. */
+  stallTimeoutMs: number
+}
+
+/** One reading of a DAG. */
+export interface ReadInit {
+  root: CID
+  signal: AbortSignal
+  /** Blocks that are fetched are stored to survive a power cut. */
+  durable?: boolean
+  /** False reads what is stored here and asks nobody. */
+  network?: boolean
+  /** Called for every block that came from a peer. */
+  onFetched?: ((cid: CID, bytes: number) => void) | undefined
+}
+
+/**
+ * Blocks of one DAG: from the store, else from peers, each hashed before anybody sees it. Disposing ends the
+ * search and waits for what is under way.
+ */
+export interface BlockReader extends AsyncDisposable {
+  /**
+   * @throws ContentError `ERR_CONTENT_DENIED`, `ERR_CONTENT_NO_PROVIDERS`, `ERR_ROUTING_OFF`,
+   *   `ERR_PROVIDER_UNREACHABLE`, `ERR_CONTENT_NOT_FOUND`, `ERR_CONTENT_STALLED`, `ERR_BLOCK_MISMATCH`,
+   *   `ERR_BLOCK_CORRUPT`, `ERR_DISK_FULL`, `ERR_STORE_IO`, `ERR_CID_UNSUPPORTED`
+   */
+  get(cid: CID): Promise<Uint8Array>
+  /** Blocks that came from peers until now. */
+  readonly fetchedCount: number
+}
+
+/** Starts readings over one store and one exchange. */
+export interface BlockSource {
+  read(init: ReadInit): BlockReader
+}
+
+/** Joins a store and an exchange. */
+export function createBlockSource(components: BlockSourceComponents, init: BlockSourceInit): BlockSource {
+  return { read: (read) => new StoreThenPeers({ ...components, ...init, ...read }) }
+}
+
+class StoreThenPeers implements BlockReader {
+  readonly #o: BlockSourceComponents & BlockSourceInit & ReadInit
+  readonly #abort = new AbortController()
+  /** Ends with the caller's wish, the watchdog or the disposal. */
+  readonly #signal: AbortSignal
+  readonly #running = new Map<string, Promise<Uint8Array>>()
+  #session: BlockSession | undefined
+  #watchdog: Disposable | undefined
+  /** Fetches that wait for a peer; the watchdog runs while there are some. */
+  #waiting = 0
+  fetchedCount = 0
+
+  constructor(options: BlockSourceComponents & BlockSourceInit & ReadInit) {
+    this.#o = options
+    this.#signal = AbortSignal.any([options.signal, this.#abort.signal])
+  }
+
+  async get(cid: CID): Promise<Uint8Array> {
+    this.#signal.throwIfAborted()
+    checkCid(cid)
+    if (this.#o.isDenied(cid)) {
+      throw new ContentError('ERR_CONTENT_DENIED', `${cid.toString()} is on the deny list`)
+    }
+    const key = blockKey(cid)
+    const known = this.#running.get(key)
+    if (known !== undefined) return await known
+    const work = this.#find(cid).finally(() => this.#running.delete(key))
+    this.#running.set(key, work)
+    return await work
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#watchdog?.[Symbol.dispose]()
+    this.#abort.abort(new ContentError('ERR_CONTENT_CLOSED', 'the reading has ended'))
+    await Promise.allSettled(this.#running.values())
+  }
+
+  async #find(cid: CID): Promise<Uint8Array> {
+    const { store, exchange, logger, network = true } = this.#o
+    const isOnline = network && exchange !== undefined
+    try {
+      const bytes = await store.get(cid)
+      if (bytes !== undefined) return bytes
+    } catch (thrown) {
+      if (!isOnline || errorCode(thrown) !== 'ERR_BLOCK_CORRUPT') throw thrown
+      logger.warn('fetching a block again that was corrupt on disk', { cid: cid.toString() })
+    }
+    if (!isOnline)
+      throw new ContentError('ERR_CONTENT_NOT_FOUND', `block ${cid.toString()} is not on this node`)
+    return await this.#fetch(cid, exchange)
+  }
+
+  async #fetch(cid: CID, exchange: BlockExchange): Promise<Uint8Array> {
+    this.#session ??= exchange.createSession({ root: this.#o.root, signal: this.#signal })
+    if (this.#waiting++ === 0) this.#watch()
+    let bytes: Uint8Array
+    try {
+      bytes = await this.#orAbort(this.#session.fetch(cid, { signal: this.#signal }))
+    } catch (thrown) {
+      // Whatever shape an aborted exchange gives its error, the reason is ours.
+      this.#signal.throwIfAborted()
+      throw this.#named(thrown)
+    } finally {
+      this.#waiting--
+      this.#watch()
+    }
+    if (!exchange.verifiesBlocks && !matchesCid(cid, bytes)) {
+      throw new ContentError('ERR_BLOCK_MISMATCH', `a peer sent bytes that do not hash to ${cid.toString()}`)
+    }
+    this.fetchedCount++
+    await this.#o.store.put(cid, bytes, { isVerified: true, durable: this.#o.durable ?? false })
+    this.#o.onFetched?.(cid, bytes.length)
+    return bytes
+  }
+
+  /** An exchange that ignores its signal must not hang us. */
+  async #orAbort(work: Promise<Uint8Array>): Promise<Uint8Array> {
+    const ended = Promise.withResolvers<never>()
+    const onAbort = (): void => ended.reject(this.#signal.reason as Error)
+    this.#signal.addEventListener('abort', onAbort, { once: true })
+    try {
+      this.#signal.throwIfAborted()
+      return await Promise.race([work, ended.promise])
+    } finally {
+      this.#signal.removeEventListener('abort', onAbort)
+      work.catch(() => undefined)
+    }
+  }
+
+  /** The deadline of the next block; none runs while nobody waits, so that a slow disk is no stall. */
+  #watch(): void {
+    this.#watchdog?.[Symbol.dispose]()
+    this.#watchdog = undefined
+    if (this.#waiting === 0 || this.#signal.aborted) return
+    const timeoutMs = this.fetchedCount === 0 ? this.#o.findTimeoutMs : this.#o.stallTimeoutMs
+    this.#watchdog = this.#o.clock.after(timeoutMs, () => this.#abort.abort(this.#deadline(timeoutMs)))
+  }
+
+  #deadline(timeoutMs: number): ContentError {
+    const { root } = this.#o
+    if (this.fetchedCount > 0) {
+      const text = `no block of ${root.toString()} came for ${timeoutMs} ms; ${this.fetchedCount} are kept`
+      return new ContentError('ERR_CONTENT_STALLED', `${text}, run the same command to go on`)
+    }
+    return whyNotFound(root, this.#session?.report())
+  }
+
+  #named(thrown: unknown): unknown {
+    const isNobody = errorCode(thrown) === 'ERR_CONTENT_NO_PROVIDERS'
+    const report = this.#session?.report()
+    return isNobody && report?.hasRouting === false ? whyNotFound(this.#o.root, report) : thrown
+  }
+}
