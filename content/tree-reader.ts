@@ -161,11 +161,9 @@ function entryStep(
   }
 }
 
-async function shardSteps(
-  { path, level, slots = [] }: Step,
-  shard: Shard,
-  platform: string
-): Promise<Step[]> {
+async function shardSteps(step: Step, shard: Shard, init: ReadTreeInit): Promise<Step[]> {
+  const { path, level, slots = [] } = step
+  const { fanoutBits } = shard
   const steps: (Step & { slot: number })[] = []
   for (const entry of shard.entries) {
     checkName(entry.name, init.platform)
