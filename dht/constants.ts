@@ -4,11 +4,178 @@ export const DHT_PROTOCOL = '/elastos/kad/1.0.0'
 /** Where our DHT keeps its records in the node's datastore. */
 export const DHT_DATASTORE_PREFIX = '/elastos-dht'
 
+/** The prefix of our DHT's log lines. */
+export const DHT_LOG_PREFIX = 'elastos:kad-dht'
+
+/** The prefix of our DHT's metrics. */
+export const DHT_METRICS_PREFIX = 'elastos_kad_dht'
+
+/** What every topic we take part in begins with; others are neither tracked nor forwarded. */
+export const TOPIC_PREFIX = '/elastos/'
+
+/** How many characters the name of a topic may have. */
+export const TOPIC_CHARACTERS_MAX = 256
+
+/** How many topics a host may be subscribed to. */
+export const TOPICS_MAX = 256
+
+/** How many bytes one published message may have. */
+export const TOPIC_MESSAGE_BYTES_MAX: number = 64 * 1_024
+
 /** One hour in milliseconds. */
 export const HOUR_MS: number = 60 * 60 * 1_000
+
+/** The TCP port a node listens on unless told otherwise; a free one is taken when it is occupied. */
+export const DEFAULT_PORT = 4697
 
 /** How long a provider record counts; a provider announces again well before it ends. */
 export const PROVIDER_VALIDITY_MS: number = 48 * HOUR_MS
 
 /** How many bytes a record in the DHT may have. */
 export const RECORD_BYTES_MAX: number = 10 * 1_024
+
+/** How long the addresses of a peer count after they were last named, so that no provider record outlives them. */
+export const PEER_ADDRESS_AGE_MAX_MS: number = 48 * HOUR_MS
+
+/** How long a peer that nothing was heard of is remembered. */
+export const PEER_AGE_MAX_MS: number = 72 * HOUR_MS
+
+/** How many peers a lookup asks at once on each path (alpha of Kademlia). */
+export const LOOKUP_CONCURRENCY = 3
+
+/** How many disjoint paths a lookup follows (S/Kademlia). */
+export const LOOKUP_PATHS = 3
+
+/** How long after its start a DHT first looks for its own neighbours. */
+export const FIRST_SELF_LOOKUP_DELAY_MS = 20
+
+/** How long announcing or finding content may take when the caller says nothing. */
+export const ROUTING_TIMEOUT_MS = 30_000
+
+/** How many providers of one CID a search yields. */
+export const PROVIDERS_FOUND_MAX = 64
+
+/** How many addresses of one provider are kept. */
+export const PROVIDER_ADDRESSES_MAX = 16
+
+/** How many acknowledgements a quick announcement waits for before the rest goes on in the background. */
+export const QUICK_PROVIDE_ACKNOWLEDGEMENTS = 1
+
+/** How many announcements may go on in the background. */
+export const BACKGROUND_PROVIDES_MAX = 32
+
+/** Bounds of the connections of one host. */
+export interface ConnectionLimits {
+  /** How many connections it keeps. */
+  readonly connectionsMax: number
+  /** How many new connections a second it takes from one address. */
+  readonly inboundPerSecondMax: number
+  /** How many connections may be in their handshake. */
+  readonly pendingInboundMax: number
+  /** How many dials it makes at once. */
+  readonly parallelDialsMax: number
+  /** How many addresses of one peer it tries. */
+  readonly addressesToDialMax: number
+}
+
+/** Bounds of a peer: many others may sit behind one address, such as a carrier's NAT or loopback. */
+export const PEER_CONNECTION_LIMITS: ConnectionLimits = {
+  connectionsMax: 300,
+  inboundPerSecondMax: 100,
+  pendingInboundMax: 100,
+  parallelDialsMax: 30,
+  addressesToDialMax: 8
+}
+
+/** Bounds of a seed, where a whole network says its first hello. */
+export const SEED_CONNECTION_LIMITS: ConnectionLimits = {
+  connectionsMax: 2_000,
+  inboundPerSecondMax: 1_000,
+  pendingInboundMax: 1_000,
+  parallelDialsMax: 30,
+  addressesToDialMax: 4
+}
+
+/** How many TCP connections may wait to be accepted. */
+export const TCP_BACKLOG = 511
+
+/** How many bytes may wait to be sent on one stream before writing to it is an error. */
+export const STREAM_WRITE_BUFFER_BYTES_MAX: number = 8 * 1_024 * 1_024
+
+/** How many bytes may be in flight on one stream; with the round trip it bounds the throughput. */
+export const STREAM_WINDOW_BYTES_MAX: number = 16 * 1_024 * 1_024
+
+/** How often an idle connection is checked for being alive. */
+export const CONNECTION_CHECK_INTERVAL_MS = 30_000
+
+/** How long a dial may take. */
+export const DIAL_TIMEOUT_MS = 10_000
+
+/** How long connecting to a peer may take, finding its addresses included. */
+export const CONNECT_TIMEOUT_MS = 20_000
+
+/** How long one address of a peer is tried before the next. */
+export const ADDRESS_DIAL_TIMEOUT_MS = 5_000
+
+/** The first wait before seeds and known peers are dialled again while nobody is reachable. */
+export const JOIN_RETRY_MS_MIN = 500
+
+/** The longest wait before seeds and known peers are dialled again while nobody is reachable. */
+export const JOIN_RETRY_MS_MAX = 60_000
+
+/** How many seeds and known peers are dialled at once when joining. */
+export const JOIN_PARALLEL_DIALS = 8
+
+/** How many peers in the routing table are enough to stop dialling peers of earlier runs. */
+export const JOIN_ENOUGH_PEERS = 4
+
+/** How long a peer that answered may take to enter the routing table. */
+export const JOIN_FILL_TIMEOUT_MS = 3_000
+
+/** How many seeds a host takes. */
+export const SEEDS_MAX = 32
+
+/** How many bytes a message of the request protocols may have when the caller gives no bound. */
+export const EXCHANGE_BYTES_MAX: number = 256 * 1_024
+
+/** How long one request may take, the answer included. */
+export const EXCHANGE_TIMEOUT_MS = 10_000
+
+/** How many inbound requests of one protocol a connection may have open. */
+export const EXCHANGE_STREAMS_MAX = 16
+
+/** How long stopping waits for peers to be told goodbye. */
+export const STOP_TIMEOUT_MS = 3_000
+
+/** How many bytes one gossip message from a peer may have, control messages included. */
+export const RPC_BYTES_MAX: number = 256 * 1_024
+
+/** How many entries of each kind one gossip message may have. */
+export const RPC_ENTRIES_MAX = 1_024
+
+/** How many bytes of topic subscriptions one peer may make us keep, a fixed cost per topic included. */
+export const TOPIC_BYTES_PER_PEER_MAX: number = 512 * 1_024
+
+/** How many peers on one IP address gossip takes before it holds that against them. */
+export const PEERS_PER_ADDRESS_MAX = 1_000
+
+/** How long publishing waits for a first recipient. */
+export const PUBLISH_TIMEOUT_MS = 10_000
+
+/** How long publishing waits before it tries again. */
+export const PUBLISH_RETRY_INTERVAL_MS = 50
+
+/** How many peers may hold a reservation at one seed's relay. */
+export const RELAY_RESERVATIONS_MAX = 512
+
+/** How long a reservation at a relay lasts before it has to be renewed. */
+export const RELAY_RESERVATION_TTL_MS: number = 2 * HOUR_MS
+
+/** How long one relayed connection may last: enough to find a direct way or for a chat, not for bulk. */
+export const RELAY_DURATION_MAX_MS: number = 10 * 60 * 1_000
+
+/** How many bytes one relayed connection may carry each way. */
+export const RELAY_BYTES_MAX: number = 4 * 1_024 * 1_024
+
+/** How many relayed connections a seed carries at once. */
+export const RELAY_HOP_STREAMS_MAX = 300

@@ -6,6 +6,8 @@ export interface Deadline extends Disposable {
   readonly signal: AbortSignal
   /** Aborts after `durationMs` from now, if that is earlier than what was set before. */
   shorten(durationMs: number): void
+  /** Whether it was the time, not the caller, that aborted. */
+  expired(): boolean
 }
 
 /**
@@ -23,6 +25,7 @@ export function startDeadline(clock: Clock, durationMs: number, signal?: AbortSi
   return {
     signal: signal === undefined ? controller.signal : AbortSignal.any([signal, controller.signal]),
     shorten,
+    expired: () => controller.signal.aborted && signal?.aborted !== true,
     [Symbol.dispose]: () => timers.dispose()
   }
 }

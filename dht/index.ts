@@ -1,8 +1,53 @@
 /**
  * The network side of a node: the libp2p host, our Kademlia DHT, pubsub, names and the publisher index.
  *
+ * @example
+ * ```ts
+ * import { MemoryDatastore } from 'datastore-core'
+ * import { silentLogger, systemClock, systemRandom } from '#contracts'
+ * import { startHost } from '#dht'
+ * import { createKeyPair } from '#did'
+ *
+ * await using host = await startHost(
+ *   {
+ *     keyPair: createKeyPair(systemRandom),
+ *     datastore: new MemoryDatastore(),
+ *     clock: systemClock,
+ *     random: systemRandom,
+ *     logger: silentLogger
+ *   },
+ *   { reach: 'local', bootstrapPeers: [] }
+ * )
+ * console.log(host.did, host.addresses())
+ * ```
+ *
  * @packageDocumentation
  */
 export { DhtError } from './errors.ts'
 export type { DhtErrorCode } from './errors.ts'
-export { DHT_PROTOCOL, PROVIDER_VALIDITY_MS, RECORD_BYTES_MAX } from './constants.ts'
+export { DEFAULT_PORT, DHT_PROTOCOL, PROVIDER_VALIDITY_MS, RECORD_BYTES_MAX } from './constants.ts'
+export { startHost } from './host.ts'
+export type { Host, HostComponents, HostInit, Reachability } from './host.ts'
+export type { HostServices, Role, TransportFactory } from './libp2p-options.ts'
+export type { ListenInit, PortFallback } from './listening.ts'
+export type { ConnectTarget } from './connector.ts'
+export type { HostMetrics, PeerEvent, PeerSummary } from './observation.ts'
+export type { HostPowers } from './powers.ts'
+export { addressKind, adviseReach, mayAccept, mayAnnounce, mayDial, mayRoute, planListen } from './reach.ts'
+export type {
+  AddressKind,
+  InterfaceAddress,
+  ListenPlanInit,
+  Reach,
+  ReachAdvice,
+  ReachFacts
+} from './reach.ts'
+export type { FoundProvider, ProvideOutcome, Routing, RoutingOptions } from './routing.ts'
+export type { PublishOptions, Pubsub, TopicHandler, TopicMessage, TopicVerdict } from './pubsub.ts'
+export type {
+  Exchange,
+  ExchangeHandler,
+  ExchangeRequest,
+  ExchangeRequestOptions,
+  ExchangeServeOptions
+} from './exchange.ts'

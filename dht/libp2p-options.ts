@@ -1,0 +1,169 @@
+import { noise } from '@chainsafe/libp2p-noise'
+import { autoNAT } from '@libp2p/autonat'
+import { circuitRelayServer, circuitRelayTransport } from '@libp2p/circuit-relay-v2'
+import { privateKeyFromRaw } from '@libp2p/crypto/keys'
+import { dcutr } from '@libp2p/dcutr'
+import type { GossipSub } from '@libp2p/gossipsub'
+import { identify, identifyPush } from '@libp2p/identify'
+import type { ConnectionGater, ServiceMap } from '@libp2p/interface'
+import type { KadDHT } from '@libp2p/kad-dht'
+import { mdns } from '@libp2p/mdns'
+import { ping } from '@libp2p/ping'
+import { tcp } from '@libp2p/tcp'
+import { uPnPNAT } from '@libp2p/upnp-nat'
+import { webSockets } from '@libp2p/websockets'
+import { yamux } from '@libp2p/yamux'
+import type { Multiaddr } from '@multiformats/multiaddr'
+import type { Datastore } from 'interface-datastore'
+import type { Libp2pOptions } from 'libp2p'
+import type { KeyPair } from '#did'
+import {
+  ADDRESS_DIAL_TIMEOUT_MS,
+  CONNECTION_CHECK_INTERVAL_MS,
+  DIAL_TIMEOUT_MS,
+  PEER_ADDRESS_AGE_MAX_MS,
+  PEER_AGE_MAX_MS,
+  PEER_CONNECTION_LIMITS,
+  RELAY_BYTES_MAX,
+  RELAY_DURATION_MAX_MS,
+  RELAY_HOP_STREAMS_MAX,
+  RELAY_RESERVATIONS_MAX,
+  RELAY_RESERVATION_TTL_MS,
+  SEED_CONNECTION_LIMITS,
+  STREAM_WINDOW_BYTES_MAX,
+  STREAM_WRITE_BUFFER_BYTES_MAX,
+  TCP_BACKLOG
+} from './constants.ts'
+import type { ConnectionLimits } from './constants.ts'
+import { createPubsubService } from './pubsub.ts'
+import { mayAnnounce } from './reach.ts'
+import type { Reach } from './reach.ts'
+
+/** One of libp2p's transports, as its factory makes it. */
+export type TransportFactory = NonNullable<Libp2pOptions['transports']>[number]
+
+/** A peer that introduces others, or one that is just there. */
+export type Role = 'peer' | 'seed'
+
+/** The parts of libp2p that it does not show and that we need to work around its faults. */
+export interface Internals {
+  readonly addressManager: object
+  readonly transportManager: {
+    listen(addresses: Multiaddr[]): Promise<void>
+    getListeners(): { getAddrs(): Multiaddr[] }[]
+  }
+}
+
+/** The services of our host that the rest of the folder uses. */
+export interface HostServices extends ServiceMap {
+  readonly dht: KadDHT
+  readonly pubsub: GossipSub
+  readonly internals: Internals
+}
+
+/** What the options of libp2p are made from. */
+export interface Libp2pInit {
+  readonly keyPair: KeyPair
+  readonly datastore: Datastore
+  readonly reach: Reach
+  readonly role: Role
+  readonly listen: readonly string[]
+  readonly announce: readonly string[]
+  readonly mdns: boolean
+  readonly connectionMonitor: boolean
+  readonly connectionGater: ConnectionGater
+  readonly transports?: readonly TransportFactory[]
+  readonly createDht: NonNullable<Libp2pOptions['services']>[string]
+  readonly version: string
+}
+
+/** The options of our libp2p host. */
+export function libp2pOptions(init: Libp2pInit): Libp2pOptions<HostServices> {
+  const limits = init.role === 'seed' ? SEED_CONNECTION_LIMITS : PEER_CONNECTION_LIMITS
+  return {
+    start: false,
+    privateKey: privateKeyFromRaw(Buffer.concat([init.keyPair.seed, init.keyPair.publicKey])),
+    nodeInfo: { name: 'elastos', version: init.version, userAgent: `elastos/${init.version}` },
+    datastore: init.datastore,
+    addresses: {
+      listen: [...init.listen],
+      appendAnnounce: [...init.announce],
+      announceFilter: (addresses) => announced(init, addresses)
+    },
+    transports: [...(init.transports ?? defaultTransports(limits))],
+    connectionEncrypters: [noise()],
+    streamMuxers: [
+      yamux({
+        streamOptions: {
+          maxStreamWindowSize: STREAM_WINDOW_BYTES_MAX,
+          maxWriteBufferLength: STREAM_WRITE_BUFFER_BYTES_MAX
+        }
+      })
+    ],
+    connectionGater: init.connectionGater,
+    connectionMonitor: { enabled: init.connectionMonitor, pingInterval: CONNECTION_CHECK_INTERVAL_MS },
+    connectionManager: connectionOptions(limits),
+    // both ages default to less than a provider record lives, which made records useless before they ran out
+    peerStore: { maxAddressAge: PEER_ADDRESS_AGE_MAX_MS, maxPeerAge: PEER_AGE_MAX_MS },
+    peerDiscovery: init.mdns ? [mdns()] : [],
+    services: services(init) as never
+  }
+}
+
+function announced({ reach, announce }: Libp2pInit, addresses: Multiaddr[]): Multiaddr[] {
+  // what the user says to announce is announced, whatever it looks like from here
+  return addresses.filter(
+    (address) =>
+      mayAnnounce(reach, address) || announce.some((prefix) => address.toString().startsWith(prefix))
+  )
+}
+
+function connectionOptions(limits: ConnectionLimits): NonNullable<Libp2pOptions['connectionManager']> {
+  return {
+    maxConnections: limits.connectionsMax,
+    inboundConnectionThreshold: limits.inboundPerSecondMax,
+    maxIncomingPendingConnections: limits.pendingInboundMax,
+    maxParallelDials: limits.parallelDialsMax,
+    maxPeerAddrsToDial: limits.addressesToDialMax,
+    dialTimeout: DIAL_TIMEOUT_MS,
+    addressDialTimeout: ADDRESS_DIAL_TIMEOUT_MS
+  }
+}
+
+function defaultTransports({ connectionsMax }: ConnectionLimits): TransportFactory[] {
+  const listener = {
+    backlog: TCP_BACKLOG,
+    maxConnections: connectionsMax + TCP_BACKLOG,
+    closeServerOnMaxConnections: { closeAbove: connectionsMax + TCP_BACKLOG, listenBelow: connectionsMax }
+  }
+  return [tcp(listener), webSockets(), circuitRelayTransport()]
+}
+
+function services(init: Libp2pInit): NonNullable<Libp2pOptions['services']> {
+  return {
+    identify: identify({ runOnLimitedConnection: true }),
+    identifyPush: identifyPush({ runOnLimitedConnection: true }),
+    ping: ping(),
+    dht: init.createDht,
+    pubsub: createPubsubService(),
+    internals: ({ addressManager, transportManager }: Internals) => ({ addressManager, transportManager }),
+    ...(init.transports === undefined ? { dcutr: dcutr() } : {}),
+    ...(init.reach === 'public' ? { autoNAT: autoNAT() } : {}),
+    ...(init.reach === 'public' && init.role === 'peer' ? { upnp: uPnPNAT() } : {}),
+    ...(init.role === 'seed' ? { relay: relayServer() } : {})
+  }
+}
+
+function relayServer(): NonNullable<Libp2pOptions['services']>[string] {
+  return circuitRelayServer({
+    maxInboundHopStreams: RELAY_HOP_STREAMS_MAX,
+    maxOutboundHopStreams: RELAY_HOP_STREAMS_MAX,
+    maxOutboundStopStreams: RELAY_HOP_STREAMS_MAX,
+    reservations: {
+      maxReservations: RELAY_RESERVATIONS_MAX,
+      reservationTtl: RELAY_RESERVATION_TTL_MS,
+      defaultDurationLimit: RELAY_DURATION_MAX_MS,
+      defaultDataLimit: BigInt(RELAY_BYTES_MAX)
+    }
+  }) as never
+}

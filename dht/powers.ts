@@ -1,0 +1,16 @@
+import { networkInterfaces } from 'node:os'
+import type { InterfaceAddress } from './reach.ts'
+
+/** What a host needs of the operating system beside libp2p's own transports. */
+export interface HostPowers {
+  /** The addresses of this machine's network interfaces, loopback included. */
+  interfaces(): InterfaceAddress[]
+}
+
+/** The operating system itself. */
+export const systemHostPowers: HostPowers = {
+  interfaces: () =>
+    Object.values(networkInterfaces()).flatMap((addresses = []) =>
+      addresses.map(({ address, family }) => ({ address, family: family === 'IPv4' ? 4 : 6 }))
+    )
+}

@@ -1,0 +1,183 @@
+import type { Libp2p } from '@libp2p/interface'
+import type { KadDHT, QueryEvent } from '@libp2p/kad-dht'
+import { peerIdFromString } from '@libp2p/peer-id'
+import { multiaddr } from '@multiformats/multiaddr'
+import type { CID } from 'multiformats/cid'
+import { errorMessage } from '#contracts'
+import type { Clock, Logger } from '#contracts'
+import {
+  BACKGROUND_PROVIDES_MAX,
+  PROVIDER_ADDRESSES_MAX,
+  PROVIDERS_FOUND_MAX,
+  QUICK_PROVIDE_ACKNOWLEDGEMENTS,
+  ROUTING_TIMEOUT_MS
+} from './constants.ts'
+import { startDeadline } from './deadline.ts'
+import { DhtError } from './errors.ts'
+
+/** A peer that says it has some content, and where it says it is. */
+export interface FoundProvider {
+  readonly peerId: string
+  /** Without the trailing `/p2p/…`; may be empty when the peer store knows how to reach it. */
+  readonly multiaddrs: readonly string[]
+}
+
+/** Bounds of one operation; without a signal it ends by itself after 30 seconds. */
+export interface RoutingOptions {
+  readonly signal?: AbortSignal
+}
+
+/** What became of an announcement. */
+export interface ProvideOutcome {
+  /** How many peers it was handed to. */
+  readonly stored: number
+}
+
+/** Announcing and finding content in the DHT. */
+export interface Routing {
+  /**
+   * Announces that we have the content, to the peers closest to its CID, and keeps announcing it anew until `forget`.
+   *
+   * @throws {@link DhtError} `ERR_DHT_NO_PEERS` when there is nobody to tell; it is announced when somebody comes
+   * @throws {@link DhtError} `ERR_DHT_TIMEOUT`, `ERR_DHT_NOT_STORED`
+   */
+  provide(cid: CID, options?: RoutingOptions): Promise<ProvideOutcome>
+  /** As `provide`, but resolves at the first acknowledgement; the rest goes on in the background, bounded. */
+  provideQuick(cid: CID, options?: RoutingOptions): Promise<ProvideOutcome>
+  /** Stops announcing the content; records that others hold run out by themselves. */
+  forget(cid: CID, options?: RoutingOptions): Promise<void>
+  /**
+   * Yields providers as they are found, each once, ourselves never. Their addresses are in the peer store when they are
+   * yielded, so that they can be dialled by id. Ends when the search is exhausted or its time is up; with nobody to ask
+   * it ends at once.
+   *
+   * @throws the reason of the signal when the caller aborts
+   */
+  findProviders(cid: CID, options?: RoutingOptions): AsyncIterable<FoundProvider>
+}
+
+/** What routing is made of. */
+export interface RoutingComponents {
+  readonly libp2p: Pick<Libp2p, 'peerId' | 'peerStore'>
+  readonly dht: Pick<KadDHT, 'provide' | 'findProviders' | 'cancelReprovide'>
+  /** Resolves when there is a peer to ask or when it is clear that there is none: the number of peers. */
+  readonly whenJoined: (signal: AbortSignal) => Promise<number>
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+/** Content routing over a running DHT. */
+export function createRouting(components: RoutingComponents): Routing {
+  const background = new Set<CID>()
+  return {
+    provide: async (cid, options = {}) => await provide(components, cid, options),
+    provideQuick: async (cid, options = {}) =>
+      await provideQuick(components, background, { cid, ...options }),
+    forget: async (cid, options = {}) => {
+      await components.dht.cancelReprovide(cid, options)
+    },
+    findProviders: (cid, options = {}) => findProviders(components, cid, options)
+  }
+}
+
+async function provide(
+  components: RoutingComponents,
+  cid: CID,
+  options: RoutingOptions & { readonly onStored?: (stored: number) => void }
+): Promise<ProvideOutcome> {
+  using limit = startDeadline(components.clock, ROUTING_TIMEOUT_MS, options.signal)
+  const { signal } = limit
+  const peers = await components.whenJoined(signal)
+  let stored = 0
+  for await (const event of components.dht.provide(cid, { signal })) {
+    if (!isStored(event)) continue
+    stored += 1
+    options.onStored?.(stored)
+  }
+  if (stored > 0) return { stored }
+  signal.throwIfAborted()
+  if (peers === 0) {
+    const message = `no peer is known to announce ${cid.toString()} to: it is announced when one comes`
+    throw new DhtError('ERR_DHT_NO_PEERS', message)
+  }
+  throw new DhtError('ERR_DHT_NOT_STORED', `no peer took the announcement of ${cid.toString()}`)
+}
+
+function isStored(event: QueryEvent): boolean {
+  return event.name === 'PEER_RESPONSE' && event.messageName === 'ADD_PROVIDER'
+}
+
+async function provideQuick(
+  components: RoutingComponents,
+  background: Set<CID>,
+  { cid, ...options }: RoutingOptions & { readonly cid: CID }
+): Promise<ProvideOutcome> {
+  if (background.size >= BACKGROUND_PROVIDES_MAX) return await provide(components, cid, options)
+  background.add(cid)
+  const first = Promise.withResolvers<ProvideOutcome>()
+  const onStored = (stored: number): void => {
+    if (stored >= QUICK_PROVIDE_ACKNOWLEDGEMENTS) first.resolve({ stored })
+  }
+  // the caller's signal must not end what goes on after its promise has resolved
+  const controller = new AbortController()
+  const onAbort = (): void => {
+    controller.abort(options.signal?.reason)
+  }
+  options.signal?.addEventListener('abort', onAbort, { once: true })
+  if (options.signal?.aborted === true) onAbort()
+  void provide(components, cid, { signal: controller.signal, onStored })
+    .then(first.resolve, (error: unknown) => {
+      first.reject(error)
+      components.logger.debug('announcement ended early', { cid: cid.toString(), error: errorMessage(error) })
+    })
+    .finally(() => background.delete(cid))
+  return await first.promise.finally(() => options.signal?.removeEventListener('abort', onAbort))
+}
+
+async function* findProviders(
+  components: RoutingComponents,
+  cid: CID,
+  options: RoutingOptions
+): AsyncGenerator<FoundProvider> {
+  using limit = startDeadline(components.clock, ROUTING_TIMEOUT_MS, options.signal)
+  const { signal } = limit
+  const seen = new Set<string>([components.libp2p.peerId.toString()])
+  try {
+    await components.whenJoined(signal)
+    for await (const event of components.dht.findProviders(cid, { signal })) {
+      if (event.name !== 'PROVIDER') continue
+      for (const { id, multiaddrs } of event.providers) {
+        const peerId = id.toString()
+        if (seen.has(peerId)) continue
+        seen.add(peerId)
+        yield await remember(components, peerId, multiaddrs.map(String))
+        if (seen.size > PROVIDERS_FOUND_MAX) return
+      }
+    }
+  } catch (error) {
+    if (limit.expired()) return
+    throw error
+  }
+}
+
+async function remember(
+  { libp2p, logger }: RoutingComponents,
+  peerId: string,
+  addresses: readonly string[]
+): Promise<FoundProvider> {
+  const suffix = `/p2p/${peerId}`
+  const bare = addresses.map((address) =>
+    address.endsWith(suffix) ? address.slice(0, -suffix.length) : address
+  )
+  const multiaddrs = [...new Set(bare)].filter((address) => address !== '').slice(0, PROVIDER_ADDRESSES_MAX)
+  try {
+    if (multiaddrs.length > 0) {
+      await libp2p.peerStore.merge(peerIdFromString(peerId), {
+        multiaddrs: multiaddrs.map((address) => multiaddr(address))
+      })
+    }
+  } catch (error) {
+    logger.debug('provider not remembered', { peerId, error: errorMessage(error) })
+  }
+  return { peerId, multiaddrs }
+}
