@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { NodeError } from './errors.ts'
-import type { NodeFiles } from './powers.ts'
+import type { TextFiles } from './text-files.ts'
 
 const config = z.strictObject({
   version: z.literal(1),
@@ -15,8 +15,8 @@ export type NodeConfig = Omit<z.infer<typeof config>, 'version'>
 const CONFIG_BYTES_MAX = 64 * 1024
 
 /** Reads the remembered choices; none when there is no file. @throws NodeError ERR_CONFIG_INVALID */
-export async function readConfig(files: NodeFiles, path: string): Promise<NodeConfig> {
-  const text = await files.readText(path, CONFIG_BYTES_MAX)
+export async function readConfig(files: TextFiles, path: string): Promise<NodeConfig> {
+  const text = await files.read(path, CONFIG_BYTES_MAX)
   if (text === undefined) return {}
   try {
     const { version: _version, ...choices } = config.parse(JSON.parse(text))
@@ -31,6 +31,6 @@ export async function readConfig(files: NodeFiles, path: string): Promise<NodeCo
 }
 
 /** Remembers choices, replacing the file in one step. */
-export async function writeConfig(files: NodeFiles, path: string, choices: NodeConfig): Promise<void> {
-  await files.replaceText(path, JSON.stringify({ version: 1, ...choices }, undefined, 2) + '\n')
+export async function writeConfig(files: TextFiles, path: string, choices: NodeConfig): Promise<void> {
+  await files.replace(path, JSON.stringify({ version: 1, ...choices }, undefined, 2) + '\n')
 }

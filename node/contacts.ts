@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { ContactStatus } from '#contracts'
 import { parseDid, type Did } from '#did'
 import { NodeError } from './errors.ts'
-import type { NodeFiles } from './powers.ts'
+import type { TextFiles } from './text-files.ts'
 
 const CONTACTS_MAX = 10_000
 const CONTACTS_BYTES_MAX = 4 * 1024 * 1024
@@ -25,11 +25,11 @@ export interface Contacts {
 }
 
 /** Opens the address book at `path`; an unreadable one is an error, never an empty book. */
-export async function openContacts(files: NodeFiles, path: string): Promise<Contacts> {
+export async function openContacts(files: TextFiles, path: string): Promise<Contacts> {
   const didByName = await readBook(files, path)
   const save = async (): Promise<void> => {
     const contacts = [...didByName].map(([petname, did]) => ({ petname, did }))
-    await files.replaceText(path, JSON.stringify({ version: 1, contacts }, undefined, 2) + '\n')
+    await files.replace(path, JSON.stringify({ version: 1, contacts }, undefined, 2) + '\n')
   }
   const known = (petname: string): Did => {
     const did = didByName.get(petname.normalize('NFC'))
@@ -67,8 +67,8 @@ export async function openContacts(files: NodeFiles, path: string): Promise<Cont
   }
 }
 
-async function readBook(files: NodeFiles, path: string): Promise<Map<string, Did>> {
-  const text = await files.readText(path, CONTACTS_BYTES_MAX)
+async function readBook(files: TextFiles, path: string): Promise<Map<string, Did>> {
+  const text = await files.read(path, CONTACTS_BYTES_MAX)
   if (text === undefined) return new Map()
   try {
     const { contacts } = book.parse(JSON.parse(text))

@@ -1,7 +1,7 @@
 /** The only file of this folder that touches the file system, sockets and the process. */
 import { randomBytes } from 'node:crypto'
 import { chmodSync, createWriteStream, mkdirSync, renameSync, statSync } from 'node:fs'
-import { lstat, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { lstat, mkdir, rm } from 'node:fs/promises'
 import { createServer, type Server, type Socket } from 'node:net'
 import { homedir, tmpdir } from 'node:os'
 import { dirname } from 'node:path'
@@ -18,56 +18,6 @@ import {
 } from '#contracts'
 import type { ControlConnection } from './control/server.ts'
 import { NodeError } from './errors.ts'
-
-/** Small files of the data folder. */
-export interface NodeFiles {
-  /** The text of a file, or `undefined` when there is none. @throws NodeError ERR_CONFIG_INVALID over `bytesMax` */
-  readText(path: string, bytesMax: number): Promise<string | undefined>
-  /** Replaces a file in one step, mode 0600, durable when it resolves. */
-  replaceText(path: string, text: string): Promise<void>
-}
-
-/** The files of this machine. */
-export const systemFiles: NodeFiles = {
-  readText: async (path, bytesMax) => {
-    try {
-      const { size } = await stat(path)
-      if (size > bytesMax) {
-        throw new NodeError('ERR_CONFIG_INVALID', `expected at most ${bytesMax} bytes in ${path}`)
-      }
-      return await readFile(path, 'utf8')
-    } catch (thrown) {
-      if (errorCode(thrown) === 'ENOENT') return undefined
-      throw thrown
-    }
-  },
-  replaceText: async (path, text) => {
-    const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`
-    try {
-      const file = await open(temporary, 'wx', 0o600)
-      try {
-        await file.writeFile(text)
-        await file.sync()
-      } finally {
-        await file.close()
-      }
-      await rename(temporary, path)
-      await syncFolder(dirname(path))
-    } catch (thrown) {
-      await rm(temporary, { force: true })
-      throw thrown
-    }
-  }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
-  }
-}
 
 /** Makes the data folder, for its owner alone. @throws NodeError ERR_DATA_FOLDER */
 export function prepareDataFolder(path: string): void {
