@@ -51,3 +51,19 @@ export type {
   ExchangeRequestOptions,
   ExchangeServeOptions
 } from './exchange.ts'
+export {
+  compareNameRecords,
+  isNewer,
+  nameKey,
+  openNameRecord,
+  parseName,
+  sealNameRecord
+} from './name-record.ts'
+export type { NameRecord, NameRecordInit } from './name-record.ts'
+export { createRecordRules } from './name-rules.ts'
+export type { RecordRules } from './name-rules.ts'
+export { kadNameRouting } from './name-routing.ts'
+export type { NameAnswer, NameRouting, NameRoutingComponents } from './name-routing.ts'
+export { startNames } from './names.ts'
+export type { Names, PublishedName, PublishNameOptions, ResolvedName } from './names.ts'
+export type { NamesComponents } from './name-core.ts'

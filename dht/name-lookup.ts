@@ -1,0 +1,119 @@
+import type { Clock, Logger } from '#contracts'
+import { errorMessage } from '#contracts'
+import type { Did } from '#did'
+import { startDeadline } from './deadline.ts'
+import type { Deadline } from './deadline.ts'
+import { DhtError } from './errors.ts'
+import {
+  NAME_ANSWERS_MAX,
+  NAME_LOOKUP_GRACE_MS,
+  NAME_LOOKUP_TIMEOUT_MS,
+  NAME_RECORDS_ENOUGH
+} from './name-constants.ts'
+import { expiredError, isNewer, nameKey, verifyNameRecord } from './name-record.ts'
+import type { NameRecord } from './name-record.ts'
+import type { NameRouting } from './name-routing.ts'
+
+/** What the peers of all DHTs together said about a name. */
+export interface NameLookup {
+  /** The newest record that counts. */
+  readonly best: NameRecord | undefined
+  /** The newest expired record: it does not count, but its sequence was published. */
+  readonly expired: NameRecord | undefined
+  /** Why the last refused record was refused. */
+  readonly refusal: DhtError | undefined
+  /** How many peers answered, with a record or without. */
+  readonly peersAsked: number
+}
+
+/** What {@link lookUpName} works with. */
+export interface NameLookupComponents {
+  readonly routings: readonly NameRouting[]
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+type Findings = { -readonly [K in keyof NameLookup]: NameLookup[K] }
+
+/**
+ * Asks all DHTs at once for the records of a name and verifies each answer. Ends when all have been asked, when
+ * enough records came, or at a deadline of its own with what came until then.
+ *
+ * @throws the reason of `signal` when it aborts
+ */
+export async function lookUpName(
+  components: NameLookupComponents,
+  did: Did,
+  signal: AbortSignal
+): Promise<NameLookup> {
+  const { routings, clock, logger } = components
+  const findings: Findings = { best: undefined, expired: undefined, refusal: undefined, peersAsked: 0 }
+  using deadline = startDeadline(clock, NAME_LOOKUP_TIMEOUT_MS, signal)
+  const ask = async (routing: NameRouting): Promise<void> => {
+    try {
+      await askRouting(routing, { did, findings, deadline, nowMs: clock.nowMs() })
+    } catch (error) {
+      // a DHT that fails says nothing about the name; what the others say still counts
+      logger.debug('name lookup ended early', { routing: routing.label, reason: errorMessage(error) })
+    }
+    if (findings.best !== undefined) deadline.shorten(NAME_LOOKUP_GRACE_MS)
+  }
+  await untilAborted(Promise.all(routings.map(ask)), deadline.signal)
+  signal.throwIfAborted()
+  return { ...findings }
+}
+
+interface AskInit {
+  readonly did: Did
+  readonly findings: Findings
+  readonly deadline: Deadline
+  readonly nowMs: number
+}
+
+async function askRouting(routing: NameRouting, { did, findings, deadline, nowMs }: AskInit): Promise<void> {
+  let answers = 0
+  let records = 0
+  for await (const answer of routing.find(nameKey(did), { signal: deadline.signal })) {
+    findings.peersAsked++
+    if (answer.record !== undefined && weigh(findings, did, answer.record, nowMs)) records++
+    if (++answers >= NAME_ANSWERS_MAX || records >= NAME_RECORDS_ENOUGH) return
+  }
+}
+
+/** Takes one record into account; `true` when it counts. */
+function weigh(findings: Findings, did: Did, bytes: Uint8Array, nowMs: number): boolean {
+  if (findings.best !== undefined && Buffer.compare(findings.best.bytes, bytes) === 0) return true
+  let record: NameRecord
+  try {
+    record = verifyNameRecord(did, bytes)
+  } catch (error) {
+    findings.refusal = asDhtError(error)
+    return false
+  }
+  const isExpired = record.validUntilMs <= nowMs
+  const field = isExpired ? 'expired' : 'best'
+  if (isExpired) findings.refusal ??= expiredError(record)
+  const held = findings[field]
+  if (held === undefined || isNewer(record.bytes, held.bytes)) findings[field] = record
+  return !isExpired
+}
+
+function asDhtError(error: unknown): DhtError {
+  if (error instanceof DhtError) return error
+  return new DhtError('ERR_NAME_INVALID', 'expected a name record that can be verified', { cause: error })
+}
+
+/** A routing that ignores its signal must not hold up the lookup. */
+async function untilAborted(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<undefined>()
+  const listener = (): void => {
+    resolve(undefined)
+  }
+  signal.addEventListener('abort', listener, { once: true })
+  if (signal.aborted) listener()
+  try {
+    await Promise.race([work, promise])
+  } finally {
+    signal.removeEventListener('abort', listener)
+  }
+}
