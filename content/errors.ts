@@ -34,8 +34,12 @@ export type ContentErrorCode =
   | 'ERR_BITSWAP_MESSAGE'
   /** A bitswap message could not be sent: the stream is gone, or its queue is full. */
   | 'ERR_BITSWAP_SEND'
+  /** A queue or budget of the block exchange is full. */
+  | 'ERR_BITSWAP_BUSY'
   /** Somebody provides it, and none of them can be reached. */
   | 'ERR_PROVIDER_UNREACHABLE'
+  /** Every peer that was asked sent bytes that do not hash to the CID. */
+  | 'ERR_CONTENT_WRONG_BLOCK'
   /** Blocks came, then none for `stallTimeoutMs`. */
   | 'ERR_CONTENT_STALLED'
   /** More bytes, entries, links or levels than the limit of this call. */

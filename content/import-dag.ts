@@ -1,0 +1,67 @@
+import { importer } from 'ipfs-unixfs-importer'
+import type { CID } from 'multiformats/cid'
+import { ADD_BLOCKS_PARALLEL } from './constants.ts'
+import { ContentError } from './errors.ts'
+import type { ImporterOptions, ImportResult, WritableStorage } from 'ipfs-unixfs-importer'
+import type { BlockStore } from './block-store.ts'
+
+/** The root of a DAG just written. */
+export interface Imported {
+  readonly cid: CID
+  /** Bytes of all its blocks, as a folder's link to it states. */
+  readonly dagBytes: bigint
+}
+
+/** A child of a folder to write. */
+export interface NamedImport extends Imported {
+  readonly name: string
+}
+
+/**
+ * The `unixfs-v1-2025` profile of IPIP-499: CIDv1, raw leaves of 1 MiB, balanced with 1024 links a node, folders
+ * sharded (HAMT, 256 slots) when their block would exceed 256 KiB. Kubo with that profile gives the same CIDs.
+ */
+function profile(): ImporterOptions {
+  return { profile: 'unixfs-v1-2025', blockWriteConcurrency: ADD_BLOCKS_PARALLEL, fileImportConcurrency: 1 }
+}
+
+function durably(store: BlockStore): WritableStorage {
+  return {
+    put: async (cid, bytes) => {
+      if (!(bytes instanceof Uint8Array)) throw new TypeError('expected the importer to put whole blocks')
+      // The importer has hashed these very bytes to make the CID.
+      await store.put(cid, bytes, { durable: true, isVerified: true })
+      return cid
+    }
+  }
+}
+
+async function lastOf(results: AsyncIterable<ImportResult>): Promise<Imported> {
+  let last: ImportResult | undefined
+  for await (const result of results) last = result
+  if (last === undefined) throw new ContentError('ERR_DAG_MALFORMED', 'expected the importer to write a root')
+  return { cid: last.cid, dagBytes: last.size }
+}
+
+/** Writes a file's blocks; holds a few leaves in memory whatever its size. */
+export async function importFile(content: AsyncIterable<Uint8Array>, store: BlockStore): Promise<Imported> {
+  return await lastOf(importer([{ content }], durably(store), profile()))
+}
+
+/** Writes the block of a symbolic link. */
+export async function importLink(target: string, store: BlockStore): Promise<Imported> {
+  return await lastOf(importer([{ path: 'link', link: target }], durably(store), profile()))
+}
+
+/** Writes the block, or the shards, of a folder whose entries have been written. */
+export async function importFolder(entries: readonly NamedImport[], store: BlockStore): Promise<Imported> {
+  const options = profile()
+  // The entries are DAGs already: the builder hands them on, and the tree builder makes the one folder.
+  options.dagBuilder = async function* () {
+    for (const { name, cid, dagBytes } of entries) {
+      yield async () => await Promise.resolve({ cid, path: name, size: dagBytes })
+    }
+  }
+  options.wrapWithDirectory = true
+  return await lastOf(importer([], durably(store), options))
+}
