@@ -48,3 +48,28 @@ export const DEVICE_NAME_CHARS_MAX = 64
 export const CERTIFICATE_BYTES_MAX = 1024
 /** Largest device statement that is read. */
 export const DEVICE_STATEMENT_BYTES_MAX = 2048
+
+/** The end of every temporary file, so that what a killed process left can be found and removed. */
+export const TEMPORARY_SUFFIX = '.tmp'
+/** The keystore's one file. */
+export const KEYSTORE_FILE_NAME = 'identity.json'
+/** The lock of whoever changes it. */
+export const KEYSTORE_LOCK_NAME = 'identity.lock'
+/** Largest keystore file that is read. */
+export const KEYSTORE_FILE_BYTES_MAX = 16_384
+/** Largest identity export that is read. */
+export const EXPORT_FILE_BYTES_MAX = 16_384
+/** Largest writer lock that is read. */
+export const WRITER_LOCK_BYTES_MAX = 128
+
+/** Longest passphrase, in UTF-8 bytes. */
+export const PASSPHRASE_BYTES_MAX = 1024
+/** argon2id cost of new locks: the second recommended option of RFC 9106 §4. */
+export const ARGON2_DEFAULTS = { memoryKib: 65_536, passes: 3, parallelism: 4 } as const
+/** argon2id cost that is accepted from a file. */
+export const ARGON2_LIMITS = {
+  memoryKibMin: 64,
+  memoryKibMax: 262_144,
+  passesMax: 16,
+  parallelismMax: 16
+} as const

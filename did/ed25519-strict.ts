@@ -1,7 +1,7 @@
 /**
- * The part of strict Ed25519 verification that OpenSSL leaves out, decided from the bytes alone. OpenSSL's
- * equation is cofactorless and it refuses `S >= L`, but it takes keys and `R` of small order and reads a key
- * whose y is not reduced.
+ * The part of strict Ed25519 verification that can be decided from the bytes alone. OpenSSL's equation is
+ * cofactorless, but whether it takes keys and `R` of small order, or a y that is not reduced, differs between the
+ * releases that Node carries (20 takes them, 26 does not), so none of it is left to OpenSSL.
  */
 
 /** y coordinates of the eight points whose order divides 8, little-endian, sign bit clear. */

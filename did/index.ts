@@ -20,7 +20,9 @@ export type {
   CertificateErrorCode,
   DidErrorCode,
   EnvelopeErrorCode,
+  FileErrorCode,
   KeyErrorCode,
+  KeystoreErrorCode,
   WordsErrorCode
 } from './errors.ts'
 export { createKeyPair, keyPairFromSeed, verifySignature } from './keys.ts'
@@ -49,3 +51,20 @@ export {
   stateDevice
 } from './certificate.ts'
 export type { DeviceCertificate, DeviceClaim, DeviceStatement } from './certificate.ts'
+export { createKeystore, openKeystore, readIdentity, recoverKeystore } from './open-keystore.ts'
+export type {
+  ExportOptions,
+  IdentitySummary,
+  Keystore,
+  KeystoreComponents,
+  KeystoreInit,
+  KeystoreStatus,
+  OpenKeystoreOptions,
+  RecoverInit,
+  RecoverySource,
+  SecretState
+} from './keystore.ts'
+export { ensurePrivateFolder, readPrivateFile, writePrivateFile } from './private-file.ts'
+export type { PrivateFiles, PrivateFileStat, PrivatePath, PrivateWrite } from './private-file.ts'
+export type { Argon2Cost } from './secret-box.ts'
+export { systemPrivateFiles } from './powers.ts'
