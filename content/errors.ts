@@ -34,6 +34,10 @@ export type ContentErrorCode =
   | 'ERR_BITSWAP_MESSAGE'
   /** A bitswap message could not be sent: the stream is gone, or its queue is full. */
   | 'ERR_BITSWAP_SEND'
+  /** More bytes, wants or fetches at a time than bitswap's limits allow. */
+  | 'ERR_BITSWAP_BUSY'
+  /** Every peer that was asked for a block sent something else. */
+  | 'ERR_CONTENT_WRONG_BLOCK'
   /** A queue or budget of the block exchange is full. */
   | 'ERR_BITSWAP_BUSY'
   /** Somebody provides it, and none of them can be reached. */

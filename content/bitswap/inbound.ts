@@ -1,0 +1,95 @@
+import type { Stream } from '@libp2p/interface'
+import { errorCode } from '#contracts'
+import { ContentError } from '../errors.ts'
+import type { MisbehaviourReason } from './conduct.ts'
+import type { BitswapLimits } from './constants.ts'
+import { FrameReader, type ReceiveBudget } from './frame-reader.ts'
+import { decodeMessage, type BitswapMessage } from './message.ts'
+
+/** What happens with what peers send us. */
+export interface InboundComponents {
+  /** A whole message. May throw a ContentError when it is malformed inside. */
+  onMessage(this: void, peerId: string, message: BitswapMessage): void
+  /** Some bytes came. */
+  onProgress(this: void, peerId: string): void
+  /** The bytes were no message, or too many; the stream was reset. */
+  onRefused(this: void, peerId: string, reason: MisbehaviourReason): void
+}
+
+/** Reads the streams that peers open to us; what is unfinished is bounded per peer and in all. */
+export class Inbound {
+  readonly #components: InboundComponents
+  readonly #limits: Pick<BitswapLimits, 'receiveBytesPerPeerMax' | 'receiveBytesMax'>
+  readonly #held = new Map<string, number>()
+  #heldInAll = 0
+
+  constructor(
+    components: InboundComponents,
+    limits: Pick<BitswapLimits, 'receiveBytesPerPeerMax' | 'receiveBytesMax'>
+  ) {
+    this.#components = components
+    this.#limits = limits
+  }
+
+  /** Bytes of unfinished messages held now. */
+  get heldBytes(): number {
+    return this.#heldInAll
+  }
+
+  /** Reads messages until the stream ends. We never write to it. */
+  accept(stream: Stream, peerId: string): void {
+    const { onMessage, onProgress } = this.#components
+    const reader = new FrameReader({
+      budget: this.#budget(peerId),
+      onFrame: (chunks) => {
+        onMessage(peerId, decodeMessage(chunks))
+      }
+    })
+    stream.addEventListener('message', ({ data }) => {
+      try {
+        onProgress(peerId)
+        if (data instanceof Uint8Array) reader.push(data)
+        else for (const chunk of data) reader.push(chunk)
+      } catch (cause) {
+        reader[Symbol.dispose]()
+        this.#refuse(stream, peerId, cause)
+      }
+    })
+    const onEnd = (): void => {
+      reader[Symbol.dispose]()
+    }
+    stream.addEventListener('remoteCloseWrite', onEnd)
+    stream.addEventListener('close', onEnd)
+    stream.close().catch(() => {
+      // Closing our end tells the other side that nothing comes back; if that fails the stream is gone anyway.
+    })
+  }
+
+  #refuse(stream: Stream, peerId: string, cause: unknown): void {
+    stream.abort(cause instanceof Error ? cause : new Error(String(cause)))
+    const code = errorCode(cause)
+    this.#components.onRefused(peerId, code === 'ERR_BITSWAP_BUSY' ? 'too-many-bytes' : 'malformed-message')
+  }
+
+  #budget(peerId: string): ReceiveBudget {
+    return {
+      take: (bytes) => {
+        const held = (this.#held.get(peerId) ?? 0) + bytes
+        if (
+          held > this.#limits.receiveBytesPerPeerMax ||
+          this.#heldInAll + bytes > this.#limits.receiveBytesMax
+        ) {
+          throw new ContentError('ERR_BITSWAP_BUSY', 'expected fewer bytes of unfinished messages')
+        }
+        this.#held.set(peerId, held)
+        this.#heldInAll += bytes
+      },
+      give: (bytes) => {
+        const held = (this.#held.get(peerId) ?? 0) - bytes
+        if (held > 0) this.#held.set(peerId, held)
+        else this.#held.delete(peerId)
+        this.#heldInAll -= bytes
+      }
+    }
+  }
+}

@@ -1,0 +1,268 @@
+import type { Clock, Logger } from '#contracts'
+import type { Connection, Libp2p, PeerId, PeerStore, Stream } from '@libp2p/interface'
+import { errorMessage } from '#contracts'
+import { peerIdFromString } from '@libp2p/peer-id'
+import { multiaddr } from '@multiformats/multiaddr'
+import type { CID } from 'multiformats/cid'
+import type { BlockExchange, BlockSession, ContentRouting } from '../exchange.ts'
+import { Channel } from './channel.ts'
+import { Client, type ClientStats } from './client.ts'
+import { Conduct, type Misbehaviour, type MisbehaviourReason } from './conduct.ts'
+import { BITSWAP_PROTOCOLS, DEFAULT_BITSWAP_LIMITS, type BitswapLimits } from './constants.ts'
+import { Inbound } from './inbound.ts'
+import type { Provider } from './peer-search.ts'
+import { Server, type BlockSource, type ServerStats } from './server.ts'
+import { Session } from './session.ts'
+
+/** What bitswap needs of a libp2p node. */
+export type BitswapLibp2p = Pick<
+  Libp2p,
+  | 'peerId'
+  | 'handle'
+  | 'unhandle'
+  | 'register'
+  | 'unregister'
+  | 'dial'
+  | 'dialProtocol'
+  | 'hangUp'
+  | 'getConnections'
+  | 'addEventListener'
+  | 'removeEventListener'
+> & { readonly peerStore: Pick<PeerStore, 'merge'> }
+
+/** Collaborators of {@link startBitswap}. */
+export interface BitswapComponents {
+  readonly libp2p: BitswapLibp2p
+  /** Leave out to ask connected peers only. */
+  readonly routing?: Pick<ContentRouting, 'findProviders'>
+  /** Where blocks to be served are read; what is fetched is not written there. */
+  readonly store: BlockSource
+  /** Whether that peer may have that block; asked before the store is. */
+  mayServe(cid: CID, peerId: string): Promise<boolean>
+  readonly clock: Clock
+  readonly logger: Logger
+  /** Told of each thing a peer does that no honest one does. */
+  onMisbehaviour?(this: void, misbehaviour: Misbehaviour): void
+}
+
+/** Options of {@link startBitswap}. */
+export interface BitswapInit {
+  readonly limits?: Partial<BitswapLimits>
+}
+
+/** Counters of a running exchange. */
+export interface BitswapStats extends ClientStats, ServerStats {
+  /** Bytes of unfinished messages from peers held now. */
+  readonly receiveBytes: number
+}
+
+/** A running exchange. */
+export interface Bitswap extends BlockExchange, AsyncDisposable {
+  /** As {@link BlockExchange.createSession}; `providers` are peers known to have the root. */
+  createSession(init: { root: CID; signal: AbortSignal; providers?: readonly Provider[] }): BlockSession
+  /** A copy of the counters. */
+  stats(): BitswapStats
+}
+
+/**
+ * Starts to serve blocks to peers, as far as `mayServe` allows, and to fetch blocks from them.
+ *
+ * @throws whatever registering the protocol with libp2p throws
+ */
+export async function startBitswap(components: BitswapComponents, init: BitswapInit = {}): Promise<Bitswap> {
+  const limits = { ...DEFAULT_BITSWAP_LIMITS, ...init.limits }
+  const exchange = new RunningBitswap(components, limits)
+  await exchange.start()
+  return exchange
+}
+
+class RunningBitswap implements Bitswap {
+  readonly verifiesBlocks = true
+  readonly #components: BitswapComponents
+  readonly #limits: BitswapLimits
+  readonly #stop = new AbortController()
+  readonly #channels = new Map<string, Channel>()
+  readonly #connected = new Set<string>()
+  readonly #conduct: Conduct
+  readonly #client: Client
+  readonly #server: Server
+  readonly #inbound: Inbound
+  #topologies: string[] = []
+
+  constructor(components: BitswapComponents, limits: BitswapLimits) {
+    const { clock, logger, store } = components
+    this.#components = components
+    this.#limits = limits
+    this.#conduct = new Conduct(clock, limits)
+    this.#client = new Client(
+      {
+        clock,
+        send: (peerId, entry) => {
+          this.#channel(peerId).want(entry)
+        },
+        onStrike: (peerId, reason) => {
+          this.#strike(peerId, reason)
+        }
+      },
+      limits
+    )
+    this.#server = new Server(
+      {
+        clock,
+        logger,
+        store,
+        mayServe: (cid, peerId) => components.mayServe(cid, peerId),
+        send: (peerId, answer) => this.#channel(peerId).answer(answer),
+        abandon: (peerId) => {
+          this.#closeChannel(peerId)
+        }
+      },
+      limits
+    )
+    this.#inbound = new Inbound(
+      {
+        onMessage: (peerId, message) => {
+          this.#server.receive(peerId, message)
+          this.#client.receive(peerId, message)
+        },
+        onProgress: (peerId) => {
+          this.#client.progress(peerId)
+        },
+        onRefused: (peerId, reason) => {
+          this.#strike(peerId, reason)
+        }
+      },
+      limits
+    )
+  }
+
+  async start(): Promise<void> {
+    const { libp2p } = this.#components
+    libp2p.addEventListener('peer:disconnect', this.#onDisconnect)
+    await libp2p.handle([...BITSWAP_PROTOCOLS], this.#onStream, {
+      maxInboundStreams: this.#limits.inboundStreamsMax
+    })
+    for (const protocol of BITSWAP_PROTOCOLS) {
+      const onConnect = (peerId: PeerId): void => {
+        this.#connected.add(peerId.toString())
+      }
+      this.#topologies.push(await libp2p.register(protocol, { onConnect }))
+    }
+    for (const { remotePeer } of libp2p.getConnections()) this.#connected.add(remotePeer.toString())
+  }
+
+  createSession(init: { root: CID; signal: AbortSignal; providers?: readonly Provider[] }): BlockSession {
+    const { clock, logger, routing } = this.#components
+    const signal = AbortSignal.any([init.signal, this.#stop.signal])
+    return new Session(
+      {
+        clock,
+        logger,
+        routing,
+        client: this.#client,
+        connect: (provider, dialSignal) => this.#connect(provider, dialSignal),
+        connectedPeers: () => this.#connected,
+        isAcceptable: (peerId) =>
+          peerId !== this.#components.libp2p.peerId.toString() && !this.#conduct.isShunned(peerId)
+      },
+      { ...init, signal },
+      this.#limits
+    )
+  }
+
+  async fetch(cid: CID, { signal }: { signal: AbortSignal }): Promise<Uint8Array> {
+    const done = new AbortController()
+    const session = this.createSession({ root: cid, signal: AbortSignal.any([signal, done.signal]) })
+    try {
+      return await session.fetch(cid, { signal })
+    } finally {
+      done.abort()
+    }
+  }
+
+  notify(cid: CID): void {
+    this.#server.notify(cid)
+  }
+
+  stats(): BitswapStats {
+    return { ...this.#client.stats(), ...this.#server.stats(), receiveBytes: this.#inbound.heldBytes }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const { libp2p } = this.#components
+    this.#stop.abort(new Error('the exchange was stopped'))
+    for (const topology of this.#topologies) libp2p.unregister(topology)
+    libp2p.removeEventListener('peer:disconnect', this.#onDisconnect)
+    for (const peerId of [...this.#channels.keys()]) this.#forget(peerId, false)
+    this.#client[Symbol.dispose]()
+    await libp2p.unhandle([...BITSWAP_PROTOCOLS])
+  }
+
+  readonly #onStream = (stream: Stream, connection: Connection): void => {
+    const peerId = connection.remotePeer.toString()
+    if (this.#stop.signal.aborted || this.#conduct.isShunned(peerId)) {
+      stream.abort(new Error('not now'))
+      return
+    }
+    this.#connected.add(peerId)
+    this.#inbound.accept(stream, peerId)
+  }
+
+  readonly #onDisconnect = (event: CustomEvent<PeerId>): void => {
+    this.#forget(event.detail.toString(), false)
+  }
+
+  #forget(peerId: string, misbehaved: boolean): void {
+    this.#connected.delete(peerId)
+    this.#closeChannel(peerId)
+    this.#server.forget(peerId)
+    this.#client.forget(peerId, misbehaved)
+  }
+
+  #strike(peerId: string, reason: MisbehaviourReason): void {
+    const { libp2p, logger, onMisbehaviour } = this.#components
+    const misbehaviour = this.#conduct.strike(peerId, reason)
+    const { strikes, disconnected } = misbehaviour
+    logger.info('a peer misbehaved', { peer: peerId, reason, strikes, disconnected })
+    onMisbehaviour?.(misbehaviour)
+    if (!disconnected) return
+    this.#forget(peerId, true)
+    libp2p.hangUp(peerIdFromString(peerId)).catch((cause: unknown) => {
+      logger.debug('hanging up failed', { peer: peerId, error: errorMessage(cause) })
+    })
+  }
+
+  #channel(peerId: string): Channel {
+    const open = this.#channels.get(peerId)
+    if (open !== undefined) return open
+    const { clock, libp2p, logger } = this.#components
+    const channel = new Channel(
+      {
+        clock,
+        openStream: (signal) =>
+          libp2p.dialProtocol(peerIdFromString(peerId), [...BITSWAP_PROTOCOLS], { signal }),
+        onLost: (cause) => {
+          logger.debug('a peer cannot be sent to', { peer: peerId, error: errorMessage(cause) })
+          if (this.#channels.get(peerId) === channel) this.#forget(peerId, false)
+        }
+      },
+      this.#limits
+    )
+    this.#channels.set(peerId, channel)
+    return channel
+  }
+
+  #closeChannel(peerId: string): void {
+    this.#channels.get(peerId)?.[Symbol.dispose]()
+    this.#channels.delete(peerId)
+  }
+
+  async #connect(provider: Provider, signal: AbortSignal): Promise<void> {
+    const { libp2p } = this.#components
+    const peerId = peerIdFromString(provider.peerId)
+    if (libp2p.getConnections(peerId).length > 0) return
+    const multiaddrs = provider.multiaddrs.map((address) => multiaddr(address))
+    if (multiaddrs.length > 0) await libp2p.peerStore.merge(peerId, { multiaddrs }, { signal })
+    await libp2p.dial(peerId, { signal })
+  }
+}
