@@ -83,6 +83,10 @@ export const PRESENCE_EXPIRY_MS: number = 3 * 30 * SECOND_MS
 export const EXPIRY_CHECK_MS: number = 5 * SECOND_MS
 /** Least time between two presence messages sent because somebody arrived. */
 export const HELLO_INTERVAL_MS_MIN: number = 3 * SECOND_MS
+/** For each member, how much a greeting may be put off at random. */
+export const HELLO_SPREAD_MS_PER_MEMBER = 20
+/** Time after which somebody who found nobody is told so. */
+export const ALONE_NOTICE_MS: number = 5 * SECOND_MS
 
 /** Before UTC midnight, from when on tomorrow's rendezvous is provided and looked in too. */
 export const TOMORROW_LEAD_MS: number = 10 * MINUTE_MS
@@ -124,7 +128,7 @@ export const CONNECT_TIMEOUT_MS: number = 8 * SECOND_MS
 /** Time a members exchange may take. */
 export const EXCHANGE_TIMEOUT_MS: number = 5 * SECOND_MS
 /** Time after which a peer that answered may be asked again. */
-export const RECONTACT_MS: number = 2 * MINUTE_MS
+export const RECONTACT_MS: number = 10 * SECOND_MS
 /** Waits after contacts that failed: the n-th failure, the last one for all further ones. */
 export const CONTACT_RETRY_MS: readonly number[] = [250, 1_000, 5_000, 30_000, 300_000]
 

@@ -12,7 +12,7 @@ export interface EventQueueInit<T> {
   readonly itemsMax: number
   /** Makes the item that tells the consumer, in place of what is missing, how many were dropped there. */
   readonly onDropped: (count: number) => T
-  /** Called when the consumer stops reading; possibly twice. */
+  /** Called when the consumer stops reading. */
   readonly onReturn?: () => void
 }
 
@@ -27,36 +27,29 @@ export function createEventQueue<T>({ itemsMax, onDropped, onReturn }: EventQueu
     wake?.()
     wake = undefined
   }
-  const close = (): void => {
-    isClosed = true
-    wakeUp()
-  }
   const end = (): void => {
-    close()
+    isClosed = true
     items.length = 0
+    wakeUp()
     onReturn?.()
   }
   async function* read(): AsyncGenerator<T> {
-    try {
-      for (;;) {
-        if (dropped > 0) {
-          const count = dropped
-          dropped = 0
-          yield onDropped(count)
-        }
-        const item = items.shift()
-        if (item !== undefined) {
-          yield item
-        } else if (isClosed) {
-          return
-        } else {
-          await new Promise<void>((resolve) => {
-            wake = resolve
-          })
-        }
+    for (;;) {
+      if (dropped > 0) {
+        const count = dropped
+        dropped = 0
+        yield onDropped(count)
       }
-    } finally {
-      end()
+      const item = items.shift()
+      if (item !== undefined) {
+        yield item
+      } else if (isClosed) {
+        return
+      } else {
+        await new Promise<void>((resolve) => {
+          wake = resolve
+        })
+      }
     }
   }
   const reader = read()
@@ -70,10 +63,13 @@ export function createEventQueue<T>({ itemsMax, onDropped, onReturn }: EventQueu
       items.push(item)
       wakeUp()
     },
-    close,
+    close: () => {
+      isClosed = true
+      wakeUp()
+    },
     [Symbol.asyncIterator]: () => ({
       next: () => reader.next(),
-      // A generator that waits cannot be returned before it wakes, and one that never ran has nothing to finish.
+      // A generator that waits cannot be returned before it wakes.
       return: (value?: unknown) => {
         end()
         return reader.return(value)

@@ -29,6 +29,11 @@ export interface MembersRequest extends MemberEntry {
 export interface MembersAnswer {
   /** The answerer's clock, milliseconds since the Unix epoch, so that clocks that differ are noticed. */
   readonly nowMs: number
+  /**
+   * The highest sequence number the answerer saw of the requester's device, or 0: a device whose clock was set back
+   * learns where to go on, instead of being taken for a replay of itself.
+   */
+  readonly sequenceSeen: number
   /** The answerer first, then others it heard of lately. Empty when it did not accept the presence. */
   readonly members: readonly MemberEntry[]
 }
@@ -55,7 +60,7 @@ export function decodeMembersRequest(bytes: Uint8Array): MembersRequest {
 }
 
 /** Writes an answer with as many of the members, in their order, as fit. */
-export function encodeMembersAnswer({ nowMs, members }: MembersAnswer): Uint8Array {
+export function encodeMembersAnswer({ nowMs, sequenceSeen, members }: MembersAnswer): Uint8Array {
   const kept: MemberEntry[] = []
   let bytesLeft = MEMBERS_ANSWER_BYTES_MAX - 64
   for (const { presence, addresses } of members.slice(0, MEMBERS_PER_ANSWER_MAX)) {
@@ -64,7 +69,7 @@ export function encodeMembersAnswer({ nowMs, members }: MembersAnswer): Uint8Arr
     if (bytesLeft < 0) break
     kept.push(entry)
   }
-  return encodeCanonical({ version: MEMBERS_VERSION, nowMs, members: kept })
+  return encodeCanonical({ version: MEMBERS_VERSION, nowMs, sequenceSeen, members: kept })
 }
 
 /**
@@ -74,11 +79,12 @@ export function encodeMembersAnswer({ nowMs, members }: MembersAnswer): Uint8Arr
  */
 export function decodeMembersAnswer(bytes: Uint8Array): MembersAnswer {
   const value = decode(bytes, MEMBERS_ANSWER_BYTES_MAX)
-  const map = readMap(value, ['version', 'nowMs', 'members'])
+  const map = readMap(value, ['version', 'nowMs', 'sequenceSeen', 'members'])
   if (map?.['version'] !== MEMBERS_VERSION) throw malformed()
-  const { nowMs, members } = map
-  if (!isCount(nowMs) || !Array.isArray(members) || members.length > MEMBERS_PER_ANSWER_MAX) throw malformed()
-  return { nowMs, members: members.map(readEntry) }
+  const { nowMs, sequenceSeen, members } = map
+  if (!isCount(nowMs) || !isCount(sequenceSeen)) throw malformed()
+  if (!Array.isArray(members) || members.length > MEMBERS_PER_ANSWER_MAX) throw malformed()
+  return { nowMs, sequenceSeen, members: members.map(readEntry) }
 }
 
 /** The addresses another member may be told or may tell: a few, short, and shaped like multiaddrs. */

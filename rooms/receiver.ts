@@ -44,8 +44,13 @@ export interface Receiver {
    * still shows that the peer is here now.
    */
   takeDirect(bytes: Uint8Array, from: string): ReceivedMessage
-  /** The presence of a member as another one tells it: it counts only while it is fresh. */
-  takeHearsay(bytes: Uint8Array): ReceivedMessage
+  /**
+   * The presence of a member as another one tells it. It is news only while it is fresh and was not seen before;
+   * otherwise it is no more than a hint that the member was here.
+   */
+  takeHearsay(bytes: Uint8Array): { readonly message: ReceivedMessage; readonly isNews: boolean }
+  /** The highest sequence number seen of a device; 0 when none was. */
+  sequenceSeen(device: Did): number
 }
 
 /** What a receiver is made of. */
@@ -81,6 +86,16 @@ export function createReceiver({ room, clock, isDenied = () => false }: Receiver
     const rate = message.kind === 'text' ? texts : presences
     if (!rate.take(message.author, clock.monotonicMs())) throw tooMany('this author')
   }
+  /** Whether the message was not used before; it is now. */
+  const isNew = (message: ReceivedMessage): boolean => {
+    try {
+      admit(message)
+      return true
+    } catch (error) {
+      if (errorCode(error) === 'ERR_MESSAGE_REPLAYED') return false
+      throw error
+    }
+  }
   const limitSource = (from: string): void => {
     if (!sources.take(from, clock.monotonicMs())) throw tooMany('this peer')
   }
@@ -99,21 +114,15 @@ export function createReceiver({ room, clock, isDenied = () => false }: Receiver
       if (peerIdFromDid(message.device) !== from) {
         throw new RoomError('ERR_MESSAGE_MALFORMED', 'expected the presence of the peer that presents it')
       }
-      try {
-        admit(message)
-      } catch (error) {
-        if (errorCode(error) !== 'ERR_MESSAGE_REPLAYED') throw error
-      }
+      isNew(message)
       return message
     },
     takeHearsay: (bytes) => {
       const message = asPresence(verify(bytes))
-      if (Math.abs(message.sentAtMs - clock.nowMs()) > PRESENCE_EXPIRY_MS) {
-        throw new RoomError('ERR_MESSAGE_TIME', 'expected a presence of the last minutes')
-      }
-      admit(message)
-      return message
-    }
+      const isFresh = Math.abs(message.sentAtMs - clock.nowMs()) <= PRESENCE_EXPIRY_MS
+      return { message, isNews: isFresh && isNew(message) }
+    },
+    sequenceSeen: (device) => replays.highest(device)
   }
 }
 

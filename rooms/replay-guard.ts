@@ -26,6 +26,8 @@ export interface ReplayGuard {
    * `ERR_ROOM_CROWDED` when no further device can be remembered
    */
   admit(message: Sequenced, nowMs: number): void
+  /** The highest sequence number seen of a device; 0 when none was. */
+  highest(device: Did): number
   /** Devices remembered. */
   readonly size: number
 }
@@ -46,6 +48,7 @@ export function createReplayGuard(): ReplayGuard {
     get size() {
       return windows.size
     },
+    highest: (device) => windows.get(device)?.highest ?? 0,
     admit: (message, nowMs) => {
       const window = windows.get(message.device)
       if (window === undefined) {

@@ -1,0 +1,64 @@
+/**
+ * Rooms: people who know a name meet through the DHT, tell each other who is here, and talk over a pubsub topic. Every
+ * message is signed; what is not verified, or was seen before, is dropped and counted. No I/O of its own: the
+ * network is a {@link RoomTransport}.
+ *
+ * @example
+ * ```ts
+ * import { silentLogger, systemClock, systemRandom } from '#contracts'
+ * import { createKeyPair } from '#did'
+ * import { startRoom, type RoomTransport } from '#rooms'
+ *
+ * export async function greet(transport: RoomTransport): Promise<void> {
+ *   const seams = { clock: systemClock, random: systemRandom, logger: silentLogger }
+ *   const signer = createKeyPair(systemRandom)
+ *   await using room = await startRoom({ ...seams, signer, transport }, { room: 'lobby', nick: 'ann' })
+ *   const { recipients } = await room.send('hello')
+ *   console.log(`${recipients} heard it`)
+ *   for await (const event of room.events()) {
+ *     if (event.type === 'message' && !event.isSelf) console.log(event.label, event.text)
+ *   }
+ * }
+ * ```
+ *
+ * @packageDocumentation
+ */
+export { RoomError } from './errors.ts'
+export type { RoomDropCode, RoomErrorCode, RoomRefusalCode } from './errors.ts'
+export {
+  MEMBERS_PROTOCOL,
+  MESSAGE_BYTES_MAX,
+  NICK_CHARS_MAX,
+  ROOM_NAME_CHARS_MAX,
+  ROOM_PROTOCOL,
+  TEXT_BYTES_MAX,
+  TOPIC_PREFIX
+} from './constants.ts'
+export { parseNick, parseRoomName, parseText } from './text.ts'
+export { nextDaysChangeMs, rendezvousCid, rendezvousDays, roomTopic } from './rendezvous.ts'
+export type { RendezvousDays } from './rendezvous.ts'
+export { openMessage, sealMessage } from './message.ts'
+export type {
+  MessageExpectation,
+  MessageFields,
+  MessageKind,
+  PersonOfDevice,
+  VerifiedMessage
+} from './message.ts'
+export { createReceiver } from './receiver.ts'
+export type { ReceivedMessage, Receiver, ReceiverInit } from './receiver.ts'
+export { startRoom } from './room.ts'
+export type { Room, RoomComponents, RoomInit, SendResult } from './room.ts'
+export { startRooms } from './rooms.ts'
+export type { Rooms } from './rooms.ts'
+export type { Member, MemberChange } from './member-table.ts'
+export type { RoomCounters } from './counters.ts'
+export type { DroppedEvent, NoticeCode, NoticeEvent, RoomEvent, TextEvent } from './room-events.ts'
+export type {
+  RequestHandler,
+  RoomPeer,
+  RoomTransport,
+  TopicHandler,
+  TopicMessage,
+  TopicVerdict
+} from './transport.ts'

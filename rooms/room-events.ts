@@ -1,0 +1,52 @@
+import type { Did } from '#did'
+import type { RoomDropCode } from './errors.ts'
+import type { MemberChange } from './member-table.ts'
+
+/** Words somebody said in the room, our own included. */
+export interface TextEvent {
+  readonly type: 'message'
+  /** Names this message among all: the device's did and the sequence number. */
+  readonly id: string
+  readonly author: Did
+  readonly device: Did
+  readonly nick: string
+  /** What to show for the author: see {@link Member.label}. */
+  readonly label: string
+  readonly isSelf: boolean
+  /** At most 4,096 bytes, no control characters but tab and line feed; a screen still has to make it harmless. */
+  readonly text: string
+  /** By the author's clock, milliseconds since the Unix epoch. */
+  readonly sentAtMs: number
+  /** By our clock, milliseconds since the Unix epoch. */
+  readonly receivedAtMs: number
+  /** By how much the author's clock differs from ours (positive: ahead), when by more than five minutes. */
+  readonly clockOffMs?: number
+}
+
+/** What a {@link NoticeEvent} is about. */
+export type NoticeCode =
+  /** Nobody else was found so far. */
+  | 'alone'
+  /** The room could not be announced, so others may not find us. */
+  | 'unannounced'
+  /** Our clock and that of a member differ by more than five minutes. */
+  | 'clock-differs'
+
+/** Something a person should know. */
+export interface NoticeEvent {
+  readonly type: 'notice'
+  readonly code: NoticeCode
+  /** One sentence. */
+  readonly text: string
+}
+
+/** Something was dropped: a message, for the reason in `code`, or events that this consumer was too slow for. */
+export interface DroppedEvent {
+  readonly type: 'dropped'
+  readonly code: RoomDropCode | 'slow-consumer'
+  /** How many since the last such event. */
+  readonly count: number
+}
+
+/** What happens in a room. Plain data: it can cross a socket as JSON. */
+export type RoomEvent = TextEvent | MemberChange | NoticeEvent | DroppedEvent

@@ -1,0 +1,267 @@
+import type { Clock, Logger, Random } from '#contracts'
+import { didFromPeerId, type Did, type Signer } from '#did'
+import { ALONE_NOTICE_MS, EXPIRY_CHECK_MS } from './constants.ts'
+import { startContacts } from './contacts.ts'
+import { createCounters, type MutableCounters, type RoomCounters } from './counters.ts'
+import { RoomError } from './errors.ts'
+import { createEventHub, type EventHub } from './event-hub.ts'
+import { createInbound } from './inbound.ts'
+import { createLabels, type Labels } from './labels.ts'
+import { encodeMembersRequest } from './members-exchange.ts'
+import { startMembersServer, type MembersServer } from './members-server.ts'
+import { createMemberTable, type Member, type MemberTable } from './member-table.ts'
+import { startOutbox, type Outbox } from './outbox.ts'
+import { startPresence, type Presence } from './presence.ts'
+import { createReceiver } from './receiver.ts'
+import { startRendezvous } from './rendezvous-loop.ts'
+import { roomTopic } from './rendezvous.ts'
+import type { NoticeEvent, RoomEvent } from './room-events.ts'
+import { createSpeaker, type Speaker } from './speaker.ts'
+import { parseRoomName } from './text.ts'
+import type { RoomTransport } from './transport.ts'
+
+/** Collaborators of a room. */
+export interface RoomComponents {
+  /** The key of this device, which is also its PeerId. */
+  readonly signer: Signer
+  /** Binds the device to its person; without one the device speaks for itself. Every member sees it. */
+  readonly certificate?: Uint8Array
+  readonly transport: RoomTransport
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  /** People and devices whom this node does not want to hear or meet. */
+  readonly isDenied?: (did: Did) => boolean
+}
+
+/** Which room, as whom. */
+export interface RoomInit {
+  /** 1 to 64 visible characters; whoever knows it can join, read, and see the members' addresses. */
+  readonly room: string
+  /** 1 to 32 visible characters. */
+  readonly nick: string
+}
+
+/** What became of a text. */
+export interface SendResult {
+  /** The id of the message, as in its event. */
+  readonly id: string
+  /** How many peers took it; 0 when nobody was there within 15 seconds, and then nobody ever gets it. */
+  readonly recipients: number
+}
+
+/** A room this node is in, until it is disposed; then the others are told. */
+export interface Room extends AsyncDisposable {
+  /** The name in its normal form. */
+  readonly name: string
+  readonly counters: RoomCounters
+  /**
+   * Says something to everybody here. Our own message comes back as an event at once; the promise resolves when
+   * somebody took it.
+   *
+   * @throws RoomError `ERR_TEXT_TOO_LONG`, `ERR_TEXT_INVALID`, `ERR_ROOM_BUSY` or `ERR_ROOM_CLOSED`
+   */
+  send(text: string): Promise<SendResult>
+  /** Who is here, ourselves first. */
+  members(): readonly Member[]
+  /**
+   * Changes what we are called.
+   *
+   * @throws RoomError `ERR_NICK_INVALID` or `ERR_ROOM_CLOSED`
+   */
+  setNick(nick: string): void
+  /**
+   * What happens, until the room is disposed: for the first caller from the beginning, for others from now on. A
+   * consumer more than 1,024 events behind misses the oldest, and is told how many.
+   *
+   * @throws RoomError `ERR_ROOM_BUSY` when there are too many consumers
+   */
+  events(): AsyncIterable<RoomEvent>
+}
+
+/**
+ * Joins a room: announces us and looks for others at once, and keeps doing so until disposed. Resolves as soon as
+ * that has begun; nobody may be here yet.
+ *
+ * @throws RoomError `ERR_ROOM_NAME_INVALID` or `ERR_NICK_INVALID`
+ * @throws DidError when the certificate is not one for this device
+ * @see docs/protocols/room.md
+ */
+export async function startRoom(components: RoomComponents, init: RoomInit): Promise<Room> {
+  await using stack = new AsyncDisposableStack()
+  const server = stack.use(await startMembersServer(components.transport))
+  const room = stack.use(await startRoomOn(server, components, init))
+  const running = stack.move()
+  return { ...room, [Symbol.asyncDispose]: () => running.disposeAsync() }
+}
+
+/** {@link startRoom} for a node whose rooms share one members server. */
+export async function startRoomOn(
+  server: MembersServer,
+  components: RoomComponents,
+  init: RoomInit
+): Promise<Room> {
+  const { transport, clock, random, isDenied } = components
+  const logger = components.logger.child('room')
+  const name = parseRoomName(init.room)
+  const topic = await roomTopic(name)
+  const speaker = createSpeaker({ ...components, room: name, nick: init.nick })
+  const labels = createLabels()
+  const members = createMemberTable({ clock, labels })
+  const counters = createCounters()
+  const hub = createEventHub((count) => (counters.eventsDropped += count))
+  const denial = isDenied === undefined ? {} : { isDenied }
+  const inbound = createInbound({
+    ...{ clock, random, members, labels, speaker, counters },
+    receiver: createReceiver({ room: name, clock, ...denial }),
+    emit: hub.emit,
+    addresses: () => transport.addresses(),
+    offer: (peer) => contacts.offer(peer)
+  })
+  labels.label(speaker.author, speaker.nick)
+
+  await using stack = new AsyncDisposableStack()
+  const peerCount = (): number => transport.peersOf(topic).length
+  const outbox = stack.use(startOutbox({ transport, clock, logger }, topic))
+  const contacts = stack.use(
+    startContacts(
+      { transport, clock, logger },
+      {
+        isWanted: (peerId) => isWanted(peerId, components),
+        peerCount,
+        request: () =>
+          encodeMembersRequest({ topic, presence: speaker.latestPresence, addresses: transport.addresses() }),
+        onAnswer: inbound.answer
+      }
+    )
+  )
+  const presence = stack.use(
+    startPresence(components, { speaker, outbox, memberCount: () => members.list().length })
+  )
+  stack.use(server.register(topic, inbound.request))
+  stack.use(transport.subscribe(topic, inbound.topic))
+  const onJoin = (): void => {
+    outbox.retry()
+    presence.hello()
+  }
+  const joins = transport.onPeerJoin?.(topic, onJoin)
+  if (joins !== undefined) stack.use(joins)
+  const rendezvous = stack.use(
+    startRendezvous(
+      { transport, clock, random, logger },
+      { room: name, peerCount, onFound: contacts.offer, onUnannounced: () => hub.emit(UNANNOUNCED) }
+    )
+  )
+  stack.use(startWatch({ clock, hub, members, peerCount, search: rendezvous.search }))
+  const running = stack.move()
+  return createRoom({ name, speaker, outbox, members, labels, counters, hub, clock, presence, running })
+}
+
+function isWanted(peerId: string, { signer, isDenied }: RoomComponents): boolean {
+  try {
+    const did = didFromPeerId(peerId)
+    return did !== signer.did && isDenied?.(did) !== true
+  } catch {
+    // A peer with another kind of key has no did, and so cannot be a member.
+    return false
+  }
+}
+
+const UNANNOUNCED: NoticeEvent = {
+  type: 'notice',
+  code: 'unannounced',
+  text: 'this room could not be announced to the network yet, so others may not find you; still trying'
+}
+
+const ALONE: NoticeEvent = {
+  type: 'notice',
+  code: 'alone',
+  text: 'nobody else was found in this room yet; still looking'
+}
+
+interface WatchInit {
+  readonly clock: Clock
+  readonly hub: Pick<EventHub, 'emit'>
+  readonly members: MemberTable
+  readonly peerCount: () => number
+  readonly search: () => void
+}
+
+/** Notices who has gone: members unheard for long, and the last connected one, after whom the search goes on. */
+function startWatch({ clock, hub, members, peerCount, search }: WatchInit): Disposable {
+  let hadPeers = false
+  const check = (): void => {
+    for (const change of members.expire()) hub.emit(change)
+    const hasPeers = peerCount() > 0
+    if (hadPeers && !hasPeers) search()
+    hadPeers = hasPeers
+  }
+  const checking = clock.every(EXPIRY_CHECK_MS, check)
+  const alone = clock.after(ALONE_NOTICE_MS, () => {
+    if (members.list().length === 0) hub.emit(ALONE)
+  })
+  return {
+    [Symbol.dispose]: () => {
+      checking[Symbol.dispose]()
+      alone[Symbol.dispose]()
+    }
+  }
+}
+
+interface RoomParts {
+  readonly name: string
+  readonly clock: Clock
+  readonly speaker: Speaker
+  readonly outbox: Outbox
+  readonly presence: Presence
+  readonly members: MemberTable
+  readonly labels: Labels
+  readonly counters: MutableCounters
+  readonly hub: EventHub
+  readonly running: AsyncDisposable
+}
+
+function createRoom(parts: RoomParts): Room {
+  const { clock, speaker, outbox, members, labels, counters, hub } = parts
+  const joinedAtMs = clock.nowMs()
+  let disposing: Promise<void> | undefined
+  const self = (): Member => {
+    const { author, device, nick } = speaker
+    return { author, device, nick, label: labels.label(author, nick), isSelf: true, joinedAtMs }
+  }
+  const assertOpen = (): void => {
+    if (disposing !== undefined) throw new RoomError('ERR_ROOM_CLOSED', 'expected a room that was not left')
+  }
+  const stop = async (): Promise<void> => {
+    await outbox.publishOnce(speaker.say('leave'))
+    await parts.running[Symbol.asyncDispose]()
+    hub.close()
+  }
+  return {
+    name: parts.name,
+    counters,
+    members: () => [self(), ...members.list()],
+    events: hub.events,
+    setNick: (nick) => {
+      assertOpen()
+      const previousLabel = self().label
+      speaker.nick = nick
+      hub.emit({ type: 'nick', member: self(), previousLabel })
+      parts.presence.hello()
+    },
+    send: async (text) => {
+      assertOpen()
+      const { bytes, sequence, sentAtMs } = speaker.sayText(text)
+      const id = `${speaker.device}:${sequence}`
+      const posted = outbox.post(bytes)
+      const { author, device, nick, label } = self()
+      const said = { id, author, device, nick, label, isSelf: true, text, sentAtMs, receivedAtMs: sentAtMs }
+      hub.emit({ type: 'message', ...said })
+      const recipients = await posted
+      if (recipients > 0) counters.sent++
+      else counters.unheard++
+      return { id, recipients }
+    },
+    [Symbol.asyncDispose]: () => (disposing ??= stop())
+  }
+}

@@ -1,0 +1,60 @@
+import { ROOMS_MAX } from './constants.ts'
+import { RoomError } from './errors.ts'
+import { startMembersServer } from './members-server.ts'
+import { startRoomOn, type Room, type RoomComponents, type RoomInit } from './room.ts'
+import { parseRoomName } from './text.ts'
+
+/** All rooms of one node. Disposing it leaves them. */
+export interface Rooms extends AsyncDisposable {
+  /**
+   * Joins a room, as {@link startRoom} does.
+   *
+   * @throws RoomError `ERR_ROOM_NAME_INVALID`, `ERR_NICK_INVALID`, `ERR_ROOM_JOINED` when this node is in it already,
+   * `ERR_ROOM_BUSY` when it is in too many, `ERR_ROOM_CLOSED`
+   */
+  join(init: RoomInit): Promise<Room>
+}
+
+/** Starts serving rooms: the one for a node that may be in several at a time. */
+export async function startRooms(components: RoomComponents): Promise<Rooms> {
+  await using stack = new AsyncDisposableStack()
+  const server = stack.use(await startMembersServer(components.transport))
+  const joined = new Map<string, Promise<Room>>()
+  let isClosed = false
+  // In reverse order: the rooms are left before the server they share stops.
+  stack.defer(async () => {
+    isClosed = true
+    const rooms = await Promise.allSettled([...joined.values()])
+    const disposals = rooms.flatMap((room) =>
+      room.status === 'fulfilled' ? [room.value[Symbol.asyncDispose]()] : []
+    )
+    await Promise.all(disposals)
+  })
+  const join = async (name: string, init: RoomInit): Promise<Room> => {
+    try {
+      const room = await startRoomOn(server, components, init)
+      const dispose = async (): Promise<void> => {
+        await room[Symbol.asyncDispose]()
+        joined.delete(name)
+      }
+      return { ...room, [Symbol.asyncDispose]: dispose }
+    } catch (error) {
+      joined.delete(name)
+      throw error
+    }
+  }
+  const running = stack.move()
+  return {
+    join: async (init) => {
+      const name = parseRoomName(init.room)
+      if (isClosed) throw new RoomError('ERR_ROOM_CLOSED', 'expected rooms that were not stopped')
+      if (joined.has(name)) throw new RoomError('ERR_ROOM_JOINED', 'expected a room this node is not in yet')
+      if (joined.size >= ROOMS_MAX)
+        throw new RoomError('ERR_ROOM_BUSY', `expected at most ${ROOMS_MAX} rooms`)
+      const joining = join(name, init)
+      joined.set(name, joining)
+      return joining
+    },
+    [Symbol.asyncDispose]: () => running.disposeAsync()
+  }
+}

@@ -1,0 +1,80 @@
+import type { Clock } from '#contracts'
+import { personOfDevice, type Did, type Signer } from '#did'
+import { CLOCK_DROP_MS, SEQUENCES_PER_MS } from './constants.ts'
+import { sealMessage, type MessageKind } from './message.ts'
+import { parseNick } from './text.ts'
+
+/** Signs what this device says in one room. */
+export interface Speaker {
+  readonly author: Did
+  readonly device: Did
+  nick: string
+  /** The presence to show to others, as of the last {@link presence} call. */
+  readonly latestPresence: Uint8Array
+  /** Signs a presence or farewell. */
+  say(kind: Exclude<MessageKind, 'text'>): Uint8Array
+  /**
+   * Signs a text.
+   *
+   * @throws RoomError `ERR_TEXT_TOO_LONG` or `ERR_TEXT_INVALID`
+   */
+  sayText(text: string): { readonly bytes: Uint8Array; readonly sequence: number; readonly sentAtMs: number }
+  /**
+   * Others saw this sequence number of our device. When we did not use it yet, we did before a restart with the clock
+   * ahead, and they would take what we say for a replay: the numbers go on from there. One beyond what any clock
+   * that others listened to can have given is a lie.
+   */
+  continueAfter(sequence: number): void
+}
+
+/** Who speaks where. */
+export interface SpeakerInit {
+  readonly signer: Signer
+  /** Binds the device to its person; without one the device speaks for itself. */
+  readonly certificate?: Uint8Array
+  readonly room: string
+  readonly nick: string
+  readonly clock: Pick<Clock, 'nowMs'>
+}
+
+/**
+ * A speaker whose sequence numbers start at the time of day, so that they grow over restarts with nothing stored.
+ *
+ * @throws DidError when the certificate is not one for this device
+ * @throws RoomError `ERR_NICK_INVALID`
+ */
+export function createSpeaker({ signer, certificate, room, nick, clock }: SpeakerInit): Speaker {
+  const author = certificate === undefined ? signer.did : personOfDevice(certificate, signer.did)
+  let sequence = clock.nowMs() * SEQUENCES_PER_MS
+  let currentNick = parseNick(nick)
+  const seal = (kind: MessageKind, text?: string): Uint8Array => {
+    const base = { room, author, sequence: ++sequence, sentAtMs: clock.nowMs(), nick: currentNick, kind }
+    return sealMessage(signer, text === undefined ? base : { ...base, text }, certificate)
+  }
+  let latestPresence = seal('presence')
+  return {
+    author,
+    device: signer.did,
+    get nick() {
+      return currentNick
+    },
+    set nick(value: string) {
+      currentNick = parseNick(value)
+    },
+    get latestPresence() {
+      return latestPresence
+    },
+    say: (kind) => {
+      const bytes = seal(kind)
+      if (kind === 'presence') latestPresence = bytes
+      return bytes
+    },
+    sayText: (text) => {
+      const sentAtMs = clock.nowMs()
+      return { bytes: seal('text', text), sequence, sentAtMs }
+    },
+    continueAfter: (seen) => {
+      if (seen <= (clock.nowMs() + 2 * CLOCK_DROP_MS) * SEQUENCES_PER_MS) sequence = Math.max(sequence, seen)
+    }
+  }
+}
