@@ -1,70 +1,67 @@
 /**
- * Who may import whom, as data: dependency-cruiser, knip, typedoc, the bundle and the docs check all read it.
- * A folder may also import itself and, where `packages` says so, packages of npm.
+ * The folders and who may import whom, as data: dependency-cruiser, typedoc, the bundle and the documents read
+ * it. A folder may also import itself and packages of npm.
  *
  * @typedef {object} Layer
  * @property {string} folder
- * @property {string} holds one line for the docs
+ * @property {string} holds one line for the documents
  * @property {readonly string[]} mayImport folders
  */
 
-const everyPart = [
-  'contracts',
-  'did',
-  'capability',
-  'content',
-  'dht',
-  'rooms',
-  'replication',
-  'vmm',
-  'capsule-host',
-  'release',
-  'bootstrap'
-]
+const parts = ['contracts', 'did', 'content', 'dht', 'rooms', 'capsule-host', 'bootstrap']
 
 /** @type {readonly Layer[]} */
 export const LAYERS = [
   {
     folder: 'contracts',
-    holds: 'shared words: coded errors, clock, random, logger, wire schemas',
+    holds:
+      'coded errors, `Clock`, `Random`, `Logger`; the control protocol; the capsule channel; bounded JSON lines',
     mayImport: []
   },
   {
     folder: 'did',
-    holds: 'keys, did:key, keystore, recovery words, signed envelopes',
+    holds: 'Ed25519 keys, did:key, envelopes, recovery words, device certificates, keystore',
     mayImport: ['contracts']
   },
-  { folder: 'capability', holds: 'tokens: issue, attenuate, verify', mayImport: ['contracts', 'did'] },
-  { folder: 'content', holds: 'CIDs, UnixFS, block store, exchange, pins', mayImport: ['contracts', 'did'] },
-  { folder: 'dht', holds: 'the libp2p host, Kademlia, names, rendezvous', mayImport: ['contracts', 'did'] },
-  { folder: 'rooms', holds: 'room protocol, order, history', mayImport: ['contracts', 'did'] },
-  { folder: 'replication', holds: 'who keeps what', mayImport: ['contracts', 'did'] },
-  { folder: 'vmm', holds: 'the microVM substrate', mayImport: ['contracts'] },
   {
-    folder: 'capsule-host',
-    holds: 'manifest and package format, WASM substrate, broker, lifecycle',
-    mayImport: ['contracts', 'did', 'capability']
+    folder: 'content',
+    holds: 'block store, what may be served, bitswap, UnixFS, pins',
+    mayImport: ['contracts', 'did']
   },
   {
-    folder: 'release',
-    holds: 'publish, install, update, roll back',
-    mayImport: ['contracts', 'did', 'content']
+    folder: 'dht',
+    holds: 'the libp2p host, Kademlia and its guards, pubsub, names, publisher index, the IPFS DHT',
+    mayImport: ['contracts', 'did']
+  },
+  {
+    folder: 'rooms',
+    holds: 'room protocol: rendezvous, membership, signed messages; pure but for its seams',
+    mayImport: ['contracts', 'did']
+  },
+  {
+    folder: 'capsule-host',
+    holds: 'manifest, package, signature; WASI; sandboxed process; templates and build',
+    mayImport: ['contracts', 'did']
   },
   {
     folder: 'bootstrap',
-    holds: 'the seed server and how a node finds its first peers',
+    holds: 'seed server, bootstrap record, known seeds, deny list',
     mayImport: ['contracts', 'did', 'dht']
   },
-  { folder: 'capsules/chat', holds: 'the chat program: pure logic and screen', mayImport: ['rooms'] },
+  {
+    folder: 'capsules/chat',
+    holds: 'a first-party capsule: the chat’s logic and screen. No Node API',
+    mayImport: ['rooms']
+  },
   {
     folder: 'node',
-    holds: 'composition root, daemon, control socket',
-    mayImport: [...everyPart, 'capsules/chat']
+    holds: 'composition root, control server: the one place that constructs parts',
+    mayImport: parts
   },
   {
     folder: 'cli',
     holds: 'commands: parse, call the node, present',
-    mayImport: ['contracts', 'node', 'capsules/chat']
+    mayImport: ['contracts', 'did', 'capsule-host', 'capsules/chat', 'node']
   },
-  { folder: 'sim', holds: 'virtual clock, network and disk; scenarios', mayImport: [...everyPart, 'node'] }
+  { folder: 'sim', holds: 'whole nodes in virtual time', mayImport: [...parts, 'node'] }
 ]

@@ -42,12 +42,10 @@ function declarationOf(file) {
  * @param {Record<string, string>} imports
  */
 function withFileImports(path, text, imports) {
-  return text.replace(/((?:from|import)\s*\(?\s*['"])([^'"]+)(['"])/g, (whole, before, specifier, after) => {
+  return text.replace(/(?<=(?:from|import)\s*\(?\s*['"])[^'"]+(?=['"])/g, (specifier) => {
     const target = imports[specifier]
-    if (target !== undefined) {
-      const relativePath = relative(dirname(path), target)
-      return `${before}${relativePath.startsWith('.') ? '' : './'}${relativePath.replace(/\.ts$/, '.js')}${after}`
-    }
-    return specifier.startsWith('.') ? `${before}${specifier.replace(/\.ts$/, '.js')}${after}` : whole
+    if (target === undefined) return specifier.startsWith('.') ? specifier.replace(/\.ts$/, '.js') : specifier
+    const sibling = relative(dirname(path), target).replace(/\.ts$/, '.js')
+    return sibling.startsWith('.') ? sibling : `./${sibling}`
   })
 }

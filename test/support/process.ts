@@ -66,7 +66,9 @@ export async function startProcess(init: ProcessInit): Promise<RunningProcess> {
     signal: (name) => void child.kill(name),
     end,
     event: (name, o) => stdout.event(name, { context: () => stderr.text(), ...o }),
-    [Symbol.asyncDispose]: async () => void (await end())
+    [Symbol.asyncDispose]: async () => {
+      await end()
+    }
   }
 }
 

@@ -1,0 +1,63 @@
+import { LAYERS } from './scripts/layers.js'
+
+/** One rule a folder: it imports itself, the folders of its row, packages, and nothing else. */
+const layerRules = LAYERS.map(({ folder, mayImport }) => ({
+  name: `layer-${folder.replaceAll('/', '-')}`,
+  comment: `${folder} may import: ${mayImport.join(', ') || 'no other folder'}`,
+  severity: 'error',
+  from: { path: `^${folder}/` },
+  to: {
+    path: '\\.(ts|js|json)$',
+    pathNot: ['node_modules', '^package\\.json$', ...[folder, ...mayImport].map((to) => `^${to}/`)]
+  }
+}))
+
+/** A folder is entered through its index.ts only. */
+const frontDoorRules = LAYERS.map(({ folder }) => ({
+  name: `front-door-${folder.replaceAll('/', '-')}`,
+  comment: `import ${folder} as '#${folder.split('/').at(-1)}', not a file inside it`,
+  severity: 'error',
+  from: { path: `^(${LAYERS.map((layer) => layer.folder).join('|')})/`, pathNot: `^${folder}/` },
+  to: { path: `^${folder}/`, pathNot: `^${folder}/index\\.ts$` }
+}))
+
+/** @satisfies {import('dependency-cruiser').IConfiguration} */
+const configuration = {
+  forbidden: [
+    ...layerRules,
+    ...frontDoorRules,
+    {
+      name: 'no-circular',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only', 'dynamic-import'] } }
+    },
+    {
+      name: 'pure-capsules',
+      comment: 'a capsule has no Node API: its logic runs inside the sandbox one day',
+      severity: 'error',
+      from: { path: '^capsules/' },
+      to: { dependencyTypes: ['core'] }
+    },
+    {
+      name: 'no-test-in-product',
+      severity: 'error',
+      from: { path: `^(${LAYERS.map((layer) => layer.folder).join('|')})/` },
+      to: { path: '^(test|bench|scripts)/' }
+    },
+    { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true, pathNot: '\\.mjs$' } }
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^(dist|coverage|capsule-host/templates)/' },
+    tsPreCompilationDeps: true,
+    detectProcessBuiltinModuleCalls: true,
+    enhancedResolveOptions: {
+      conditionNames: ['types', 'import', 'node', 'default'],
+      exportsFields: ['exports']
+    },
+    cache: { folder: 'node_modules/.cache/dependency-cruiser', strategy: 'content' }
+  }
+}
+
+export default configuration

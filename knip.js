@@ -1,0 +1,16 @@
+/** What is reached by nobody is dead; these are where reaching begins, beside the front doors in package.json. */
+const configuration = {
+  entry: [
+    'cli/main.ts',
+    'capsule-host/guest/main.ts',
+    'scripts/*.{js,ts}',
+    'bench/*.ts',
+    'test/**/*.test.ts',
+    'test/long/*.long.ts'
+  ],
+  project: ['**/*.{ts,js}', '!capsule-host/templates/**', '!capsules/*/assembly/**'],
+  // A type that an exported function names is exported for whoever embeds us, named elsewhere or not.
+  ignoreExportsUsedInFile: true
+}
+
+export default configuration
