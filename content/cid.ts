@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { base32 } from 'multiformats/bases/base32'
 import { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
@@ -42,8 +42,7 @@ export function checkCid(cid: CID): void {
   }
   const { code, digest } = cid.multihash
   if (code === IDENTITY_HASH && digest.length <= DIGEST_BYTES_MAX) return
-  const hash = HASHES.get(code)
-  if (hash?.bytes !== digest.length || digest.length < DIGEST_BYTES_MIN) {
+  if (HASHES.get(code)?.bytes !== digest.length || digest.length < DIGEST_BYTES_MIN) {
     throw new ContentError('ERR_CID_UNSUPPORTED', `expected sha2-256 or sha2-512 and got hash ${code}`)
   }
 }
@@ -135,13 +134,17 @@ export function inlineBlock(cid: CID): Uint8Array | undefined {
 export function matchesCid(cid: CID, bytes: Uint8Array): boolean {
   checkCid(cid)
   const { code, digest } = cid.multihash
-  const hash = HASHES.get(code)
-  const actual = hash === undefined ? bytes : createHash(hash.name).update(bytes).digest()
-  return Buffer.compare(actual, digest) === 0
+  return Buffer.compare(digestOf(code, bytes) ?? bytes, digest) === 0
+}
+
+/** The digest of `bytes` under a multihash code; `undefined` for identity and for what this node does not handle. */
+export function digestOf(code: number, bytes: Uint8Array): Uint8Array | undefined {
+  const known = HASHES.get(code)
+  return known === undefined ? undefined : hash(known.name, bytes, 'buffer')
 }
 
 /** The sha2-256 CIDv1 of `bytes`. */
 export function cidOf(codec: number, bytes: Uint8Array): CID {
-  const digest = createHash('sha256').update(bytes).digest()
+  const digest = hash('sha256', bytes, 'buffer')
   return CID.createV1(codec, Digest.create(SHA2_256_HASH, digest))
 }

@@ -1,28 +1,10 @@
-import { hash } from 'node:crypto'
-import { blake2b } from '@noble/hashes/blake2.js'
-import { blake3 } from '@noble/hashes/blake3.js'
 import { CID } from 'multiformats/cid'
+import { digestOf } from '../cid.ts'
 import { CID_BYTES_MAX } from './constants.ts'
 import type { BlockEntry } from './message.ts'
 import { malformed, ProtobufReader, ProtobufWriter, varintLength } from './protobuf.ts'
 
-/** The multihash code of bytes that are their own name. */
-export const IDENTITY = 0x00
 const SHA2_256 = 0x12
-
-/** A hash function: the bytes of its digest and how to compute it. */
-interface HashFunction {
-  readonly digestBytes: number
-  digest(data: Uint8Array): Uint8Array
-}
-
-/** What blocks may be named by, multihash code to function (multicodec table, tag `multihash`). */
-const HASH_FUNCTIONS: ReadonlyMap<number, HashFunction> = new Map([
-  [SHA2_256, { digestBytes: 32, digest: (data) => hash('sha256', data, 'buffer') }],
-  [0x13, { digestBytes: 64, digest: (data) => hash('sha512', data, 'buffer') }],
-  [0x1e, { digestBytes: 32, digest: (data) => blake3(data) }],
-  [0xb220, { digestBytes: 32, digest: (data) => blake2b(data, { dkLen: 32 }) }]
-])
 
 /** A block's name without version and codec: its multihash as a text that works as a map key. */
 export type BlockKey = string
@@ -30,12 +12,6 @@ export type BlockKey = string
 /** The key of a CID. */
 export function keyOfCid(cid: CID): BlockKey {
   return keyOfBytes(cid.multihash.bytes)
-}
-
-/** True when blocks of this CID can be verified, and therefore fetched. */
-export function isVerifiable(cid: CID): boolean {
-  const known = HASH_FUNCTIONS.get(cid.multihash.code)
-  return known !== undefined && known.digestBytes === cid.multihash.digest.byteLength
 }
 
 /**
@@ -69,9 +45,8 @@ export function prefixOfCid(cid: CID): Uint8Array {
  */
 export function keyOfBlock(block: BlockEntry): BlockKey | undefined {
   const { code, digestBytes } = readPrefix(block.prefix)
-  const known = HASH_FUNCTIONS.get(code)
-  if (known === undefined || known.digestBytes !== digestBytes) return undefined
-  const digest = known.digest(block.data)
+  const digest = digestOf(code, block.data)
+  if (digest?.byteLength !== digestBytes) return undefined
   const writer = new ProtobufWriter(varintLength(code) + varintLength(digestBytes) + digestBytes)
   writer.varint(code)
   writer.varint(digestBytes)

@@ -1,8 +1,10 @@
 import type { Clock } from '#contracts'
 import type { CID } from 'multiformats/cid'
+import { checkCid, inlineBlock } from '../cid.ts'
 import { ContentError } from '../errors.ts'
 import type { BlockSession, SessionReport } from '../exchange.ts'
-import { IDENTITY, isVerifiable, keyOfCid, type BlockKey } from './block-key.ts'
+import { whyNotFound } from '../not-found.ts'
+import { keyOfCid, type BlockKey } from './block-key.ts'
 import type { BlockReceiver, Client } from './client.ts'
 import type { BitswapLimits } from './constants.ts'
 import { PeerSearch, type PeerSearchComponents, type Provider } from './peer-search.ts'
@@ -81,11 +83,9 @@ export class Session implements BlockSession, BlockReceiver {
   async fetch(cid: CID, { signal }: { signal: AbortSignal }): Promise<Uint8Array> {
     signal.throwIfAborted()
     this.#init.signal.throwIfAborted()
-    if (cid.multihash.code === IDENTITY) return cid.multihash.digest
-    if (!isVerifiable(cid)) {
-      const code = `0x${cid.multihash.code.toString(16)}`
-      throw new ContentError('ERR_CID_UNSUPPORTED', `expected a known hash function in ${cid}, got ${code}`)
-    }
+    checkCid(cid)
+    const inline = inlineBlock(cid)
+    if (inline !== undefined) return inline
     const want = this.#want(cid)
     const waiter = Promise.withResolvers<Uint8Array>()
     want.waiters.add(waiter)
@@ -372,23 +372,8 @@ export class Session implements BlockSession, BlockReceiver {
   }
 
   #reasonOf(want: SessionWant): ContentError {
-    const { providersFound, peersAsked, peersUnreachable } = this.report()
-    if (want.wasWrong) {
-      return new ContentError(
-        'ERR_CONTENT_WRONG_BLOCK',
-        `every peer that was asked for ${want.cid} sent a wrong block`
-      )
-    }
-    if (providersFound === 0 && want.told.size === 0) {
-      return new ContentError('ERR_CONTENT_NO_PROVIDERS', `nobody is known to provide ${want.cid}`)
-    }
-    if (want.told.size === 0 && peersUnreachable >= providersFound) {
-      const message = `none of ${providersFound} providers of ${want.cid} could be reached`
-      return new ContentError('ERR_PROVIDER_UNREACHABLE', message)
-    }
-    return new ContentError(
-      'ERR_CONTENT_NOT_FOUND',
-      `none of ${peersAsked} peers that were asked sent ${want.cid}`
-    )
+    if (!want.wasWrong) return whyNotFound(want.cid, this.report())
+    const message = `peers that were asked for ${want.cid.toString()} sent a wrong block, and nobody sent the right one`
+    return new ContentError('ERR_CONTENT_WRONG_BLOCK', message)
   }
 }
