@@ -45,3 +45,12 @@ export type {
 } from './control.ts'
 export { controlSocketPath, defaultDataFolder } from './paths.ts'
 export type { PathFacts } from './paths.ts'
+export { CAPSULE_CHANNEL_ERROR, CAPSULE_CHANNEL_LIMITS, CAPSULE_CHANNEL_VERSION } from './capsule-channel.ts'
+export type {
+  CapsuleChannelLimits,
+  CapsuleFailure,
+  CapsuleNotification,
+  CapsuleRequest,
+  CapsuleRequestId,
+  CapsuleResult
+} from './capsule-channel.ts'

@@ -1,0 +1,129 @@
+/**
+ * The framing between the host and the process a capsule runs in: `[type u8][length u32 little-endian][payload]`,
+ * both ways over one pipe each. Nothing here is serialised by Node, so nothing a hostile process sends is
+ * deserialised by the host.
+ */
+
+/** What a frame is. Below 16 the host speaks, from 16 the guest. */
+export const FRAME = {
+  /** Host: JSON {@link StartMessage}. */
+  start: 1,
+  /** Host: the next piece of the module. */
+  module: 2,
+  /** Host: the module is whole, run it. */
+  run: 3,
+  /** Host: bytes of standard input, within what the guest asked for. */
+  stdin: 4,
+  /** Host: standard input has ended. */
+  stdinEnd: 5,
+  /** Host: bytes of the runtime channel. */
+  channelIn: 6,
+  /** Guest: the process is up. */
+  ready: 16,
+  /** Guest: bytes of standard output. */
+  stdout: 17,
+  /** Guest: bytes of standard error. */
+  stderr: 18,
+  /** Guest: bytes of the runtime channel. */
+  channelOut: 19,
+  /** Guest: u32, how many more bytes of standard input it will take. */
+  stdinWant: 20,
+  /** Guest: u32, the exit code. The last frame. */
+  exit: 21,
+  /** Guest: JSON {@link FailureMessage}. The last frame. */
+  failed: 22
+} as const
+
+/** A type of frame. */
+export type FrameType = (typeof FRAME)[keyof typeof FRAME]
+
+/** One frame. */
+export interface Frame {
+  readonly type: number
+  readonly payload: Uint8Array
+}
+
+/** Payload of {@link FRAME.start}. */
+export interface StartMessage {
+  /** `argv`, the capsule's name first. */
+  readonly args: readonly string[]
+}
+
+/** How a capsule failed: its module does not compile or link, it trapped, or it flooded the channel. */
+export type FailureKind = 'module' | 'trap' | 'channel'
+
+/** Payload of {@link FRAME.failed}. */
+export interface FailureMessage {
+  readonly kind: FailureKind
+  /** What the engine said. */
+  readonly message: string
+  /** Bytes of linear memory at the start and at the end; 0 when there is none. */
+  readonly memoryBytesAtStart: number
+  readonly memoryBytes: number
+}
+
+/** Most payload bytes of one frame, both ways. */
+export const FRAME_PAYLOAD_BYTES_MAX: number = 64 * 1024
+/** Bytes before the payload. */
+export const FRAME_HEAD_BYTES = 5
+
+/** Encodes one frame. The payload is copied. */
+export function encodeFrame(type: FrameType, payload: Uint8Array): Uint8Array<ArrayBuffer> {
+  const frame = new Uint8Array(FRAME_HEAD_BYTES + payload.byteLength)
+  frame[0] = type
+  new DataView(frame.buffer).setUint32(1, payload.byteLength, true)
+  frame.set(payload, FRAME_HEAD_BYTES)
+  return frame
+}
+
+/** Encodes a frame whose payload is one unsigned 32-bit number. */
+export function encodeNumberFrame(type: FrameType, value: number): Uint8Array<ArrayBuffer> {
+  const payload = new Uint8Array(4)
+  new DataView(payload.buffer).setUint32(0, value, true)
+  return encodeFrame(type, payload)
+}
+
+/** Reads the payload of {@link encodeNumberFrame}; `undefined` when it is not four bytes. */
+export function readNumberPayload(payload: Uint8Array): number | undefined {
+  if (payload.byteLength !== 4) return undefined
+  return new DataView(payload.buffer, payload.byteOffset, 4).getUint32(0, true)
+}
+
+/** A frame announced more bytes than {@link FRAME_PAYLOAD_BYTES_MAX}. */
+export class FrameTooLargeError extends Error {}
+
+/** Cuts a byte stream into frames; holds at most one frame and one chunk. */
+export class FrameDecoder {
+  #held: Uint8Array = new Uint8Array(0)
+
+  /**
+   * Takes the next chunk and returns the frames it completed. Payloads are views, good until the next call.
+   *
+   * @throws FrameTooLargeError when a frame announces too many bytes; the decoder is then of no further use
+   */
+  push(chunk: Uint8Array): Frame[] {
+    const bytes = this.#held.byteLength === 0 ? chunk : concatenate(this.#held, chunk)
+    const frames: Frame[] = []
+    let offset = 0
+    while (bytes.byteLength - offset >= FRAME_HEAD_BYTES) {
+      const view = new DataView(bytes.buffer, bytes.byteOffset + offset, FRAME_HEAD_BYTES)
+      const length = view.getUint32(1, true)
+      if (length > FRAME_PAYLOAD_BYTES_MAX) {
+        throw new FrameTooLargeError(`expected a frame of at most ${FRAME_PAYLOAD_BYTES_MAX} bytes`)
+      }
+      const start = offset + FRAME_HEAD_BYTES
+      if (bytes.byteLength - start < length) break
+      frames.push({ type: view.getUint8(0), payload: bytes.subarray(start, start + length) })
+      offset = start + length
+    }
+    this.#held = bytes.slice(offset)
+    return frames
+  }
+}
+
+function concatenate(left: Uint8Array, right: Uint8Array): Uint8Array {
+  const whole = new Uint8Array(left.byteLength + right.byteLength)
+  whole.set(left)
+  whole.set(right, left.byteLength)
+  return whole
+}

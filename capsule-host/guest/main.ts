@@ -1,0 +1,129 @@
+/**
+ * What runs inside the sandbox: takes one admitted module and its input as frames, runs it over a WASI layer of
+ * its own, and gives back its output as frames. It imports nothing outside this folder. The host ends the process
+ * after the last frame; one process serves one capsule.
+ */
+import {
+  encodeFrame,
+  encodeNumberFrame,
+  FRAME,
+  FRAME_PAYLOAD_BYTES_MAX,
+  FrameDecoder,
+  type FailureMessage,
+  type Frame,
+  type FrameType,
+  type StartMessage
+} from './frames.ts'
+import { guestPowers, type GuestPowers } from './powers.ts'
+import { runProgram, type ProgramEnd } from './program.ts'
+import { GuestInput } from './streams.ts'
+import { CHANNEL_DESCRIPTOR, CHANNEL_WINDOW_BYTES, STDIN_WINDOW_BYTES } from './wasi/constants.ts'
+import { DescriptorTable } from './wasi/descriptors.ts'
+import type { WasiHost } from './wasi/host.ts'
+import { GuestMemory } from './wasi/memory.ts'
+
+const OUTPUT_FRAMES: Readonly<Record<number, FrameType>> = {
+  1: FRAME.stdout,
+  2: FRAME.stderr,
+  [CHANNEL_DESCRIPTOR]: FRAME.channelOut
+}
+
+class Guest {
+  readonly #powers: GuestPowers
+  readonly #memory = new GuestMemory()
+  readonly #stdin: GuestInput
+  readonly #channel = new GuestInput({ windowBytes: CHANNEL_WINDOW_BYTES })
+  readonly #module: Uint8Array[] = []
+  #args: readonly Uint8Array[] = []
+  #hasEnded = false
+
+  constructor(powers: GuestPowers) {
+    this.#powers = powers
+    this.#stdin = new GuestInput({
+      windowBytes: STDIN_WINDOW_BYTES,
+      want: (bytes) => powers.write(encodeNumberFrame(FRAME.stdinWant, bytes))
+    })
+  }
+
+  async serve(): Promise<void> {
+    const decoder = new FrameDecoder()
+    this.#powers.write(encodeFrame(FRAME.ready, new Uint8Array(0)))
+    for await (const chunk of this.#powers.input) {
+      for (const frame of decoder.push(chunk)) this.#take(frame)
+    }
+  }
+
+  #take({ type, payload }: Frame): void {
+    if (type === FRAME.start) this.#start(JSON.parse(new TextDecoder().decode(payload)) as StartMessage)
+    else if (type === FRAME.module) this.#module.push(payload.slice())
+    else if (type === FRAME.run) void this.#run()
+    else if (type === FRAME.stdin) this.#stdin.push(payload)
+    else if (type === FRAME.stdinEnd) this.#stdin.end()
+    else if (type === FRAME.channelIn) this.#takeChannel(payload)
+  }
+
+  #start({ args }: StartMessage): void {
+    const text = new TextEncoder()
+    this.#args = args.map((argument) => text.encode(`${argument}\0`))
+  }
+
+  async #run(): Promise<void> {
+    const bytes = new Uint8Array(await new Blob(this.#module as Uint8Array<ArrayBuffer>[]).arrayBuffer())
+    this.#module.length = 0
+    this.#finish(await runProgram(bytes, this.#host()))
+  }
+
+  #host(): WasiHost {
+    const { nowMs, monotonicMs, after, fillRandom } = this.#powers
+    return {
+      memory: this.#memory,
+      descriptors: new DescriptorTable(),
+      args: this.#args,
+      stdin: this.#stdin,
+      channel: this.#channel,
+      write: (descriptor, bytes) => this.#write(OUTPUT_FRAMES[descriptor] ?? FRAME.stderr, bytes),
+      exit: (exitCode) => this.#finish({ kind: 'exit', exitCode }),
+      nowMs,
+      monotonicMs,
+      after,
+      fillRandom
+    }
+  }
+
+  #write(type: FrameType, bytes: Uint8Array): void {
+    // A program can catch the exception that ends it; what it does afterwards is not its output any more.
+    if (this.#hasEnded) return
+    for (let offset = 0; offset < bytes.byteLength; offset += FRAME_PAYLOAD_BYTES_MAX) {
+      this.#powers.write(encodeFrame(type, bytes.subarray(offset, offset + FRAME_PAYLOAD_BYTES_MAX)))
+    }
+  }
+
+  #takeChannel(payload: Uint8Array): void {
+    try {
+      this.#channel.push(payload)
+    } catch (thrown) {
+      this.#fail({ kind: 'channel', message: String(thrown), memoryBytesAtStart: 0, memoryBytes: 0 })
+    }
+  }
+
+  #finish(end: ProgramEnd): void {
+    if (end.kind !== 'exit') {
+      this.#fail({ ...end, memoryBytes: this.#memory.byteLength })
+    } else if (!this.#hasEnded) {
+      this.#hasEnded = true
+      this.#powers.write(encodeNumberFrame(FRAME.exit, end.exitCode))
+    }
+  }
+
+  #fail(failure: FailureMessage): void {
+    if (this.#hasEnded) return
+    this.#hasEnded = true
+    // The engine's sentence may hold text of the module; escaped as JSON and cut to one frame.
+    const message = failure.message.slice(0, 1024)
+    this.#powers.write(
+      encodeFrame(FRAME.failed, new TextEncoder().encode(JSON.stringify({ ...failure, message })))
+    )
+  }
+}
+
+await new Guest(guestPowers()).serve()

@@ -1,0 +1,32 @@
+import type { GuestInput } from '../streams.ts'
+import type { DescriptorTable } from './descriptors.ts'
+import type { GuestMemory } from './memory.ts'
+
+/** An argument of a call: i32 as a number, i64 as a bigint. Types were checked when the module was admitted. */
+export type WasiArgument = number | bigint
+/** A call that answers at once. */
+export type WasiCall = (...values: never[]) => number
+/** A call that may suspend the program. */
+export type SuspendingWasiCall = (...values: never[]) => Promise<number>
+
+/** What the calls act on: a program's standard streams, its channel, a clock and randomness. Nothing else. */
+export interface WasiHost {
+  readonly memory: GuestMemory
+  readonly descriptors: DescriptorTable
+  /** `argv`, each with its closing zero. */
+  readonly args: readonly Uint8Array[]
+  readonly stdin: GuestInput
+  readonly channel: GuestInput
+  /** Writes all of `bytes` to descriptor 1, 2 or 3. */
+  write(descriptor: number, bytes: Uint8Array): void
+  /** Says that the program is done; called once, before the program is unwound. */
+  exit(exitCode: number): void
+  /** Wall-clock milliseconds. */
+  nowMs(): number
+  /** Milliseconds that never go back. */
+  monotonicMs(): number
+  /** Calls `task` once after `durationMs`; the returned function cancels it. */
+  after(durationMs: number, task: () => void): () => void
+  /** Fills at most {@link RANDOM_CHUNK_BYTES} bytes. */
+  fillRandom(bytes: Uint8Array): void
+}

@@ -1,0 +1,243 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { constants as fsConstants } from 'node:fs'
+import { access, lstat, mkdir, open, readdir, realpath, rename, rm, writeFile } from 'node:fs/promises'
+import { arch, platform, release } from 'node:os'
+import { fileURLToPath } from 'node:url'
+
+/** A user and a group of the operating system. */
+export interface Identity {
+  readonly uid: number
+  readonly gid: number
+}
+
+/** A program to start, with nothing of this process's environment. */
+export interface SpawnInit {
+  /** Absolute path. */
+  readonly command: string
+  readonly args: readonly string[]
+  /** Who it runs as; this process's own user when absent. */
+  readonly identity?: Identity | undefined
+  /** Where it runs; the root folder when absent. */
+  readonly folder?: string
+  readonly environment?: Readonly<Record<string, string>>
+  /** What can be read from descriptor 3; there is none when absent. */
+  readonly descriptor3?: Uint8Array
+  /** Whether descriptor 4 is a pipe that can be read here. */
+  readonly hasStatus?: boolean
+}
+
+/** How a program ended: `failure` when it could not be started. */
+export interface SpawnEnd {
+  readonly code: number | null
+  readonly signal: string | null
+  readonly failure?: Error
+}
+
+/** A started program. */
+export interface SpawnedProcess {
+  readonly pid: number | undefined
+  readonly stdout: AsyncIterable<Uint8Array>
+  readonly stderr: AsyncIterable<Uint8Array>
+  /** Descriptor 4, empty unless it was asked for. */
+  readonly status: AsyncIterable<Uint8Array>
+  /** Bytes written that the program has not taken yet. */
+  readonly waitingBytes: number
+  /** Hands over bytes for its standard input; never throws, and after its end does nothing. */
+  write(bytes: Uint8Array): void
+  /** Ends its standard input. */
+  closeInput(): void
+  /** Ends it at once (SIGKILL). */
+  kill(): void
+  /** Lets go of its pipes, so that nobody waits for what is still in them. */
+  closeOutput(): void
+  /** Resolves at its end, never rejects. */
+  readonly ended: Promise<SpawnEnd>
+}
+
+/** A file or folder as its own folder lists it. */
+export interface FolderEntry {
+  readonly name: string
+  readonly type: 'file' | 'folder' | 'other'
+}
+
+/** What this folder takes from the operating system. Everything that starts, reads or writes goes through it. */
+export interface HostPowers {
+  readonly platform: string
+  /** As Node names processors. */
+  readonly arch: string
+  /** The kernel's release, such as `6.1.0`. */
+  readonly kernelRelease: string
+  /** The user this process runs as; `undefined` where there are none. */
+  readonly userId: number | undefined
+  /** The Node that runs this process. */
+  readonly nodePath: string
+  spawn(init: SpawnInit): SpawnedProcess
+  /** Ends any process at once; nothing happens when there is none. */
+  killProcess(pid: number): void
+  /** Where the program `name` is in the usual folders. */
+  findProgram(name: string): Promise<string | undefined>
+  /** The file behind a path, links followed; `undefined` when there is none. */
+  resolvePath(path: string): Promise<string | undefined>
+  /** Up to `bytesMax` bytes of a file; `undefined` when it is absent or no file. A longer one is cut. */
+  readFile(path: string, bytesMax: number): Promise<Uint8Array | undefined>
+  /** Bytes of a file, links not followed; `undefined` when it is absent or no plain file. */
+  fileBytes(path: string): Promise<number | undefined>
+  listFolder(path: string): Promise<FolderEntry[]>
+  /** Makes a folder that must not exist, or with `isShared` may. */
+  makeFolder(path: string, options?: { isShared?: boolean }): Promise<void>
+  /** Writes a file that must not exist. */
+  writeNewFile(path: string, text: string): Promise<void>
+  rename(from: string, to: string): Promise<void>
+  removeFile(path: string): Promise<void>
+  /** The file of a module of an installed package. */
+  resolveModule(specifier: string): string
+}
+
+/** The usual folders of programs, for when `PATH` is unset or odd. */
+const PROGRAM_FOLDERS = [
+  '/usr/bin',
+  '/bin',
+  '/usr/local/bin',
+  '/usr/sbin',
+  '/sbin',
+  '/run/current-system/sw/bin'
+]
+
+/** The operating system's own powers. */
+export const systemPowers: HostPowers = {
+  platform: platform(),
+  arch: arch(),
+  kernelRelease: release(),
+  userId: process.geteuid?.(),
+  nodePath: process.execPath,
+  spawn: spawnProcess,
+  killProcess: (pid) => {
+    try {
+      process.kill(pid, 'SIGKILL')
+    } catch {
+      // It is gone already, which is what was wanted.
+    }
+  },
+  findProgram: async (name) => {
+    const fromPath = (process.env['PATH'] ?? '').split(':').filter((folder) => folder.startsWith('/'))
+    for (const folder of [...PROGRAM_FOLDERS, ...fromPath]) {
+      if (await isExecutable(`${folder}/${name}`)) return `${folder}/${name}`
+    }
+    return undefined
+  },
+  resolvePath: (path) => realpath(path).catch(() => undefined),
+  readFile: readFileUpTo,
+  fileBytes: async (path) => {
+    const stats = await lstat(path).catch(() => undefined)
+    return stats?.isFile() === true ? stats.size : undefined
+  },
+  listFolder: async (path) => {
+    const entries = await readdir(path, { withFileTypes: true })
+    return entries.map((entry) => ({
+      name: entry.name,
+      type: entry.isFile() ? 'file' : entry.isDirectory() ? 'folder' : 'other'
+    }))
+  },
+  makeFolder: async (path, options) => {
+    await mkdir(path, { recursive: options?.isShared === true })
+  },
+  writeNewFile: (path, text) => writeFile(path, text, { flag: 'wx' }),
+  rename,
+  removeFile: (path) => rm(path, { force: true }),
+  resolveModule: (specifier) => fileURLToPath(import.meta.resolve(specifier))
+}
+
+function spawnProcess(init: SpawnInit): SpawnedProcess {
+  const extra = init.descriptor3 === undefined ? [] : (['pipe'] as const)
+  const child = spawn(init.command, init.args, {
+    cwd: init.folder ?? '/',
+    env: { ...init.environment },
+    stdio: ['pipe', 'pipe', 'pipe', ...extra, ...(init.hasStatus === true ? (['pipe'] as const) : [])],
+    // A session of its own: Ctrl-C in the user's terminal reaches the node, which decides.
+    detached: true,
+    ...(init.identity === undefined ? {} : init.identity)
+  })
+  const ended = new Promise<SpawnEnd>((resolve) => {
+    child.once('exit', (code, signal) => resolve({ code, signal }))
+    child.once('error', (failure) => resolve({ code: null, signal: null, failure }))
+  })
+  for (const stream of child.stdio) stream?.on('error', () => undefined)
+  if (init.descriptor3 !== undefined) writableAt(child, 3)?.end(init.descriptor3)
+  const statusIndex = init.hasStatus === true ? 3 + extra.length : undefined
+  return {
+    pid: child.pid,
+    stdout: readableAt(child, 1),
+    stderr: readableAt(child, 2),
+    status: statusIndex === undefined ? nothing() : readableAt(child, statusIndex),
+    get waitingBytes() {
+      return child.stdin?.writableLength ?? 0
+    },
+    write: (bytes) => {
+      if (child.stdin?.writable === true) child.stdin.write(bytes)
+    },
+    closeInput: () => child.stdin?.end(),
+    kill: () => {
+      child.kill('SIGKILL')
+    },
+    closeOutput: () => {
+      for (const stream of child.stdio) stream?.destroy()
+    },
+    ended
+  }
+}
+
+function readableAt(child: ChildProcess, index: number): AsyncIterable<Uint8Array> {
+  const stream = child.stdio[index]
+  if (stream === null || stream === undefined || !('read' in stream)) return nothing()
+  return untilClosed(stream as AsyncIterable<Uint8Array>)
+}
+
+function writableAt(child: ChildProcess, index: number): NodeJS.WritableStream | undefined {
+  const stream = child.stdio[index]
+  return stream !== null && stream !== undefined && 'write' in stream ? stream : undefined
+}
+
+/** A pipe that breaks or is let go of has ended, for whoever reads it. */
+async function* untilClosed(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    yield* stream
+  } catch {
+    // Only the end of the process matters, and `ended` tells it.
+  }
+}
+
+async function* nothing(): AsyncGenerator<Uint8Array> {
+  // No pipe, no bytes.
+}
+
+async function isExecutable(path: string): Promise<boolean> {
+  try {
+    await access(path, fsConstants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+async function readFileUpTo(path: string, bytesMax: number): Promise<Uint8Array | undefined> {
+  let file
+  try {
+    // Opening a pipe or a device must not wait for its other side.
+    file = await open(path, fsConstants.O_RDONLY | fsConstants.O_NONBLOCK)
+  } catch {
+    return undefined
+  }
+  try {
+    if (!(await file.stat()).isFile()) return undefined
+    const buffer = new Uint8Array(bytesMax)
+    let length = 0
+    while (length < bytesMax) {
+      const { bytesRead } = await file.read(buffer, length, bytesMax - length)
+      if (bytesRead === 0) break
+      length += bytesRead
+    }
+    return buffer.slice(0, length)
+  } finally {
+    await file.close()
+  }
+}

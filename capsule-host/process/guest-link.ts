@@ -1,0 +1,38 @@
+import {
+  encodeFrame,
+  FRAME,
+  FRAME_PAYLOAD_BYTES_MAX,
+  type FrameType,
+  type StartMessage
+} from '../guest/frames.ts'
+import type { SpawnedProcess } from '../powers.ts'
+
+const NO_BYTES = new Uint8Array(0)
+
+/** The host's side of the frames to a guest process. */
+export interface GuestLink {
+  /** Hands over the program and runs it. */
+  start(message: StartMessage, module: Uint8Array): void
+  /** Any number of bytes of one stream. */
+  send(type: FrameType, bytes: Uint8Array): void
+  /** A frame without payload. */
+  signal(type: FrameType): void
+}
+
+/** Frames on the standard input of `process`. */
+export function createGuestLink(process: Pick<SpawnedProcess, 'write'>): GuestLink {
+  const send = (type: FrameType, bytes: Uint8Array): void => {
+    for (let offset = 0; offset < bytes.byteLength; offset += FRAME_PAYLOAD_BYTES_MAX) {
+      process.write(encodeFrame(type, bytes.subarray(offset, offset + FRAME_PAYLOAD_BYTES_MAX)))
+    }
+  }
+  return {
+    send,
+    signal: (type) => process.write(encodeFrame(type, NO_BYTES)),
+    start: (message, module) => {
+      process.write(encodeFrame(FRAME.start, new TextEncoder().encode(JSON.stringify(message))))
+      send(FRAME.module, module)
+      process.write(encodeFrame(FRAME.run, NO_BYTES))
+    }
+  }
+}

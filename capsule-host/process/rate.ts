@@ -1,0 +1,31 @@
+import type { Clock } from '#contracts'
+
+/**
+ * A token bucket: amounts pass at once until `perSecondMax` were taken within a second, then at that rate.
+ */
+export class Rate {
+  readonly #clock: Clock
+  readonly #perSecondMax: number
+  #available: number
+  #countedAtMs: number
+
+  constructor(clock: Clock, perSecondMax: number) {
+    this.#clock = clock
+    this.#perSecondMax = perSecondMax
+    this.#available = perSecondMax
+    this.#countedAtMs = clock.monotonicMs()
+  }
+
+  /**
+   * Takes `amount` and resolves when it may pass.
+   *
+   * @throws the reason of `signal` when it aborts first
+   */
+  async take(amount: number, signal: AbortSignal): Promise<void> {
+    const nowMs = this.#clock.monotonicMs()
+    const earned = ((nowMs - this.#countedAtMs) / 1000) * this.#perSecondMax
+    this.#available = Math.min(this.#perSecondMax, this.#available + earned) - amount
+    this.#countedAtMs = nowMs
+    if (this.#available < 0) await this.#clock.sleep((-this.#available / this.#perSecondMax) * 1000, signal)
+  }
+}

@@ -1,0 +1,72 @@
+import type { Clock } from '#contracts'
+import { PROCESS_END_MS_MAX, PROCESS_LOG_BYTES_MAX } from '../constants.ts'
+import type { HostPowers, SpawnEnd, SpawnedProcess } from '../powers.ts'
+
+const STATUS_BYTES_MAX = 4096
+const CHILD_PID = /"child-pid"\s*:\s*(\d+)/
+
+/** A sandboxed process, watched: its own words are kept, and it can be ended with all that belongs to it. */
+export interface Supervisor {
+  /** The end of what the process said on standard error, not the capsule. */
+  readonly log: string
+  /** Ends the process and its sandbox and resolves when nothing is left. Idempotent. */
+  end(): Promise<SpawnEnd>
+}
+
+/**
+ * Watches `process`. bubblewrap is two processes: one outside that waits and one inside that everything hangs on.
+ * The inner one is killed first, so that the outer one buries it and nobody is left to the machine's init.
+ */
+export function superviseProcess(
+  components: { clock: Clock; powers: Pick<HostPowers, 'killProcess'> },
+  process: SpawnedProcess
+): Supervisor {
+  const { clock, powers } = components
+  const log = keepTail(process.stderr, PROCESS_LOG_BYTES_MAX)
+  const innerPid = findInnerPid(process.status)
+  let ending: Promise<SpawnEnd> | undefined
+
+  const end = async (): Promise<SpawnEnd> => {
+    using lastResort = clock.after(PROCESS_END_MS_MAX, () => process.kill())
+    void lastResort
+    const pid = await Promise.race([innerPid, process.ended.then(() => undefined)])
+    if (pid === undefined) process.kill()
+    else powers.killProcess(pid)
+    const ended = await process.ended
+    process.closeOutput()
+    await log.done
+    return ended
+  }
+  return {
+    get log() {
+      return log.text()
+    },
+    end: () => (ending ??= end())
+  }
+}
+
+/** The process everything in the sandbox hangs on; `undefined` when bubblewrap ended without naming it. */
+async function findInnerPid(status: AsyncIterable<Uint8Array>): Promise<number | undefined> {
+  const text = new TextDecoder()
+  let read = ''
+  for await (const chunk of status) {
+    read = (read + text.decode(chunk, { stream: true })).slice(0, STATUS_BYTES_MAX)
+    const pid = Number(CHILD_PID.exec(read)?.[1])
+    if (Number.isSafeInteger(pid) && pid > 1) return pid
+  }
+  return undefined
+}
+
+function keepTail(
+  source: AsyncIterable<Uint8Array>,
+  bytesMax: number
+): { text(): string; done: Promise<void> } {
+  let kept = new Uint8Array(0)
+  const read = async (): Promise<void> => {
+    for await (const chunk of source) {
+      const joined = Buffer.concat([kept, chunk])
+      kept = new Uint8Array(joined.subarray(Math.max(0, joined.byteLength - bytesMax)))
+    }
+  }
+  return { text: () => new TextDecoder().decode(kept), done: read() }
+}
