@@ -5,7 +5,7 @@ import type { Clock, Logger, Random } from '#contracts'
 import type { Did, KeyPair } from '#did'
 import { SEEDS_MAX } from './constants.ts'
 import { createConnector } from './connector.ts'
-import type { ConnectTarget } from './connector.ts'
+import type { Connect, ConnectTarget } from './connector.ts'
 import { createDhtService, tableOf } from './dht-service.ts'
 import type { DhtTable } from './dht-service.ts'
 import { DhtError } from './errors.ts'
@@ -18,6 +18,9 @@ import { libp2pOptions } from './libp2p-options.ts'
 import type { HostServices, Role, TransportFactory } from './libp2p-options.ts'
 import { startListening } from './listening.ts'
 import type { ListenInit, PortFallback } from './listening.ts'
+import type { Names } from './names.ts'
+import { ipfsServiceOf, startNetworks } from './networks.ts'
+import type { IpfsHostInit, Networks } from './networks.ts'
 import { observeHost } from './observation.ts'
 import type { HostMetrics, PeerEvent, PeerSummary } from './observation.ts'
 import { systemHostPowers } from './powers.ts'
@@ -26,7 +29,6 @@ import { createPubsub } from './pubsub.ts'
 import type { Pubsub } from './pubsub.ts'
 import { addressKind, adviseReach, parseAddress } from './reach.ts'
 import type { Reach, ReachAdvice } from './reach.ts'
-import { createRouting } from './routing.ts'
 import type { Routing } from './routing.ts'
 
 /** What a host is made of; the datastore stays the caller's and outlives the host. */
@@ -38,10 +40,12 @@ export interface HostComponents {
   readonly random: Random
   readonly logger: Logger
   readonly powers?: HostPowers
+  /** The key pair of a did, if this device holds it unlocked; its name is then renewed before it expires. */
+  readonly signerOf?: (did: Did) => KeyPair | undefined
 }
 
 /** How a host behaves. */
-export interface HostInit extends ListenInit {
+export interface HostInit extends ListenInit, IpfsHostInit {
   readonly reach: Reach
   /** Multiaddrs of seeds, each ending with `/p2p/` and a peer id. */
   readonly bootstrapPeers: readonly string[]
@@ -55,8 +59,6 @@ export interface HostInit extends ListenInit {
   readonly announce?: readonly string[]
   /** Look for peers on the local network. Default: unless the reach is `local`. */
   readonly mdns?: boolean
-  /** Whether peers are also looked for in the public IPFS DHT; only for the advice given. */
-  readonly discoverIpfs?: boolean
   /** Instead of TCP, WebSockets and relays: for simulations. */
   readonly transports?: readonly TransportFactory[]
   /** Check idle connections for being alive. Default: true, but not with `transports`. */
@@ -86,7 +88,10 @@ export interface Host extends AsyncDisposable {
   readonly did: Did
   readonly peerId: string
   readonly libp2p: Libp2p<HostServices>
+  /** Announces and finds content in our DHT, and in the IPFS DHT when it is joined. */
   readonly routing: Routing
+  /** Mutable names, in the same DHTs. */
+  readonly names: Names
   readonly pubsub: Pubsub
   readonly exchange: Exchange
   /** Set when the default port was occupied and another was taken. */
@@ -138,9 +143,26 @@ export async function startHost(components: HostComponents, init: HostInit): Pro
       { seeds, knownPeers: async () => Promise.resolve([]) }
     )
   )
+  const { clock } = components
+  const connect = createConnector({ libp2p, clock, ...(init.isDenied ? { isDenied: init.isDenied } : {}) })
+  const { whenJoined } = joiner
+  const networks = stack.use(
+    await startNetworks({ ...components, logger, libp2p, table, whenJoined, connect }, init)
+  )
   const running = stack.move()
   const { fallback } = listening
-  return createHost({ components, init, logger, libp2p, table, joiner, fallback, running })
+  return createHost({
+    components,
+    init,
+    logger,
+    libp2p,
+    table,
+    joiner,
+    connect,
+    networks,
+    fallback,
+    running
+  })
 }
 
 function parseSeeds(texts: readonly string[]): StartingPeer[] {
@@ -172,6 +194,7 @@ async function startLibp2p(
       connectionMonitor: init.connectionMonitor ?? transports === undefined,
       connectionGater: createGater(init),
       createDht: createDhtService({ reach, clientMode: listen.length === 0, datastore, clock }) as never,
+      createIpfsDht: ipfsServiceOf(init, clock) as never,
       version: init.version ?? '0.0.0',
       ...(transports === undefined ? {} : { transports })
     })
@@ -191,21 +214,23 @@ interface HostParts {
   readonly libp2p: Libp2p<HostServices>
   readonly table: DhtTable
   readonly joiner: Joiner
+  readonly connect: Connect
+  readonly networks: Networks
   readonly fallback: PortFallback | undefined
   readonly running: AsyncDisposableStack
 }
 
 function createHost(parts: HostParts): Host {
-  const { components, init, logger, libp2p, table, joiner, fallback, running } = parts
+  const { components, logger, libp2p, table, joiner, connect, networks, fallback, running } = parts
   const { clock, keyPair } = components
-  const { dht, pubsub } = libp2p.services
+  const { pubsub } = libp2p.services
   const { whenJoined } = joiner
-  const connect = createConnector({ libp2p, clock, ...(init.isDenied ? { isDenied: init.isDenied } : {}) })
   return {
     did: keyPair.did,
     peerId: libp2p.peerId.toString(),
     libp2p,
-    routing: createRouting({ libp2p, dht, whenJoined, clock, logger }),
+    routing: networks.routing,
+    names: networks.names,
     pubsub: createPubsub({ gossip: pubsub, clock, logger }),
     exchange: createExchange({ libp2p, clock, logger }),
     portFallback: fallback,

@@ -67,3 +67,8 @@ export type { NameAnswer, NameRouting, NameRoutingComponents } from './name-rout
 export { startNames } from './names.ts'
 export type { Names, PublishedName, PublishNameOptions, ResolvedName } from './names.ts'
 export type { NamesComponents } from './name-core.ts'
+export type { IpfsHostInit } from './networks.ts'
+export { IPFS_BOOTSTRAP_PEERS, IPFS_LAN_PROTOCOL, IPFS_WAN_PROTOCOL } from './ipfs-constants.ts'
+export type { IpfsMode } from './ipfs.ts'
+export { combineRouting } from './combined-routing.ts'
+export { discoveryCid } from './ipfs-discovery.ts'

@@ -57,6 +57,8 @@ export interface Internals {
 /** The services of our host that the rest of the folder uses. */
 export interface HostServices extends ServiceMap {
   readonly dht: KadDHT
+  /** The IPFS DHT, there when it is joined. */
+  readonly ipfsDht?: KadDHT
   readonly pubsub: GossipSub
   readonly internals: Internals
 }
@@ -74,6 +76,7 @@ export interface Libp2pInit {
   readonly connectionGater: ConnectionGater
   readonly transports?: readonly TransportFactory[]
   readonly createDht: NonNullable<Libp2pOptions['services']>[string]
+  readonly createIpfsDht?: NonNullable<Libp2pOptions['services']>[string] | undefined
   readonly version: string
 }
 
@@ -145,6 +148,7 @@ function services(init: Libp2pInit): NonNullable<Libp2pOptions['services']> {
     identifyPush: identifyPush({ runOnLimitedConnection: true }),
     ping: ping(),
     dht: init.createDht,
+    ...(init.createIpfsDht === undefined ? {} : { ipfsDht: init.createIpfsDht }),
     pubsub: createPubsubService(),
     internals: ({ addressManager, transportManager }: Internals) => ({ addressManager, transportManager }),
     ...(init.transports === undefined ? { dcutr: dcutr() } : {}),
