@@ -1,0 +1,50 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createCliHome, ROOT, type CliHome } from '../test/support/cli.ts'
+import { startProcess, type RunningProcess } from '../test/support/process.ts'
+
+/** What a person runs, or the sources as they are, without any cache of compiled code. */
+export type Variant = 'bundle' | 'sources'
+
+/** A node of one variant that can be started again and again on the same data folder. */
+export interface NodeRunner extends AsyncDisposable {
+  /** Resolves once the node says that it listens. */
+  start(): Promise<RunningProcess>
+}
+
+const START = ['node', 'start', '--json', '--listen', '/ip4/127.0.0.1/tcp/0']
+
+/** Makes a data folder of its own for nodes of one variant. */
+export async function createNodeRunner(variant: Variant): Promise<NodeRunner> {
+  const home = await createCliHome()
+  return {
+    start: async () => {
+      const running = variant === 'bundle' ? await home.start(START) : await startSources(home)
+      try {
+        await running.event('listening', { timeoutMs: 60_000 })
+        return running
+      } catch (error) {
+        await running[Symbol.asyncDispose]()
+        throw error
+      }
+    },
+    [Symbol.asyncDispose]: () => home[Symbol.asyncDispose]()
+  }
+}
+
+function startSources(home: CliHome): Promise<RunningProcess> {
+  return startProcess({
+    command: process.execPath,
+    args: [join(ROOT, 'cli', 'main.ts'), ...START],
+    cwd: home.folder,
+    env: { ...home.env, NODE_DISABLE_COMPILE_CACHE: '1' }
+  })
+}
+
+/** The memory that a process has for itself and its part of what it shares, in MiB. Linux. */
+export async function proportionalSetSizeMiB(pid: number): Promise<number> {
+  const rollup = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8')
+  const kilobytes = /^Pss:\s+(?<value>\d+) kB$/m.exec(rollup)?.groups?.['value']
+  if (kilobytes === undefined) throw new Error(`expected a Pss line for process ${pid}, found none`)
+  return Number(kilobytes) / 1024
+}
