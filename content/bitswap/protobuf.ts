@@ -9,6 +9,7 @@ export const WIRE: { readonly varint: 0; readonly fixed64: 1; readonly bytes: 2;
 }
 
 const VARINT_BYTES_MAX = 10
+const UNCLEARED_BYTES_MIN = 4096
 const EMPTY = new Uint8Array(0)
 
 /** Bytes of `value` (a whole number, 0 to 2^53 - 1) as a varint. */
@@ -175,7 +176,7 @@ export class ProtobufReader {
 
   #copy(length: number): Uint8Array {
     if (length === 0) return EMPTY
-    const target = new Uint8Array(length)
+    const target = allocate(length)
     for (let filled = 0; filled < length;) filled += this.#take(length - filled, target, filled)
     return target
   }
@@ -207,6 +208,12 @@ export class ProtobufReader {
       this.#offset = 0
     }
   }
+}
+
+/** Memory that will be overwritten in full: clearing a large piece first would cost as much as filling it. */
+function allocate(length: number): Uint8Array {
+  if (length < UNCLEARED_BYTES_MIN) return new Uint8Array(length)
+  return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer)
 }
 
 /** The error of a message that is not what the protocol says. */

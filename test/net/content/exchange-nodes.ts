@@ -1,12 +1,15 @@
 import { hash } from 'node:crypto'
 import { silentLogger, systemClock } from '#contracts'
 import { noise } from '@libp2p/noise'
-import { identify } from '@libp2p/identify'
+import { identify, type Identify } from '@libp2p/identify'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
-import { createLibp2p, type Libp2p } from 'libp2p'
+import { createLibp2p, type Libp2p, type Libp2pOptions } from 'libp2p'
+import { decode } from '@ipld/dag-pb'
 import { CID } from 'multiformats/cid'
+import { blockKey } from '../../../content/cid.ts'
 import * as Digest from 'multiformats/hashes/digest'
+import type { BlockSession } from '../../../content/exchange.ts'
 import {
   startBitswap,
   type Bitswap,
@@ -15,7 +18,7 @@ import {
   type Provider
 } from '../../../content/bitswap/index.ts'
 
-/** Blocks in memory, by the text of their CID. */
+/** Blocks in memory by their `blockKey`. */
 export type MemoryBlocks = Map<string, Uint8Array>
 
 /** A libp2p node on loopback with our exchange over a store in memory. */
@@ -36,9 +39,9 @@ export interface ExchangeNodeInit extends BitswapInit {
   readonly onRead?: (cid: CID) => Promise<void>
 }
 
-/** A libp2p node on loopback and nothing more. */
-export async function startTestLibp2p(): Promise<Libp2p> {
-  return createLibp2p({
+/** How a libp2p node on loopback is made. */
+export function testLibp2pInit(): Libp2pOptions<{ identify: Identify }> {
+  return {
     addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
     transports: [tcp()],
     connectionEncrypters: [noise()],
@@ -46,12 +49,12 @@ export async function startTestLibp2p(): Promise<Libp2p> {
     connectionMonitor: { enabled: false },
     connectionManager: { inboundConnectionThreshold: Infinity, maxIncomingPendingConnections: 100 },
     services: { identify: identify() }
-  })
+  }
 }
 
 /** Starts a node; its content routing names whoever `providers` returns. */
 export async function startExchangeNode(init: ExchangeNodeInit = {}): Promise<ExchangeNode> {
-  const libp2p = await startTestLibp2p()
+  const libp2p = await createLibp2p(testLibp2pInit())
   const blocks: MemoryBlocks = new Map()
   const misbehaviour: Misbehaviour[] = []
   const { providers, mayServe = () => Promise.resolve(true), onRead = () => Promise.resolve() } = init
@@ -62,10 +65,10 @@ export async function startExchangeNode(init: ExchangeNodeInit = {}): Promise<Ex
       logger: silentLogger,
       mayServe,
       store: {
-        has: (cid) => Promise.resolve(blocks.has(cid.toString())),
+        has: (cid) => Promise.resolve(blocks.has(blockKey(cid))),
         get: async (cid) => {
           await onRead(cid)
-          return blocks.get(cid.toString())
+          return blocks.get(blockKey(cid))
         }
       },
       ...(providers === undefined ? {} : { routing: { findProviders: () => listed(providers()) } }),
@@ -119,7 +122,17 @@ export function fillBlocks(blocks: MemoryBlocks, o: { count: number; length: num
   return Array.from({ length: o.count }, (_, index) => {
     const bytes = patternBytes(o.length, (o.seed ?? 0) * 100_000 + index)
     const cid = cidOf(bytes)
-    blocks.set(cid.toString(), bytes)
+    blocks.set(blockKey(cid), bytes)
     return cid
   })
+}
+
+/** The bytes of a UnixFS file of one or more levels, its leaves raw, fetched block by block. */
+export async function readFile(session: BlockSession, root: CID, signal: AbortSignal): Promise<Uint8Array> {
+  const block = await session.fetch(root, { signal })
+  if (root.code === 0x55) return block
+  const parts = await Promise.all(
+    decode(block).Links.map(({ Hash }) => readFile(session, Hash as CID, signal))
+  )
+  return Buffer.concat(parts)
 }
