@@ -62,9 +62,9 @@ function shellWord(path: string): string {
 function assertPrivate(
   files: PrivateFiles,
   path: string,
-  stat: PrivateFileStat,
-  kind: 'file' | 'folder'
+  found: { stat: PrivateFileStat; kind: 'file' | 'folder' }
 ): void {
+  const { stat, kind } = found
   if (stat.kind !== kind)
     throw fileError('ERR_FILE_KIND', `expected a plain ${kind} at ${path}, got another kind`)
   const userId = files.userId()
@@ -115,7 +115,7 @@ export async function ensurePrivateFolder(files: PrivateFiles, folder: string): 
   await guarded(`create the folder ${folder}`, async () => {
     if ((await files.stat(folder)) === undefined) await files.createFolder(folder)
     const stat = await files.stat(folder)
-    if (stat !== undefined) assertPrivate(files, folder, stat, 'folder')
+    if (stat !== undefined) assertPrivate(files, folder, { stat, kind: 'folder' })
   })
 }
 
@@ -134,10 +134,10 @@ export async function readPrivateFile(
   return await guarded(`read ${path}`, async () => {
     const folder = await files.stat(place.folder)
     if (folder === undefined) return undefined
-    assertPrivate(files, place.folder, folder, 'folder')
+    assertPrivate(files, place.folder, { stat: folder, kind: 'folder' })
     const opened = await files.read(path, bytesMax)
     if (opened === undefined) return undefined
-    assertPrivate(files, path, opened.stat, 'file')
+    assertPrivate(files, path, { stat: opened.stat, kind: 'file' })
     if (opened.bytes.length > bytesMax) {
       throw fileError('ERR_FILE_TOO_LARGE', `expected ${path} to have at most ${bytesMax} bytes`)
     }

@@ -39,7 +39,10 @@ function killedAt(
   const change = async (act: () => Promise<void>, actHalf: () => Promise<void>): Promise<void> => {
     if (isDead) throw new Killed()
     changes += 1
-    if (changes < step) return await act()
+    if (changes < step) {
+      await act()
+      return
+    }
     isDead = true
     if (when === 'half') await actHalf()
     if (when === 'after') await act()
