@@ -266,7 +266,7 @@ function reachability({ libp2p, init, table, joiner, fallback }: HostParts): Rea
     seedsReached: joiner.seedsReached(),
     knownPeerCount: joiner.knownPeerCount(),
     mdns: init.mdns ?? init.reach !== 'local',
-    discoverIpfs: init.discoverIpfs ?? false
+    discoverIpfs: (init.discoverIpfs ?? false) !== false
   }
   return {
     reach: init.reach,

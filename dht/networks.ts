@@ -23,8 +23,8 @@ import type { Routing } from './routing.ts'
 export interface IpfsHostInit {
   /** Join an IPFS DHT as a client: names and announcements go there too. Default: join none. */
   readonly ipfs?: IpfsMode
-  /** Look for peers of this network in an IPFS DHT: that of `ipfs`, else the public one. Default: no. */
-  readonly discoverIpfs?: boolean
+  /** Look for peers of this network in an IPFS DHT: that of `ipfs`, else the one named, else `wan`. Default: no. */
+  readonly discoverIpfs?: boolean | IpfsMode
   /** Where to join the IPFS DHT: multiaddrs with `/p2p/…`. Default: the public list for `wan`, none for `lan`. */
   readonly ipfsBootstrapPeers?: readonly string[]
   /** Another protocol id instead of that of the IPFS DHT, for a network of one's own. */
@@ -77,7 +77,7 @@ export async function startNetworks(components: NetworksComponents, init: IpfsHo
   const own = createRouting({ libp2p, dht, whenJoined, clock, logger })
   const ipfs = joinIpfs(components, init, stack)
   const isPublishing = ipfs !== undefined && init.ipfs !== undefined
-  const discovery = init.discoverIpfs === true ? discover(components, ipfs, stack) : undefined
+  const discovery = isDiscovering(init) ? discover(components, ipfs, stack) : undefined
   const names = stack.use(
     startNames({
       ...components,
@@ -94,8 +94,14 @@ export async function startNetworks(components: NetworksComponents, init: IpfsHo
   }
 }
 
-function modeOf({ ipfs, discoverIpfs }: IpfsHostInit): IpfsMode | undefined {
-  return ipfs ?? (discoverIpfs === true ? 'wan' : undefined)
+function isDiscovering({ discoverIpfs }: IpfsHostInit): boolean {
+  return discoverIpfs !== undefined && discoverIpfs !== false
+}
+
+function modeOf(init: IpfsHostInit): IpfsMode | undefined {
+  const { ipfs, discoverIpfs } = init
+  if (ipfs !== undefined || !isDiscovering(init)) return ipfs
+  return discoverIpfs === 'lan' ? 'lan' : 'wan'
 }
 
 function joinIpfs(
