@@ -1,6 +1,7 @@
 import type { CID } from 'multiformats/cid'
 import { errorCode } from '#contracts'
 import type { Clock, Logger } from '#contracts'
+import { orAbort } from './abort.ts'
 import { blockKey, checkCid, matchesCid } from './cid.ts'
 import { ContentError } from './errors.ts'
 import { whyNotFound } from './not-found.ts'
@@ -119,7 +120,7 @@ class StoreThenPeers implements BlockReader {
     if (this.#waiting++ === 0) this.#watch()
     let bytes: Uint8Array
     try {
-      bytes = await this.#orAbort(this.#session.fetch(cid, { signal: this.#signal }))
+      bytes = await orAbort(this.#session.fetch(cid, { signal: this.#signal }), this.#signal)
     } catch (thrown) {
       // Whatever shape an aborted exchange gives its error, the reason is ours.
       this.#signal.throwIfAborted()
@@ -135,20 +136,6 @@ class StoreThenPeers implements BlockReader {
     await this.#o.store.put(cid, bytes, { isVerified: true, durable: this.#o.durable ?? false })
     this.#o.onFetched?.(cid, bytes.length)
     return bytes
-  }
-
-  /** An exchange that ignores its signal must not hang us. */
-  async #orAbort(work: Promise<Uint8Array>): Promise<Uint8Array> {
-    const ended = Promise.withResolvers<never>()
-    const onAbort = (): void => ended.reject(this.#signal.reason as Error)
-    this.#signal.addEventListener('abort', onAbort, { once: true })
-    try {
-      this.#signal.throwIfAborted()
-      return await Promise.race([work, ended.promise])
-    } finally {
-      this.#signal.removeEventListener('abort', onAbort)
-      work.catch(() => undefined)
-    }
   }
 
   /** The deadline of the next block; none runs while nobody waits, so that a slow disk is no stall. */

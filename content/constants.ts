@@ -85,6 +85,9 @@ export const STALL_TIMEOUT_MS: number = 60_000
 /** How long one announcement to the DHT may take. */
 export const PROVIDE_TIMEOUT_MS: number = 60_000
 
+/** How long an add waits for its announcement before it says `pending`; trying goes on behind it. */
+export const ANNOUNCE_WAIT_MS: number = 10_000
+
 /** Public roots are announced again after this; provider records live 48 h and Kubo's interval is 22 h. */
 export const REPROVIDE_INTERVAL_MS: number = 22 * 60 * 60 * 1000
 

@@ -10,7 +10,13 @@ import type { FolderLink, Shard, UnixfsNode } from './unixfs-node.ts'
 
 /** What a tree holds, in the order in which it can be written: a folder before its entries, a file's bytes after it. */
 export type TreeEvent =
-  | { readonly kind: 'folder'; readonly path: readonly string[]; readonly cid: CID }
+  /** `bytes`: of all below, blocks included, as the folder's author claims; `undefined` where it is sharded. */
+  | {
+      readonly kind: 'folder'
+      readonly path: readonly string[]
+      readonly cid: CID
+      readonly bytes: number | undefined
+    }
   | { readonly kind: 'file'; readonly path: readonly string[]; readonly cid: CID; readonly bytes: number }
   /** The next bytes of the file before. */
   | { readonly kind: 'data'; readonly bytes: Uint8Array }
@@ -128,7 +134,9 @@ function checkRole({ cid, role, bytes, fanoutBits, level }: Step, node: UnixfsNo
 function entryEvent({ path, cid }: Step, node: UnixfsNode): TreeEvent {
   if (node.kind === 'file') return { kind: 'file', path, cid, bytes: node.bytes }
   if (node.kind === 'link') return { kind: 'link', path, cid, target: node.target }
-  return { kind: 'folder', path, cid }
+  const bytes =
+    node.kind === 'folder' ? node.links.reduce((sum, link) => sum + link.bytesClaimed, 0) : undefined
+  return { kind: 'folder', path, cid, bytes }
 }
 
 async function below(step: Step, node: UnixfsNode, init: ReadTreeInit): Promise<Step[]> {

@@ -1,0 +1,114 @@
+import type { CID } from 'multiformats/cid'
+import { parseCidPath } from './cid.ts'
+import { ENTRIES_MAX, GET_BYTES_MAX } from './constants.ts'
+import { printableName } from './entry-name.ts'
+import { ContentError } from './errors.ts'
+import { checkOutput, writeTree } from './output-tree.ts'
+import { resolvePath } from './resolve-path.ts'
+import { readTree } from './tree-reader.ts'
+import type { BlockSource } from './block-source.ts'
+import type { GetOptions, GetProgress, GetResult } from './content.ts'
+import type { FilePowers } from './files.ts'
+import type { TreeEvent } from './tree-reader.ts'
+import type { UnfinishedGets } from './unfinished-gets.ts'
+
+/** What trees are got with. */
+export interface TreeGetterComponents {
+  files: FilePowers
+  source: BlockSource
+  unfinished: UnfinishedGets
+}
+
+/** Writes fetched trees to the disk, one get an output at a time. */
+export class TreeGetter {
+  readonly #components: TreeGetterComponents
+  readonly #outputs = new Set<string>()
+
+  constructor(components: TreeGetterComponents) {
+    this.#components = components
+  }
+
+  /** See `Content.get`; `signal` ends it. */
+  async get(cidPath: string, options: GetOptions, signal: AbortSignal): Promise<GetResult> {
+    const { cid: root, names } = parseCidPath(cidPath)
+    const { output, force = false } = options
+    if (this.#outputs.has(output)) {
+      throw new ContentError('ERR_OUTPUT_BUSY', `another get writes to ${output} now`)
+    }
+    this.#outputs.add(output)
+    try {
+      await checkOutput({ files: this.#components.files, output, force })
+      return await this.#fetch({ root, names, options, signal })
+    } finally {
+      this.#outputs.delete(output)
+    }
+  }
+
+  async #fetch(o: {
+    root: CID
+    names: readonly string[]
+    options: GetOptions
+    signal: AbortSignal
+  }): Promise<GetResult> {
+    const { files, source, unfinished } = this.#components
+    const { output, force = false, bytesMax = GET_BYTES_MAX } = o.options
+    // Blocks are worth keeping for the next try once there are some, from this get or one before.
+    let isWorthKeeping = await unfinished.begin(o.root)
+    try {
+      await using reader = source.read({
+        root: o.root,
+        signal: o.signal,
+        onFetched: () => (isWorthKeeping = true)
+      })
+      const fetch = async (cid: CID): Promise<Uint8Array> => await reader.get(cid)
+      const cid = await resolvePath(o.root, o.names, fetch)
+      const progress = new Progress(o.options.onProgress, () => reader.fetchedCount)
+      const tree = readTree(cid, {
+        fetch,
+        platform: files.platform,
+        bytesMax,
+        entriesMax: ENTRIES_MAX,
+        withData: true
+      })
+      const written = await writeTree(tree, {
+        files,
+        output,
+        force,
+        label: cid.toString(),
+        onEvent: (event) => progress.take(event)
+      })
+      isWorthKeeping = false
+      return { cid, output, ...written, blocksFetched: reader.fetchedCount }
+    } finally {
+      if (!isWorthKeeping) await unfinished.end(o.root)
+    }
+  }
+}
+
+class Progress {
+  readonly #report: GetOptions['onProgress']
+  readonly #fetched: () => number
+  #now: { -readonly [K in keyof GetProgress]: GetProgress[K] } = {
+    bytes: 0,
+    bytesTotal: undefined,
+    files: 0,
+    blocksFetched: 0,
+    path: ''
+  }
+
+  constructor(report: GetOptions['onProgress'], fetched: () => number) {
+    this.#report = report
+    this.#fetched = fetched
+  }
+
+  take(event: TreeEvent): void {
+    if (this.#report === undefined) return
+    if (event.kind === 'data') this.#now.bytes += event.bytes.length
+    else {
+      if (event.path.length === 0 && event.kind !== 'link') this.#now.bytesTotal = event.bytes
+      if (event.kind !== 'folder') this.#now.files++
+      this.#now.path = event.path.map(printableName).join('/')
+    }
+    this.#report({ ...this.#now, blocksFetched: this.#fetched() })
+  }
+}

@@ -1,0 +1,274 @@
+import type { CID } from 'multiformats/cid'
+import { errorMessage } from '#contracts'
+import type { Clock } from '#contracts'
+import { orAbort } from './abort.ts'
+import { cidOf, DAG_CBOR_CODEC, RAW_CODEC } from './cid.ts'
+import { collectGarbage } from './collect-garbage.ts'
+import { ANNOUNCE_WAIT_MS, ENTRIES_MAX, SMALL_BLOCK_BYTES_MAX } from './constants.ts'
+import { ContentError } from './errors.ts'
+import { importEntries } from './file-entries.ts'
+import { TreeGetter } from './get-tree.ts'
+import { keepRoot, pinOf, visibilityOf } from './keep-root.ts'
+import { importTree } from './local-tree.ts'
+import { listTree, readFile, readFiles } from './read-tree.ts'
+import type { Announcer } from './announcer.ts'
+import type { BlockReader, BlockSource } from './block-source.ts'
+import type { BlockStore } from './block-store.ts'
+import type { CollectResult } from './collect-garbage.ts'
+import type {
+  AddOptions,
+  AddResult,
+  Announcement,
+  Content,
+  ContentStatus,
+  Entry,
+  GetOptions
+} from './content.ts'
+import type { GetResult, Pin, PinOptions, ReadOptions } from './content.ts'
+import type { BlockExchange } from './exchange.ts'
+import type { FileEntry } from './file-entries.ts'
+import type { FilePowers } from './files.ts'
+import type { Gate } from './gate.ts'
+import type { Skipped } from './local-tree.ts'
+import type { RootIndex } from './root-index.ts'
+import type { Root } from './root-record.ts'
+import type { UnfinishedGets } from './unfinished-gets.ts'
+
+/** The parts that `startContent` joins. */
+export interface NodeContentParts {
+  store: BlockStore
+  files: FilePowers
+  roots: RootIndex
+  unfinished: UnfinishedGets
+  source: BlockSource
+  exchange: BlockExchange | undefined
+  /** Absent: content routing is off. */
+  announcer: Announcer | undefined
+  gate: Gate
+  isDenied(cid: CID): boolean
+  clock: Clock
+  mayServe(cid: CID, peerId: string): Promise<boolean>
+  /** All of the above that runs; disposed with the content. */
+  running: AsyncDisposable
+}
+
+interface Added {
+  readonly cid: CID
+  readonly bytes: number
+  readonly files: number
+  readonly skipped: readonly Skipped[]
+}
+
+/** {@link Content} over the parts of a node. */
+export class NodeContent implements Content {
+  readonly #parts: NodeContentParts
+  readonly #getter: TreeGetter
+
+  constructor(parts: NodeContentParts) {
+    this.#parts = parts
+    this.#getter = new TreeGetter(parts)
+  }
+
+  /** Begins to announce every public root; each logs its own failures. */
+  announceAll(): void {
+    for (const root of this.#parts.roots.all()) {
+      if (root.isPublic) void this.#parts.announcer?.add(root.cid).catch(() => undefined)
+    }
+  }
+
+  async add(path: string, options: AddOptions = {}): Promise<AddResult> {
+    return await this.#add(options, async (signal) => {
+      const { files, store } = this.#parts
+      const { hidden = false, onProgress } = options
+      return await importTree(path, { files, store, hidden, entriesMax: ENTRIES_MAX, signal, onProgress })
+    })
+  }
+
+  async addFiles(
+    entries: Iterable<FileEntry> | AsyncIterable<FileEntry>,
+    options: AddOptions = {}
+  ): Promise<AddResult> {
+    return await this.#add(options, async (signal) => {
+      const { store } = this.#parts
+      return { ...(await importEntries(entries, { store, entriesMax: ENTRIES_MAX, signal })), skipped: [] }
+    })
+  }
+
+  async get(cidPath: string, options: GetOptions): Promise<GetResult> {
+    using visit = await this.#parts.gate.enter(options.signal)
+    return await this.#getter.get(cidPath, options, visit.signal)
+  }
+
+  async read(cid: CID, path: string, options: ReadOptions): Promise<Uint8Array> {
+    using visit = await this.#parts.gate.enter(options.signal)
+    await using reader = this.#reader(cid, visit.signal)
+    return await readFile({ reader, root: cid, path, bytesMax: options.bytesMax })
+  }
+
+  async *list(cid: CID, path: string, options: { signal?: AbortSignal } = {}): AsyncGenerator<Entry> {
+    using visit = await this.#parts.gate.enter(options.signal)
+    await using reader = this.#reader(cid, visit.signal)
+    yield* listTree({ reader, root: cid, path, platform: this.#parts.files.platform })
+  }
+
+  async *readFiles(
+    cid: CID,
+    options: ReadOptions & { filesMax: number }
+  ): AsyncGenerator<{ readonly path: string; readonly content: Uint8Array }> {
+    using visit = await this.#parts.gate.enter(options.signal)
+    await using reader = this.#reader(cid, visit.signal)
+    const { bytesMax, filesMax } = options
+    yield* readFiles({ reader, root: cid, bytesMax, filesMax })
+  }
+
+  async pin(cid: CID, options: PinOptions = {}): Promise<{ pin: Pin; announcement: Announcement }> {
+    using visit = await this.#parts.gate.enter(options.signal)
+    await using reader = this.#parts.source.read({ root: cid, signal: visit.signal, durable: true })
+    const before = this.#parts.roots.get('dag', cid)
+    const saysNothing = options.private === undefined && options.readers === undefined
+    const root = await keepRoot(this.#parts, {
+      cid,
+      kind: 'dag',
+      ...(before !== undefined && saysNothing ? before : visibilityOf(options)),
+      name: options.name,
+      reader,
+      onBlock: (blocks) => options.onProgress?.({ blocks, blocksFetched: reader.fetchedCount })
+    })
+    return { pin: pinOf(root), announcement: await this.#announce(root, visit.signal) }
+  }
+
+  async unpin(cid: CID): Promise<void> {
+    const { roots, announcer } = this.#parts
+    const removed = [await roots.remove('dag', cid), await roots.remove('block', cid)]
+    if (removed.every((root) => root === undefined)) {
+      throw new ContentError('ERR_PIN_NOT_FOUND', `${cid.toString()} is not pinned`)
+    }
+    announcer?.remove(cid)
+  }
+
+  async *pins(): AsyncGenerator<Pin> {
+    for (const root of [...this.#parts.roots.all()]) yield await Promise.resolve(pinOf(root))
+  }
+
+  async getBlock(cid: CID, options: { signal?: AbortSignal } = {}): Promise<Uint8Array> {
+    using visit = await this.#parts.gate.enter(options.signal)
+    await using reader = this.#reader(cid, visit.signal)
+    const bytes = await reader.get(cid)
+    checkSmall(bytes)
+    return bytes
+  }
+
+  async putBlock(
+    bytes: Uint8Array,
+    options: { codec: 'raw' | 'dag-cbor'; public?: boolean; name?: string; signal?: AbortSignal }
+  ): Promise<{ cid: CID; announcement: Announcement }> {
+    checkSmall(bytes)
+    using visit = await this.#parts.gate.enter(options.signal)
+    const cid = cidOf(options.codec === 'raw' ? RAW_CODEC : DAG_CBOR_CODEC, bytes)
+    await this.#parts.store.put(cid, bytes, { durable: true, isVerified: true })
+    await using reader = this.#reader(cid, visit.signal)
+    const root = await keepRoot(this.#parts, {
+      cid,
+      kind: 'block',
+      isPublic: options.public === true || this.#parts.roots.get('block', cid)?.isPublic === true,
+      readers: [],
+      name: options.name,
+      bytes: bytes.length,
+      reader
+    })
+    return { cid, announcement: await this.#announce(root, visit.signal) }
+  }
+
+  async provideNow(cid: CID, options: { signal?: AbortSignal } = {}): Promise<void> {
+    const { gate, announcer } = this.#parts
+    using visit = await gate.enter(options.signal)
+    if (!this.#isPublic(cid))
+      throw new ContentError('ERR_PIN_NOT_FOUND', `${cid.toString()} is no public pin`)
+    if (announcer === undefined) throw new ContentError('ERR_ROUTING_OFF', 'content routing is off')
+    await orAbort(announcer.add(cid), visit.signal)
+  }
+
+  hurryAnnouncements(): void {
+    this.#parts.announcer?.hurry()
+  }
+
+  async gc(options: { signal?: AbortSignal } = {}): Promise<CollectResult> {
+    const collect = async (signal: AbortSignal): Promise<CollectResult> =>
+      await collectGarbage({ ...this.#parts, signal })
+    return await this.#parts.gate.alone(collect, options.signal)
+  }
+
+  async mayServe(cid: CID, peerId: string): Promise<boolean> {
+    return await this.#parts.mayServe(cid, peerId)
+  }
+
+  status(): ContentStatus {
+    const roots = [...this.#parts.roots.all()]
+    return {
+      pins: roots.length,
+      publicPins: roots.filter((root) => root.isPublic).length,
+      announcements: this.#parts.announcer?.counts() ?? { announced: 0, waiting: 0 }
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#parts.running[Symbol.asyncDispose]()
+  }
+
+  #isPublic(cid: CID): boolean {
+    const { roots } = this.#parts
+    return roots.get('dag', cid)?.isPublic === true || roots.get('block', cid)?.isPublic === true
+  }
+
+  #reader(root: CID, signal: AbortSignal): BlockReader {
+    return this.#parts.source.read({ root, signal })
+  }
+
+  async #add(options: AddOptions, importAll: (signal: AbortSignal) => Promise<Added>): Promise<AddResult> {
+    const { gate, roots, source } = this.#parts
+    using visit = await gate.enter(options.signal)
+    const { cid, bytes, files, skipped } = await importAll(visit.signal)
+    await using reader = source.read({ root: cid, signal: visit.signal, network: false })
+    // What is public was made so by the user; adding it again in private would break links given away.
+    const wasPublic = roots.get('dag', cid)?.isPublic === true
+    const visibility = wasPublic ? { isPublic: true, readers: [] } : visibilityOf(options)
+    const root = await keepRoot(this.#parts, {
+      cid,
+      kind: 'dag',
+      ...visibility,
+      name: options.name,
+      bytes,
+      reader
+    })
+    const announcement = await this.#announce(root, visit.signal)
+    return { cid, bytes, files, skipped, isPublic: root.isPublic, announcement }
+  }
+
+  /** Tells the network of a root that is public now, or no longer of one that is not; waits a little for it. */
+  async #announce(root: Root, signal: AbortSignal): Promise<Announcement> {
+    const { announcer, exchange, clock } = this.#parts
+    if (!this.#isPublic(root.cid)) announcer?.remove(root.cid)
+    if (!root.isPublic || announcer === undefined) return { state: 'off' }
+    exchange?.notify(root.cid)
+    const attempt = announcer.add(root.cid)
+    const late = Promise.withResolvers<Announcement>()
+    using _timer = clock.after(ANNOUNCE_WAIT_MS, () => {
+      late.resolve({ state: 'pending', reason: 'the network has not answered yet' })
+    })
+    try {
+      const announced = attempt.then((): Announcement => ({ state: 'announced' }))
+      return await orAbort(Promise.race([announced, late.promise]), signal)
+    } catch (thrown) {
+      signal.throwIfAborted()
+      return { state: 'pending', reason: errorMessage(thrown) }
+    }
+  }
+}
+
+function checkSmall(bytes: Uint8Array): void {
+  if (bytes.length <= SMALL_BLOCK_BYTES_MAX) return
+  throw new ContentError(
+    'ERR_BLOCK_TOO_LARGE',
+    `expected a block of at most ${SMALL_BLOCK_BYTES_MAX} bytes and got ${bytes.length}`
+  )
+}

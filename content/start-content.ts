@@ -1,0 +1,156 @@
+import type { Datastore } from 'interface-datastore'
+import type { CID } from 'multiformats/cid'
+import { errorMessage } from '#contracts'
+import type { Clock, Logger, Random } from '#contracts'
+import { didFromPeerId } from '#did'
+import type { Did } from '#did'
+import { Announcer } from './announcer.ts'
+import { startBitswap } from './bitswap/index.ts'
+import { createBlockSource } from './block-source.ts'
+import { FIND_TIMEOUT_MS, STALL_TIMEOUT_MS } from './constants.ts'
+import { openFileBlockStore } from './file-block-store.ts'
+import { Gate } from './gate.ts'
+import { NodeContent } from './node-content.ts'
+import { createFilePowers } from './powers.ts'
+import { openRootIndex } from './root-index.ts'
+import { UnfinishedGets } from './unfinished-gets.ts'
+import type { BitswapComponents, BitswapInit, BitswapLibp2p } from './bitswap/index.ts'
+import type { BlockStore } from './block-store.ts'
+import type { Content } from './content.ts'
+import type { BlockExchange, ContentRouting } from './exchange.ts'
+import type { FilePowers } from './files.ts'
+import type { RootIndex } from './root-index.ts'
+
+/** What content works with. */
+export interface ContentComponents {
+  /** Bitswap runs over it. Absent, and without `exchange`: only what is here can be read. */
+  libp2p?: BitswapLibp2p
+  /** Used instead of bitswap; the caller starts and stops it, and serving is its own affair. */
+  exchange?: BlockExchange
+  /** `off`: nothing is announced, and only connected peers are asked. */
+  routing: ContentRouting | 'off'
+  /** Shared; content uses the keys below `/content/`. */
+  datastore: Datastore
+  /** A folder of its own (made when missing), or a store that is already open and stays the caller's. */
+  blocks: string | BlockStore
+  /** Whether a CID is on the deny list: it is not added, fetched, served or announced. */
+  isDenied(cid: CID): boolean
+  /** The real disk when absent. */
+  files?: FilePowers
+  clock: Clock
+  random: Random
+  logger: Logger
+  onMisbehaviour?: NonNullable<BitswapComponents['onMisbehaviour']>
+}
+
+/** Options of {@link startContent}. */
+export interface ContentInit {
+  /** How long a get waits for its first block. */
+  findTimeoutMs?: number
+  /** How long it waits for each later one. */
+  stallTimeoutMs?: number
+  bitswap?: BitswapInit
+}
+
+/**
+ * Opens the block store and the pins, starts the block exchange, and announces every public root.
+ *
+ * @throws ContentError `ERR_STORE_VERSION`, `ERR_STORE_IO`, `ERR_PATH_DENIED`, `ERR_DISK_FULL`, `ERR_PIN_LIMIT`
+ */
+export async function startContent(components: ContentComponents, init: ContentInit = {}): Promise<Content> {
+  const { datastore, isDenied, clock, random } = components
+  const logger = components.logger.child('content')
+  const files = components.files ?? createFilePowers()
+  await using stack = new AsyncDisposableStack()
+  const store = await openStore({ blocks: components.blocks, files, logger, stack })
+  const roots = await openRootIndex({ datastore, isDenied, logger })
+  const unfinished = new UnfinishedGets({ datastore, clock, logger })
+  await unfinished.load()
+  const mayServe = servingRule(roots, logger)
+  const exchange = await openExchange({ components, init, store, mayServe, stack })
+  const { routing } = components
+  const announcer =
+    routing === 'off' ? undefined : stack.use(new Announcer({ routing, isDenied, clock, random, logger }))
+  const gate = stack.use(new Gate())
+  const source = createBlockSource(
+    { store, exchange, isDenied, clock, logger },
+    {
+      findTimeoutMs: init.findTimeoutMs ?? FIND_TIMEOUT_MS,
+      stallTimeoutMs: init.stallTimeoutMs ?? STALL_TIMEOUT_MS
+    }
+  )
+  const parts = {
+    store,
+    files,
+    roots,
+    unfinished,
+    source,
+    exchange,
+    announcer,
+    gate,
+    isDenied,
+    clock,
+    mayServe
+  }
+  const content = new NodeContent({ ...parts, running: stack.move() })
+  content.announceAll()
+  return content
+}
+
+async function openStore(o: {
+  blocks: string | BlockStore
+  files: FilePowers
+  logger: Logger
+  stack: AsyncDisposableStack
+}): Promise<BlockStore> {
+  if (typeof o.blocks !== 'string') return o.blocks
+  return o.stack.use(await openFileBlockStore({ files: o.files, folder: o.blocks, logger: o.logger }))
+}
+
+async function openExchange(o: {
+  components: ContentComponents
+  init: ContentInit
+  store: BlockStore
+  mayServe: (cid: CID, peerId: string) => Promise<boolean>
+  stack: AsyncDisposableStack
+}): Promise<BlockExchange | undefined> {
+  const { libp2p, exchange, routing, clock, logger, onMisbehaviour } = o.components
+  if (exchange !== undefined || libp2p === undefined) return exchange
+  const parts: BitswapComponents = {
+    libp2p,
+    store: o.store,
+    mayServe: o.mayServe,
+    clock,
+    logger: logger.child('bitswap')
+  }
+  const bitswap = await startBitswap(
+    {
+      ...parts,
+      ...(routing === 'off' ? {} : { routing }),
+      ...(onMisbehaviour === undefined ? {} : { onMisbehaviour })
+    },
+    o.init.bitswap
+  )
+  return o.stack.use(bitswap)
+}
+
+/** Answers whether a peer may have a block; any doubt is a no. */
+function servingRule(roots: RootIndex, logger: Logger): (cid: CID, peerId: string) => Promise<boolean> {
+  return async (cid, peerId) => {
+    try {
+      return await roots.mayServe(cid, () => readerOf(peerId))
+    } catch (thrown) {
+      logger.warn('could not decide whether to serve a block', { reason: errorMessage(thrown) })
+      return false
+    }
+  }
+}
+
+/** Peers with other than Ed25519 keys have no did here, and so nothing can be shared with them alone. */
+function readerOf(peerId: string): Did | undefined {
+  try {
+    return didFromPeerId(peerId)
+  } catch {
+    return undefined
+  }
+}
