@@ -8,7 +8,7 @@ type ReportLine =
   | { event: 'end'; passed: number; failed: number; skipped: number }
 
 /** How long a finished run may take to end by itself before what keeps it alive is named. */
-const LINGER_MS = 5_000
+const LINGER_MS = Number(process.env['ELASTOS_TEST_LINGER_MS'] ?? 20_000) / 4
 
 /**
  * The usual tree of results, and a report on disk of them: when the process dies or hangs, the report still

@@ -22,8 +22,15 @@ export interface Limit {
   readonly about: string
 }
 
-/** Every error code of the product, by folder, in the order of the sources. */
+/** Every error code of the product, once a folder, in the order of the sources. */
 export function readErrorCodes(): ErrorCode[] {
+  const found = new Map<string, ErrorCode>()
+  for (const code of declaredCodes())
+    if (!found.has(`${code.folder} ${code.code}`)) found.set(`${code.folder} ${code.code}`, code)
+  return [...found.values()]
+}
+
+function declaredCodes(): ErrorCode[] {
   return sourcesNamed('errors.ts').flatMap(({ folder, source }) => {
     // Interfaces and classes mention codes too; only unions of literals declare them.
     const groups = source.statements.filter((statement) => ts.isTypeAliasDeclaration(statement))
