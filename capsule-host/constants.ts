@@ -21,9 +21,8 @@ export const PACKAGE_FILES_MAX = 4096
 export const PACKAGE_FILE_BYTES_MAX: number = 64 * 1024 * 1024
 export const PACKAGE_BYTES_MAX: number = 256 * 1024 * 1024
 
-/** Bytes of a signed capsule block, and of the payload its envelope signs. */
+/** Bytes of a signed capsule block. */
 export const SIGNED_CAPSULE_BYTES_MAX = 4096
-export const SIGNED_CAPSULE_PAYLOAD_BYTES_MAX = 1024
 
 /** Bytes of a WebAssembly module. */
 export const MODULE_BYTES_MAX: number = 32 * 1024 * 1024
@@ -70,5 +69,3 @@ export const PROCESS_CPU_SECONDS = 2
 
 /** How long a build may take. */
 export const BUILD_MS_MAX = 120_000
-/** Bytes kept of what a compiler says. */
-export const BUILD_LOG_BYTES_MAX: number = 64 * 1024

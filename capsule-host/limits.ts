@@ -35,18 +35,32 @@ export const CAPSULE_LIMIT_CEILINGS: CapsuleLimits = {
   outputBytesMax: 64 * 1024 * 1024 * 1024
 }
 
-/** The names of all limits. */
-export const CAPSULE_LIMIT_NAMES = ['memoryBytesMax', 'cpuSecondsMax', 'wallMsMax', 'outputBytesMax'] as const
+/** Some limits, as a manifest or a caller asks for them. */
+export type PartialLimits = { readonly [K in keyof CapsuleLimits]?: number | undefined }
 
-/** The lower of what is asked for and what is allowed, limit by limit; `asked` may be partial. */
-export function lowerLimits(
-  asked: { readonly [K in keyof CapsuleLimits]?: number | undefined },
-  allowed: CapsuleLimits
-): CapsuleLimits {
+/** The lower of what is asked for and what is allowed, limit by limit. */
+export function lowerLimits(asked: PartialLimits, allowed: CapsuleLimits): CapsuleLimits {
   return {
     memoryBytesMax: Math.min(asked.memoryBytesMax ?? allowed.memoryBytesMax, allowed.memoryBytesMax),
     cpuSecondsMax: Math.min(asked.cpuSecondsMax ?? allowed.cpuSecondsMax, allowed.cpuSecondsMax),
     wallMsMax: Math.min(asked.wallMsMax ?? allowed.wallMsMax, allowed.wallMsMax),
     outputBytesMax: Math.min(asked.outputBytesMax ?? allowed.outputBytesMax, allowed.outputBytesMax)
+  }
+}
+
+/** What a capsule may use: what its manifest asks for, defaults for the rest, lowered to what its user allows. */
+export function capsuleLimits(
+  manifest: { readonly limits: PartialLimits },
+  allowed: CapsuleLimits = CAPSULE_LIMIT_CEILINGS
+): CapsuleLimits {
+  return lowerLimits(lowerLimits(withDefaults(manifest.limits), CAPSULE_LIMIT_CEILINGS), allowed)
+}
+
+function withDefaults(limits: PartialLimits): CapsuleLimits {
+  return {
+    memoryBytesMax: limits.memoryBytesMax ?? DEFAULT_CAPSULE_LIMITS.memoryBytesMax,
+    cpuSecondsMax: limits.cpuSecondsMax ?? DEFAULT_CAPSULE_LIMITS.cpuSecondsMax,
+    wallMsMax: limits.wallMsMax ?? DEFAULT_CAPSULE_LIMITS.wallMsMax,
+    outputBytesMax: limits.outputBytesMax ?? DEFAULT_CAPSULE_LIMITS.outputBytesMax
   }
 }

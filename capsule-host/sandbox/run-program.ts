@@ -8,16 +8,25 @@ export interface ProgramResult {
   readonly end: SpawnEnd
   readonly stdout: string
   readonly stderr: string
+  /** Whether it was killed because it took too long. */
+  readonly isLate: boolean
 }
 
-/** Runs a short program without input to its end, or kills it after `deadlineMs`. Output beyond 64 KiB is dropped. */
+/** Runs a short program without input to its end, or kills it after `deadlineMs` or when `signal` aborts. Output beyond
+ * 64 KiB is dropped. */
 export async function runProgram(
   components: { powers: Pick<HostPowers, 'spawn'>; clock: Clock },
-  init: SpawnInit & { deadlineMs: number }
+  init: SpawnInit & { deadlineMs: number; signal?: AbortSignal }
 ): Promise<ProgramResult> {
   const process = components.powers.spawn(init)
-  using deadline = components.clock.after(init.deadlineMs, () => process.kill())
+  const kill = (): void => process.kill()
+  let isLate = false
+  using deadline = components.clock.after(init.deadlineMs, () => {
+    isLate = true
+    kill()
+  })
   void deadline
+  init.signal?.addEventListener('abort', kill, { once: true })
   process.closeInput()
   const [stdout, stderr, end] = await Promise.all([
     readText(process.stdout),
@@ -25,7 +34,8 @@ export async function runProgram(
     process.ended
   ])
   process.closeOutput()
-  return { end, stdout, stderr }
+  init.signal?.removeEventListener('abort', kill)
+  return { end, stdout, stderr, isLate }
 }
 
 async function readText(source: AsyncIterable<Uint8Array>): Promise<string> {

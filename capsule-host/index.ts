@@ -1,0 +1,80 @@
+/**
+ * Capsules on this device: what a package is, whether it is what its publisher signed, how it is built, and how it is
+ * run with nothing but its standard streams in a process that the operating system walls in.
+ *
+ * @example
+ * ```ts
+ * import { silentLogger, systemClock } from '#contracts'
+ * import { openPackage, probeSandbox, startCapsuleProcess, systemPowers, verifyCapsule } from '#capsule-host'
+ *
+ * const release = verifyCapsule(signedBlockBytes, { publisher, name: 'hello' })
+ * const capsule = await openPackage(readerOf(release.root), { release, signal })
+ * const sandbox = await probeSandbox({ powers: systemPowers, clock: systemClock }, { guestEntry, signal })
+ * await using running = startCapsuleProcess(
+ *   { powers: systemPowers, clock: systemClock, logger: silentLogger, sandbox },
+ *   { name: release.name, module: capsule.entry, limits: capsuleLimits(capsule.manifest), stdin, stdout, stderr, signal }
+ * )
+ * console.log(await running.finished)
+ * ```
+ *
+ * @packageDocumentation
+ */
+export { CapsuleError } from './errors.ts'
+export type {
+  BuildErrorCode,
+  CapsuleErrorCode,
+  CapsuleErrorOptions,
+  ModuleErrorCode,
+  PackageErrorCode,
+  RunErrorCode
+} from './errors.ts'
+export {
+  capsuleLimits,
+  CAPSULE_LIMIT_CEILINGS,
+  CAPSULE_LIMIT_FLOORS,
+  DEFAULT_CAPSULE_LIMITS,
+  lowerLimits
+} from './limits.ts'
+export type { CapsuleLimits, PartialLimits } from './limits.ts'
+export { isCapsuleName, isCapsuleVersion, manifestSchema, parseManifest } from './manifest.ts'
+export type { CapsuleBuild, CapsuleInterface, CapsuleManifest, CapsuleSubstrate } from './manifest.ts'
+export {
+  CAPSULE_DOMAIN,
+  CAPSULE_TYPE,
+  capsuleReference,
+  signCapsule,
+  SIGNED_CAPSULE_VERSION,
+  verifyCapsule
+} from './signed-capsule.ts'
+export type {
+  CapsuleExpectation,
+  CapsuleReference,
+  CapsuleRelease,
+  VerifiedCapsule
+} from './signed-capsule.ts'
+export { openPackage, verifyPackage } from './package.ts'
+export type { OpenedPackage, PackageFile, PackageReader, PackageSummary } from './package.ts'
+export { createFolderReader } from './folder-reader.ts'
+export { MANIFEST_PATH, PACKAGE_BYTES_MAX, PACKAGE_FILE_BYTES_MAX, PACKAGE_FILES_MAX } from './constants.ts'
+export { newCapsule } from './build/new-capsule.ts'
+export type { NewCapsule } from './build/new-capsule.ts'
+export { buildCapsule } from './build/build-capsule.ts'
+export type { BuildComponents, BuiltCapsule } from './build/build-capsule.ts'
+export { admitModule } from './wasm/admission.ts'
+export type { AdmissionInit, AdmittedModule } from './wasm/admission.ts'
+export { probeSandbox } from './sandbox/probe.ts'
+export type { ProbeComponents, ProbeInit } from './sandbox/probe.ts'
+export { mendingCommands } from './sandbox/report.ts'
+export type { SandboxCheck, SandboxLevel, SandboxReport } from './sandbox/report.ts'
+export type { GuestScript, SandboxLayout } from './sandbox/layout.ts'
+export type { SandboxArch } from './sandbox/syscalls.ts'
+export { startCapsuleProcess } from './process/capsule-process.ts'
+export type {
+  CapsuleProcess,
+  CapsuleProcessComponents,
+  CapsuleProcessInit,
+  CapsuleSink
+} from './process/capsule-process.ts'
+export type { CapsuleOutcome } from './process/outcome.ts'
+export { systemPowers } from './powers.ts'
+export type { FolderEntry, HostPowers, Identity, SpawnedProcess, SpawnEnd, SpawnInit } from './powers.ts'
