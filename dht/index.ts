@@ -27,7 +27,8 @@ export { DhtError } from './errors.ts'
 export type { DhtErrorCode } from './errors.ts'
 export { DEFAULT_PORT, DHT_PROTOCOL, PROVIDER_VALIDITY_MS, RECORD_BYTES_MAX } from './constants.ts'
 export { startHost } from './host.ts'
-export type { Host, HostComponents, HostInit, Reachability } from './host.ts'
+export type { Host, Reachability } from './host.ts'
+export type { HostComponents, HostInit } from './host-init.ts'
 export type { HostServices, Role, TransportFactory } from './libp2p-options.ts'
 export type { ListenInit, PortFallback } from './listening.ts'
 export type { ConnectTarget } from './connector.ts'
@@ -42,7 +43,7 @@ export type {
   ReachAdvice,
   ReachFacts
 } from './reach.ts'
-export type { FoundProvider, ProvideOutcome, Routing, RoutingOptions } from './routing.ts'
+export type { FoundProvider, ProvideOptions, ProvideOutcome, Routing, RoutingOptions } from './routing.ts'
 export type { PublishOptions, Pubsub, TopicHandler, TopicMessage, TopicVerdict } from './pubsub.ts'
 export type {
   Exchange,
@@ -66,7 +67,7 @@ export { kadNameRouting } from './name-routing.ts'
 export type { NameAnswer, NameRouting, NameRoutingComponents } from './name-routing.ts'
 export { startNames } from './names.ts'
 export type { Names, PublishedName, PublishNameOptions, ResolvedName } from './names.ts'
-export type { NamesComponents } from './name-core.ts'
+export type { NamesComponents, ResolveNameOptions } from './name-core.ts'
 export type { IpfsHostInit } from './networks.ts'
 export { IPFS_BOOTSTRAP_PEERS, IPFS_LAN_PROTOCOL, IPFS_WAN_PROTOCOL } from './ipfs-constants.ts'
 export type { IpfsMode } from './ipfs.ts'

@@ -9,14 +9,15 @@ import type { NameLookup } from './name-lookup.ts'
 import { isNewer, nameKey } from './name-record.ts'
 import type { NameRecord } from './name-record.ts'
 import type { NameRouting } from './name-routing.ts'
-import type { NameDatastore, NameStore } from './name-store.ts'
+import type { NameStore } from './name-store.ts'
+import type { ShelfDatastore } from './shelf.ts'
 import type { Turns } from './turns.ts'
 
 /** What names work with. */
 export interface NamesComponents {
   /** The DHTs in which names are looked up and stored, all of them every time. */
   readonly routings: readonly NameRouting[]
-  readonly datastore: NameDatastore
+  readonly datastore: ShelfDatastore
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -29,6 +30,13 @@ export interface NameCore extends NamesComponents {
   readonly store: NameStore
   /** Signing a name's records happens in turns, one at a time for each did. */
   readonly turns: Turns
+}
+
+/** How to resolve a name. */
+export interface ResolveNameOptions {
+  readonly signal: AbortSignal
+  /** Take the latest record even if it has expired: for who is about to publish the next. Default: no. */
+  readonly allowExpired?: boolean
 }
 
 /** A record that counts and how it came. */
@@ -52,7 +60,11 @@ export interface NameMemory {
  *
  * @throws DhtError as {@link decideResolution} says, or `ERR_NAME_STORE`; the reason of `signal`
  */
-export async function resolveName(core: NameCore, did: Did, signal: AbortSignal): Promise<ResolvedRecord> {
+export async function resolveName(
+  core: NameCore,
+  did: Did,
+  { signal, allowExpired = false }: ResolveNameOptions
+): Promise<ResolvedRecord> {
   signal.throwIfAborted()
   const lookup = await lookUpName(core, did, signal)
   const memory = await rememberFindings(core.store, did, lookup)
@@ -61,7 +73,7 @@ export async function resolveName(core: NameCore, did: Did, signal: AbortSignal)
   if (best !== undefined && memory.newest !== undefined && isNewer(memory.newest.bytes, best.bytes)) {
     await mend(core, memory.newest, signal)
   }
-  const decided = decideResolution({ name: did, lookup, ...memory, nowMs: resolvedAtMs })
+  const decided = decideResolution({ name: did, lookup, ...memory, nowMs: resolvedAtMs, allowExpired })
   return { ...decided, resolvedAtMs, peersAsked }
 }
 

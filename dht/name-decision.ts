@@ -12,6 +12,7 @@ export interface ResolutionEvidence {
   /** The newest record this node knows of, from whatever source. */
   readonly newest: NameRecord | undefined
   readonly nowMs: number
+  readonly allowExpired: boolean
 }
 
 /** The record that counts, and whether the network gave it or this node's memory. */
@@ -45,7 +46,7 @@ export function decideResolution(evidence: ResolutionEvidence): Resolution {
       throw new DhtError('ERR_NAME_STALE', message)
     }
   }
-  if (latest.validUntilMs <= nowMs) throw expiredError(latest)
+  if (latest.validUntilMs <= nowMs && !evidence.allowExpired) throw expiredError(latest)
   return { record: latest, fromCache: true }
 }
 

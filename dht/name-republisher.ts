@@ -78,7 +78,7 @@ type Refresh = (core: NameCore, did: Did, signal: AbortSignal) => Promise<NameRe
 
 /** The latest record of somebody else's name, from the network or from memory. */
 async function refreshFollowed(core: NameCore, did: Did, signal: AbortSignal): Promise<NameRecord> {
-  return (await resolveName(core, did, signal)).record
+  return (await resolveName(core, did, { signal })).record
 }
 
 /** The latest record of a name of ours, signed again when it would expire soon. */

@@ -3,7 +3,7 @@ import type { Did, KeyPair } from '#did'
 import { DhtError } from './errors.ts'
 import { NAME_VALIDITY_MS } from './name-constants.ts'
 import { rememberFindings, resolveName, storeRecord } from './name-core.ts'
-import type { NameCore, NamesComponents, ResolvedRecord } from './name-core.ts'
+import type { NameCore, NamesComponents, ResolvedRecord, ResolveNameOptions } from './name-core.ts'
 import { lookUpName } from './name-lookup.ts'
 import { parseName, sealNameRecord } from './name-record.ts'
 import { startRepublishing } from './name-republisher.ts'
@@ -69,7 +69,7 @@ export interface Names extends AsyncDisposable {
    * @throws DhtError as `decideResolution` says, `ERR_NAME_STORE`, DidError for text that is no name, or the reason of
    * `signal`
    */
-  resolve(name: string, o: { readonly signal: AbortSignal }): Promise<ResolvedName>
+  resolve(name: string, o: ResolveNameOptions): Promise<ResolvedName>
   /** Keeps the records of somebody else's name alive in the DHT too. @throws DhtError `ERR_NAME_STORE` when too many */
   follow(name: string): Promise<void>
   /** Ends what {@link Names.follow} began. */
@@ -90,7 +90,8 @@ export function startNames(components: NamesComponents): Names {
   return {
     publish: (signer, o) =>
       turns.take(signer.did, () => publishName(core, signer, { ...o, signal: under(o.signal) })),
-    resolve: async (name, { signal }) => toResolved(await resolveName(core, parseName(name), under(signal))),
+    resolve: async (name, o) =>
+      toResolved(await resolveName(core, parseName(name), { ...o, signal: under(o.signal) })),
     follow: (name) => store.follow(parseName(name)),
     unfollow: (name) => store.unfollow(parseName(name)),
     republish: ({ signal }) => republishing.runNow(under(signal)),

@@ -9,7 +9,7 @@ import { isNewer } from '../../dht/name-record.ts'
 import type { NameRouting } from '../../dht/name-routing.ts'
 import { startNames } from '../../dht/names.ts'
 import type { Names } from '../../dht/names.ts'
-import type { NameDatastore } from '../../dht/name-store.ts'
+import type { ShelfDatastore } from '../../dht/shelf.ts'
 
 /** One peer of a pretended DHT: what it holds, and whether it can be reached. */
 export interface MemoryPeer {
@@ -72,7 +72,7 @@ function textOf(key: Uint8Array): string {
 export function startMemoryNames(
   dht: MemoryDht,
   clock: Clock,
-  o: { datastore?: NameDatastore; signers?: readonly KeyPair[]; random?: Random } = {}
+  o: { datastore?: ShelfDatastore; signers?: readonly KeyPair[]; random?: Random } = {}
 ): Names {
   return startNames({
     routings: [dht.routing],

@@ -7,7 +7,7 @@ import {
   NAME_REPUT_INTERVAL_MS,
   NAME_VALIDITY_MS
 } from '../../../dht/name-constants.ts'
-import type { NameDatastore } from '../../../dht/name-store.ts'
+import type { ShelfDatastore } from '../../../dht/shelf.ts'
 import { cidOf, createMemoryDht, numberedKey, startMemoryNames } from '../../support/memory-names.ts'
 import { createVirtualClock } from '../../support/virtual-clock.ts'
 
@@ -145,7 +145,7 @@ describe('dht/names', () => {
   it('puts nothing anywhere when the record could not be written down', async () => {
     const [dht, clock] = [createMemoryDht(2), createVirtualClock()]
     const datastore = new MemoryDatastore()
-    const full: NameDatastore = {
+    const full: ShelfDatastore = {
       get: (k) => datastore.get(k),
       has: (k) => datastore.has(k),
       delete: (k) => datastore.delete(k),
