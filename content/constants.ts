@@ -4,6 +4,9 @@ export const BLOCK_BYTES_MAX: number = 2 * 1024 * 1024
 /** Bytes of a leaf of the files we add: the `unixfs-v1-2025` profile of IPIP-499, Kubo's 1 MiB. */
 export const CHUNK_BYTES: number = 1024 * 1024
 
+/** Bytes of a folder's block beyond which the folder is sharded (IPIP-499). */
+export const FOLDER_BLOCK_BYTES_MAX: number = 256 * 1024
+
 /** Bytes of a hash digest in a CID at least: shorter ones could be forged. */
 export const DIGEST_BYTES_MIN: number = 20
 

@@ -1,6 +1,9 @@
+import * as dagPb from '@ipld/dag-pb'
+import { UnixFS } from 'ipfs-unixfs'
 import { importer } from 'ipfs-unixfs-importer'
 import type { CID } from 'multiformats/cid'
-import { ADD_BLOCKS_PARALLEL } from './constants.ts'
+import { cidOf, DAG_PB_CODEC } from './cid.ts'
+import { ADD_BLOCKS_PARALLEL, FOLDER_BLOCK_BYTES_MAX } from './constants.ts'
 import { ContentError } from './errors.ts'
 import type { ImporterOptions, ImportResult, WritableStorage } from 'ipfs-unixfs-importer'
 import type { BlockStore } from './block-store.ts'
@@ -55,13 +58,30 @@ export async function importLink(target: string, store: BlockStore): Promise<Imp
 
 /** Writes the block, or the shards, of a folder whose entries have been written. */
 export async function importFolder(entries: readonly NamedImport[], store: BlockStore): Promise<Imported> {
+  const flat = encodeFolder(entries)
+  if (flat.length > FOLDER_BLOCK_BYTES_MAX) return await importShards(entries, store)
+  const cid = cidOf(DAG_PB_CODEC, flat)
+  await store.put(cid, flat, { durable: true, isVerified: true })
+  return { cid, dagBytes: entries.reduce((sum, { dagBytes }) => sum + dagBytes, BigInt(flat.length)) }
+}
+
+function encodeFolder(entries: readonly NamedImport[]): Uint8Array {
+  const links = entries.map(({ name, cid, dagBytes }) => ({ Name: name, Hash: cid, Tsize: Number(dagBytes) }))
+  const data = new UnixFS({ type: 'directory' }).marshal()
+  // `prepare` sorts the links by the bytes of their names, as dag-pb demands.
+  return dagPb.encode(dagPb.prepare({ Data: data, Links: links }))
+}
+
+async function importShards(entries: readonly NamedImport[], store: BlockStore): Promise<Imported> {
   const options = profile()
-  // The entries are DAGs already: the builder hands them on, and the tree builder makes the one folder.
+  // The entries are DAGs already: the builder hands them on, and the tree builder makes the one folder. With no
+  // threshold it need not measure the folder anew at each entry.
   options.dagBuilder = async function* () {
     for (const { name, cid, dagBytes } of entries) {
       yield async () => await Promise.resolve({ cid, path: name, size: dagBytes })
     }
   }
   options.wrapWithDirectory = true
+  options.shardSplitThresholdBytes = 0
   return await lastOf(importer([], durably(store), options))
 }

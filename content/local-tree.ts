@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { isAbsolute, join } from 'node:path'
 import { ADD_FILES_PARALLEL, CHUNK_BYTES, DEPTH_MAX } from './constants.ts'
 import { linkStaysInside, nameProblem, printableName } from './entry-name.ts'
 import { ContentError } from './errors.ts'
@@ -71,6 +71,9 @@ const SKIPPED_MAX = 1000
  */
 export async function importTree(path: string, init: ImportTreeInit): Promise<ImportedTree> {
   const { files } = init
+  if (!isAbsolute(path) || path.includes('\0')) {
+    throw new ContentError('ERR_PATH_INVALID', `expected an absolute path and got ${printableName(path)}`)
+  }
   let root: string
   let facts: FileFacts | undefined
   try {
