@@ -113,14 +113,14 @@ export class Server {
   /** Answers those who wait for this block. */
   notify(cid: CID): void {
     const key = keyOfCid(cid)
+    for (const ledger of this.#readers) {
+      const want = ledger.get(key)
+      if (want?.state === 'serving') want.again = true
+    }
     for (const want of this.#waiting.get(key) ?? []) {
       this.#stopWaiting(want)
       want.ledger.enqueue(want)
       this.#offerTurn(want.ledger)
-    }
-    for (const ledger of this.#readers) {
-      const want = ledger.get(key)
-      if (want?.state === 'serving') want.again = true
     }
   }
 
@@ -260,7 +260,8 @@ export class Server {
         want.toldMissing = true
       } else if (found === true) {
         presences.push({ cid: want.cid.bytes, has: true })
-        if (want.again) ledger.enqueue(want)
+        // The block itself may have been asked for meanwhile.
+        if (want.block) ledger.enqueue(want)
         else this.#remove(want)
       } else {
         blocks.push({ prefix: prefixOfCid(want.cid), data: found })
