@@ -101,7 +101,7 @@ export const FIND_ALONE_MS: readonly number[] = [
   100, 150, 200, 250, 250, 250, 400, 600, 1_000, 1_500, 2_000, 3_000, 5_000, 10_000, 30_000, 60_000, 180_000
 ]
 /** Wait between searches while fewer than {@link PEERS_FEW} subscribers are connected. */
-export const FIND_FEW_MS: number = 60 * SECOND_MS
+export const FIND_FEW_MS: number = 2 * MINUTE_MS
 /** Wait between searches otherwise; members tell each other about newcomers meanwhile. */
 export const FIND_SETTLED_MS: number = 10 * MINUTE_MS
 /** Connected subscribers below which the search goes on sooner. */

@@ -57,7 +57,7 @@ export function createInbound(components: InboundComponents): Inbound {
       if (!('dropped' in taken)) return readAnswer(taken.value, request, components)
       // Whoever's clock is too far off could not tell why nobody hears it; it learns our time and nothing else.
       if (taken.dropped === 'ERR_MESSAGE_TIME') {
-        return { nowMs: components.clock.nowMs(), sequenceSeen: 0, members: [] }
+        return { nowMs: Math.floor(components.clock.nowMs()), sequenceSeen: 0, members: [] }
       }
       throw new RoomError(taken.dropped, 'expected the valid presence of the peer that asks')
     },
@@ -122,7 +122,7 @@ function readAnswer(
   members.reachable(message.device, addresses)
   const others = members.entries().filter(({ device }) => device !== message.device)
   return {
-    nowMs: clock.nowMs(),
+    nowMs: Math.floor(clock.nowMs()),
     sequenceSeen: receiver.sequenceSeen(message.device),
     members: [
       { presence: speaker.latestPresence, addresses: components.addresses() },

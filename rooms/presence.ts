@@ -36,16 +36,16 @@ export function startPresence(
   const tell = (): void => {
     pending = undefined
     notBeforeMs = clock.monotonicMs() + HELLO_INTERVAL_MS_MIN
-    void outbox.publishOnce(speaker.say('presence'))
+    try {
+      void outbox.publishOnce(speaker.say('presence'))
+    } catch (error) {
+      logger.warn('presence failed', { code: errorCode(error) })
+    }
   }
   const beat = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
       await clock.sleep(jittered(PRESENCE_INTERVAL_MS, random), stopping.signal).catch(() => undefined)
-      try {
-        if (!stopping.signal.aborted) tell()
-      } catch (error) {
-        logger.warn('presence failed', { code: errorCode(error) })
-      }
+      if (!stopping.signal.aborted) tell()
     }
   }
   const beating = beat()
@@ -53,7 +53,7 @@ export function startPresence(
     hello: () => {
       if (pending !== undefined || stopping.signal.aborted) return
       // In a large room not everybody greets a newcomer in the same instant.
-      const spreadMs = random.unit() * HELLO_SPREAD_MS_PER_MEMBER * memberCount()
+      const spreadMs = Math.round(random.unit() * HELLO_SPREAD_MS_PER_MEMBER * memberCount())
       pending = clock.after(Math.max(notBeforeMs - clock.monotonicMs(), 0) + spreadMs, tell)
     },
     [Symbol.asyncDispose]: async () => {

@@ -45,10 +45,12 @@ export interface SpeakerInit {
  */
 export function createSpeaker({ signer, certificate, room, nick, clock }: SpeakerInit): Speaker {
   const author = certificate === undefined ? signer.did : personOfDevice(certificate, signer.did)
-  let sequence = clock.nowMs() * SEQUENCES_PER_MS
+  // A clock may give fractions, which have no canonical form.
+  const nowMs = (): number => Math.floor(clock.nowMs())
+  let sequence = nowMs() * SEQUENCES_PER_MS
   let currentNick = parseNick(nick)
   const seal = (kind: MessageKind, text?: string): Uint8Array => {
-    const base = { room, author, sequence: ++sequence, sentAtMs: clock.nowMs(), nick: currentNick, kind }
+    const base = { room, author, sequence: ++sequence, sentAtMs: nowMs(), nick: currentNick, kind }
     return sealMessage(signer, text === undefined ? base : { ...base, text }, certificate)
   }
   let latestPresence = seal('presence')
@@ -70,7 +72,7 @@ export function createSpeaker({ signer, certificate, room, nick, clock }: Speake
       return bytes
     },
     sayText: (text) => {
-      const sentAtMs = clock.nowMs()
+      const sentAtMs = nowMs()
       return { bytes: seal('text', text), sequence, sentAtMs }
     },
     continueAfter: (seen) => {
