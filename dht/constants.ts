@@ -40,6 +40,9 @@ export const PEER_ADDRESS_AGE_MAX_MS: number = 48 * HOUR_MS
 /** How long a peer that nothing was heard of is remembered. */
 export const PEER_AGE_MAX_MS: number = 72 * HOUR_MS
 
+/** How many peers nearest to a key hold what is stored under it (k of Kademlia). */
+export const CLOSEST_PEERS = 20
+
 /** How many peers a lookup asks at once on each path (alpha of Kademlia). */
 export const LOOKUP_CONCURRENCY = 3
 
@@ -179,3 +182,99 @@ export const RELAY_BYTES_MAX: number = 4 * 1_024 * 1_024
 
 /** How many relayed connections a seed carries at once. */
 export const RELAY_HOP_STREAMS_MAX = 300
+
+/** How many bytes the key and the time of a DHT record add to it. */
+export const RECORD_OVERHEAD_BYTES_MAX = 512
+
+/** How many records of others a node holds. */
+export const RECORDS_MAX = 100_000
+
+/** How many providers of one content a node remembers; the one heard of longest ago makes room. */
+export const PROVIDERS_PER_CONTENT_MAX = 128
+
+/** How many providers of one content an answer names, newest first. */
+export const PROVIDERS_ANSWERED_MAX = 32
+
+/** How many provider records of one peer a node holds. */
+export const PROVIDER_RECORDS_PER_PEER_MAX = 50_000
+
+/** How many provider records a node holds. */
+export const PROVIDER_RECORDS_MAX = 500_000
+
+/** How long a DHT record is kept after it was last received. */
+export const RECORD_VALIDITY_MS: number = 48 * HOUR_MS
+
+/** How long a peer may take to answer a ping of the routing table. */
+export const PING_TIMEOUT_MS = 5_000
+
+/** How often the addresses of one peer are marked as seen anew while somebody still names them. */
+export const ADDRESS_RENEWAL_MS: number = 12 * HOUR_MS
+
+/** For how many peers it is remembered when their addresses were last marked. */
+export const ADDRESS_RENEWALS_MAX = 10_000
+
+/** How many peers are remembered for the next start. */
+export const KNOWN_PEERS_MAX = 64
+
+/** How many of them are dialled at a start. */
+export const KNOWN_PEERS_DIALLED_MAX = 24
+
+/** How many addresses of each are remembered. */
+export const KNOWN_PEER_ADDRESSES_MAX = 8
+
+/** How long a peer is remembered for a later start. */
+export const KNOWN_PEER_AGE_MAX_MS: number = 30 * 24 * HOUR_MS
+
+/** How often the peers to remember are written down. */
+export const KNOWN_PEERS_SAVE_INTERVAL_MS = 60_000
+
+/** How many bytes all of them may take. */
+export const KNOWN_PEERS_BYTES_MAX: number = 64 * 1_024
+
+/** How often each bucket of the routing table is looked into. */
+export const TABLE_REFRESH_INTERVAL_MS: number = 10 * 60 * 1_000
+
+/** How long after the first peer the table is filled; others that come in that time are counted in. */
+export const TABLE_FIRST_REFRESH_DELAY_MS = 1_000
+
+/** How many buckets are looked into in one round. */
+export const TABLE_REFRESH_BUCKETS_MAX = 14
+
+/** How long one lookup of a refresh may take. */
+export const TABLE_REFRESH_LOOKUP_TIMEOUT_MS = 10_000
+
+/** How often it is checked what has to be announced again. */
+export const REPROVIDE_INTERVAL_MS: number = 15 * 60 * 1_000
+
+/** How old an announcement gets before it is made again; records live 48 hours, so one failed day is survived. */
+export const REPROVIDE_AGE_MS: number = 22 * HOUR_MS
+
+/** How many announcements are made again at once. */
+export const REPROVIDE_PARALLEL = 2
+
+/** How long after a change of peers or addresses what is unannounced is announced. */
+export const REPROVIDE_DELAY_MS = 1_000
+
+/** How often it is checked whether reservations at relays still stand. */
+export const RELAY_CHECK_INTERVAL_MS = 10_000
+
+/** How soon after a relay was lost a new reservation is tried for. */
+export const RELAY_RETRY_DELAY_MS = 1_000
+
+/** At how many relays a node holds reservations. */
+export const RELAYS_HELD_MAX = 2
+
+/** How long a reservation may take to be made. */
+export const RELAY_RESERVE_TIMEOUT_MS = 10_000
+
+/** How many peers found on the local network are dialled at once. */
+export const DISCOVERY_PARALLEL_DIALS = 4
+
+/** How many peers found on the local network wait to be dialled. */
+export const DISCOVERY_QUEUE_MAX = 64
+
+/** Under which name nodes of this network find each other on the local network. */
+export const MDNS_SERVICE_TAG = '_elastos-p2p._udp.local'
+
+/** For how many contents it is remembered that they are not to be announced again. */
+export const TRANSIENT_CONTENTS_MAX = 1_024

@@ -1,22 +1,31 @@
 import type { PeerInfo } from '@libp2p/interface'
 import { kadDHT } from '@libp2p/kad-dht'
 import type { KadDHT, KadDHTComponents, KadDHTInit } from '@libp2p/kad-dht'
+import { peerIdFromString } from '@libp2p/peer-id'
 import type { Datastore } from 'interface-datastore'
 import type { Clock } from '#contracts'
 import {
+  CLOSEST_PEERS,
   DHT_DATASTORE_PREFIX,
   DHT_LOG_PREFIX,
   DHT_METRICS_PREFIX,
   DHT_PROTOCOL,
   FIRST_SELF_LOOKUP_DELAY_MS,
   LOOKUP_CONCURRENCY,
-  LOOKUP_PATHS
+  LOOKUP_PATHS,
+  PING_TIMEOUT_MS
 } from './constants.ts'
+import { startDeadline } from './deadline.ts'
+import { guardDatastore } from './guarded-datastore.ts'
 import { createRecordRules } from './name-rules.ts'
+import { createProviderGuard } from './provider-guard.ts'
+import type { ProviderGuard } from './provider-guard.ts'
 import { mayRoute } from './reach.ts'
 import type { Reach } from './reach.ts'
+import { createRecordGuard } from './record-guard.ts'
+import type { RecordGuard } from './record-guard.ts'
 
-/** The components that kad-dht reads lazily, so that each is looked up when it is used. */
+/** What kad-dht gets of libp2p as it is; each is looked up when it is used, since some are made later. */
 const KAD_COMPONENTS = [
   'peerId',
   'privateKey',
@@ -26,34 +35,52 @@ const KAD_COMPONENTS = [
   'metrics',
   'connectionManager',
   'events',
-  'logger',
-  'ping'
+  'logger'
 ] as const satisfies readonly (keyof KadDHTComponents)[]
+
+/** A time after which even the longest-lived process has been restarted: the most a timer can wait. */
+const NEVER_MS = 2 ** 31 - 1
 
 /** What our DHT is made of. */
 export interface DhtServiceInit {
   readonly reach: Reach
   /** Ask only, answer nobody: for nodes that listen nowhere. */
   readonly clientMode: boolean
-  /** What kad-dht stores its records in: the node's datastore behind our guards. */
+  /** The node's datastore. */
   readonly datastore: Datastore
-  readonly clock: Pick<Clock, 'nowMs'>
+  readonly ownPeerId: string
+  readonly clock: Clock
+}
+
+/** Our DHT before libp2p makes it. */
+export interface DhtService {
+  /** Makes the DHT, as libp2p wants it. */
+  readonly create: (components: KadDHTComponents) => KadDHT
+  readonly records: RecordGuard
+  readonly providers: ProviderGuard
 }
 
 /** The options of our kad-dht, apart from the seams of {@link createDhtService}. */
-export function dhtOptions({ reach, clientMode, clock }: Omit<DhtServiceInit, 'datastore'>): KadDHTInit {
+export function dhtOptions({
+  reach,
+  clientMode,
+  clock
+}: Omit<DhtServiceInit, 'datastore' | 'ownPeerId'>): KadDHTInit {
   return {
     protocol: DHT_PROTOCOL,
     datastorePrefix: DHT_DATASTORE_PREFIX,
     logPrefix: DHT_LOG_PREFIX,
     metricsPrefix: DHT_METRICS_PREFIX,
     clientMode,
+    kBucketSize: CLOSEST_PEERS,
     alpha: LOOKUP_CONCURRENCY,
     disjointPaths: LOOKUP_PATHS,
     initialQuerySelfInterval: FIRST_SELF_LOOKUP_DELAY_MS,
     // a query with an empty table ends at once; who may have to wait for a first peer waits in our routing, with a bound
     allowQueryWithZeroPeers: true,
     peerInfoMapper: (peer) => routablePeer(reach, peer),
+    // ours takes its place
+    reprovide: { interval: NEVER_MS },
     ...createRecordRules(clock)
   }
 }
@@ -63,14 +90,50 @@ export function routablePeer(reach: Reach, peer: PeerInfo): PeerInfo {
   return { ...peer, multiaddrs: peer.multiaddrs.filter((address) => mayRoute(reach, address)) }
 }
 
-/** A service factory for libp2p: our DHT behind its guards. */
-export function createDhtService(init: DhtServiceInit): (components: KadDHTComponents) => KadDHT {
-  return (components) => {
-    const guarded = { datastore: init.datastore }
+/** Our DHT behind its guards. */
+export function createDhtService(init: DhtServiceInit): DhtService {
+  const { datastore, ownPeerId, clock } = init
+  let peerStore: KadDHTComponents['peerStore'] | undefined
+  const options = dhtOptions(init)
+  const records = createRecordGuard({
+    datastore,
+    prefix: DHT_DATASTORE_PREFIX,
+    selectors: options.selectors ?? {},
+    clock
+  })
+  const providers = createProviderGuard({
+    datastore,
+    prefix: DHT_DATASTORE_PREFIX,
+    ownPeerId,
+    clock,
+    isKnown: async (peerId) => (await peerStore?.has(peerIdFromString(peerId))) ?? false
+  })
+  const create = (components: KadDHTComponents): KadDHT => {
+    peerStore = components.peerStore
+    const guarded = { datastore: guardDatastore(datastore, { records, providers }) }
     for (const name of KAD_COMPONENTS) {
       Object.defineProperty(guarded, name, { enumerable: true, get: () => components[name] })
     }
-    return kadDHT(dhtOptions(init))(guarded as KadDHTComponents)
+    Object.defineProperty(guarded, 'ping', { get: () => limitPing(components.ping, clock) })
+    return kadDHT(options)(guarded as KadDHTComponents)
+  }
+  return { create, records, providers }
+}
+
+/**
+ * A ping that ends. kad-dht makes a time limit for the ping of an old contact and passes another signal on: a peer that
+ * accepts a stream and says nothing would hold its place in a full bucket, and one in the queue of pings, for good.
+ */
+export function limitPing(
+  ping: KadDHTComponents['ping'],
+  clock: Clock,
+  timeoutMs: number = PING_TIMEOUT_MS
+): KadDHTComponents['ping'] {
+  return {
+    ping: async (peer, options) => {
+      using limit = startDeadline(clock, timeoutMs, options?.signal)
+      return await ping.ping(peer, { ...options, signal: limit.signal })
+    }
   }
 }
 

@@ -1,71 +1,36 @@
 import type { Connection, Libp2p } from '@libp2p/interface'
-import type { Datastore } from 'interface-datastore'
-import { createLibp2p } from 'libp2p'
-import type { Clock, Logger, Random } from '#contracts'
-import type { Did, KeyPair } from '#did'
+import type { Did } from '#did'
 import { SEEDS_MAX } from './constants.ts'
 import { createConnector } from './connector.ts'
 import type { Connect, ConnectTarget } from './connector.ts'
-import { createDhtService, tableOf } from './dht-service.ts'
+import { tableOf } from './dht-service.ts'
 import type { DhtTable } from './dht-service.ts'
 import { DhtError } from './errors.ts'
 import { createExchange } from './exchange.ts'
 import type { Exchange } from './exchange.ts'
-import { createGater } from './gater.ts'
+import type { HostComponents, HostInit } from './host-init.ts'
 import { parseStartingPeer, startJoiner } from './joiner.ts'
 import type { Joiner, StartingPeer } from './joiner.ts'
-import { libp2pOptions } from './libp2p-options.ts'
-import type { HostServices, Role, TransportFactory } from './libp2p-options.ts'
+import { startKnownPeers } from './known-peers.ts'
+import type { HostServices } from './libp2p-options.ts'
+import { startLibp2p } from './libp2p-start.ts'
 import { startListening } from './listening.ts'
-import type { ListenInit, PortFallback } from './listening.ts'
+import type { PortFallback } from './listening.ts'
 import type { Names } from './names.ts'
-import { ipfsServiceOf, startNetworks } from './networks.ts'
-import type { IpfsHostInit, Networks } from './networks.ts'
+import { startNetworks } from './networks.ts'
+import type { Networks } from './networks.ts'
 import { observeHost } from './observation.ts'
 import type { HostMetrics, PeerEvent, PeerSummary } from './observation.ts'
 import { systemHostPowers } from './powers.ts'
-import type { HostPowers } from './powers.ts'
 import { createPubsub } from './pubsub.ts'
 import type { Pubsub } from './pubsub.ts'
-import { addressKind, adviseReach, parseAddress } from './reach.ts'
+import { addressKind, adviseReach } from './reach.ts'
 import type { Reach, ReachAdvice } from './reach.ts'
+import { createRouting } from './routing.ts'
 import type { Routing } from './routing.ts'
-
-/** What a host is made of; the datastore stays the caller's and outlives the host. */
-export interface HostComponents {
-  /** The device's key: it is the PeerId. */
-  readonly keyPair: KeyPair
-  readonly datastore: Datastore
-  readonly clock: Clock
-  readonly random: Random
-  readonly logger: Logger
-  readonly powers?: HostPowers
-  /** The key pair of a did, if this device holds it unlocked; its name is then renewed before it expires. */
-  readonly signerOf?: (did: Did) => KeyPair | undefined
-}
-
-/** How a host behaves. */
-export interface HostInit extends ListenInit, IpfsHostInit {
-  readonly reach: Reach
-  /** Multiaddrs of seeds, each ending with `/p2p/` and a peer id. */
-  readonly bootstrapPeers: readonly string[]
-  /** A `seed` also relays, tells others how they look from outside, and takes many connections. Default: `peer`. */
-  readonly role?: Role
-  /** The deny list; asked at each connection, so it may change while the host runs. */
-  readonly isDenied?: (did: string) => boolean
-  /** A limit per address, asked once for each inbound connection with the remote multiaddr. */
-  readonly allowInbound?: (remoteAddress: string) => boolean
-  /** Multiaddrs to announce beside those listened on, such as a public name. */
-  readonly announce?: readonly string[]
-  /** Look for peers on the local network. Default: unless the reach is `local`. */
-  readonly mdns?: boolean
-  /** Instead of TCP, WebSockets and relays: for simulations. */
-  readonly transports?: readonly TransportFactory[]
-  /** Check idle connections for being alive. Default: true, but not with `transports`. */
-  readonly connectionMonitor?: boolean
-  /** The version that peers see. */
-  readonly version?: string
-}
+import { stopLibp2p } from './shutdown.ts'
+import { startUpkeep } from './upkeep.ts'
+import type { Upkeep } from './upkeep.ts'
 
 /** Where a host can be reached and what would widen that. */
 export interface Reachability {
@@ -127,104 +92,62 @@ export interface Host extends AsyncDisposable {
  */
 export async function startHost(components: HostComponents, init: HostInit): Promise<Host> {
   const logger = components.logger.child('dht')
-  const seeds = parseSeeds(init.bootstrapPeers)
-  await using stack = new AsyncDisposableStack()
-  const listening = await startListening(init, components.powers ?? systemHostPowers, async (listen) =>
-    startLibp2p(components, init, listen)
-  )
-  const libp2p = listening.started
-  stack.defer(async () => {
-    await stopLibp2p(libp2p)
-  })
-  const table = tableOf(libp2p.services.dht)
-  const joiner = stack.use(
-    startJoiner(
-      { ...components, logger, libp2p, table },
-      { seeds, knownPeers: async () => Promise.resolve([]) }
-    )
-  )
   const { clock } = components
-  const connect = createConnector({ libp2p, clock, ...(init.isDenied ? { isDenied: init.isDenied } : {}) })
+  const seeds = parsePeers(init.bootstrapPeers)
+  const relays = init.relays && parsePeers(init.relays)
+  await using stack = new AsyncDisposableStack()
+  const { started, fallback } = await startListening(
+    init,
+    components.powers ?? systemHostPowers,
+    async (listen) => await startLibp2p({ ...components, logger }, init, listen)
+  )
+  const { libp2p, dht } = started
+  stack.defer(async () => {
+    await stopLibp2p(libp2p, { clock, logger })
+  })
+  stack.use(started.discovery)
+  const table = tableOf(libp2p.services.dht)
+  const shared = { ...components, logger, libp2p, table, dht }
+  const knownPeers = stack.use(startKnownPeers(shared))
+  const joiner = stack.use(startJoiner(shared, { seeds, knownPeers: knownPeers.startingPeers }))
   const { whenJoined } = joiner
-  const networks = stack.use(
-    await startNetworks({ ...components, logger, libp2p, table, whenJoined, connect }, init)
+  const connect = createConnector({ libp2p, clock, ...(init.isDenied ? { isDenied: init.isDenied } : {}) })
+  const announcements = dht.providers
+  const routing = createRouting({ ...shared, dht: libp2p.services.dht, whenJoined, announcements })
+  const networks = stack.use(await startNetworks({ ...shared, routing, whenJoined, connect }, init))
+  const { reach, role = 'peer' } = init
+  const upkeep = stack.use(
+    startUpkeep({ ...shared, routing }, { reach, role, seeds, ...(relays === undefined ? {} : { relays }) })
   )
   const running = stack.move()
-  const { fallback } = listening
-  return createHost({
-    components,
-    init,
-    logger,
-    libp2p,
-    table,
-    joiner,
-    connect,
-    networks,
-    fallback,
-    running
-  })
+  return createHost({ ...shared, init, joiner, connect, networks, upkeep, fallback, running })
 }
 
-function parseSeeds(texts: readonly string[]): StartingPeer[] {
+function parsePeers(texts: readonly string[]): StartingPeer[] {
   if (texts.length > SEEDS_MAX) {
     throw new DhtError(
       'ERR_HOST_OPTION',
-      `expected at most ${String(SEEDS_MAX)} seeds, got ${String(texts.length)}`
+      `expected at most ${SEEDS_MAX} seeds or relays, got ${texts.length}`
     )
   }
   return texts.map(parseStartingPeer)
 }
 
-async function startLibp2p(
-  { keyPair, datastore, clock }: HostComponents,
-  init: HostInit,
-  listen: string[]
-): Promise<Libp2p<HostServices>> {
-  const { reach, role = 'peer', announce = [], transports } = init
-  for (const address of announce) parseAddress(address)
-  const libp2p = await createLibp2p<HostServices>(
-    libp2pOptions({
-      keyPair,
-      datastore,
-      reach,
-      role,
-      listen,
-      announce,
-      mdns: init.mdns ?? (reach !== 'local' && transports === undefined),
-      connectionMonitor: init.connectionMonitor ?? transports === undefined,
-      connectionGater: createGater(init),
-      createDht: createDhtService({ reach, clientMode: listen.length === 0, datastore, clock }) as never,
-      createIpfsDht: ipfsServiceOf(init, clock) as never,
-      version: init.version ?? '0.0.0',
-      ...(transports === undefined ? {} : { transports })
-    })
-  )
-  await libp2p.start()
-  return libp2p
-}
-
-async function stopLibp2p(libp2p: Libp2p<HostServices>): Promise<void> {
-  await libp2p.stop()
-}
-
-interface HostParts {
-  readonly components: HostComponents
+interface HostParts extends Omit<HostComponents, 'signerOf'> {
   readonly init: HostInit
-  readonly logger: Logger
   readonly libp2p: Libp2p<HostServices>
   readonly table: DhtTable
   readonly joiner: Joiner
   readonly connect: Connect
   readonly networks: Networks
+  readonly upkeep: Upkeep
   readonly fallback: PortFallback | undefined
   readonly running: AsyncDisposableStack
 }
 
 function createHost(parts: HostParts): Host {
-  const { components, logger, libp2p, table, joiner, connect, networks, fallback, running } = parts
-  const { clock, keyPair } = components
+  const { keyPair, clock, logger, libp2p, table, connect, networks, fallback, running } = parts
   const { pubsub } = libp2p.services
-  const { whenJoined } = joiner
   return {
     did: keyPair.did,
     peerId: libp2p.peerId.toString(),
@@ -238,7 +161,7 @@ function createHost(parts: HostParts): Host {
     connect,
     ...observeHost(libp2p, table),
     ready: async (signal) => {
-      await whenJoined(signal)
+      await parts.joiner.whenJoined(signal)
       return reachability(parts)
     },
     reachability: () => reachability(parts),

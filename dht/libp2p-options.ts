@@ -5,7 +5,7 @@ import { privateKeyFromRaw } from '@libp2p/crypto/keys'
 import { dcutr } from '@libp2p/dcutr'
 import type { GossipSub } from '@libp2p/gossipsub'
 import { identify, identifyPush } from '@libp2p/identify'
-import type { ConnectionGater, ServiceMap } from '@libp2p/interface'
+import type { ConnectionGater, PeerDiscovery, PeerInfo, ServiceMap } from '@libp2p/interface'
 import type { KadDHT } from '@libp2p/kad-dht'
 import { mdns } from '@libp2p/mdns'
 import { ping } from '@libp2p/ping'
@@ -21,6 +21,7 @@ import {
   ADDRESS_DIAL_TIMEOUT_MS,
   CONNECTION_CHECK_INTERVAL_MS,
   DIAL_TIMEOUT_MS,
+  MDNS_SERVICE_TAG,
   PEER_ADDRESS_AGE_MAX_MS,
   PEER_AGE_MAX_MS,
   PEER_CONNECTION_LIMITS,
@@ -50,6 +51,7 @@ export interface Internals {
   readonly addressManager: object
   readonly transportManager: {
     listen(addresses: Multiaddr[]): Promise<void>
+    getTransports(): object[]
     getListeners(): { getAddrs(): Multiaddr[] }[]
   }
 }
@@ -72,6 +74,8 @@ export interface Libp2pInit {
   readonly listen: readonly string[]
   readonly announce: readonly string[]
   readonly mdns: boolean
+  /** Told of each peer seen on the local network. */
+  readonly onFound: (peer: PeerInfo) => void
   readonly connectionMonitor: boolean
   readonly connectionGater: ConnectionGater
   readonly transports?: readonly TransportFactory[]
@@ -108,7 +112,7 @@ export function libp2pOptions(init: Libp2pInit): Libp2pOptions<HostServices> {
     connectionManager: connectionOptions(limits),
     // both ages default to less than a provider record lives, which made records useless before they ran out
     peerStore: { maxAddressAge: PEER_ADDRESS_AGE_MAX_MS, maxPeerAge: PEER_AGE_MAX_MS },
-    peerDiscovery: init.mdns ? [mdns()] : [],
+    peerDiscovery: init.mdns ? [(components) => watchedMdns(components, init.onFound)] : [],
     services: services(init) as never
   }
 }
@@ -170,4 +174,15 @@ function relayServer(): NonNullable<Libp2pOptions['services']>[string] {
       defaultDataLimit: BigInt(RELAY_BYTES_MAX)
     }
   }) as never
+}
+
+function watchedMdns(
+  components: Parameters<ReturnType<typeof mdns>>[0],
+  onFound: Libp2pInit['onFound']
+): PeerDiscovery {
+  const discovery = mdns({ serviceTag: MDNS_SERVICE_TAG })(components)
+  discovery.addEventListener('peer', (event) => {
+    onFound(event.detail)
+  })
+  return discovery
 }

@@ -16,7 +16,6 @@ import { createMeeting } from './meeting.ts'
 import { kadNameRouting } from './name-routing.ts'
 import { startNames } from './names.ts'
 import type { Names } from './names.ts'
-import { createRouting } from './routing.ts'
 import type { Routing } from './routing.ts'
 
 /** Which other networks a host takes part in. */
@@ -35,6 +34,8 @@ export interface IpfsHostInit {
 export interface NetworksComponents {
   readonly libp2p: Libp2p<HostServices>
   readonly table: DhtTable
+  /** Routing over our DHT alone. */
+  readonly routing: Routing
   /** Resolves when our DHT has a peer, or when it is clear that nobody is reachable. */
   readonly whenJoined: (signal: AbortSignal) => Promise<number>
   readonly connect: Connect
@@ -71,10 +72,9 @@ export function ipfsServiceOf(
 
 /** Starts names, and joins the IPFS DHT and searches it when asked to. */
 export async function startNetworks(components: NetworksComponents, init: IpfsHostInit): Promise<Networks> {
-  const { libp2p, whenJoined, clock, logger } = components
+  const { libp2p, whenJoined, routing: own } = components
   const { dht } = libp2p.services
   await using stack = new AsyncDisposableStack()
-  const own = createRouting({ libp2p, dht, whenJoined, clock, logger })
   const ipfs = joinIpfs(components, init, stack)
   const isPublishing = ipfs !== undefined && init.ipfs !== undefined
   const discovery = isDiscovering(init) ? discover(components, ipfs, stack) : undefined

@@ -27,6 +27,15 @@ export interface RoutingOptions {
   readonly signal?: AbortSignal
 }
 
+/** How to announce. */
+export interface ProvideOptions extends RoutingOptions {
+  /**
+   * Announce this once and let the announcement run out after 48 hours: for what soon means nothing any more, such as
+   * being in a room today. Default: false, announce again before it runs out, until `forget`.
+   */
+  readonly transient?: boolean
+}
+
 /** What became of an announcement. */
 export interface ProvideOutcome {
   /** How many peers it was handed to. */
@@ -36,14 +45,14 @@ export interface ProvideOutcome {
 /** Announcing and finding content in the DHT. */
 export interface Routing {
   /**
-   * Announces that we have the content, to the peers closest to its CID, and keeps announcing it anew until `forget`.
+   * Announces that we have the content, to the peers closest to its CID, and again before that runs out.
    *
    * @throws {@link DhtError} `ERR_DHT_NO_PEERS` when there is nobody to tell; it is announced when somebody comes
    * @throws {@link DhtError} `ERR_DHT_TIMEOUT`, `ERR_DHT_NOT_STORED`
    */
-  provide(cid: CID, options?: RoutingOptions): Promise<ProvideOutcome>
+  provide(cid: CID, options?: ProvideOptions): Promise<ProvideOutcome>
   /** As `provide`, but resolves at the first acknowledgement; the rest goes on in the background, bounded. */
-  provideQuick(cid: CID, options?: RoutingOptions): Promise<ProvideOutcome>
+  provideQuick(cid: CID, options?: ProvideOptions): Promise<ProvideOutcome>
   /** Stops announcing the content; records that others hold run out by themselves. */
   forget(cid: CID, options?: RoutingOptions): Promise<void>
   /**
@@ -56,12 +65,22 @@ export interface Routing {
   findProviders(cid: CID, options?: RoutingOptions): AsyncIterable<FoundProvider>
 }
 
+/** Notes on what this node announces. */
+export interface Announcements {
+  /** Says whether the content is to be announced again by itself. */
+  setTransient(cid: CID, isTransient: boolean): void
+  /** Notes that the content was announced to nobody, so that it is when somebody comes. */
+  markUnannounced(cid: CID): Promise<void>
+}
+
 /** What routing is made of. */
 export interface RoutingComponents {
   readonly libp2p: Pick<Libp2p, 'peerId' | 'peerStore'>
   readonly dht: Pick<KadDHT, 'provide' | 'findProviders' | 'cancelReprovide'>
   /** Resolves when there is a peer to ask or when it is clear that there is none: the number of peers. */
   readonly whenJoined: (signal: AbortSignal) => Promise<number>
+  /** Where it is noted what has to be announced again; without it nothing is. */
+  readonly announcements?: Announcements
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -83,16 +102,22 @@ export function createRouting(components: RoutingComponents): Routing {
 async function provide(
   components: RoutingComponents,
   cid: CID,
-  options: RoutingOptions & { readonly onStored?: (stored: number) => void }
+  options: ProvideOptions & { readonly onStored?: (stored: number) => void }
 ): Promise<ProvideOutcome> {
   using limit = startDeadline(components.clock, ROUTING_TIMEOUT_MS, options.signal)
   const { signal } = limit
+  const { announcements } = components
+  announcements?.setTransient(cid, options.transient === true)
   const peers = await components.whenJoined(signal)
   let stored = 0
-  for await (const event of components.dht.provide(cid, { signal })) {
-    if (!isStored(event)) continue
-    stored += 1
-    options.onStored?.(stored)
+  try {
+    for await (const event of components.dht.provide(cid, { signal })) {
+      if (!isStored(event)) continue
+      stored += 1
+      options.onStored?.(stored)
+    }
+  } finally {
+    if (stored === 0) await announcements?.markUnannounced(cid)
   }
   if (stored > 0) return { stored }
   signal.throwIfAborted()
@@ -110,7 +135,7 @@ function isStored(event: QueryEvent): boolean {
 async function provideQuick(
   components: RoutingComponents,
   background: Set<CID>,
-  { cid, ...options }: RoutingOptions & { readonly cid: CID }
+  { cid, ...options }: ProvideOptions & { readonly cid: CID }
 ): Promise<ProvideOutcome> {
   if (background.size >= BACKGROUND_PROVIDES_MAX) return await provide(components, cid, options)
   background.add(cid)
@@ -125,7 +150,7 @@ async function provideQuick(
   }
   options.signal?.addEventListener('abort', onAbort, { once: true })
   if (options.signal?.aborted === true) onAbort()
-  void provide(components, cid, { signal: controller.signal, onStored })
+  void provide(components, cid, { ...options, signal: controller.signal, onStored })
     .then(first.resolve, (error: unknown) => {
       first.reject(error)
       components.logger.debug('announcement ended early', { cid: cid.toString(), error: errorMessage(error) })

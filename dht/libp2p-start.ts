@@ -1,0 +1,58 @@
+import type { Libp2p } from '@libp2p/interface'
+import { createLibp2p } from 'libp2p'
+import type { Logger } from '#contracts'
+import { peerIdFromDid } from '#did'
+import { createDhtService } from './dht-service.ts'
+import type { DhtService } from './dht-service.ts'
+import { startDiscoveryDialer } from './discovery.ts'
+import type { DiscoveryDialer } from './discovery.ts'
+import { createGater } from './gater.ts'
+import type { HostComponents, HostInit } from './host-init.ts'
+import { libp2pOptions } from './libp2p-options.ts'
+import type { HostServices } from './libp2p-options.ts'
+import { ipfsServiceOf } from './networks.ts'
+import { renewAddresses } from './peer-addresses.ts'
+import { parseAddress } from './reach.ts'
+
+/** A running libp2p and the parts of ours in it. */
+export interface StartedLibp2p {
+  readonly libp2p: Libp2p<HostServices>
+  readonly dht: DhtService
+  readonly discovery: DiscoveryDialer
+}
+
+/** Starts libp2p with our DHT in it, listening on these addresses. */
+export async function startLibp2p(
+  components: HostComponents & { readonly logger: Logger },
+  init: HostInit,
+  listen: string[]
+): Promise<StartedLibp2p> {
+  const { keyPair, datastore, clock, logger } = components
+  const { reach, role = 'peer', announce = [], transports } = init
+  for (const address of announce) parseAddress(address)
+  const ownPeerId = peerIdFromDid(keyPair.did)
+  const dht = createDhtService({ reach, clientMode: listen.length === 0, datastore, ownPeerId, clock })
+  let discovery: DiscoveryDialer | undefined
+  const libp2p = await createLibp2p<HostServices>(
+    libp2pOptions({
+      keyPair,
+      datastore,
+      reach,
+      role,
+      listen,
+      announce,
+      mdns: init.mdns ?? (reach !== 'local' && transports === undefined),
+      onFound: (peer) => discovery?.found(peer),
+      connectionMonitor: init.connectionMonitor ?? transports === undefined,
+      connectionGater: createGater(init),
+      createDht: dht.create as never,
+      createIpfsDht: ipfsServiceOf(init, clock) as never,
+      version: init.version ?? '0.0.0',
+      ...(transports === undefined ? {} : { transports })
+    })
+  )
+  renewAddresses(libp2p.peerStore, { ownPeerId, clock })
+  discovery = startDiscoveryDialer({ libp2p, clock, logger })
+  await libp2p.start()
+  return { libp2p, dht, discovery }
+}

@@ -1,0 +1,139 @@
+import { createHash } from 'node:crypto'
+import type { KadDHT } from '@libp2p/kad-dht'
+import { errorMessage } from '#contracts'
+import type { Clock, Logger, Random } from '#contracts'
+import {
+  CLOSEST_PEERS,
+  TABLE_FIRST_REFRESH_DELAY_MS,
+  TABLE_REFRESH_BUCKETS_MAX,
+  TABLE_REFRESH_INTERVAL_MS,
+  TABLE_REFRESH_LOOKUP_TIMEOUT_MS
+} from './constants.ts'
+import { startDeadline } from './deadline.ts'
+import type { DhtTable } from './dht-service.ts'
+
+/** How many random keys are tried, for each that is expected to be needed, before a bucket is given up. */
+const KEY_TRIES_FACTOR = 32
+
+/** How many leading bits two Kademlia ids have in common. */
+export function commonPrefixBits(a: Uint8Array, b: Uint8Array): number {
+  for (const [index, byte] of a.entries()) {
+    const difference = byte ^ (b[index] ?? 0)
+    if (difference !== 0) return index * 8 + Math.clz32(difference) - 24
+  }
+  return a.length * 8
+}
+
+/**
+ * The buckets to look into, as lengths of the prefix shared with our own id. Looking for ourselves already finds the
+ * `closestCount` peers nearest to us, so only the buckets before those are left, within a bound.
+ *
+ * Stock kad-dht counts whole zero *bytes* for this length, so that it looks into the first bucket only, however large
+ * the network is.
+ */
+export function planRefresh(own: Uint8Array, others: readonly Uint8Array[], closestCount: number): number[] {
+  if (others.length < closestCount) return []
+  const shared = others.map((other) => commonPrefixBits(own, other)).toSorted((a, b) => b - a)
+  const count = Math.min((shared[closestCount - 1] ?? 0) + 1, TABLE_REFRESH_BUCKETS_MAX)
+  return Array.from({ length: count }, (_, prefixBits) => prefixBits)
+}
+
+/**
+ * A key whose Kademlia id (its SHA-256) shares exactly `prefixBits` leading bits with `own`, or `undefined` when none was
+ * found among a bounded number of random ones.
+ */
+export function randomKeyInBucket(
+  own: Uint8Array,
+  prefixBits: number,
+  random: Random
+): Uint8Array | undefined {
+  const tries = KEY_TRIES_FACTOR * 2 ** (prefixBits + 1)
+  const key = random.bytes(34)
+  // the multihash of a SHA-256 digest, since that is what peers ask about
+  key.set([0x12, 0x20])
+  const view = new DataView(key.buffer)
+  for (let count = 0; count < tries; count += 1) {
+    view.setUint32(30, count)
+    if (commonPrefixBits(own, createHash('sha256').update(key).digest()) === prefixBits) return key
+  }
+  return undefined
+}
+
+/** What refreshing is made of. */
+export interface TableRefreshComponents {
+  readonly dht: Pick<KadDHT, 'getClosestPeers'>
+  readonly table: DhtTable
+  /** What our own Kademlia id is the hash of: the multihash of our PeerId. */
+  readonly ownKey: Uint8Array
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+}
+
+/** Keeps the routing table filled: at the first peer, and from time to time. */
+export interface TableRefresh extends AsyncDisposable {
+  /** Looks for our neighbours and into each bucket now, and resolves with the number of lookups. */
+  refresh(signal: AbortSignal): Promise<number>
+}
+
+/** Starts refreshing in the background. */
+export function startTableRefresh(components: TableRefreshComponents): TableRefresh {
+  const { table, clock, logger } = components
+  const stopping = new AbortController()
+  const filled = Promise.withResolvers<void>()
+  const added = table.onAdd(() => {
+    filled.resolve()
+  })
+  const run = async (): Promise<void> => {
+    await filled.promise
+    added[Symbol.dispose]()
+    await clock.sleep(TABLE_FIRST_REFRESH_DELAY_MS, stopping.signal)
+    for (;;) {
+      await refresh(components, stopping.signal)
+      await clock.sleep(TABLE_REFRESH_INTERVAL_MS, stopping.signal)
+    }
+  }
+  if (table.size() > 0) filled.resolve()
+  const running = run().catch((error: unknown) => {
+    if (!stopping.signal.aborted) logger.error('table refresh stopped', { error: errorMessage(error) })
+  })
+  return {
+    refresh: async (signal) => await refresh(components, signal),
+    [Symbol.asyncDispose]: async () => {
+      stopping.abort()
+      added[Symbol.dispose]()
+      filled.resolve()
+      await running
+    }
+  }
+}
+
+async function refresh(components: TableRefreshComponents, signal: AbortSignal): Promise<number> {
+  const { table, ownKey, random } = components
+  await lookUp(components, ownKey, signal)
+  const own = table.ownKadId()
+  let lookups = 1
+  for (const prefixBits of own === undefined ? [] : planRefresh(own, table.kadIds(), CLOSEST_PEERS)) {
+    const key = own && randomKeyInBucket(own, prefixBits, random)
+    if (key === undefined) continue
+    await lookUp(components, key, signal)
+    lookups += 1
+  }
+  return lookups
+}
+
+async function lookUp(
+  { dht, clock, logger }: TableRefreshComponents,
+  key: Uint8Array,
+  signal: AbortSignal
+): Promise<void> {
+  signal.throwIfAborted()
+  using limit = startDeadline(clock, TABLE_REFRESH_LOOKUP_TIMEOUT_MS, signal)
+  try {
+    // peers that answer enter the table by themselves
+    for await (const _event of dht.getClosestPeers(key, { signal: limit.signal })) signal.throwIfAborted()
+  } catch (error) {
+    signal.throwIfAborted()
+    logger.debug('refresh lookup ended early', { error: errorMessage(error) })
+  }
+}

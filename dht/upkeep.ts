@@ -1,0 +1,71 @@
+import type { Libp2p } from '@libp2p/interface'
+import type { Datastore } from 'interface-datastore'
+import type { Clock, Logger, Random } from '#contracts'
+import { createAnnouncedAddresses } from './announced-addresses.ts'
+import type { DhtService, DhtTable } from './dht-service.ts'
+import type { StartingPeer } from './joiner.ts'
+import type { HostServices, Role } from './libp2p-options.ts'
+import type { Reach } from './reach.ts'
+import { startRelayWatch } from './relay-watch.ts'
+import type { RelayWatch } from './relay-watch.ts'
+import { startReprovider } from './reprovider.ts'
+import type { Reprovider } from './reprovider.ts'
+import type { Routing } from './routing.ts'
+import { startTableRefresh } from './table-refresh.ts'
+import type { TableRefresh } from './table-refresh.ts'
+
+/** What keeps a host in shape in the background. */
+export interface Upkeep extends AsyncDisposable {
+  readonly table: TableRefresh
+  readonly reprovider: Reprovider
+  readonly relays: RelayWatch
+}
+
+/** What upkeep is made of. */
+export interface UpkeepComponents {
+  readonly libp2p: Libp2p<HostServices>
+  readonly dht: Pick<DhtService, 'records' | 'providers'>
+  readonly table: DhtTable
+  readonly routing: Routing
+  readonly datastore: Datastore
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+}
+
+/** How a host is kept in shape. */
+export interface UpkeepInit {
+  readonly reach: Reach
+  readonly role: Role
+  readonly seeds: readonly StartingPeer[]
+  /** Relays to hold reservations at; by default seeds, for a peer of reach `public`. */
+  readonly relays?: readonly StartingPeer[]
+}
+
+/** Starts what keeps a host in shape. */
+export function startUpkeep(components: UpkeepComponents, init: UpkeepInit): Upkeep {
+  const { libp2p, dht, routing, datastore } = components
+  using starting = new DisposableStack()
+  const stack = new AsyncDisposableStack()
+  starting.defer(() => void stack.disposeAsync())
+  const table = stack.use(
+    startTableRefresh({ ...components, dht: libp2p.services.dht, ownKey: libp2p.peerId.toMultihash().bytes })
+  )
+  const reprovider = stack.use(
+    startReprovider({
+      ...components,
+      ...dht,
+      provide: async (cid, signal) => await routing.provide(cid, { signal }),
+      addresses: createAnnouncedAddresses({ datastore, addresses: () => libp2p.getMultiaddrs().map(String) })
+    })
+  )
+  const relays = stack.use(startRelayWatch(components, { relays: relaysOf(init) }))
+  starting.move()
+  return { table, reprovider, relays, [Symbol.asyncDispose]: async () => await stack.disposeAsync() }
+}
+
+function relaysOf({ reach, role, seeds, relays }: UpkeepInit): readonly StartingPeer[] {
+  // a relay makes a node reachable from everywhere, which only reach public asks for
+  if (relays !== undefined) return reach === 'local' ? [] : relays
+  return reach === 'public' && role === 'peer' ? seeds : []
+}
