@@ -37,6 +37,9 @@ export const DAG_VISITS_MAX: number = 16_000_000
 /** Bytes that one get may write unless the caller says otherwise; a DAG of few blocks can name many bytes. */
 export const GET_BYTES_MAX: number = 256 * 1024 ** 3
 
+/** Files from this size on are compared with the free disk before they are fetched. */
+export const ROOM_CHECK_BYTES_MIN: number = 16 * 1024 * 1024
+
 /** Blocks fetched ahead of the one that is being written; times `BLOCK_BYTES_MAX` is the memory of a get. */
 export const READ_AHEAD_BLOCKS: number = 16
 

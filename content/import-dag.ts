@@ -2,8 +2,8 @@ import * as dagPb from '@ipld/dag-pb'
 import { UnixFS } from 'ipfs-unixfs'
 import { importer } from 'ipfs-unixfs-importer'
 import type { CID } from 'multiformats/cid'
-import { cidOf, DAG_PB_CODEC } from './cid.ts'
-import { ADD_BLOCKS_PARALLEL, FOLDER_BLOCK_BYTES_MAX } from './constants.ts'
+import { cidOf, DAG_PB_CODEC, RAW_CODEC } from './cid.ts'
+import { ADD_BLOCKS_PARALLEL, CHUNK_BYTES, FOLDER_BLOCK_BYTES_MAX } from './constants.ts'
 import { ContentError } from './errors.ts'
 import type { ImporterOptions, ImportResult, WritableStorage } from 'ipfs-unixfs-importer'
 import type { BlockStore } from './block-store.ts'
@@ -48,7 +48,37 @@ async function lastOf(results: AsyncIterable<ImportResult>): Promise<Imported> {
 
 /** Writes a file's blocks; holds a few leaves in memory whatever its size. */
 export async function importFile(content: AsyncIterable<Uint8Array>, store: BlockStore): Promise<Imported> {
-  return await lastOf(importer([{ content }], durably(store), profile()))
+  const source = content[Symbol.asyncIterator]()
+  try {
+    const head: Uint8Array[] = []
+    for (let bytes = 0; bytes <= CHUNK_BYTES;) {
+      const next = await source.next()
+      if (next.done === true) return await importLeaf(head, store)
+      bytes += next.value.length
+      head.push(next.value)
+    }
+    const all = chained(head, source)
+    return await lastOf(importer([{ content: all }], durably(store), profile()))
+  } finally {
+    await source.return?.()
+  }
+}
+
+/** Most files are one leaf, and a leaf is the file: no tree, and none of the importer's machinery. */
+async function importLeaf(chunks: readonly Uint8Array[], store: BlockStore): Promise<Imported> {
+  const [only] = chunks
+  const bytes = only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks)
+  const cid = cidOf(RAW_CODEC, bytes)
+  await store.put(cid, bytes, { durable: true, isVerified: true })
+  return { cid, dagBytes: BigInt(bytes.length) }
+}
+
+async function* chained(
+  head: readonly Uint8Array[],
+  rest: AsyncIterator<Uint8Array>
+): AsyncGenerator<Uint8Array> {
+  yield* head
+  for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value
 }
 
 /** Writes the block of a symbolic link. */

@@ -1,4 +1,5 @@
 import { basename, dirname, isAbsolute, join } from 'node:path'
+import { ROOM_CHECK_BYTES_MIN } from './constants.ts'
 import { linkStaysInside, printableName } from './entry-name.ts'
 import { ContentError } from './errors.ts'
 import { fileError } from './files.ts'
@@ -118,10 +119,22 @@ class TreeWriter {
     }
     this.#files++
     if (event.kind === 'file') {
+      await this.#checkRoom(event.bytes)
       await this.#make(path, async () => {
         this.#open = await this.#init.files.openNew(path, 0o666)
       })
     } else this.#addLink(path, event)
+  }
+
+  /** A large file that cannot fit is refused before its bytes are fetched. */
+  async #checkRoom(bytes: number): Promise<void> {
+    if (bytes < ROOM_CHECK_BYTES_MIN) return
+    const free = await this.#init.files.freeBytes(dirname(this.#temporary))
+    if (bytes <= free) return
+    throw new ContentError(
+      'ERR_DISK_FULL',
+      `expected room for ${bytes} bytes on the disk and ${free} are free`
+    )
   }
 
   #addLink(path: string, { path: names, target }: Extract<TreeEvent, { kind: 'link' }>): void {

@@ -1,0 +1,475 @@
+import assert from 'node:assert/strict'
+import * as dagPb from '@ipld/dag-pb'
+import { UnixFS } from 'ipfs-unixfs'
+import { lstat, mkdir, readdir, readFile, readlink, symlink, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { CID } from 'multiformats/cid'
+import { cidOf, createMemoryBlockStore, DAG_PB_CODEC, RAW_CODEC } from '#content'
+import type { BlockStore, GetProgress } from '#content'
+import { blockKey } from '../../../content/cid.ts'
+import { READ_AHEAD_BLOCKS } from '../../../content/constants.ts'
+import { createTemporaryFolder } from '../../support/temporary-folder.ts'
+import { createVirtualClock } from '../../support/virtual-clock.ts'
+import { bytesOf, fakeExchange, startFixture, utf8 } from './fixture.ts'
+import type { ServingPeer } from './fixture.ts'
+
+const MIB = 1024 * 1024
+
+/** Puts a UnixFS node that no importer would make. */
+async function putNode(
+  store: BlockStore,
+  unixfs: UnixFS,
+  links: { name?: string; cid: CID; bytes?: number }[] = []
+): Promise<CID> {
+  const node = {
+    Data: unixfs.marshal(),
+    Links: links.map(({ name = '', cid, bytes = 0 }) => ({ Name: name, Hash: cid, Tsize: bytes }))
+  }
+  const bytes = dagPb.encode(dagPb.prepare(node))
+  const cid = cidOf(DAG_PB_CODEC, bytes)
+  await store.put(cid, bytes)
+  return cid
+}
+
+async function putRaw(store: BlockStore, bytes: Uint8Array): Promise<CID> {
+  const cid = cidOf(RAW_CODEC, bytes)
+  await store.put(cid, bytes)
+  return cid
+}
+
+const folderNode = (): UnixFS => new UnixFS({ type: 'directory' })
+
+/** A peer that serves everything it has. */
+function hostilePeer(): ServingPeer & { store: BlockStore } {
+  return { store: createMemoryBlockStore(), mayServe: async () => await Promise.resolve(true) }
+}
+
+describe('getting', () => {
+  it('writes a folder of another node byte for byte, and a second get fetches nothing', async () => {
+    await using folder = await createTemporaryFolder()
+    await using source = await startFixture()
+    const large = bytesOf(5 * MIB + 3)
+    const { cid } = await source.content.addFiles([
+      { path: 'large', content: large },
+      { path: 'sub/small', content: utf8('small') },
+      { path: 'sub/deep/empty', content: new Uint8Array() }
+    ])
+    const exchange = fakeExchange([source.peer])
+    await using node = await startFixture({ exchange })
+    const seen: GetProgress[] = []
+    const output = join(folder.path, 'out')
+    const got = await node.content.get(cid.toString(), {
+      output,
+      onProgress: (progress) => seen.push(progress)
+    })
+    assert.deepEqual(await readFile(join(output, 'large')), Buffer.from(large))
+    assert.equal(await readFile(join(output, 'sub', 'small'), 'utf8'), 'small')
+    assert.equal((await lstat(join(output, 'sub', 'deep', 'empty'))).size, 0)
+    assert.deepEqual(
+      [got.files, got.bytes, got.blocksFetched],
+      [3, large.length + 5, exchange.fetched.length]
+    )
+    assert.deepEqual(await readdir(folder.path), ['out'])
+    assert.deepEqual([seen.at(-1)?.files, seen.at(-1)?.bytes], [3, large.length + 5])
+    assert.ok((seen.at(-1)?.bytesTotal ?? 0) >= large.length + 5)
+    const again = await node.content.get(`ipfs://${cid.toString()}/sub/small`, {
+      output: join(folder.path, 'small')
+    })
+    assert.equal(again.blocksFetched, 0)
+    assert.equal(await readFile(join(folder.path, 'small'), 'utf8'), 'small')
+  })
+
+  it('keeps what it fetched as a cache that it neither serves nor announces; a pin does both', async () => {
+    await using folder = await createTemporaryFolder()
+    await using source = await startFixture()
+    const { cid } = await source.content.addFiles([{ path: 'a', content: bytesOf(2 * MIB) }])
+    await using node = await startFixture({ exchange: fakeExchange([source.peer]) })
+    await node.content.get(cid.toString(), { output: join(folder.path, 'out') })
+    const third = fakeExchange([node.peer])
+    await using reader = await startFixture({ exchange: third }, { findTimeoutMs: 1 })
+    assert.equal(await node.content.mayServe(cid, 'anybody'), false)
+    assert.deepEqual(node.provided, [])
+    await assert.rejects(reader.content.read(cid, 'a', { bytesMax: 3 * MIB }), { name: 'ContentError' })
+    await node.content.pin(cid)
+    assert.deepEqual(node.provided, [cid.toString()])
+    assert.equal((await reader.content.read(cid, 'a', { bytesMax: 3 * MIB })).length, 2 * MIB)
+  })
+
+  it('goes on where it was interrupted: only what is missing is fetched again', async () => {
+    await using folder = await createTemporaryFolder()
+    await using source = await startFixture()
+    const { cid } = await source.content.addFiles([{ path: 'large', content: bytesOf(40 * MIB) }])
+    const stop = new AbortController()
+    const first = fakeExchange([source.peer], {
+      before: (_cid, count) => {
+        if (count === 25) stop.abort(new Error('interrupted'))
+      }
+    })
+    const output = join(folder.path, 'out')
+    const datastore = await (async () => {
+      await using node = await startFixture({ exchange: first, blocks: join(folder.path, 'blocks') })
+      await assert.rejects(node.content.get(cid.toString(), { output, signal: stop.signal }), {
+        message: 'interrupted'
+      })
+      assert.deepEqual((await readdir(folder.path)).sort(), ['blocks'])
+      return node.datastore
+    })()
+    const second = fakeExchange([source.peer])
+    await using node = await startFixture({
+      exchange: second,
+      blocks: join(folder.path, 'blocks'),
+      datastore
+    })
+    // A collection in between must not take what the interrupted get has brought.
+    await node.content.gc()
+    const got = await node.content.get(cid.toString(), { output })
+    assert.equal(new Set([...first.fetched, ...second.fetched]).size, 42)
+    assert.equal(first.fetched.length + second.fetched.length, 42)
+    assert.equal(got.blocksFetched, second.fetched.length)
+    assert.ok(second.fetched.length <= 17, `fetched ${second.fetched.length} again`)
+    assert.equal(got.bytes, 40 * MIB)
+    // Once it is whole it is ordinary cache.
+    assert.equal((await node.content.gc()).blocksKept, 0)
+  })
+
+  it('reads ahead, but no further than its bound', async () => {
+    await using folder = await createTemporaryFolder()
+    await using source = await startFixture()
+    const files = Array.from({ length: 100 }, (_, index) => ({
+      path: `${index}`,
+      content: utf8(`file ${index}`)
+    }))
+    const { cid } = await source.content.addFiles(files)
+    const exchange = fakeExchange([source.peer], {
+      before: async () => await new Promise((resolve) => setImmediate(resolve))
+    })
+    await using node = await startFixture({ exchange })
+    await node.content.get(cid.toString(), { output: join(folder.path, 'out') })
+    assert.equal(exchange.mostAtOnce(), READ_AHEAD_BLOCKS)
+  })
+
+  it('refuses a wrong block and keeps nothing of it', async () => {
+    await using folder = await createTemporaryFolder()
+    await using source = await startFixture()
+    const { cid } = await source.content.addFiles([{ path: 'a', content: bytesOf(3 * MIB) }])
+    const exchange = fakeExchange([source.peer], {
+      change: (block, bytes) => (block.code === RAW_CODEC ? bytes.with(7, (bytes[7] ?? 0) ^ 1) : bytes)
+    })
+    await using node = await startFixture({ exchange })
+    await assert.rejects(node.content.get(cid.toString(), { output: join(folder.path, 'out') }), {
+      code: 'ERR_BLOCK_MISMATCH'
+    })
+    assert.deepEqual(await readdir(folder.path), [])
+    const leaves = exchange.fetched.map((text) => CID.parse(text)).filter(({ code }) => code === RAW_CODEC)
+    assert.ok(leaves.length > 0)
+    for (const leaf of leaves) assert.equal(await node.store.has(leaf), false)
+  })
+
+  it('fetches a block again that is corrupt on disk; alone it says so', async () => {
+    await using folder = await createTemporaryFolder()
+    await using source = await startFixture()
+    const content = bytesOf(3 * MIB)
+    const { cid } = await source.content.addFiles([{ path: 'a', content }])
+    const blocks = join(folder.path, 'blocks')
+    const exchange = fakeExchange([source.peer])
+    await using node = await startFixture({ exchange, blocks })
+    await node.content.pin(cid)
+    const leaf = cidOf(RAW_CODEC, content.subarray(0, MIB))
+    const damage = async (): Promise<void> => {
+      const key = blockKey(leaf)
+      await writeFile(join(blocks, key.slice(-3, -1), key), 'damaged')
+    }
+    await damage()
+    exchange.fetched.length = 0
+    assert.deepEqual(
+      Buffer.from(await node.content.read(cid, 'a', { bytesMax: 3 * MIB })),
+      Buffer.from(content)
+    )
+    assert.deepEqual(exchange.fetched, [leaf.toString()])
+    await damage()
+    await using alone = await startFixture({ blocks, datastore: node.datastore })
+    await assert.rejects(alone.content.read(cid, 'a', { bytesMax: 3 * MIB }), { code: 'ERR_BLOCK_CORRUPT' })
+  })
+
+  it('never replaces what is there unless forced, and then only by something whole', async () => {
+    await using folder = await createTemporaryFolder()
+    await using node = await startFixture()
+    const file = await node.content.addFiles([{ path: 'f', content: utf8('new') }])
+    const output = join(folder.path, 'out')
+    await writeFile(output, 'old')
+    await assert.rejects(node.content.get(`${file.cid.toString()}/f`, { output }), {
+      code: 'ERR_OUTPUT_EXISTS'
+    })
+    await assert.rejects(node.content.get(`${file.cid.toString()}/g`, { output, force: true }), {
+      code: 'ERR_ENTRY_NOT_FOUND'
+    })
+    assert.equal(await readFile(output, 'utf8'), 'old')
+    await node.content.get(`${file.cid.toString()}/f`, { output, force: true })
+    assert.equal(await readFile(output, 'utf8'), 'new')
+    await node.content.get(file.cid.toString(), { output, force: true })
+    assert.equal(await readFile(join(output, 'f'), 'utf8'), 'new')
+    await node.content.get(file.cid.toString(), { output, force: true })
+    await node.content.get(`${file.cid.toString()}/f`, { output, force: true })
+    assert.equal(await readFile(output, 'utf8'), 'new')
+    assert.deepEqual(await readdir(folder.path), ['out'])
+  })
+
+  it('replaces a link, not what it points to', async () => {
+    await using folder = await createTemporaryFolder()
+    await using node = await startFixture()
+    const { cid } = await node.content.addFiles([{ path: 'f', content: utf8('new') }])
+    await writeFile(join(folder.path, 'target'), 'precious')
+    await symlink('target', join(folder.path, 'out'))
+    const output = join(folder.path, 'out')
+    await assert.rejects(node.content.get(`${cid.toString()}/f`, { output }), { code: 'ERR_OUTPUT_EXISTS' })
+    await node.content.get(`${cid.toString()}/f`, { output, force: true })
+    assert.equal(await readFile(join(folder.path, 'target'), 'utf8'), 'precious')
+  })
+
+  it('refuses outputs it cannot write to before it fetches anything', async () => {
+    await using folder = await createTemporaryFolder()
+    const exchange = fakeExchange([])
+    await using node = await startFixture({ exchange })
+    const cid = cidOf(RAW_CODEC, utf8('x')).toString()
+    await assert.rejects(node.content.get(cid, { output: 'relative' }), { code: 'ERR_PATH_INVALID' })
+    await assert.rejects(node.content.get(cid, { output: join(folder.path, 'no', 'such') }), {
+      code: 'ERR_PATH_NOT_FOUND'
+    })
+    await assert.rejects(node.content.get('nonsense', { output: folder.path }), { code: 'ERR_CID_INVALID' })
+  })
+
+  it('writes links that stay inside and refuses all others', async () => {
+    await using folder = await createTemporaryFolder()
+    const peer = hostilePeer()
+    await using node = await startFixture({ exchange: fakeExchange([peer]) })
+    const link = async (target: string): Promise<CID> =>
+      await putNode(peer.store, new UnixFS({ type: 'symlink', data: utf8(target) }))
+    const file = await putRaw(peer.store, utf8('file'))
+    const good = await putNode(peer.store, folderNode(), [
+      { name: 'file', cid: file },
+      { name: 'link', cid: await link('file') }
+    ])
+    await node.content.get(good.toString(), { output: join(folder.path, 'good') })
+    assert.equal(await readlink(join(folder.path, 'good', 'link')), 'file')
+    for (const target of ['/etc/passwd', '../x', 'a/../../x']) {
+      const bad = await putNode(peer.store, folderNode(), [{ name: 'link', cid: await link(target) }])
+      await assert.rejects(node.content.get(bad.toString(), { output: join(folder.path, 'bad') }), {
+        code: 'ERR_PATH_UNSAFE'
+      })
+    }
+    await assert.rejects(
+      node.content.get((await link('file')).toString(), { output: join(folder.path, 'bad') }),
+      {
+        code: 'ERR_PATH_UNSAFE'
+      }
+    )
+    assert.deepEqual(await readdir(folder.path), ['good'])
+  })
+
+  it('writes nothing through a link that the content itself brought', async () => {
+    await using folder = await createTemporaryFolder()
+    const peer = hostilePeer()
+    await using node = await startFixture({ exchange: fakeExchange([peer]) })
+    await mkdir(join(folder.path, 'victim'))
+    const file = await putRaw(peer.store, utf8('planted'))
+    const link = await putNode(peer.store, new UnixFS({ type: 'symlink', data: utf8('victim') }))
+    const sub = await putNode(peer.store, folderNode(), [{ name: 'planted', cid: file }])
+    // Two entries of one name: a link, then a folder whose files would go through it.
+    const root = await putNode(peer.store, folderNode(), [
+      { name: 'a', cid: link },
+      { name: 'a', cid: sub }
+    ])
+    await assert.rejects(node.content.get(root.toString(), { output: join(folder.path, 'out') }), {
+      code: 'ERR_DAG_MALFORMED'
+    })
+    assert.deepEqual(await readdir(join(folder.path, 'victim')), [])
+    assert.deepEqual(await readdir(folder.path), ['victim'])
+  })
+
+  it('refuses hostile names wherever they come', async () => {
+    await using folder = await createTemporaryFolder()
+    const peer = hostilePeer()
+    await using node = await startFixture({ exchange: fakeExchange([peer]) })
+    const file = await putRaw(peer.store, utf8('x'))
+    for (const name of ['..', '.', '', 'a/b', '/abs', 'x\0y', '\u001b[2J', 'a\\b', 'n'.repeat(256)]) {
+      const flat = await putNode(peer.store, folderNode(), [{ name, cid: file }])
+      const nested = await putNode(peer.store, folderNode(), [{ name: 'sub', cid: flat }])
+      for (const cid of [flat, nested]) {
+        await assert.rejects(node.content.get(cid.toString(), { output: join(folder.path, 'out') }), {
+          code: 'ERR_PATH_UNSAFE'
+        })
+        await assert.rejects(Array.fromAsync(node.content.list(flat, '')), { code: 'ERR_PATH_UNSAFE' })
+      }
+    }
+    assert.deepEqual(await readdir(folder.path), [])
+    assert.deepEqual(
+      (await readdir(dirname(folder.path))).filter((name) => name === 'out' || name === 'b'),
+      []
+    )
+  })
+
+  it('refuses content whose sizes lie, at the first block that shows it', async () => {
+    await using folder = await createTemporaryFolder()
+    const peer = hostilePeer()
+    await using node = await startFixture({ exchange: fakeExchange([peer]) })
+    const leaf = await putRaw(peer.store, utf8('12345'))
+    const file = (...blockSizes: bigint[]): UnixFS => new UnixFS({ type: 'file', blockSizes })
+    const lies = [
+      await putNode(peer.store, file(4n), [{ cid: leaf }]),
+      await putNode(peer.store, file(6n), [{ cid: leaf }]),
+      await putNode(peer.store, file(5n, 5n), [{ cid: leaf }]),
+      await putNode(peer.store, file(0n), [{ cid: leaf }]),
+      await putNode(peer.store, file(2n ** 60n), [{ cid: leaf }]),
+      await putNode(peer.store, file(5n), [{ cid: await putNode(peer.store, folderNode()) }])
+    ]
+    for (const cid of lies) {
+      await assert.rejects(node.content.get(cid.toString(), { output: join(folder.path, 'out') }), {
+        code: 'ERR_DAG_MALFORMED'
+      })
+    }
+    assert.deepEqual(await readdir(folder.path), [])
+  })
+
+  it('stops at its limits: a few blocks that unfold to more than may be written', async () => {
+    await using folder = await createTemporaryFolder()
+    const peer = hostilePeer()
+    await using node = await startFixture({ exchange: fakeExchange([peer]) })
+    let size = 1024n
+    let cid = await putRaw(peer.store, bytesOf(1024))
+    for (let level = 0; level < 30; level++) {
+      cid = await putNode(peer.store, new UnixFS({ type: 'file', blockSizes: [size, size] }), [
+        { cid },
+        { cid }
+      ])
+      size *= 2n
+    }
+    await assert.rejects(node.content.get(cid.toString(), { output: join(folder.path, 'out') }), {
+      code: 'ERR_CONTENT_TOO_LARGE'
+    })
+    let deep = await putNode(peer.store, folderNode())
+    for (let level = 0; level < 70; level++)
+      deep = await putNode(peer.store, folderNode(), [{ name: 'd', cid: deep }])
+    await assert.rejects(node.content.get(deep.toString(), { output: join(folder.path, 'out') }), {
+      code: 'ERR_CONTENT_TOO_LARGE'
+    })
+    const small = await node.content.addFiles([{ path: 'a', content: bytesOf(100) }])
+    await assert.rejects(
+      node.content.get(small.cid.toString(), { output: join(folder.path, 'out'), bytesMax: 99 }),
+      {
+        code: 'ERR_CONTENT_TOO_LARGE'
+      }
+    )
+    assert.deepEqual(await readdir(folder.path), [])
+  })
+
+  it('refuses what is on the deny list, also below a root that is not', async () => {
+    await using folder = await createTemporaryFolder()
+    await using source = await startFixture()
+    const leaf = cidOf(RAW_CODEC, utf8('denied')).toString()
+    const { cid } = await source.content.addFiles([{ path: 'a', content: utf8('denied') }])
+    const exchange = fakeExchange([source.peer])
+    await using node = await startFixture({ exchange, isDenied: (block) => block.toString() === leaf })
+    const output = join(folder.path, 'out')
+    await assert.rejects(node.content.get(cid.toString(), { output }), { code: 'ERR_CONTENT_DENIED' })
+    await assert.rejects(node.content.get(leaf, { output }), { code: 'ERR_CONTENT_DENIED' })
+    await assert.rejects(node.content.pin(cid), { code: 'ERR_CONTENT_DENIED' })
+    assert.ok(!exchange.fetched.includes(leaf))
+  })
+
+  it('lets one get at a time write to an output', async () => {
+    await using folder = await createTemporaryFolder()
+    await using source = await startFixture()
+    const { cid } = await source.content.addFiles([{ path: 'a', content: utf8('a') }])
+    const held = Promise.withResolvers<undefined>()
+    const exchange = fakeExchange([source.peer], { before: async () => await held.promise })
+    await using node = await startFixture({ exchange })
+    const output = join(folder.path, 'out')
+    const first = node.content.get(cid.toString(), { output })
+    await assert.rejects(node.content.get(cid.toString(), { output }), { code: 'ERR_OUTPUT_BUSY' })
+    await assert.rejects(node.content.gc(), { code: 'ERR_CONTENT_BUSY' })
+    held.resolve(undefined)
+    await first
+  })
+
+  it('ends what runs when the node stops', async () => {
+    await using folder = await createTemporaryFolder()
+    const node = await startFixture({ exchange: fakeExchange([]) })
+    const getting = node.content.get(cidOf(RAW_CODEC, utf8('x')).toString(), {
+      output: join(folder.path, 'out')
+    })
+    const ended = assert.rejects(getting, { code: 'ERR_CONTENT_CLOSED' })
+    await node[Symbol.asyncDispose]()
+    await ended
+    await assert.rejects(node.content.gc(), { code: 'ERR_CONTENT_CLOSED' })
+    assert.deepEqual(await readdir(folder.path), [])
+  })
+
+  it('refuses content larger than the disk before it fetches it', async () => {
+    await using folder = await createTemporaryFolder()
+    const peer = hostilePeer()
+    const exchange = fakeExchange([peer])
+    await using node = await startFixture({ exchange })
+    let size = BigInt(MIB)
+    let cid = await putRaw(peer.store, bytesOf(MIB))
+    for (let level = 0; level < 25; level++) {
+      cid = await putNode(peer.store, new UnixFS({ type: 'file', blockSizes: [size, size] }), [
+        { cid },
+        { cid }
+      ])
+      size *= 2n
+    }
+    const output = join(folder.path, 'out')
+    await assert.rejects(node.content.get(cid.toString(), { output, bytesMax: Number(size) }), {
+      code: 'ERR_DISK_FULL'
+    })
+    assert.ok(exchange.fetched.length <= READ_AHEAD_BLOCKS + 1)
+  })
+})
+
+describe('a search without result', () => {
+  const cid = cidOf(RAW_CODEC, utf8('nobody has this'))
+
+  for (const [name, code, report] of [
+    ['nobody provides it', 'ERR_CONTENT_NO_PROVIDERS', {}],
+    ['peers were asked but none said it had it', 'ERR_CONTENT_NO_PROVIDERS', { peersAsked: 5 }],
+    ['who has it cannot be reached', 'ERR_PROVIDER_UNREACHABLE', { providersFound: 2, peersUnreachable: 2 }],
+    [
+      'who has it does not give it',
+      'ERR_CONTENT_NOT_FOUND',
+      { providersFound: 2, peersAsked: 1, peersUnreachable: 1 }
+    ],
+    ['content routing is off', 'ERR_ROUTING_OFF', { hasRouting: false, peersAsked: 3 }]
+  ] as const) {
+    it(`ends at its deadline with ${code} when ${name}`, async () => {
+      const clock = createVirtualClock()
+      await using node = await startFixture(
+        { clock, exchange: fakeExchange([], { report }) },
+        { findTimeoutMs: 5000 }
+      )
+      const ended = assert.rejects(node.content.read(cid, '', { bytesMax: 100 }), { code })
+      await clock.advance(5000)
+      await ended
+    })
+  }
+
+  it('says that it stalled when blocks came and then none', async () => {
+    const clock = createVirtualClock()
+    await using source = await startFixture()
+    const { cid: root } = await source.content.addFiles([{ path: 'a', content: utf8('a') }])
+    await source.store.delete(cidOf(RAW_CODEC, utf8('a')))
+    await using node = await startFixture(
+      { clock, exchange: fakeExchange([source.peer]) },
+      { stallTimeoutMs: 7000 }
+    )
+    const ended = assert.rejects(node.content.read(root, 'a', { bytesMax: 100 }), {
+      code: 'ERR_CONTENT_STALLED'
+    })
+    await clock.advance(7000)
+    await ended
+  })
+
+  it('says at once what is not here when there is nobody to ask', async () => {
+    await using node = await startFixture()
+    await assert.rejects(node.content.read(cid, '', { bytesMax: 100 }), { code: 'ERR_CONTENT_NOT_FOUND' })
+  })
+})
