@@ -1,4 +1,5 @@
 import type { CID } from 'multiformats/cid'
+import { abortable } from './abortable.ts'
 import { DhtError } from './errors.ts'
 import type { FoundProvider, ProvideOutcome, Routing, RoutingOptions } from './routing.ts'
 
@@ -64,7 +65,7 @@ async function* findInAll(
   try {
     for (const routing of routings) pull(routing.findProviders(cid, bounds)[Symbol.asyncIterator]())
     while (pending.size > 0) {
-      const { source, result, error } = await Promise.race(pending.values())
+      const { source, result, error } = await abortable(Promise.race(pending.values()), bounds.signal)
       pending.delete(source)
       if (error !== undefined) errors.push(error)
       if (result === undefined || result.done === true) continue

@@ -73,3 +73,14 @@ export { IPFS_BOOTSTRAP_PEERS, IPFS_LAN_PROTOCOL, IPFS_WAN_PROTOCOL } from './ip
 export type { IpfsMode } from './ipfs.ts'
 export { combineRouting } from './combined-routing.ts'
 export { discoveryCid } from './ipfs-discovery.ts'
+export { createPublisherIndex } from './publisher-index.ts'
+export type {
+  FoundHead,
+  IndexBlocks,
+  PublishedHead,
+  PublisherIndex,
+  PublisherIndexComponents,
+  PublishHeadOptions
+} from './publisher-index.ts'
+export { checkEntryName } from './index-block.ts'
+export type { IndexEntryName } from './index-block.ts'

@@ -1,6 +1,7 @@
 import type { Clock, Logger } from '#contracts'
 import { errorMessage } from '#contracts'
 import type { Did } from '#did'
+import { abortable } from './abortable.ts'
 import { startDeadline } from './deadline.ts'
 import type { Deadline } from './deadline.ts'
 import { DhtError } from './errors.ts'
@@ -58,7 +59,9 @@ export async function lookUpName(
     }
     if (findings.best !== undefined) deadline.shorten(NAME_LOOKUP_GRACE_MS)
   }
-  await untilAborted(Promise.all(routings.map(ask)), deadline.signal)
+  const asked = Promise.all(routings.map(ask))
+  // a routing that ignores its signal must not hold up the lookup; at the deadline what came until then counts
+  await abortable(asked, deadline.signal).catch(() => undefined)
   signal.throwIfAborted()
   return { ...findings }
 }
@@ -101,19 +104,4 @@ function weigh(findings: Findings, did: Did, bytes: Uint8Array, nowMs: number): 
 function asDhtError(error: unknown): DhtError {
   if (error instanceof DhtError) return error
   return new DhtError('ERR_NAME_INVALID', 'expected a name record that can be verified', { cause: error })
-}
-
-/** A routing that ignores its signal must not hold up the lookup. */
-async function untilAborted(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<undefined>()
-  const listener = (): void => {
-    resolve(undefined)
-  }
-  signal.addEventListener('abort', listener, { once: true })
-  if (signal.aborted) listener()
-  try {
-    await Promise.race([work, promise])
-  } finally {
-    signal.removeEventListener('abort', listener)
-  }
 }

@@ -5,7 +5,8 @@ import { NAME_VALIDITY_MS } from './name-constants.ts'
 import { rememberFindings, resolveName, storeRecord } from './name-core.ts'
 import type { NameCore, NamesComponents, ResolvedRecord, ResolveNameOptions } from './name-core.ts'
 import { lookUpName } from './name-lookup.ts'
-import { parseName, sealNameRecord } from './name-record.ts'
+import { isNewer, parseName, sealNameRecord } from './name-record.ts'
+import type { NameRecord } from './name-record.ts'
 import { startRepublishing } from './name-republisher.ts'
 import type { RepublishReport } from './name-republisher.ts'
 import { createNameStore } from './name-store.ts'
@@ -59,7 +60,7 @@ export interface Names extends AsyncDisposable {
    * Calls for the same key wait for each other.
    *
    * @throws DhtError `ERR_DHT_NO_PEERS` when nobody could be asked, `ERR_NAME_UNRESOLVED` when no record was found and
-   * `firstPublish` does not say that there never was one, `ERR_NAME_CHANGED`, `ERR_DHT_NOT_STORED` when no peer took
+   * `firstPublish` does not say that there never was one, `ERR_NAME_CHANGED` when another device was faster, `ERR_DHT_NOT_STORED` when no peer took
    * the record (it is put again by itself), `ERR_NAME_STORE`, or the reason of `signal`
    */
   publish(signer: KeyPair, o: PublishNameOptions): Promise<PublishedName>
@@ -124,10 +125,21 @@ async function publishName(core: NameCore, signer: KeyPair, o: PublishNameOption
   await store.remember(record)
   const storedBy = await storeRecord(core, record, o.signal)
   o.signal.throwIfAborted()
+  await checkLatest(core, record, o.signal)
   if (storedBy === 0) {
     throw new DhtError('ERR_DHT_NOT_STORED', `expected a peer to store sequence ${record.sequence}, none did`)
   }
   return { did: record.did, value: record.value, sequence: record.sequence, validUntilMs, storedBy }
+}
+
+/** Two devices of one person that publish at once sign the same sequence: the one that others prefer has won. */
+async function checkLatest(core: NameCore, record: NameRecord, signal: AbortSignal): Promise<void> {
+  const lookup = await lookUpName(core, record.did, signal)
+  const { newest: latest } = await rememberFindings(core.store, record.did, lookup)
+  if (latest !== undefined && isNewer(latest.bytes, record.bytes)) {
+    const message = `another device has published sequence ${latest.sequence} at the same time`
+    throw new DhtError('ERR_NAME_CHANGED', message)
+  }
 }
 
 function toResolved({ record, ...rest }: ResolvedRecord): ResolvedName {
