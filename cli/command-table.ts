@@ -50,6 +50,7 @@ export const NODE_OPTIONS: readonly OptionSpec[] = [
   },
   { flags: '--ipfs [which]', summary: 'join the IPFS DHT as a client: wan (default) or lan' },
   { flags: '--ipfs-bootstrap <multiaddr>', summary: 'a first peer of the IPFS DHT', isList: true },
+  { flags: '--no-routing', summary: 'do not look for content in the DHT; only connected peers are asked' },
   { flags: '--no-mdns', summary: 'do not look for peers by multicast (reach lan)' }
 ]
 
@@ -245,6 +246,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     path: ['capsule', 'publish'],
     needsNode: true,
     args: ['[folder]'],
+    options: [{ flags: '--first', summary: 'this key never published before; needed once after a recovery' }],
     summary: 'sign it, add it, announce it; prints the line a friend pastes',
     example: 'elastos capsule publish ./hello',
     load: async () => await import('./commands/capsule-publish.ts')

@@ -8,7 +8,10 @@ export const COMPLETION_SHELLS: readonly string[] = ['bash', 'zsh', 'fish']
 /** Prints the script a shell loads. @throws CliError ERR_USAGE for another shell */
 export function printCompletionScript(shell: string): void {
   if (!COMPLETION_SHELLS.includes(shell)) {
-    throw new CliError('ERR_USAGE', `expected one of ${COMPLETION_SHELLS.join(', ')}, got ${shell.slice(0, 40)}`)
+    throw new CliError(
+      'ERR_USAGE',
+      `expected one of ${COMPLETION_SHELLS.join(', ')}, got ${shell.slice(0, 40)}`
+    )
   }
   script(shell, 'elastos', 'elastos')
 }

@@ -1,1 +1,3 @@
-export function exitCodeOf(code: string): number { return code === 'ERR_USAGE' ? 2 : 1 }
+export function exitCodeOf(code: string): number {
+  return code === 'ERR_USAGE' ? 2 : 1
+}

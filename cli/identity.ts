@@ -35,12 +35,17 @@ export async function requireIdentity(context: CliContext): Promise<IdentitySumm
 }
 
 /** Opens the keystore, asking for the passphrase when the device key is locked. */
-export async function openIdentity(context: CliContext): Promise<{ keystore: Keystore; passphrase?: string }> {
+export async function openIdentity(
+  context: CliContext
+): Promise<{ keystore: Keystore; passphrase?: string }> {
   const { status } = await requireIdentity(context)
   const isLocked = status.device === 'locked' || status.root === 'locked' || status.publishing === 'locked'
   if (!isLocked) return { keystore: await openKeystore(keysFolder(context), KEYSTORE_COMPONENTS) }
   const passphrase = await askPassphrase(context, 'Passphrase of the keys: ')
-  return { keystore: await openKeystore(keysFolder(context), KEYSTORE_COMPONENTS, { passphrase }), passphrase }
+  return {
+    keystore: await openKeystore(keysFolder(context), KEYSTORE_COMPONENTS, { passphrase }),
+    passphrase
+  }
 }
 
 /** The passphrase from `ELASTOS_PASSPHRASE`, else asked on the terminal. */
@@ -58,7 +63,10 @@ export function describeIdentity(identity: IdentitySummary): string[][] {
     ['this device', identity.deviceDid],
     ['since', new Date(identity.issuedAtMs).toISOString()],
     ['device key', status.device],
-    ['recovery words', status.root === 'absent' ? 'written down, not on this device' : `on this device, ${status.root}`],
+    [
+      'recovery words',
+      status.root === 'absent' ? 'written down, not on this device' : `on this device, ${status.root}`
+    ],
     ['may publish', status.publishing === 'absent' ? 'no' : `yes, ${status.publishing}`]
   ]
 }

@@ -16,7 +16,7 @@ export async function runUntilStopped(
   const status = node.status()
   await announce(context, status)
   await node.stopped(context.signal)
-  if (!context.json) await printNotice(context, '\nstopping')
+  if (!context.json) await printNotice(context, 'stopping')
   await node[Symbol.asyncDispose]()
   if (context.json) await context.stdout.write(JSON.stringify({ event: 'stopped' }) + '\n')
 }
@@ -42,10 +42,10 @@ async function announce(context: CliContext, status: NodeStatus): Promise<void> 
   }
   await context.stdout.write(describeStatus(status).map(safeText).join('\n') + '\n')
   if (status.portFallback !== undefined) {
-    const { wanted, bound } = status.portFallback
+    const { wanted } = status.portFallback
     await printNotice(
       context,
-      `port ${wanted} is taken, so this node uses ${bound}; --listen chooses another`
+      `port ${wanted} is taken, so this node took a free one; --listen chooses another`
     )
   }
   await printNotice(context, reachNotice(status))

@@ -23,6 +23,7 @@ export async function readNodeInit(input: CommandInput, context: CliContext): Pr
     ...(bootstrap.length === 0 ? {} : { bootstrap }),
     ...(ipfsBootstrap.length === 0 ? {} : { ipfsBootstrap }),
     ...(input.options['mdns'] === false ? { mdns: false } : {}),
+    ...(input.options['routing'] === false ? { routing: false } : {}),
     ...(passphrase === undefined ? {} : { passphrase }),
     askPassphrase: async () => await context.ask('Passphrase of the keys: ', { secret: true }),
     confirmSeed: async ({ url, did }) => await confirmSeed(context, url, did),

@@ -76,5 +76,6 @@ export function nodeFlagsOf(input: CommandInput): string[] {
     for (const value of listOption(input, key)) flags.push(flag, value)
   }
   if (input.options['mdns'] === false) flags.push('--no-mdns')
+  if (input.options['routing'] === false) flags.push('--no-routing')
   return flags
 }

@@ -43,7 +43,7 @@ export interface NodeStatus {
   readonly peerCount: number
   readonly uptimeMs: number
   /** Set when the default port was taken and another was used. */
-  readonly portFallback?: { readonly wanted: number; readonly bound: number }
+  readonly portFallback?: { readonly wanted: number }
   /** What would let this node reach others, when it reaches nobody. */
   readonly advice?: string
   /** Where a seed serves its bootstrap record, pinned to its did. */
@@ -166,7 +166,7 @@ export interface ControlMethods {
   'content.pin': { params: { target: string; private?: boolean; name?: string }; result: PinStatus }
   'content.unpin': { params: { target: string }; result: { cid: string } }
   'capsule.publish': {
-    params: { folder: string }
+    params: { folder: string; first?: boolean }
     result: CapsuleStatus & { line: string; sequence: number; isAnnounced: boolean }
   }
   'capsule.verify': { params: { target: string }; result: CapsuleStatus }
@@ -176,7 +176,7 @@ export interface ControlMethods {
   }
   'name.resolve': {
     params: { name: string }
-    result: { cid: string; sequence: string; validUntilMs: number }
+    result: { cid: string; sequence: string; validUntilMs?: number }
   }
   'contact.add': { params: ContactStatus; result: ContactStatus }
   'contact.remove': { params: { petname: string }; result: { petname: string } }

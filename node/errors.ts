@@ -10,15 +10,16 @@ export type NodeCode =
   | 'ERR_METHOD_UNKNOWN'
   | 'ERR_NODE_RUNNING'
   | 'ERR_STORE_CORRUPT'
+  | 'ERR_STORE_UNUSABLE'
   | 'ERR_DATA_FOLDER'
   | 'ERR_CONFIG_INVALID'
   | 'ERR_CONTACT_INVALID'
   | 'ERR_CONTACT_UNKNOWN'
   | 'ERR_TARGET_INVALID'
   | 'ERR_UNSIGNED_REFUSED'
+  | 'ERR_PUBLISHER_DENIED'
   | 'ERR_PUBLISHER_KEY_MISSING'
   | 'ERR_DEADLINE'
-  | 'ERR_SEED_UNCONFIRMED'
 
 /** An error of the composed node. */
 export class NodeError extends CodedError<NodeCode> {}

@@ -1,17 +1,18 @@
 /** The only file of this folder that touches the file system, sockets and the process. */
 import { randomBytes } from 'node:crypto'
-import { chmodSync, createWriteStream, mkdirSync, renameSync, statSync } from 'node:fs'
+import { chmodSync, createWriteStream, existsSync, mkdirSync, renameSync, statSync } from 'node:fs'
 import { lstat, mkdir, rm } from 'node:fs/promises'
 import { createServer, type Server, type Socket } from 'node:net'
 import { homedir, tmpdir } from 'node:os'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { LevelDatastore } from 'datastore-level'
+import { Level } from 'level'
 import type { Datastore } from 'interface-datastore'
-import { ClassicLevel } from 'classic-level'
 import {
   CONTROL_LIMITS,
   controlSocketPath,
   errorCode,
+  errorMessage,
   type Clock,
   type LogFields,
   type Logger
@@ -35,27 +36,24 @@ export function prepareDataFolder(path: string): void {
 }
 
 /**
- * Opens the level store; its lock is what keeps two nodes off one data folder. A store that does not open is
- * repaired once, and moved aside when that fails: what it holds can be found again, keys and blocks are elsewhere.
+ * Opens the level store; its lock is what keeps two nodes off one data folder. A corrupt store is repaired once, and
+ * moved aside when that fails: what it holds can be found again, keys and blocks are elsewhere.
+ *
+ * @throws NodeError `ERR_NODE_RUNNING` when another process holds it, `ERR_STORE_UNUSABLE` when it cannot be opened
  */
 export async function openStore(path: string, logger: Logger): Promise<Datastore & AsyncDisposable> {
-  const tryOpen = async (): Promise<LevelDatastore> => {
-    const store = new LevelDatastore(path)
-    await store.open()
-    return store
-  }
-  const store = await tryOpen().catch(async (thrown: unknown) => {
-    if (isLocked(thrown)) throw lockedError(path, thrown)
-    logger.warn('store does not open, repairing it', { path, code: errorCode(thrown) })
-    await ClassicLevel.repair(path).catch(() => undefined)
-    return await tryOpen().catch(async (again: unknown) => {
-      if (isLocked(again)) throw lockedError(path, again)
-      const aside = `${path}.corrupt-${randomBytes(4).toString('hex')}`
-      renameSync(path, aside)
-      logger.error('store was beyond repair and was moved aside', { path, aside, code: 'ERR_STORE_CORRUPT' })
-      return await tryOpen()
-    })
+  mkdirSync(path, { recursive: true, mode: 0o700 })
+  const database = await openLevel(path).catch(async (thrown: unknown) => {
+    const code = causeCode(thrown)
+    if (code === 'LEVEL_LOCKED') throw lockedError(path, thrown)
+    // Only what level itself calls corrupt is touched: a full or failing disk is no reason to move anything.
+    if (code !== 'LEVEL_CORRUPTION') throw unusableError(path, code, thrown)
+    logger.warn('the store is corrupt and is repaired', { path })
+    await repairable.repair(path).catch(() => undefined)
+    return await openLevel(path).catch(async () => await replaceStore(path, logger))
   })
+  const store = new LevelDatastore(database)
+  await store.open()
   return Object.assign(store, {
     [Symbol.asyncDispose]: async () => {
       await store.close()
@@ -63,11 +61,37 @@ export async function openStore(path: string, logger: Logger): Promise<Datastore
   })
 }
 
-function isLocked(thrown: unknown): boolean {
+type Database = Level<string, Uint8Array>
+
+/** On Node `Level` is classic-level's class, whose `repair` its types leave out. */
+const repairable = Level as unknown as { repair(path: string): Promise<void> }
+
+async function openLevel(path: string): Promise<Database> {
+  const database: Database = new Level(path, { keyEncoding: 'utf8', valueEncoding: 'view' })
+  await database.open()
+  return database
+}
+
+async function replaceStore(path: string, logger: Logger): Promise<Database> {
+  const aside = `${path}.corrupt-${randomBytes(4).toString('hex')}`
+  renameSync(path, aside)
+  mkdirSync(path, { mode: 0o700 })
+  logger.error('the store was beyond repair: moved aside, begun anew', { aside, code: 'ERR_STORE_CORRUPT' })
+  return await openLevel(path)
+}
+
+/** level wraps the reason: the innermost code is the one that says it. */
+function causeCode(thrown: unknown): string | undefined {
+  let code: string | undefined
   for (let at = thrown; typeof at === 'object' && at !== null; at = (at as { cause?: unknown }).cause) {
-    if (errorCode(at) === 'LEVEL_LOCKED') return true
+    code = errorCode(at) ?? code
   }
-  return false
+  return code
+}
+
+function unusableError(path: string, code: string | undefined, cause: unknown): NodeError {
+  const message = `cannot open the store ${path} (${code ?? errorMessage(cause)}): nothing in it was changed`
+  return new NodeError('ERR_STORE_UNUSABLE', message, { cause })
 }
 
 function lockedError(path: string, cause: unknown): NodeError {
@@ -197,4 +221,10 @@ function sizeOf(path: string): number {
 /** The process this node runs in. */
 export function processId(): number {
   return process.pid
+}
+
+/** The guest script of capsule processes: bundled beside this file, else in the sources. */
+export function findGuestEntry(): string {
+  const bundled = join(import.meta.dirname, 'capsule-guest.mjs')
+  return existsSync(bundled) ? bundled : join(import.meta.dirname, '..', 'capsule-host', 'guest', 'main.ts')
 }

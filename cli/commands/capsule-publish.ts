@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import type { CliContext, CommandInput } from '../context.ts'
-import { optionalArgument } from '../input.ts'
+import { optionalArgument, switchOption } from '../input.ts'
 import { formatBytes, printNotice, printResult } from '../output.ts'
 import { showProgress } from '../progress.ts'
 
@@ -10,7 +10,11 @@ export async function run(input: CommandInput, context: CliContext): Promise<und
   await using client = await context.connect()
   await using progress = showProgress(context)
   const options = { onEvent: progress.onEvent, signal: context.signal }
-  const published = await client.call('capsule.publish', { folder }, options)
+  const published = await client.call(
+    'capsule.publish',
+    { folder, first: switchOption(input, 'first') },
+    options
+  )
   await progress.end()
   await printNotice(
     context,

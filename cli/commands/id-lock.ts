@@ -9,7 +9,8 @@ export async function run(_input: CommandInput, context: CliContext): Promise<un
   const passphrase = await askPassphrase(context, 'New passphrase: ')
   if (context.environment['ELASTOS_PASSPHRASE'] === undefined) {
     const again = await askPassphrase(context, 'Once more: ')
-    if (again !== passphrase) throw new CliError('ERR_USAGE', 'expected the same passphrase twice; nothing was changed')
+    if (again !== passphrase)
+      throw new CliError('ERR_USAGE', 'expected the same passphrase twice; nothing was changed')
   }
   await keystore.lock(passphrase, { device: true })
   await printResult(context, { locked: true }, ['locked: the node asks for the passphrase at its next start'])

@@ -16,7 +16,9 @@ export async function run(_input: CommandInput, context: CliContext): Promise<un
       `${context.dataFolder} already holds ${existing.personDid}; nothing is overwritten: choose another --data`
     )
   }
-  const words = context.stdinIsTerminal ? await context.ask('Your 24 words: ', { secret: true }) : await readWords(context)
+  const words = context.stdinIsTerminal
+    ? await context.ask('Your 24 words: ', { secret: true })
+    : await readWords(context)
   if (words === undefined || words.trim() === '') throw new CliError('ERR_CANCELLED', 'no words were given')
   const keystore = await recoverKeystore(keysFolder(context), KEYSTORE_COMPONENTS, { from: { words } })
   const identity = keystore.summary()
@@ -29,7 +31,8 @@ async function readWords(context: CliContext): Promise<string> {
   let bytes = 0
   for await (const chunk of context.stdin) {
     bytes += chunk.byteLength
-    if (bytes > WORDS_BYTES_MAX) throw new CliError('ERR_USAGE', `expected 24 words, got over ${WORDS_BYTES_MAX} bytes`)
+    if (bytes > WORDS_BYTES_MAX)
+      throw new CliError('ERR_USAGE', `expected 24 words, got over ${WORDS_BYTES_MAX} bytes`)
     parts.push(chunk)
   }
   return Buffer.concat(parts).toString('utf8')

@@ -36,7 +36,7 @@ const PARAMS = {
   'content.pins': empty,
   'content.pin': z.strictObject({ target, private: z.boolean().optional(), name: label.optional() }),
   'content.unpin': z.strictObject({ target }),
-  'capsule.publish': z.strictObject({ folder: path }),
+  'capsule.publish': z.strictObject({ folder: path, first: z.boolean().optional() }),
   'capsule.verify': z.strictObject({ target }),
   'capsule.run': z.strictObject({
     target,

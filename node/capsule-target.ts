@@ -1,0 +1,30 @@
+import type { CID } from 'multiformats/cid'
+import { isCapsuleName } from '#capsule-host'
+import { parseCid } from '#content'
+import { parseDid, type Did } from '#did'
+import { NodeError } from './errors.ts'
+
+/** What `capsule run` was asked for. */
+export type CapsuleTarget =
+  | { readonly kind: 'folder'; readonly folder: string }
+  | { readonly kind: 'cid'; readonly cid: CID }
+  | { readonly kind: 'did'; readonly did: Did; readonly name: string }
+  | { readonly kind: 'petname'; readonly petname: string; readonly name: string }
+
+/**
+ * Reads a capsule's target: an absolute path, a CID, `did:key:…/NAME` or `PETNAME/NAME`.
+ *
+ * @throws NodeError `ERR_TARGET_INVALID`; ContentError or DidError for what looks like a CID or a did and is none
+ */
+export function parseCapsuleTarget(text: string): CapsuleTarget {
+  if (text.startsWith('/')) return { kind: 'folder', folder: text }
+  const slash = text.indexOf('/')
+  if (slash === -1) return { kind: 'cid', cid: parseCid(text) }
+  const publisher = text.slice(0, slash)
+  const name = text.slice(slash + 1)
+  if (!isCapsuleName(name)) {
+    throw new NodeError('ERR_TARGET_INVALID', 'expected a CID, a folder, did:key:…/NAME or PETNAME/NAME')
+  }
+  if (publisher.startsWith('did:')) return { kind: 'did', did: parseDid(publisher), name }
+  return { kind: 'petname', petname: publisher, name }
+}

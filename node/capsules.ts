@@ -1,0 +1,236 @@
+import { CID } from 'multiformats/cid'
+import { errorCode, type CapsuleStatus, type Clock, type Logger } from '#contracts'
+import {
+  buildCapsule,
+  capsuleLimits,
+  capsuleReference,
+  CapsuleError,
+  createFolderReader,
+  openPackage,
+  PACKAGE_BYTES_MAX,
+  PACKAGE_FILES_MAX,
+  probeSandbox,
+  signCapsule,
+  startCapsuleProcess,
+  verifyCapsule,
+  type CapsuleOutcome,
+  type CapsuleProcessInit,
+  type HostPowers,
+  type OpenedPackage,
+  type PackageReader,
+  type SandboxReport,
+  type VerifiedCapsule
+} from '#capsule-host'
+import type { Content } from '#content'
+import type { PublisherIndex } from '#dht'
+import type { Did, Keystore } from '#did'
+import { parseCapsuleTarget, type CapsuleTarget } from './capsule-target.ts'
+import type { Contacts } from './contacts.ts'
+import { NodeError } from './errors.ts'
+
+/** What capsules need of the other parts of a node. */
+export interface CapsulesComponents {
+  readonly content: Pick<Content, 'addFiles' | 'getBlock' | 'putBlock' | 'readFiles'>
+  readonly index: PublisherIndex
+  readonly keystore: Pick<Keystore, 'publisher' | 'summary'>
+  readonly contacts: Pick<Contacts, 'didOf'>
+  readonly powers: HostPowers
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly isDenied: (did: string) => boolean
+  /** The guest script of the sandboxed process. */
+  readonly guestEntry: string
+}
+
+/** A capsule whose every byte was verified; an unsigned one is the owner's own, from a folder. */
+export interface VerifiedPackage {
+  readonly status: CapsuleStatus
+  readonly opened: OpenedPackage
+  readonly isOwn: boolean
+}
+
+/** What publishing a capsule did. */
+export interface PublishedCapsule extends CapsuleStatus {
+  readonly publisher: Did
+  /** Which version of the lineage's entry it is, from 1. */
+  readonly sequence: number
+  /** False when nobody could be told of it yet. */
+  readonly isAnnounced: boolean
+}
+
+/** The standard streams of a run and what may end it. */
+export type CapsuleStreams = Pick<CapsuleProcessInit, 'args' | 'stdin' | 'stdout' | 'stderr' | 'signal'>
+
+/** Signed programs: publish, verify, run. */
+export interface Capsules {
+  /**
+   * Builds, checks, adds and signs the capsule in `folder`, and makes it the head of its lineage.
+   *
+   * @throws CapsuleError, ContentError, DhtError; NodeError `ERR_PUBLISHER_KEY_MISSING`
+   */
+  publish(folder: string, options: { signal: AbortSignal; isFirst?: boolean }): Promise<PublishedCapsule>
+  /**
+   * Finds a capsule by name, CID or folder and reads all of it, so that nothing of it can run unverified.
+   *
+   * @throws CapsuleError with the reason it is not what it claims; ContentError, DhtError; NodeError `ERR_UNSIGNED_REFUSED`
+   */
+  verify(target: string, options: { signal: AbortSignal; isDevelopment?: boolean }): Promise<VerifiedPackage>
+  /** Runs a verified capsule in a process of its own until it ends. @throws CapsuleError why it could not, or was ended */
+  run(capsule: VerifiedPackage, streams: CapsuleStreams): Promise<number>
+}
+
+/** Capsules over content, names and the sandbox of this machine. */
+export function createCapsules(components: CapsulesComponents): Capsules {
+  let sandbox: Promise<SandboxReport> | undefined
+  const probe = async (): Promise<SandboxReport> => {
+    sandbox ??= probeSandbox(components, { guestEntry: components.guestEntry })
+    return await sandbox
+  }
+  return {
+    publish: async (folder, options) => await publish(components, folder, options),
+    verify: async (target, options) => await verify(components, target, options),
+    run: async ({ status, opened, isOwn }, streams) => {
+      const { powers, clock, logger } = components
+      await using running = startCapsuleProcess(
+        { powers, clock, logger, sandbox: await probe() },
+        {
+          ...streams,
+          name: status.name,
+          module: opened.entry,
+          limits: capsuleLimits(opened.manifest),
+          isOwn
+        }
+      )
+      return exitCodeOf(await running.finished)
+    }
+  }
+}
+
+function exitCodeOf(outcome: CapsuleOutcome): number {
+  if (outcome.kind === 'error') throw outcome.error
+  return outcome.exitCode
+}
+
+async function publish(
+  components: CapsulesComponents,
+  folder: string,
+  { signal, isFirst = false }: { signal: AbortSignal; isFirst?: boolean }
+): Promise<PublishedCapsule> {
+  const { content, index, keystore, powers } = components
+  const publisher = keystore.publisher()
+  if (publisher === undefined) {
+    throw new NodeError(
+      'ERR_PUBLISHER_KEY_MISSING',
+      "this device may not publish in your name: its key is locked or not kept here ('elastos id show')"
+    )
+  }
+  await buildCapsule(components, { folder, signal })
+  const reader = createFolderReader(powers, folder)
+  const { manifest, files, bytes } = await openPackage(reader, { signal })
+  const { name, version } = manifest
+  const { cid: root, announcement } = await content.addFiles(entriesOf(reader, signal), { name, signal })
+  const block = signCapsule(publisher, { root, name, version })
+  const { cid } = await content.putBlock(block, { codec: 'dag-cbor', public: true, name, signal })
+  // While the words are still here this identity was made on this device, so nothing was published elsewhere.
+  const firstPublish = isFirst || keystore.summary().status.root !== 'absent'
+  const published = await index.publish(publisher, { kind: 'capsule', name, head: cid, firstPublish, signal })
+  return {
+    cid: cid.toString(),
+    root: root.toString(),
+    publisher: publisher.did,
+    ...{ name, version, files, bytes, isSigned: true },
+    sequence: published.sequence,
+    isAnnounced: announcement.state === 'announced'
+  }
+}
+
+async function* entriesOf(
+  reader: PackageReader,
+  signal: AbortSignal
+): AsyncIterable<{ path: string; content: Uint8Array }> {
+  for await (const { path, bytes } of reader.list({ signal })) {
+    yield { path, content: await reader.read(path, { bytesMax: bytes, signal }) }
+  }
+}
+
+async function verify(
+  components: CapsulesComponents,
+  text: string,
+  options: { signal: AbortSignal; isDevelopment?: boolean }
+): Promise<VerifiedPackage> {
+  const target = parseCapsuleTarget(text)
+  if (target.kind === 'folder') return await openOwn(components, target.folder, options)
+  const { cid, expected } = await locate(components, target, options.signal)
+  if (capsuleReference(cid) !== 'signed') {
+    throw new CapsuleError(
+      'ERR_CAPSULE_UNSIGNED',
+      `expected the CID of a signed capsule, got ${cid.toString()}`
+    )
+  }
+  const release = verifyCapsule(await components.content.getBlock(cid, options), expected)
+  if (components.isDenied(release.publisher)) {
+    throw new NodeError('ERR_PUBLISHER_DENIED', `${release.publisher} is on the deny list`)
+  }
+  const opened = await openPackage(await readPackage(components, release, options.signal), {
+    signal: options.signal,
+    release
+  })
+  const { publisher, root, name, version } = release
+  const status = { cid: cid.toString(), root: root.toString(), publisher, name, version, isSigned: true }
+  return { status: { ...status, files: opened.files, bytes: opened.bytes }, opened, isOwn: false }
+}
+
+async function locate(
+  { index, contacts }: CapsulesComponents,
+  target: Exclude<CapsuleTarget, { kind: 'folder' }>,
+  signal: AbortSignal
+): Promise<{ cid: CID; expected: { publisher?: Did; name?: string } }> {
+  if (target.kind === 'cid') return { cid: target.cid, expected: {} }
+  const publisher = target.kind === 'did' ? target.did : contacts.didOf(target.petname)
+  const { head } = await index.lookup(publisher, { kind: 'capsule', name: target.name, signal })
+  return { cid: head, expected: { publisher, name: target.name } }
+}
+
+/** Reads a package into memory, every block verified on its way; its limits are those of a package. */
+async function readPackage(
+  { content }: CapsulesComponents,
+  { root }: VerifiedCapsule,
+  signal: AbortSignal
+): Promise<PackageReader> {
+  const files = new Map<string, Uint8Array>()
+  try {
+    const limits = { bytesMax: PACKAGE_BYTES_MAX, filesMax: PACKAGE_FILES_MAX, signal }
+    for await (const file of content.readFiles(root, limits)) files.set(file.path, file.content)
+  } catch (cause) {
+    if (errorCode(cause) !== 'ERR_CONTENT_TOO_LARGE') throw cause
+    throw new CapsuleError('ERR_PACKAGE_TOO_LARGE', 'expected a package within its limits', { cause })
+  }
+  return {
+    list: async function* () {
+      for (const [path, bytes] of files) yield await Promise.resolve({ path, bytes: bytes.byteLength })
+    },
+    read: async (path) => {
+      const bytes = files.get(path)
+      if (bytes !== undefined) return await Promise.resolve(bytes)
+      throw new CapsuleError('ERR_PACKAGE_INVALID', `expected the file ${path} in the package, got none`)
+    }
+  }
+}
+
+async function openOwn(
+  components: CapsulesComponents,
+  folder: string,
+  { signal, isDevelopment = false }: { signal: AbortSignal; isDevelopment?: boolean }
+): Promise<VerifiedPackage> {
+  if (!isDevelopment) {
+    throw new NodeError(
+      'ERR_UNSIGNED_REFUSED',
+      "a folder is not signed: run your own with --dev, or publish it ('elastos capsule publish')"
+    )
+  }
+  await buildCapsule(components, { folder, signal })
+  const opened = await openPackage(createFolderReader(components.powers, folder), { signal })
+  const { name, version } = opened.manifest
+  const { files, bytes } = opened
+  return { status: { cid: '', root: '', name, version, files, bytes, isSigned: false }, opened, isOwn: true }
+}

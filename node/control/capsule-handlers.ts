@@ -1,0 +1,59 @@
+import { CONTROL_LIMITS, type Clock } from '#contracts'
+import { createDeadline } from '../deadline.ts'
+import type { Capsules } from '../capsules.ts'
+import type { HandlersOf } from './handlers.ts'
+import type { CallContext } from './server.ts'
+
+/** How long finding and fetching a capsule may take. */
+const CAPSULE_DEADLINE_MS = 60_000
+
+/** Capsules for commands. */
+export function createCapsuleHandlers(
+  capsules: Capsules,
+  clock: Clock
+): HandlersOf<'capsule.publish' | 'capsule.verify' | 'capsule.run'> {
+  const verify = async (
+    target: string,
+    options: { signal: AbortSignal; deadlineMs?: number | undefined; isDevelopment?: boolean }
+  ): ReturnType<Capsules['verify']> => {
+    const { signal, deadlineMs: idleMs = CAPSULE_DEADLINE_MS, isDevelopment = false } = options
+    using deadline = createDeadline({ clock, signal, idleMs, what: 'the capsule was not found' })
+    return await capsules.verify(target, { signal: deadline.signal, isDevelopment })
+  }
+  return {
+    'capsule.publish': async ({ folder, first = false }, { signal }) => {
+      const published = await capsules.publish(folder, { signal, isFirst: first })
+      return { ...published, line: `elastos capsule run ${published.publisher}/${published.name}` }
+    },
+    'capsule.verify': async ({ target }, { signal }) => (await verify(target, { signal })).status,
+    'capsule.run': async ({ target, args, dev = false, deadlineMs }, context) => {
+      const { signal } = context
+      const capsule = await verify(target, { signal, deadlineMs, isDevelopment: dev })
+      const exitCode = await capsules.run(capsule, {
+        ...{ args, signal },
+        stdin: readStdin(context),
+        stdout: { write: async (bytes) => await writeOutput(context, 'stdout', bytes) },
+        stderr: { write: async (bytes) => await writeOutput(context, 'stderr', bytes) }
+      })
+      return { exitCode, capsule: capsule.status }
+    }
+  }
+}
+
+async function* readStdin({ nextInput }: CallContext): AsyncIterable<Uint8Array> {
+  for (let input = await nextInput(); input !== undefined; input = await nextInput()) {
+    if (input.kind === 'stdin-end') return
+    if (input.kind === 'stdin') yield Buffer.from(input.base64, 'base64')
+  }
+}
+
+async function writeOutput(
+  { emit }: CallContext,
+  stream: 'stdout' | 'stderr',
+  bytes: Uint8Array
+): Promise<void> {
+  for (let start = 0; start < bytes.byteLength; start += CONTROL_LIMITS.chunkBytesMax) {
+    const part = bytes.subarray(start, start + CONTROL_LIMITS.chunkBytesMax)
+    await emit({ kind: 'output', stream, base64: Buffer.from(part).toString('base64') })
+  }
+}

@@ -1,0 +1,125 @@
+import type { CID } from 'multiformats/cid'
+import type { AddStatus, Clock, EntryStatus, PinStatus } from '#contracts'
+import { parseCidPath, type AddResult, type Content, type Entry, type Pin } from '#content'
+import { createDeadline } from '../deadline.ts'
+import type { HandlersOf } from './handlers.ts'
+import type { CallContext } from './server.ts'
+
+/** Entries or pins that ride in one answer. */
+const ROWS_MAX = 1_000
+/** How long a get may search for somebody who has the content. */
+const GET_DEADLINE_MS = 60_000
+
+type ContentMethod =
+  'content.add' | 'content.get' | 'content.list' | 'content.pins' | 'content.pin' | 'content.unpin'
+
+/** Files, folders and pins for commands. */
+export function createContentHandlers(content: Content, clock: Clock): HandlersOf<ContentMethod> {
+  return {
+    'content.add': async ({ path, ...options }, { emit, signal }) => {
+      const report = createReporter(emit)
+      const added = await content.add(path, {
+        ...options,
+        signal,
+        onProgress: ({ bytes, files }) => report({ phase: 'adding', bytes, files })
+      })
+      return describeAdded(added)
+    },
+    'content.get': async (
+      { target, output, force = false, deadlineMs = GET_DEADLINE_MS },
+      { emit, signal }
+    ) => {
+      const report = createReporter(emit)
+      using deadline = createDeadline({ clock, signal, idleMs: deadlineMs, what: 'nothing arrived' })
+      const got = await content.get(target, {
+        output,
+        force,
+        signal: deadline.signal,
+        onProgress: ({ bytes, bytesTotal, files }) => {
+          deadline.extend()
+          report({
+            phase: 'fetching',
+            bytes,
+            files,
+            ...(bytesTotal === undefined ? {} : { totalBytes: bytesTotal })
+          })
+        }
+      })
+      return { cid: got.cid.toString(), output: got.output, bytes: got.bytes, files: got.files }
+    },
+    'content.list': async ({ target }, { signal }) => {
+      const { cid, names } = parseCidPath(target)
+      const { rows, isCut } = await take(content.list(cid, names.join('/'), { signal }))
+      return { entries: rows.map(describeEntry), isCut }
+    },
+    'content.pins': async () => {
+      const { rows, isCut } = await take(content.pins())
+      return { pins: rows.map(describePin), isCut }
+    },
+    'content.pin': async ({ target, ...options }, { emit, signal }) => {
+      const report = createReporter(emit)
+      const { pin } = await content.pin(rootOf(target), {
+        ...options,
+        signal,
+        onProgress: ({ blocks }) => report({ phase: 'pinning, blocks', bytes: blocks })
+      })
+      return describePin(pin)
+    },
+    'content.unpin': async ({ target }) => {
+      const cid = rootOf(target)
+      await content.unpin(cid)
+      return { cid: cid.toString() }
+    }
+  }
+}
+
+function rootOf(target: string): CID {
+  return parseCidPath(target).cid
+}
+
+/** Sends progress no faster than the caller takes it: what comes while one is on its way is skipped. */
+export function createReporter(
+  emit: CallContext['emit']
+): (progress: { phase: string; bytes: number; totalBytes?: number; files?: number }) => void {
+  let isSending = false
+  return (progress) => {
+    if (isSending) return
+    isSending = true
+    void emit({ kind: 'progress', ...progress })
+      .catch(() => undefined)
+      .finally(() => (isSending = false))
+  }
+}
+
+async function take<T>(rows: AsyncIterable<T>): Promise<{ rows: T[]; isCut: boolean }> {
+  const taken: T[] = []
+  for await (const row of rows) {
+    if (taken.length >= ROWS_MAX) return { rows: taken, isCut: true }
+    taken.push(row)
+  }
+  return { rows: taken, isCut: false }
+}
+
+function describeAdded({ cid, bytes, files, isPublic, skipped, announcement }: AddResult): AddStatus {
+  return {
+    cid: cid.toString(),
+    ...{ bytes, files, isPublic },
+    skipped: skipped.map(({ path, reason }) => `${path} (${reason})`),
+    isAnnounced: announcement.state === 'announced'
+  }
+}
+
+function describePin({ cid, name, isPublic, bytes, createdAtMs }: Pin): PinStatus {
+  return {
+    cid: cid.toString(),
+    ...{ isPublic, createdAtMs },
+    ...(name === undefined ? {} : { name }),
+    ...(bytes === undefined ? {} : { bytes })
+  }
+}
+
+const ENTRY_TYPES = { file: 'file', folder: 'directory', link: 'symlink' } as const
+
+function describeEntry({ path, cid, kind, bytes }: Entry): EntryStatus {
+  return { name: path, cid: cid.toString(), type: ENTRY_TYPES[kind], bytes: bytes ?? 0 }
+}

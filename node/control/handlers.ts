@@ -1,0 +1,91 @@
+import type { ControlMethod, ControlParams, ControlResult } from '#contracts'
+import type { DenyList } from '#bootstrap'
+import type { Host } from '#dht'
+import type { NodeBase } from '../base.ts'
+import { processId } from '../powers.ts'
+import { readPeers } from '../status.ts'
+import type { ElastosNode } from '../types.ts'
+import { createCapsuleHandlers } from './capsule-handlers.ts'
+import { createChatHandler } from './chat-handler.ts'
+import { createContentHandlers } from './content-handlers.ts'
+import { createDenyHandlers } from './deny-handlers.ts'
+import { createNameHandlers } from './name-handlers.ts'
+import type { CallContext, ControlHandlers } from './server.ts'
+
+/** What the handlers act on. */
+export interface HandlerParts {
+  readonly node: Omit<ElastosNode, 'stopped' | typeof Symbol.asyncDispose>
+  readonly denyList: DenyList
+  /** Ends the node once the answer is on its way. */
+  readonly requestStop: () => void
+}
+
+/** One method's handler, typed by the control protocol. */
+export type Handler<M extends ControlMethod> = (
+  params: ControlParams<M>,
+  context: CallContext
+) => Promise<ControlResult<M>>
+
+/** A handler for each of these methods. */
+export type HandlersOf<M extends ControlMethod> = { readonly [K in M]: Handler<K> }
+
+/** The handler of every method. */
+export function createHandlers(base: NodeBase, parts: HandlerParts): ControlHandlers {
+  const { node, denyList } = parts
+  const { content, capsules, rooms } = node
+  return {
+    ...createNodeHandlers(base, parts),
+    ...createContentHandlers(content, base.clock),
+    ...createCapsuleHandlers(capsules, base.clock),
+    ...createNameHandlers(node),
+    ...createDenyHandlers(denyList, async () => await leaveDenied(node.host, denyList)),
+    'chat.join': createChatHandler(rooms)
+  }
+}
+
+function createNodeHandlers(
+  { clock }: NodeBase,
+  { node, requestStop }: HandlerParts
+): HandlersOf<
+  | 'node.status'
+  | 'node.peers'
+  | 'node.connect'
+  | 'node.stop'
+  | 'contact.add'
+  | 'contact.remove'
+  | 'contact.list'
+> {
+  const { host, contacts } = node
+  return {
+    'node.status': async () => await Promise.resolve(node.status()),
+    'node.peers': async () => await Promise.resolve({ peers: readPeers({ host }, clock.nowMs()) }),
+    'node.connect': async ({ address }, { signal }) => {
+      await host.connect(address, signal)
+      return { peerId: address.split('/p2p/').at(-1) ?? address }
+    },
+    'node.stop': async () => {
+      // After the answer: the caller then waits for the process to end.
+      clock.after(10, requestStop)
+      return await Promise.resolve({ pid: processId() })
+    },
+    'contact.add': async ({ petname, did }) => await contacts.add(petname, did),
+    'contact.remove': async ({ petname }) => {
+      await contacts.remove(petname)
+      return { petname }
+    },
+    'contact.list': async () => await Promise.resolve({ contacts: contacts.list() })
+  }
+}
+
+/** Ends the connections to peers that are denied now; the gater keeps them from coming back. */
+async function leaveDenied(host: Host, denyList: DenyList): Promise<void> {
+  const denied = new Set(
+    host
+      .peers()
+      .flatMap(({ peerId, did }) => (did !== undefined && denyList.isDeniedDid(did) ? [peerId] : []))
+  )
+  const connections = host.libp2p
+    .getConnections()
+    .filter(({ remotePeer }) => denied.has(remotePeer.toString()))
+  await Promise.allSettled(connections.map(async (connection) => await connection.close()))
+}

@@ -1,0 +1,48 @@
+import type { Clock, Logger, Random } from '#contracts'
+import type { Host } from '#dht'
+import type { Keystore } from '#did'
+import { startRooms, type Rooms, type RoomTransport } from '#rooms'
+
+/** What rooms need of the other parts of a node. */
+export interface RoomServiceComponents {
+  readonly host: Pick<Host, 'addresses' | 'connect' | 'exchange' | 'pubsub' | 'routing'>
+  readonly keystore: Pick<Keystore, 'device' | 'certificate'>
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly isDenied: (did: string) => boolean
+}
+
+/** Joins rooms to the network of this node. */
+export async function startRoomService(components: RoomServiceComponents): Promise<Rooms> {
+  const { host, keystore, ...seams } = components
+  return await startRooms({
+    ...seams,
+    signer: keystore.device,
+    certificate: keystore.certificate,
+    transport: createRoomTransport(host)
+  })
+}
+
+/** The host as a room sees it. */
+export function createRoomTransport(host: RoomServiceComponents['host']): RoomTransport {
+  const { exchange, pubsub, routing } = host
+  return {
+    addresses: () => host.addresses(),
+    // The first acknowledgement is enough for others to find us; the rest of the record's holders follow.
+    provide: async (cid, options) => {
+      await routing.provideQuick(cid, options)
+    },
+    findProviders: (cid, options) => routing.findProviders(cid, options),
+    connect: async (peer, { signal }) => {
+      await host.connect(peer, signal)
+    },
+    request: async (peerId, protocol, bytes, options) =>
+      await exchange.request(peerId, protocol, bytes, options),
+    serve: async (protocol, handler, options) => await exchange.serve(protocol, handler, options),
+    subscribe: (topic, handler) => pubsub.subscribe(topic, handler),
+    publish: async (topic, bytes) => await pubsub.publish(topic, bytes),
+    peersOf: (topic) => pubsub.peersOf(topic),
+    onPeerJoin: (topic, handler) => pubsub.onPeerJoin(topic, handler)
+  }
+}

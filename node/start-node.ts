@@ -1,0 +1,138 @@
+import { openDenyList, type DenyList } from '#bootstrap'
+import { systemPowers } from '#capsule-host'
+import { createMemoryBlockStore, startContent, type Content } from '#content'
+import { createPublisherIndex, startHost, type Host, type PublisherIndex } from '#dht'
+import type { KeyPair } from '#did'
+import { openBase, rememberChoices, type NodeBase } from './base.ts'
+import { createCapsules, type Capsules } from './capsules.ts'
+import { startControl } from './control/start-control.ts'
+import { findBootstrapPeers } from './first-peers.ts'
+import { findGuestEntry } from './powers.ts'
+import { startRoomService } from './rooms.ts'
+import { startSeed } from './seed.ts'
+import { createStatusReader } from './status.ts'
+import type { ElastosNode, NodeInit } from './types.ts'
+import { VERSION } from './version.ts'
+
+/**
+ * Starts a node over a data folder: opens its keys and stores, joins the network, serves what is public, and listens
+ * for commands. What was started is stopped again when a later part fails.
+ *
+ * @throws NodeError `ERR_NODE_RUNNING`, `ERR_DATA_FOLDER`, `ERR_CONFIG_INVALID`, `ERR_STORE_UNUSABLE`; the codes of its
+ * parts
+ */
+export async function startNode(init: NodeInit): Promise<ElastosNode> {
+  await using stack = new AsyncDisposableStack()
+  const base = await openBase(init, stack)
+  const denyList = await openDenyList({ files: base.privateFiles, random: base.random }, base.paths.deny)
+  const host = stack.use(await startNodeHost(base, init, denyList))
+  const content = stack.use(await startNodeContent(base, { init, host, denyList }))
+  const index = createPublisherIndex({ ...base, names: host.names, blocks: indexBlocks(content) })
+  const rooms = stack.use(
+    await startRoomService({ ...base, host, isDenied: (did) => denyList.isDeniedDid(did) })
+  )
+  const seed =
+    init.seed === undefined ? undefined : stack.use(await startSeed(base, { host, init, seed: init.seed }))
+  const parts = {
+    did: base.keystore.device.did,
+    personDid: base.keystore.personDid,
+    dataFolder: base.paths.root,
+    ...{ host, index, content, rooms, contacts: base.contacts },
+    capsules: createNodeCapsules(base, { content, index, denyList }),
+    status: createStatusReader(base, { host, init, seed })
+  }
+  const stopping = Promise.withResolvers<undefined>()
+  const requestStop = (): void => stopping.resolve(undefined)
+  if (init.powers?.isControlled !== false) {
+    stack.use(await startControl(base, { node: parts, denyList, requestStop }))
+  }
+  await rememberChoices(base)
+  const running = stack.move()
+  return {
+    ...parts,
+    stopped: async (signal) => {
+      if (signal.aborted) return
+      signal.addEventListener('abort', requestStop, { once: true })
+      await stopping.promise
+      signal.removeEventListener('abort', requestStop)
+    },
+    [Symbol.asyncDispose]: async () => {
+      await running.disposeAsync()
+    }
+  }
+}
+
+async function startNodeHost(base: NodeBase, init: NodeInit, denyList: DenyList): Promise<Host> {
+  const { keystore, choices, datastore, clock, random, logger } = base
+  const { reach = 'local', discover } = choices
+  const bootstrapPeers = await findBootstrapPeers(base, init)
+  const signerOf = (did: string): KeyPair | undefined =>
+    did === keystore.personDid ? keystore.publisher() : undefined
+  return await startHost(
+    { ...{ datastore, clock, random, logger, signerOf }, keyPair: keystore.device },
+    {
+      ...{ reach, bootstrapPeers },
+      role: init.seed === undefined ? 'peer' : 'seed',
+      version: VERSION,
+      isDenied: (did) => denyList.isDeniedDid(did),
+      discoverIpfs: discover === 'ipfs',
+      ...(init.listen === undefined ? {} : { listen: init.listen }),
+      ...(init.mdns === undefined ? {} : { mdns: init.mdns }),
+      ...(init.ipfs === undefined ? {} : { ipfs: init.ipfs }),
+      ...(init.ipfsBootstrap === undefined ? {} : { ipfsBootstrapPeers: init.ipfsBootstrap }),
+      ...(init.seed?.announce === undefined ? {} : { announce: init.seed.announce }),
+      ...(init.powers?.transports === undefined ? {} : { transports: init.powers.transports })
+    }
+  )
+}
+
+async function startNodeContent(
+  base: NodeBase,
+  { init, host, denyList }: { init: NodeInit; host: Host; denyList: DenyList }
+): Promise<Content> {
+  const { datastore, clock, random, logger, paths } = base
+  const { libp2p, routing } = host
+  return await startContent({
+    ...{ datastore, clock, random, logger, libp2p },
+    blocks: init.powers?.blocksInMemory === true ? createMemoryBlockStore() : paths.blocks,
+    isDenied: (cid) => denyList.isDeniedCid(cid),
+    routing:
+      init.routing === false
+        ? 'off'
+        : {
+            provide: async (cid, options) => {
+              await routing.provide(cid, options)
+            },
+            findProviders: (cid, options) => routing.findProviders(cid, options)
+          }
+  })
+}
+
+function indexBlocks(content: Content): Parameters<typeof createPublisherIndex>[0]['blocks'] {
+  return {
+    get: async (cid, options) => await content.getBlock(cid, options),
+    put: async (bytes, { signal, replaces }) => {
+      const { cid } = await content.putBlock(bytes, {
+        codec: 'dag-cbor',
+        public: true,
+        name: 'publisher index',
+        signal
+      })
+      if (replaces !== undefined && !replaces.equals(cid))
+        await content.unpin(replaces).catch(() => undefined)
+      return cid
+    }
+  }
+}
+
+function createNodeCapsules(
+  { keystore, contacts, clock, logger }: NodeBase,
+  { content, index, denyList }: { content: Content; index: PublisherIndex; denyList: DenyList }
+): Capsules {
+  return createCapsules({
+    ...{ content, index, keystore, contacts, clock, logger },
+    powers: systemPowers,
+    guestEntry: findGuestEntry(),
+    isDenied: (did) => denyList.isDeniedDid(did)
+  })
+}
