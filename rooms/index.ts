@@ -53,7 +53,7 @@ export { startRooms } from './rooms.ts'
 export type { Rooms } from './rooms.ts'
 export type { Member, MemberChange } from './member-table.ts'
 export type { RoomCounters } from './counters.ts'
-export type { DroppedEvent, NoticeCode, NoticeEvent, RoomEvent, TextEvent } from './room-events.ts'
+export type { DroppedEvent, NoticeCode, NoticeEvent, RoomEvent, SentEvent, TextEvent } from './room-events.ts'
 export type {
   RequestHandler,
   RoomPeer,

@@ -23,6 +23,15 @@ export interface TextEvent {
   readonly clockOffMs?: number
 }
 
+/** What became of a text of ours; its {@link TextEvent} came before. */
+export interface SentEvent {
+  readonly type: 'sent'
+  /** The id of the message. */
+  readonly id: string
+  /** How many peers took it; 0 when nobody was there in time, and then nobody ever gets it. */
+  readonly recipients: number
+}
+
 /** What a {@link NoticeEvent} is about. */
 export type NoticeCode =
   /** Nobody else was found so far. */
@@ -49,4 +58,4 @@ export interface DroppedEvent {
 }
 
 /** What happens in a room. Plain data: it can cross a socket as JSON. */
-export type RoomEvent = TextEvent | MemberChange | NoticeEvent | DroppedEvent
+export type RoomEvent = TextEvent | SentEvent | MemberChange | NoticeEvent | DroppedEvent

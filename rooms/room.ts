@@ -56,8 +56,8 @@ export interface Room extends AsyncDisposable {
   readonly name: string
   readonly counters: RoomCounters
   /**
-   * Says something to everybody here. Our own message comes back as an event at once; the promise resolves when
-   * somebody took it.
+   * Says something to everybody here. Our own message comes back as an event at once; the promise resolves, and
+   * a `sent` event follows, when somebody took it or nobody came in time.
    *
    * @throws RoomError `ERR_TEXT_TOO_LONG`, `ERR_TEXT_INVALID`, `ERR_ROOM_BUSY` or `ERR_ROOM_CLOSED`
    */
@@ -260,6 +260,7 @@ function createRoom(parts: RoomParts): Room {
       const recipients = await posted
       if (recipients > 0) counters.sent++
       else counters.unheard++
+      hub.emit({ type: 'sent', id, recipients })
       return { id, recipients }
     },
     [Symbol.asyncDispose]: () => (disposing ??= stop())
