@@ -78,13 +78,17 @@ async function askRouting(routing: NameRouting, { did, findings, deadline, nowMs
   let records = 0
   for await (const answer of routing.find(nameKey(did), { signal: deadline.signal })) {
     findings.peersAsked++
-    if (answer.record !== undefined && weigh(findings, did, answer.record, nowMs)) records++
+    if (answer.record !== undefined && weigh(findings, answer.record, { did, nowMs })) records++
     if (++answers >= NAME_ANSWERS_MAX || records >= NAME_RECORDS_ENOUGH) return
   }
 }
 
 /** Takes one record into account; `true` when it counts. */
-function weigh(findings: Findings, did: Did, bytes: Uint8Array, nowMs: number): boolean {
+function weigh(
+  findings: Findings,
+  bytes: Uint8Array,
+  { did, nowMs }: Pick<AskInit, 'did' | 'nowMs'>
+): boolean {
   if (findings.best !== undefined && Buffer.compare(findings.best.bytes, bytes) === 0) return true
   let record: NameRecord
   try {

@@ -51,7 +51,9 @@ export function createNameStore(datastore: ShelfDatastore): NameStore {
     seen: (did) => read(seen, did),
     remember: (record) => advance(seen, record),
     own: (did) => read(own, did),
-    journal: async (record) => void (await advance(own, record)),
+    journal: async (record) => {
+      await advance(own, record)
+    },
     ownNames: async () => (await own.names()).map(didFromIpnsName),
     followed: async () => (await followed.names()).map(didFromIpnsName),
     follow: (did) => followed.put(ipnsNameFromDid(did), new Uint8Array(0)),

@@ -3,7 +3,7 @@ import { Libp2pRecord } from '@libp2p/record'
 import { MemoryDatastore } from 'datastore-core'
 import { Key } from 'interface-datastore'
 import { base32 } from 'multiformats/bases/base32'
-import { systemRandom } from '#contracts'
+import { systemClock, systemRandom } from '#contracts'
 import { nameKey, sealNameRecord } from '#dht'
 import type { Host } from '#dht'
 import { createKeyPair, ipnsNameFromDid } from '#did'
@@ -17,7 +17,7 @@ const HOUR_MS = 3_600_000
 /** Puts a record into a peer's disk behind its back, as one of its own making would have it. */
 async function plant(datastore: MemoryDatastore, did: Did, record: Uint8Array): Promise<void> {
   const key = nameKey(did)
-  const stored = new Libp2pRecord(key, record, new Date()).serialize()
+  const stored = new Libp2pRecord(key, record, new Date(systemClock.nowMs())).serialize()
   await datastore.put(new Key(`/elastos-dht/record/${base32.baseEncode(key)}`), stored.subarray())
 }
 
@@ -49,7 +49,7 @@ describe('names between real nodes', () => {
 
   it('an older, a foreign and an expired record are refused, each with its code', async () => {
     const publisher = createKeyPair(systemRandom)
-    const init = { value: await cidOf('x'), validUntilMs: Date.now() + HOUR_MS }
+    const init = { value: await cidOf('x'), validUntilMs: systemClock.nowMs() + HOUR_MS }
     const readerKey = createKeyPair(systemRandom)
     const readerStore = new MemoryDatastore()
     const resolveFrom = async (record: Uint8Array): Promise<bigint> => {
@@ -64,7 +64,11 @@ describe('names between real nodes', () => {
 
     const foreign = await sealNameRecord(createKeyPair(systemRandom), { ...init, sequence: 9n })
     await assert.rejects(resolveFrom(foreign.bytes), { code: 'ERR_NAME_SIGNER' })
-    const expired = await sealNameRecord(publisher, { ...init, validUntilMs: Date.now() - 1, sequence: 1n })
+    const expired = await sealNameRecord(publisher, {
+      ...init,
+      validUntilMs: systemClock.nowMs() - 1,
+      sequence: 1n
+    })
     await assert.rejects(resolveFrom(expired.bytes), { code: 'ERR_NAME_EXPIRED' })
     const third = await sealNameRecord(publisher, { ...init, sequence: 3n })
     assert.equal(await resolveFrom(third.bytes), 3n)

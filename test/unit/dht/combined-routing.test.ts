@@ -27,7 +27,9 @@ function createFake({ finds = [], stored = 1, error, hangs = false }: FakeInit):
     log,
     provide: () => act('provide'),
     provideQuick: () => act('provideQuick'),
-    forget: async () => void (await act('forget')),
+    forget: async () => {
+      await act('forget')
+    },
     findProviders: async function* (_cid, { signal } = {}) {
       for (const peerId of finds) yield { peerId, multiaddrs: [] }
       await act('find')

@@ -38,8 +38,9 @@ describe('dht/name-record', () => {
   it('accepts records of another IPNS implementation, with and without the legacy signature', async () => {
     const privateKey = privateKeyFromRaw(Buffer.concat([alice.seed, alice.publicKey]))
     const expiry = '2031-01-02T03:04:05.123456789Z'
+    const path = `/ipfs/${(await cidOf('b')).toString()}`
     for (const v1Compatible of [true, false]) {
-      const record = await createIPNSRecordWithExpiration(privateKey, await cidOf('b'), 3, expiry, {
+      const record = await createIPNSRecordWithExpiration(privateKey, path, 3, expiry, {
         v1Compatible
       } as { v1Compatible: true })
       const opened = verifyNameRecord(alice.did, marshalIPNSRecord(record))
