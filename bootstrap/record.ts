@@ -116,10 +116,10 @@ function readClaim(value: unknown, did: Did): BootstrapClaim {
   return parsed.data
 }
 
-/** Whether the text is a multiaddr in its one spelling. */
-export function isMultiaddr(text: string): boolean {
+/** Whether the text is a multiaddr in its one spelling, and nothing that a terminal would obey. */
+function isMultiaddr(text: string): boolean {
   try {
-    return multiaddr(text).toString() === text
+    return /^[!-~]+$/.test(text) && multiaddr(text).toString() === text
   } catch {
     return false
   }

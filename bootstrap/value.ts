@@ -57,13 +57,15 @@ function shown(value: string): string {
 }
 
 function readPeer(value: string): string {
-  if (value.length > BOOTSTRAP_VALUE_CHARS_MAX) throw invalidValue(value)
+  // The parser takes any character in a DNS name, such as one that a terminal would obey.
+  if (value.length > BOOTSTRAP_VALUE_CHARS_MAX || !/^[!-~]+$/.test(value)) throw invalidValue(value)
   let components: ReturnType<ReturnType<typeof multiaddr>['getComponents']>
   try {
     components = multiaddr(value).getComponents()
   } catch (cause) {
     throw invalidValue(value, cause)
   }
+  if (components.length === 0) throw invalidValue(value)
   const last = components.at(-1)
   try {
     if (components.length > 1 && last?.name === 'p2p') {
@@ -79,7 +81,7 @@ function readPeer(value: string): string {
 function readSeed(value: string): SeedTarget {
   if (value.length > BOOTSTRAP_VALUE_CHARS_MAX || !/^[a-z][a-z0-9+.-]*:\/\//i.test(value))
     throw invalidValue(value)
-  const [text = '', pin] = splitOnce(value, '#')
+  const [text, pin] = splitOnce(value, '#')
   const url = URL.parse(text)
   if (url === null) throw invalidValue(value)
   const isPlain = url.username === '' && url.password === '' && url.pathname === '/' && url.search === ''
