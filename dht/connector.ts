@@ -1,4 +1,4 @@
-import type { Libp2p } from '@libp2p/interface'
+import type { Libp2p, PeerId } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
 import { errorMessage } from '#contracts'
@@ -16,6 +16,8 @@ export type ConnectTarget = string | { readonly peerId: string; readonly multiad
 export interface ConnectorComponents {
   readonly libp2p: Pick<Libp2p, 'dial' | 'peerStore' | 'getConnections'>
   readonly clock: Clock
+  /** Resolves when there is a peer to ask for addresses, or when it is clear that there is none. */
+  readonly whenJoined: (signal: AbortSignal) => Promise<number>
   readonly isDenied?: (did: string) => boolean
 }
 
@@ -82,7 +84,7 @@ function checkDenied(peerId: string, isDenied: ConnectorComponents['isDenied']):
 }
 
 async function dial(
-  { libp2p }: ConnectorComponents,
+  { libp2p, whenJoined }: ConnectorComponents,
   { peerId, multiaddrs, signal }: Target & { readonly signal: AbortSignal }
 ): Promise<void> {
   if (peerId === undefined) {
@@ -94,6 +96,14 @@ async function dial(
   // dialling by id reuses a connection or a dial under way, which dialling by address would not
   if (multiaddrs.length > 0) {
     await libp2p.peerStore.merge(id, { multiaddrs: multiaddrs.map(parseAddress) })
+  } else if (!(await hasAddresses(libp2p, id))) {
+    // libp2p then asks the DHT, which knows nothing yet while the node is joining
+    await whenJoined(signal)
   }
   await libp2p.dial(id, { signal })
+}
+
+async function hasAddresses({ peerStore }: Pick<Libp2p, 'peerStore'>, id: PeerId): Promise<boolean> {
+  const { addresses } = await peerStore.get(id).catch(() => ({ addresses: [] }))
+  return addresses.length > 0
 }

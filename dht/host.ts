@@ -111,7 +111,12 @@ export async function startHost(components: HostComponents, init: HostInit): Pro
   const knownPeers = stack.use(startKnownPeers(shared))
   const joiner = stack.use(startJoiner(shared, { seeds, knownPeers: knownPeers.startingPeers }))
   const { whenJoined } = joiner
-  const connect = createConnector({ libp2p, clock, ...(init.isDenied ? { isDenied: init.isDenied } : {}) })
+  const connect = createConnector({
+    libp2p,
+    clock,
+    whenJoined,
+    ...(init.isDenied ? { isDenied: init.isDenied } : {})
+  })
   const announcements = dht.providers
   const routing = createRouting({ ...shared, dht: libp2p.services.dht, whenJoined, announcements })
   const networks = stack.use(await startNetworks({ ...shared, routing, whenJoined, connect }, init))

@@ -7,17 +7,20 @@ import { createKeyPair } from '#did'
 import type { KeyPair } from '#did'
 
 /** What a test may say about a host; the rest is a node on loopback with any free port. */
-export interface TestHostInit extends Partial<HostInit> {
+export interface TestHostInit extends Omit<Partial<HostInit>, 'port'> {
+  /** Any free port unless given; `undefined` for the default of a host. */
+  readonly port?: number | undefined
   readonly keyPair?: KeyPair
   readonly datastore?: Datastore
 }
 
 /** Starts a real host on loopback. */
 export async function startTestHost(init: TestHostInit = {}): Promise<Host> {
-  const { keyPair = createKeyPair(systemRandom), datastore = new MemoryDatastore(), ...rest } = init
+  const { keyPair = createKeyPair(systemRandom), datastore = new MemoryDatastore(), port, ...rest } = init
+  const listening = 'port' in init && port === undefined ? {} : { port: port ?? 0 }
   return await startHost(
     { keyPair, datastore, clock: systemClock, random: systemRandom, logger: silentLogger },
-    { reach: 'local', bootstrapPeers: [], port: 0, ...rest }
+    { reach: 'local', bootstrapPeers: [], ...listening, ...rest }
   )
 }
 
