@@ -43,7 +43,7 @@ export interface Exchange {
   /**
    * Asks a peer, dialling it when it is not connected.
    *
-   * @throws {@link DhtError} `ERR_MESSAGE_TOO_LARGE`, `ERR_REQUEST_FAILED`, `ERR_DHT_TIMEOUT`
+   * @throws {@link DhtError} `ERR_MESSAGE_TOO_LARGE`, `ERR_REQUEST_FAILED`, `ERR_DHT_TIMEOUT`, or the signal's reason
    */
   request(
     peerId: string,
@@ -92,9 +92,17 @@ async function request(
     return answer.subarray()
   } catch (cause) {
     stream?.abort(cause instanceof Error ? cause : new Error('request failed'))
+    options.signal?.throwIfAborted()
     throw exchangeError(cause, { peerId, protocol, signal, maxDataLength })
   }
 }
+
+/** What libp2p calls a message over the bound, by its length or by what came before the length was read. */
+const TOO_LARGE: ReadonlySet<string> = new Set([
+  'InvalidDataLengthError',
+  'InvalidDataLengthLengthError',
+  'StreamBufferError'
+])
 
 function exchangeError(
   cause: unknown,
@@ -102,7 +110,7 @@ function exchangeError(
 ): DhtError {
   const { peerId, protocol, signal, maxDataLength } = context
   const name = cause instanceof Error ? cause.name : ''
-  if (name === 'InvalidDataLengthError' || name === 'InvalidDataLengthLengthError') {
+  if (TOO_LARGE.has(name)) {
     const message = `expected at most ${String(maxDataLength)} bytes from ${peerId} for ${protocol}, got more`
     return new DhtError('ERR_MESSAGE_TOO_LARGE', message, { cause })
   }
