@@ -15,6 +15,8 @@ export interface BlockReceiver {
   onWrongBlock(peerId: string): void
   /** A peer is gone, for good when it `misbehaved`. */
   onPeerLost(peerId: string, misbehaved: boolean): void
+  /** A peer that speaks bitswap has been met. */
+  onPeerMet(peerId: string): void
   /** Time has passed. */
   sweep(nowMs: number): void
 }
@@ -162,6 +164,17 @@ export class Client implements Disposable {
       const asked = this.#peers.get(peerId)?.asked.get(key)
       for (const session of [...(asked?.sessions ?? [])]) session.onPresence(key, peerId, has)
     }
+  }
+
+  /** A peer that speaks bitswap is connected. */
+  meet(peerId: string): void {
+    for (const session of [...this.#sessions]) session.onPeerMet(peerId)
+  }
+
+  /** Nothing can be sent to a peer: sessions ask others. What it still sends is not held against it. */
+  lose(peerId: string): void {
+    if (!this.#peers.has(peerId)) return
+    for (const session of [...this.#sessions]) session.onPeerLost(peerId, false)
   }
 
   /** Forgets a peer that is no longer connected, or that is not to be asked any more. */

@@ -22,28 +22,37 @@ export interface Misbehaviour {
   readonly disconnected: boolean
 }
 
-interface Record {
+/** The limits that a {@link Conduct} observes. */
+export type ConductLimits = Pick<
+  BitswapLimits,
+  'strikesMax' | 'strikesKeptMs' | 'backoffMs' | 'conductPeersMax'
+>
+
+interface ConductRecord {
   strikes: number
+  lastMs: number
   untilMs: number
 }
 
 /** Remembers who misbehaved; the oldest records go first when there are too many. */
 export class Conduct {
   readonly #clock: Clock
-  readonly #limits: Pick<BitswapLimits, 'strikesMax' | 'backoffMs' | 'conductPeersMax'>
-  readonly #records = new Map<string, Record>()
+  readonly #limits: ConductLimits
+  readonly #records = new Map<string, ConductRecord>()
 
-  constructor(clock: Clock, limits: Pick<BitswapLimits, 'strikesMax' | 'backoffMs' | 'conductPeersMax'>) {
+  constructor(clock: Clock, limits: ConductLimits) {
     this.#clock = clock
     this.#limits = limits
   }
 
   /** Notes a misbehaviour and says what follows from it. */
   strike(peerId: string, reason: MisbehaviourReason): Misbehaviour {
-    const record = this.#records.get(peerId) ?? { strikes: 0, untilMs: 0 }
-    record.strikes++
+    const nowMs = this.#clock.monotonicMs()
+    const record = this.#records.get(peerId) ?? { strikes: 0, lastMs: nowMs, untilMs: 0 }
+    record.strikes = nowMs - record.lastMs > this.#limits.strikesKeptMs ? 1 : record.strikes + 1
+    record.lastMs = nowMs
     const disconnected = record.strikes >= this.#limits.strikesMax
-    if (disconnected) record.untilMs = this.#clock.monotonicMs() + this.#limits.backoffMs
+    if (disconnected) record.untilMs = nowMs + this.#limits.backoffMs
     this.#records.delete(peerId)
     this.#records.set(peerId, record)
     const oldest = this.#records.keys().next()
@@ -52,7 +61,7 @@ export class Conduct {
     return { peerId, reason, strikes: record.strikes, disconnected }
   }
 
-  /** True while this peer is to be left alone. Afterwards one more misbehaviour is enough. */
+  /** True while this peer is to be left alone. Soon afterwards one more misbehaviour is enough. */
   isShunned(peerId: string): boolean {
     return (this.#records.get(peerId)?.untilMs ?? 0) > this.#clock.monotonicMs()
   }

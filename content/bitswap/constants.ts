@@ -71,6 +71,8 @@ export interface BitswapLimits {
   readonly searchTimeoutMs: number
   /** How long connected peers are given to answer before the content routing is asked as well. */
   readonly searchDelayMs: number
+  /** When connected peers have the content and this long was not enough, more peers are looked for all the same. */
+  readonly searchAnywayMs: number
   /** How long connected peers that were asked for a block are waited for before a search counts as over. */
   readonly probeTimeoutMs: number
   /** Searches in a row that bring nobody who helps before a fetch fails. */
@@ -91,6 +93,8 @@ export interface BitswapLimits {
   readonly peerTimeoutsMax: number
   /** Wrong blocks or malformed messages after which a peer is disconnected. */
   readonly strikesMax: number
+  /** A misbehaviour is forgiven when none followed for this long. */
+  readonly strikesKeptMs: number
   /** How long a disconnected peer is neither dialled nor asked. */
   readonly backoffMs: number
   /** Keys remembered per peer so that a late answer is told from a wrong block. */
@@ -125,6 +129,7 @@ export const DEFAULT_BITSWAP_LIMITS: BitswapLimits = {
   dialTimeoutMs: 10_000,
   searchTimeoutMs: 15_000,
   searchDelayMs: 200,
+  searchAnywayMs: 1_000,
   probeTimeoutMs: 1_000,
   searchRoundsMax: 3,
   searchPauseMs: 500,
@@ -135,6 +140,7 @@ export const DEFAULT_BITSWAP_LIMITS: BitswapLimits = {
   sweepIntervalMs: 500,
   peerTimeoutsMax: 3,
   strikesMax: 3,
+  strikesKeptMs: 600_000,
   backoffMs: 60_000,
   askedPerPeerMax: 4_096,
   conductPeersMax: 4_096

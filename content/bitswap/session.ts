@@ -7,7 +7,9 @@ import { whyNotFound } from '../not-found.ts'
 import { keyOfCid, type BlockKey } from './block-key.ts'
 import type { BlockReceiver, Client } from './client.ts'
 import type { BitswapLimits } from './constants.ts'
+import { Pause } from './pause.ts'
 import { PeerSearch, type PeerSearchComponents, type Provider } from './peer-search.ts'
+import { Probes } from './probes.ts'
 import { choosePeer, SessionPeer, type SessionWant } from './session-peer.ts'
 
 /** Collaborators of a {@link Session}. */
@@ -47,22 +49,31 @@ export class Session implements BlockSession, BlockReceiver {
   readonly #pending = new Set<SessionWant>()
   readonly #starving = new Set<SessionWant>()
   readonly #peers = new Map<string, SessionPeer>()
-  /** Peers asked only whether they have a block, and which. */
-  readonly #probes = new Map<string, { cid: CID; key: BlockKey; isOpen: boolean }>()
+  readonly #probes: Probes
+  readonly #pause: Pause
   readonly #excluded = new Set<string>()
   readonly #asked = new Set<string>()
   #isSeeking = false
   #isOpened = false
-  #wake: (() => void) | undefined
 
   constructor(components: SessionComponents, init: SessionInit, limits: BitswapLimits) {
     this.#components = components
     this.#init = init
     this.#limits = limits
+    this.#pause = new Pause(components.clock)
+    this.#probes = new Probes({
+      ask: (peerId, cid) => {
+        this.#asked.add(peerId)
+        components.client.ask(this, peerId, { cid, type: 'have' })
+      },
+      withdraw: (peerId, cid) => {
+        components.client.withdraw(this, peerId, cid)
+      }
+    })
     this.#search = new PeerSearch(
       {
         ...components,
-        isWelcome: (peerId) => !this.#peers.has(peerId) && this.#isAcceptable(peerId),
+        isWelcome: (peerId) => this.#isWelcome(peerId),
         onConnected: (peerId) => {
           this.#addPeer(peerId)
         }
@@ -108,7 +119,7 @@ export class Session implements BlockSession, BlockReceiver {
     const { windowMax } = this.#limits
     const nowMs = this.#components.clock.monotonicMs()
     this.#peers.get(peerId)?.deliver(want, data.byteLength, { nowMs, windowMax })
-    if (this.#probes.get(peerId)?.key === key) this.#addPeer(peerId)
+    if (this.#probes.answered(peerId, key)) this.#addPeer(peerId)
     const waiters = [...want.waiters]
     this.#settle(want)
     for (const waiter of waiters) waiter.resolve(data)
@@ -116,8 +127,10 @@ export class Session implements BlockSession, BlockReceiver {
   }
 
   onPresence(key: BlockKey, peerId: string, has: boolean): void {
-    const probe = this.#probes.get(peerId)
-    if (probe?.key === key && probe.isOpen) this.#closeProbe(peerId, has)
+    if (this.#probes.answered(peerId, key)) {
+      if (has) this.#addPeer(peerId)
+      this.#pause.changed()
+    }
     const want = this.#wants.get(key)
     if (want === undefined || has) return
     const peer = this.#peers.get(peerId)
@@ -139,7 +152,13 @@ export class Session implements BlockSession, BlockReceiver {
 
   onPeerLost(peerId: string, misbehaved: boolean): void {
     this.#removePeer(peerId, misbehaved)
-    this.#closeProbe(peerId, false)
+    this.#probes.forget(peerId)
+    this.#pause.changed()
+  }
+
+  onPeerMet(peerId: string): void {
+    const [first] = this.#starving
+    if (first !== undefined && this.#isWelcome(peerId)) this.#probes.ask(first.cid, [peerId], 1)
   }
 
   sweep(nowMs: number): void {
@@ -159,8 +178,9 @@ export class Session implements BlockSession, BlockReceiver {
     if (this.#pending.size === 0) this.#hedge(nowMs)
   }
 
-  #isAcceptable(peerId: string): boolean {
-    return !this.#excluded.has(peerId) && this.#components.isAcceptable(peerId)
+  /** Whether a peer that is not in the session may join it. */
+  #isWelcome(peerId: string): boolean {
+    return !this.#peers.has(peerId) && !this.#excluded.has(peerId) && this.#components.isAcceptable(peerId)
   }
 
   #want(cid: CID): SessionWant {
@@ -205,11 +225,10 @@ export class Session implements BlockSession, BlockReceiver {
 
   #close(reason: unknown): void {
     for (const want of [...this.#wants.values()]) this.#fail(want, reason)
-    for (const [peerId, { cid }] of this.#probes) this.#components.client.withdraw(this, peerId, cid)
     this.#probes.clear()
     this.#peers.clear()
     this.#components.client.close(this)
-    this.#wake?.()
+    this.#pause.changed()
   }
 
   /** The want is no longer this session's affair: peers are told, nobody is waited for. */
@@ -243,11 +262,11 @@ export class Session implements BlockSession, BlockReceiver {
   }
 
   #addPeer(peerId: string): void {
-    if (this.#init.signal.aborted || this.#peers.has(peerId) || !this.#isAcceptable(peerId)) return
+    if (this.#init.signal.aborted || !this.#isWelcome(peerId)) return
     if (this.#peers.size >= this.#limits.sessionPeersMax) return
     this.#peers.set(peerId, new SessionPeer(peerId, this.#limits.windowInitial))
     this.#revive()
-    this.#wake?.()
+    this.#pause.changed()
   }
 
   #removePeer(peerId: string, forGood: boolean): void {
@@ -306,6 +325,7 @@ export class Session implements BlockSession, BlockReceiver {
       return
     }
     this.#starving.add(want)
+    this.#pause.changed()
     void this.#seek()
   }
 
@@ -314,10 +334,11 @@ export class Session implements BlockSession, BlockReceiver {
     if (this.#isSeeking) return
     this.#isSeeking = true
     const { signal } = this.#init
-    for (let round = 0; round < this.#limits.searchRoundsMax && !signal.aborted; round++) {
-      if (round > 0) await this.#pause(this.#limits.searchPauseMs * 2 ** (round - 1))
+    const isOver = (): boolean => signal.aborted || this.#starving.size === 0
+    for (let round = 0; round < this.#limits.searchRoundsMax; round++) {
+      if (round > 0) await this.#pause.wait(this.#limits.searchPauseMs * 2 ** (round - 1), isOver)
       const [first] = this.#starving
-      if (first === undefined) break
+      if (first === undefined || signal.aborted) break
       await this.#seekOnce(round === 0 ? this.#init.root : first.cid)
     }
     this.#isSeeking = false
@@ -326,49 +347,30 @@ export class Session implements BlockSession, BlockReceiver {
 
   async #seekOnce(cid: CID): Promise<void> {
     const { signal, providers = [] } = this.#init
-    const isEnough = (): boolean => this.#peers.size >= this.#limits.sessionPeersTarget
-    const dialled = this.#search.connectAll(providers, signal)
-    const hasProbes = this.#probeConnected(cid)
-    if (hasProbes || providers.length > 0) await this.#pause(this.#limits.searchDelayMs)
-    // Who is there already may be enough; if they are slow or few, more are looked for all the same.
-    await this.#search.search(cid, { signal, isEnough })
-    await dialled
-    if ([...this.#probes.values()].some(({ isOpen }) => isOpen))
-      await this.#pause(this.#limits.probeTimeoutMs)
-  }
-
-  /** Asks connected peers that are not in the session whether they have a block. */
-  #probeConnected(cid: CID): boolean {
-    const key = keyOfCid(cid)
-    let count = 0
-    for (const peerId of this.#components.connectedPeers()) {
-      if (count >= this.#limits.probePeersMax) break
-      if (this.#peers.has(peerId) || !this.#isAcceptable(peerId)) continue
-      const before = this.#probes.get(peerId)
-      if (before?.key === key) continue
-      if (before !== undefined) this.#components.client.withdraw(this, peerId, before.cid)
-      this.#probes.set(peerId, { cid, key, isOpen: true })
-      this.#asked.add(peerId)
-      this.#components.client.ask(this, peerId, { cid, type: 'have' })
-      count++
+    const { searchDelayMs, probeTimeoutMs, probePeersMax } = this.#limits
+    let isDialling = providers.length > 0
+    const dialled = this.#search.connectAll(providers, signal).then(() => {
+      isDialling = false
+      this.#pause.changed()
+    })
+    const strangers = [...this.#components.connectedPeers()].filter((peerId) => this.#isWelcome(peerId))
+    this.#probes.ask(cid, strangers, probePeersMax)
+    const isAnswered = (): boolean => signal.aborted || !(this.#probes.areOpen || isDialling)
+    await this.#pause.wait(searchDelayMs, () => this.#peers.size > 0 || isAnswered())
+    if (await this.#needsMorePeers()) {
+      const isEnough = (): boolean => this.#peers.size >= this.#limits.sessionPeersTarget
+      await this.#search.search(cid, { signal, isEnough })
     }
-    return count > 0
+    await dialled
+    await this.#pause.wait(probeTimeoutMs, isAnswered)
   }
 
-  #closeProbe(peerId: string, has: boolean): void {
-    const probe = this.#probes.get(peerId)
-    if (probe === undefined) return
-    probe.isOpen = false
-    if (has) this.#addPeer(peerId)
-    if (![...this.#probes.values()].some(({ isOpen }) => isOpen)) this.#wake?.()
-  }
-
-  /** Waits, but not longer than until a peer joins, all probes are answered or the session ends. */
-  async #pause(durationMs: number): Promise<void> {
-    const woken = Promise.withResolvers<void>()
-    this.#wake = woken.resolve
-    using _timer = this.#components.clock.after(durationMs, woken.resolve)
-    await woken.promise
+  /** Whoever was at hand may be enough: the content routing is asked when they turn out slow, or lack something. */
+  async #needsMorePeers(): Promise<boolean> {
+    const { signal } = this.#init
+    const isStarving = (): boolean => signal.aborted || this.#peers.size === 0 || this.#starving.size > 0
+    await this.#pause.wait(this.#limits.searchAnywayMs, isStarving)
+    return !signal.aborted && this.#wants.size > 0
   }
 
   #reasonOf(want: SessionWant): ContentError {

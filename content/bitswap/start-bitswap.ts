@@ -144,7 +144,7 @@ class RunningBitswap implements Bitswap {
     })
     for (const protocol of BITSWAP_PROTOCOLS) {
       const onConnect = (peerId: PeerId): void => {
-        this.#connected.add(peerId.toString())
+        this.#meet(peerId.toString())
       }
       this.#topologies.push(await libp2p.register(protocol, { onConnect }))
     }
@@ -204,12 +204,18 @@ class RunningBitswap implements Bitswap {
       stream.abort(new Error('not now'))
       return
     }
-    this.#connected.add(peerId)
+    this.#meet(peerId)
     this.#inbound.accept(stream, peerId)
   }
 
   readonly #onDisconnect = (event: CustomEvent<PeerId>): void => {
     this.#forget(event.detail.toString(), false)
+  }
+
+  #meet(peerId: string): void {
+    if (this.#connected.has(peerId)) return
+    this.#connected.add(peerId)
+    this.#client.meet(peerId)
   }
 
   #forget(peerId: string, misbehaved: boolean): void {
@@ -243,7 +249,10 @@ class RunningBitswap implements Bitswap {
           libp2p.dialProtocol(peerIdFromString(peerId), [...BITSWAP_PROTOCOLS], { signal }),
         onLost: (cause) => {
           logger.debug('a peer cannot be sent to', { peer: peerId, error: errorMessage(cause) })
-          if (this.#channels.get(peerId) === channel) this.#forget(peerId, false)
+          if (this.#channels.get(peerId) !== channel) return
+          this.#closeChannel(peerId)
+          this.#server.forget(peerId)
+          this.#client.lose(peerId)
         }
       },
       this.#limits

@@ -131,8 +131,6 @@ export function fillBlocks(blocks: MemoryBlocks, o: { count: number; length: num
 export async function readFile(session: BlockSession, root: CID, signal: AbortSignal): Promise<Uint8Array> {
   const block = await session.fetch(root, { signal })
   if (root.code === 0x55) return block
-  const parts = await Promise.all(
-    decode(block).Links.map(({ Hash }) => readFile(session, Hash as CID, signal))
-  )
+  const parts = await Promise.all(decode(block).Links.map(({ Hash }) => readFile(session, Hash, signal)))
   return Buffer.concat(parts)
 }

@@ -70,7 +70,7 @@ describe('bitswap with Helia', () => {
         providers: [peerIdFromString(ours.peerId).toCID()]
       })
       const parts: Uint8Array[] = []
-      for await (const part of unixfs({ ...helia.helia, blockstore: session } as never).cat(root, {
+      for await (const part of unixfs({ ...helia.helia, blockstore: session }).cat(root, {
         signal: AbortSignal.timeout(30_000)
       })) {
         parts.push(part)
