@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { CID } from 'multiformats/cid'
 import { DEFAULT_BITSWAP_LIMITS } from '../../../../content/bitswap/constants.ts'
 import {
   blockOf,
