@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict'
+import type { CID } from 'multiformats/cid'
+import { silentLogger, systemRandom } from '#contracts'
+import { cidOf, RAW_CODEC } from '#content'
+import { Announcer } from '../../../content/announcer.ts'
+import { PROVIDE_TIMEOUT_MS, REPROVIDE_INTERVAL_MS, REPROVIDE_PARALLEL } from '../../../content/constants.ts'
+import { createVirtualClock } from '../../support/virtual-clock.ts'
+import { startFixture, utf8 } from './fixture.ts'
+import type { VirtualClock } from '../../support/virtual-clock.ts'
+
+const cids = Array.from({ length: 12 }, (_, index) => cidOf(RAW_CODEC, utf8(`root ${index}`)))
+const [first = cidOf(RAW_CODEC, utf8(''))] = cids
+
+function announcerWith(
+  clock: VirtualClock,
+  provide: (cid: CID, options: { signal: AbortSignal }) => Promise<void>,
+  isDenied: (cid: CID) => boolean = () => false
+): Announcer {
+  return new Announcer({ routing: { provide }, isDenied, clock, random: systemRandom, logger: silentLogger })
+}
+
+describe('announcements', () => {
+  it('come again before provider records end, and not more often', async () => {
+    const clock = createVirtualClock()
+    const at: number[] = []
+    await using announcer = announcerWith(clock, async () => {
+      at.push(clock.monotonicMs())
+      await Promise.resolve()
+    })
+    await announcer.add(first)
+    await clock.advance(REPROVIDE_INTERVAL_MS * 3)
+    assert.ok(at.length >= 3 && at.length <= 5, String(at))
+    for (const [index, ms] of at.entries()) {
+      if (index === 0) continue
+      const gapMs = ms - (at[index - 1] ?? 0)
+      assert.ok(gapMs <= REPROVIDE_INTERVAL_MS && gapMs >= REPROVIDE_INTERVAL_MS * 0.85, String(gapMs))
+    }
+  })
+
+  it('are tried again when they fail, ever more rarely, and never give up', async () => {
+    const clock = createVirtualClock()
+    let attempts = 0
+    let works = false
+    await using announcer = announcerWith(clock, async () => {
+      attempts++
+      if (!works) throw new Error('no peers')
+      await Promise.resolve()
+    })
+    await assert.rejects(announcer.add(first), { message: 'no peers' })
+    await clock.advance(60_000)
+    const early = attempts
+    assert.ok(early >= 4 && early <= 7, String(early))
+    await clock.advance(24 * 60 * 60 * 1000)
+    assert.ok(attempts - early >= 100 && attempts - early <= 160, String(attempts))
+    works = true
+    await clock.advance(11 * 60 * 1000)
+    assert.deepEqual(announcer.counts(), { announced: 1, waiting: 0 })
+  })
+
+  it('can be hurried when the node has met a peer', async () => {
+    const clock = createVirtualClock()
+    let works = false
+    await using announcer = announcerWith(clock, async () => {
+      if (!works) throw new Error('no peers')
+      await Promise.resolve()
+    })
+    await announcer.add(first).catch(() => undefined)
+    works = true
+    announcer.hurry()
+    await clock.settle()
+    assert.deepEqual(announcer.counts(), { announced: 1, waiting: 0 })
+  })
+
+  it('run few at a time, and a routing that never answers does not hold the others up', async () => {
+    const clock = createVirtualClock()
+    let running = 0
+    let most = 0
+    const done = new Set<string>()
+    await using announcer = announcerWith(clock, async (cid) => {
+      most = Math.max(most, ++running)
+      if (cid === first) await new Promise(() => undefined)
+      await Promise.resolve()
+      running--
+      done.add(cid.toString())
+    })
+    const added = cids.map(async (cid) => await announcer.add(cid))
+    const stuck = assert.rejects(added[0] ?? Promise.resolve(), { code: 'ERR_CONTENT_STALLED' })
+    await Promise.all(added.slice(1))
+    assert.ok(most <= REPROVIDE_PARALLEL)
+    await clock.advance(PROVIDE_TIMEOUT_MS)
+    await stuck
+    assert.equal(done.size, cids.length - 1)
+  })
+
+  it('do not come for what was removed or denied', async () => {
+    const clock = createVirtualClock()
+    const provided: string[] = []
+    await using announcer = announcerWith(
+      clock,
+      async (cid) => {
+        provided.push(cid.toString())
+        await Promise.resolve()
+      },
+      (cid) => cid === cids[1]
+    )
+    await announcer.add(first)
+    announcer.remove(first)
+    await assert.rejects(announcer.add(cids[1] as CID), { code: 'ERR_CONTENT_DENIED' })
+    await clock.advance(3 * REPROVIDE_INTERVAL_MS)
+    assert.deepEqual(provided, [first.toString()])
+  })
+
+  it('end with the node, also one that never answers, and leave no timer', async () => {
+    const clock = createVirtualClock()
+    const announcer = announcerWith(clock, async () => await new Promise(() => undefined))
+    const waiting = assert.rejects(announcer.add(first), { code: 'ERR_CONTENT_CLOSED' })
+    await clock.settle()
+    await announcer[Symbol.asyncDispose]()
+    await waiting
+    assert.equal(clock.pendingCount(), 0)
+  })
+
+  it('come for every public root when a node starts again, and for no private one', async () => {
+    await using before = await startFixture()
+    const shown = await before.content.addFiles([{ path: 'a', content: utf8('shown') }])
+    await before.content.addFiles([{ path: 'a', content: utf8('hidden') }], { private: true })
+    const block = await before.content.putBlock(utf8('head'), { codec: 'raw', public: true })
+    await using again = await startFixture({ datastore: before.datastore, blocks: before.store })
+    await new Promise((resolve) => setImmediate(resolve))
+    assert.deepEqual(again.provided.sort(), [shown.cid.toString(), block.cid.toString()].sort())
+  })
+})
