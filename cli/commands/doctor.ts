@@ -1,0 +1,30 @@
+import { mendingCommands, probeSandbox, systemPowers } from '#capsule-host'
+import type { CliContext, CommandInput } from '../context.ts'
+import { checkDisk, checkKvm, checkNode, checkReach, findGuestEntry, type MachineCheck } from '../machine.ts'
+import { printResult } from '../output.ts'
+
+/** `elastos doctor` */
+export async function run(_input: CommandInput, context: CliContext): Promise<undefined> {
+  const checks = [
+    checkNode(),
+    await checkDisk(context.dataFolder),
+    checkReach(),
+    await checkSandbox(context),
+    await checkKvm()
+  ]
+  const lines = checks.flatMap(({ name, isOk, found, mend }) => [
+    `${isOk ? 'ok  ' : 'lack'}  ${name.padEnd(8)} ${found}`,
+    ...mend.map((command) => `                 mend: ${command}`)
+  ])
+  await printResult(context, { checks }, lines)
+}
+
+async function checkSandbox({ clock, signal }: CliContext): Promise<MachineCheck> {
+  const report = await probeSandbox({ powers: systemPowers, clock }, { guestEntry: findGuestEntry(), signal })
+  const isOk = report.layout !== undefined
+  const lacking = report.checks.filter((check) => !check.isOk).map(({ name, found }) => `${name}: ${found}`)
+  const found = isOk
+    ? `capsules run in ${report.level}`
+    : `a stranger's capsule is refused: ${lacking.join('; ')}`
+  return { name: 'sandbox', isOk, found, mend: isOk ? [] : mendingCommands(report) }
+}
