@@ -43,7 +43,10 @@ export interface SeedServer extends AsyncDisposable {
   readonly httpHost: string
   readonly httpPort: number
   readonly metricsPort: number
-  /** The URL of the endpoint, such as `http://192.0.2.1:4480`. */
+  /**
+   * The URL of the endpoint, such as `http://192.0.2.1:4480`. When it listens on every address, the first one that
+   * the node tells others, which may change.
+   */
   readonly url: string
   /** The same with the did after `#`, for `--bootstrap`. */
   readonly pinnedUrl: string
@@ -62,6 +65,41 @@ export async function startSeedServer(
   components: SeedServerComponents,
   init: SeedServerInit
 ): Promise<SeedServer> {
+  await using stack = new AsyncDisposableStack()
+  const http = await listenForNodes(components, init)
+  stack.use(http.listener)
+  const scrape = await listenForMetrics(components, init)
+  stack.use(scrape.listener)
+  const running = stack.move()
+  const url = (): string => {
+    const host = hostForOthers(init.httpHost, components.host.addresses())
+    return `http://${host.includes(':') ? `[${host}]` : host}:${http.listener.port}`
+  }
+  return {
+    did: components.signer.did,
+    httpHost: init.httpHost,
+    httpPort: http.listener.port,
+    metricsPort: scrape.listener.port,
+    get url() {
+      return url()
+    },
+    get pinnedUrl() {
+      return `${url()}#${components.signer.did}`
+    },
+    occupiedPorts: [...http.occupied, ...scrape.occupied],
+    [Symbol.asyncDispose]: async () => {
+      await running.disposeAsync()
+    }
+  }
+}
+
+interface Listening {
+  readonly listener: HttpListener
+  /** The usual port, when it was taken and another is used. */
+  readonly occupied: readonly number[]
+}
+
+async function listenForNodes(components: SeedServerComponents, init: SeedServerInit): Promise<Listening> {
   const { signer, metrics, clock } = components
   const requests = metrics.counter({
     name: 'elastos_seed_http_requests_total',
@@ -72,9 +110,12 @@ export async function startSeedServer(
     help: 'Connections refused because their address had too many.'
   })
   const limiter = createAddressLimiter(clock, init.addressLimits ?? HTTP_ADDRESS_LIMITS)
-  const record = createRecordSource(components, init.network)
-  await using stack = new AsyncDisposableStack()
-  const http = await listen(
+  const facts = {
+    did: signer.did,
+    network: init.network,
+    record: createRecordSource(components, init.network)
+  }
+  return await listen(
     components,
     { wanted: init.httpPort, usual: SEED_HTTP_PORT },
     {
@@ -85,37 +126,35 @@ export async function startSeedServer(
         return isAllowed
       },
       answer: (request) => {
-        const answer = answerSeed(request, { did: signer.did, network: init.network, record })
+        const answer = answerSeed(request, facts)
         requests.add({ status: String(answer.status) })
         return answer
       }
     }
   )
-  stack.use(http.listener)
-  const scrape = await listen(
+}
+
+async function listenForMetrics(components: SeedServerComponents, init: SeedServerInit): Promise<Listening> {
+  return await listen(
     components,
     { wanted: init.metricsPort, usual: SEED_METRICS_PORT },
     {
       host: LOOPBACK,
       allow: () => true,
-      answer: (request) => answerMetrics(request, metrics)
+      answer: (request) => answerMetrics(request, components.metrics)
     }
   )
-  stack.use(scrape.listener)
-  const running = stack.move()
-  const url = `http://${init.httpHost.includes(':') ? `[${init.httpHost}]` : init.httpHost}:${http.listener.port}`
-  return {
-    did: signer.did,
-    httpHost: init.httpHost,
-    httpPort: http.listener.port,
-    metricsPort: scrape.listener.port,
-    url,
-    pinnedUrl: `${url}#${signer.did}`,
-    occupiedPorts: [...http.occupied, ...scrape.occupied],
-    [Symbol.asyncDispose]: async () => {
-      await running.disposeAsync()
-    }
+}
+
+/** Listening on every address says nothing to others; the node's own addresses do. */
+function hostForOthers(httpHost: string, addresses: readonly string[]): string {
+  if (httpHost !== '0.0.0.0' && httpHost !== '::') return httpHost
+  for (const address of addresses) {
+    const [, kind = '', value] = address.split('/')
+    const isHost = ['ip4', 'dns', 'dns4', 'ip6', 'dns6'].includes(kind) && !address.includes('/p2p-circuit')
+    if (isHost && value !== undefined) return value
   }
+  return httpHost
 }
 
 interface PortChoice {
@@ -127,7 +166,7 @@ async function listen(
   { powers, logger }: SeedServerComponents,
   { wanted, usual }: PortChoice,
   init: Omit<HttpListenInit, 'port' | 'limits'>
-): Promise<{ listener: HttpListener; occupied: number[] }> {
+): Promise<Listening> {
   const port = wanted ?? usual
   try {
     return { listener: await powers.listenHttp({ ...init, port, limits: SEED_HTTP_LIMITS }), occupied: [] }

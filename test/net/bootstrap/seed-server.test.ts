@@ -1,13 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
-import {
-  connect,
-  createServer as createTcpServer,
-  type AddressInfo,
-  type Server,
-  type Socket
-} from 'node:net'
+import { connect, createServer as createTcpServer, type AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import {
   createMetrics,
@@ -260,6 +254,21 @@ describe('a seed server', () => {
       (await fetchBootstrapRecord(client, { url: seed.url }, { network: NETWORK })).did,
       signer.did
     )
+  })
+
+  it('that listens everywhere is named by an address that others can use', async () => {
+    await using seed = await start({ httpHost: '0.0.0.0' })
+    const end = `/p2p/${peerIdFromDid(signer.did)}`
+    addresses = [
+      `/ip4/192.0.2.1/tcp/1/p2p/12D3KooWx/p2p-circuit${end}`,
+      `/dns4/seed.example/tcp/4001${end}`,
+      address
+    ]
+    assert.equal(seed.pinnedUrl, `http://seed.example:${seed.httpPort}#${signer.did}`)
+    addresses = [`/ip6/2001:db8::1/tcp/4001${end}`]
+    assert.equal(seed.url, `http://[2001:db8::1]:${seed.httpPort}`)
+    addresses = []
+    assert.equal(seed.url, `http://0.0.0.0:${seed.httpPort}`)
   })
 
   it('signs what verifies byte for byte', async () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { systemClock, systemRandom } from '#contracts'
 import { createKeystore, openKeystore, systemPrivateFiles, type KeystoreComponents } from '#did'
 import { startProcess } from '../../support/process.ts'
@@ -13,7 +14,7 @@ const components: KeystoreComponents = {
   random: systemRandom,
   argon2Cost: { memoryKib: 64, passes: 1, parallelism: 1 }
 }
-const WRITER = join(import.meta.dirname, 'keystore-writer.ts')
+const WRITER = fileURLToPath(import.meta.resolve('./keystore-writer.ts'))
 const KILLS = 8
 
 describe('a keystore that a real process was changing', () => {
