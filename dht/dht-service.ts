@@ -52,13 +52,16 @@ export interface DhtServiceInit {
   readonly clock: Clock
 }
 
-/** Our DHT before libp2p makes it. */
+/** A DHT before libp2p makes it. */
 export interface DhtService {
   /** Makes the DHT, as libp2p wants it. */
   readonly create: (components: KadDHTComponents) => KadDHT
   readonly records: RecordGuard
   readonly providers: ProviderGuard
 }
+
+/** Switches off the announcing again of kad-dht itself: ours takes its place. */
+export const NO_REPROVIDE: NonNullable<KadDHTInit['reprovide']> = { interval: NEVER_MS }
 
 /** The options of our kad-dht, apart from the seams of {@link createDhtService}. */
 export function dhtOptions({
@@ -79,8 +82,7 @@ export function dhtOptions({
     // a query with an empty table ends at once; who may have to wait for a first peer waits in our routing, with a bound
     allowQueryWithZeroPeers: true,
     peerInfoMapper: (peer) => routablePeer(reach, peer),
-    // ours takes its place
-    reprovide: { interval: NEVER_MS },
+    reprovide: NO_REPROVIDE,
     ...createRecordRules(clock)
   }
 }
@@ -92,18 +94,21 @@ export function routablePeer(reach: Reach, peer: PeerInfo): PeerInfo {
 
 /** Our DHT behind its guards. */
 export function createDhtService(init: DhtServiceInit): DhtService {
+  return guardDht(init, dhtOptions(init))
+}
+
+/** What {@link guardDht} works with. */
+export type GuardedDhtInit = Pick<DhtServiceInit, 'datastore' | 'ownPeerId' | 'clock'>
+
+/** A kad-dht of these options, a datastore prefix among them, behind our guards. */
+export function guardDht(init: GuardedDhtInit, options: KadDHTInit): DhtService {
   const { datastore, ownPeerId, clock } = init
+  const { datastorePrefix: prefix = DHT_DATASTORE_PREFIX, selectors = {} } = options
   let peerStore: KadDHTComponents['peerStore'] | undefined
-  const options = dhtOptions(init)
-  const records = createRecordGuard({
-    datastore,
-    prefix: DHT_DATASTORE_PREFIX,
-    selectors: options.selectors ?? {},
-    clock
-  })
+  const records = createRecordGuard({ datastore, prefix, selectors, clock })
   const providers = createProviderGuard({
     datastore,
-    prefix: DHT_DATASTORE_PREFIX,
+    prefix,
     ownPeerId,
     clock,
     isKnown: async (peerId) => (await peerStore?.has(peerIdFromString(peerId))) ?? false

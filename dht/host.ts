@@ -101,7 +101,7 @@ export async function startHost(components: HostComponents, init: HostInit): Pro
     components.powers ?? systemHostPowers,
     async (listen) => await startLibp2p({ ...components, logger }, init, listen)
   )
-  const { libp2p, dht } = started
+  const { libp2p, dht, ipfsService } = started
   stack.defer(async () => {
     await stopLibp2p(libp2p, { clock, logger })
   })
@@ -119,7 +119,9 @@ export async function startHost(components: HostComponents, init: HostInit): Pro
   })
   const announcements = dht.providers
   const routing = createRouting({ ...shared, dht: libp2p.services.dht, whenJoined, announcements })
-  const networks = stack.use(await startNetworks({ ...shared, routing, whenJoined, connect }, init))
+  const networks = stack.use(
+    await startNetworks({ ...shared, ipfsService, routing, whenJoined, connect }, init)
+  )
   const { reach, role = 'peer' } = init
   const upkeep = stack.use(
     startUpkeep({ ...shared, routing }, { reach, role, seeds, ...(relays === undefined ? {} : { relays }) })

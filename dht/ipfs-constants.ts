@@ -9,6 +9,9 @@ export const IPFS_LAN_PROTOCOL = '/ipfs/lan/kad/1.0.0'
 /** Where the IPFS DHT's own records are kept in the node's datastore. */
 export const IPFS_DATASTORE_PREFIX = '/ipfs-dht'
 
+/** Where the addresses last announced in the IPFS DHT are kept. */
+export const IPFS_ADDRESSES_KEY = '/ipfs-dht-addresses'
+
 /** The prefix of the IPFS DHT's log lines. */
 export const IPFS_LOG_PREFIX = 'elastos:ipfs-dht'
 

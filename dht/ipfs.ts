@@ -1,11 +1,15 @@
-import { kadDHT, removePrivateAddressesMapper, removePublicAddressesMapper } from '@libp2p/kad-dht'
-import type { KadDHT, KadDHTComponents, KadDHTInit } from '@libp2p/kad-dht'
+import { removePrivateAddressesMapper, removePublicAddressesMapper } from '@libp2p/kad-dht'
+import type { KadDHT, KadDHTInit } from '@libp2p/kad-dht'
 import { contentRoutingSymbol } from '@libp2p/interface'
 import type { Libp2p } from '@libp2p/interface'
+import type { Datastore } from 'interface-datastore'
 import type { Clock, Logger, Random } from '#contracts'
+import { createAnnouncedAddresses } from './announced-addresses.ts'
 import { LOOKUP_CONCURRENCY, LOOKUP_PATHS } from './constants.ts'
-import { tableOf } from './dht-service.ts'
+import { guardDht, NO_REPROVIDE, tableOf } from './dht-service.ts'
+import type { DhtService, GuardedDhtInit } from './dht-service.ts'
 import {
+  IPFS_ADDRESSES_KEY,
   IPFS_DATASTORE_PREFIX,
   IPFS_KNOWN_PEERS_MAX,
   IPFS_LAN_PROTOCOL,
@@ -18,16 +22,16 @@ import type { StartingPeer } from './joiner.ts'
 import { kadNameRouting } from './name-routing.ts'
 import type { NameRouting } from './name-routing.ts'
 import { createRecordRules } from './name-rules.ts'
+import { startReprovider } from './reprovider.ts'
 import { createRouting } from './routing.ts'
 import type { Routing } from './routing.ts'
 
 /** Which IPFS DHT: the public one, or the one of IPFS nodes in the local network (and on loopback). */
 export type IpfsMode = 'wan' | 'lan'
 
-/** What {@link ipfsDhtService} makes a DHT of. */
-export interface IpfsDhtInit {
+/** What {@link createIpfsService} makes a DHT of. */
+export interface IpfsDhtInit extends GuardedDhtInit {
   readonly mode: IpfsMode
-  readonly clock: Pick<Clock, 'nowMs'>
   /** Another protocol id, for a network of one's own; by default the one of `mode`. */
   readonly protocol?: string
 }
@@ -38,7 +42,11 @@ export function ipfsProtocol(mode: IpfsMode): string {
 }
 
 /** The options of the second, client-only kad-dht; nothing of it is shared with ours. */
-export function ipfsDhtOptions({ mode, clock, protocol }: IpfsDhtInit): KadDHTInit {
+export function ipfsDhtOptions({
+  mode,
+  clock,
+  protocol
+}: Pick<IpfsDhtInit, 'mode' | 'clock' | 'protocol'>): KadDHTInit {
   return {
     protocol: protocol ?? ipfsProtocol(mode),
     datastorePrefix: IPFS_DATASTORE_PREFIX,
@@ -50,17 +58,22 @@ export function ipfsDhtOptions({ mode, clock, protocol }: IpfsDhtInit): KadDHTIn
     disjointPaths: LOOKUP_PATHS,
     allowQueryWithZeroPeers: true,
     peerInfoMapper: mode === 'wan' ? removePrivateAddressesMapper : removePublicAddressesMapper,
+    reprovide: NO_REPROVIDE,
     ...createRecordRules(clock)
   }
 }
 
-/** A service factory for libp2p: the IPFS DHT, as a client. */
-export function ipfsDhtService(init: IpfsDhtInit): (components: KadDHTComponents) => KadDHT {
-  return (components) => {
-    const dht = kadDHT(ipfsDhtOptions(init))(components)
-    // what goes to strangers is ours to decide: libp2p's own content routing would announce everything there
-    Object.defineProperty(dht, contentRoutingSymbol, { value: undefined })
-    return dht
+/** The IPFS DHT, as a client, behind the same guards as ours. */
+export function createIpfsService(init: IpfsDhtInit): DhtService {
+  const service = guardDht(init, ipfsDhtOptions(init))
+  return {
+    ...service,
+    create: (components) => {
+      const dht = service.create(components)
+      // what goes to strangers is ours to decide: libp2p's own content routing would announce everything there
+      Object.defineProperty(dht, contentRoutingSymbol, { value: undefined })
+      return dht
+    }
   }
 }
 
@@ -68,10 +81,19 @@ export function ipfsDhtService(init: IpfsDhtInit): (components: KadDHTComponents
 export interface IpfsComponents {
   readonly libp2p: Pick<
     Libp2p,
-    'dial' | 'peerId' | 'peerStore' | 'getConnections' | 'addEventListener' | 'removeEventListener'
+    | 'dial'
+    | 'peerId'
+    | 'peerStore'
+    | 'getConnections'
+    | 'getMultiaddrs'
+    | 'addEventListener'
+    | 'removeEventListener'
   >
-  /** What {@link ipfsDhtService} made. */
+  /** What {@link createIpfsService} made. */
+  readonly service: Pick<DhtService, 'records' | 'providers'>
+  /** What libp2p made of it. */
   readonly dht: KadDHT
+  readonly datastore: Datastore
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -100,23 +122,32 @@ export interface Ipfs extends AsyncDisposable {
  * @throws DhtError `ERR_ADDRESS_INVALID` for a bootstrap peer that is no address with a peer id
  */
 export function startIpfs(components: IpfsComponents, init: IpfsInit): Ipfs {
-  const { libp2p, dht, clock } = components
+  const { libp2p, dht, service, datastore, clock } = components
   const logger = components.logger.child('ipfs')
   const table = tableOf(dht)
-  const joiner = startJoiner(
-    { ...components, logger, table },
-    {
-      seeds: init.bootstrapPeers.map(parseStartingPeer),
-      knownPeers: () => knownIpfsPeers(libp2p, init.protocol)
-    }
+  const seeds = init.bootstrapPeers.map(parseStartingPeer)
+  const stack = new AsyncDisposableStack()
+  const knownPeers = (): Promise<readonly StartingPeer[]> => knownIpfsPeers(libp2p, init.protocol)
+  const { whenJoined } = stack.use(startJoiner({ ...components, logger, table }, { seeds, knownPeers }))
+  const announcements = service.providers
+  const routing = createRouting({ libp2p, dht, whenJoined, announcements, clock, logger })
+  const addresses = (): string[] => libp2p.getMultiaddrs().map(String)
+  stack.use(
+    startReprovider({
+      ...components,
+      ...service,
+      logger,
+      table,
+      provide: (cid, signal) => routing.provide(cid, { signal }),
+      addresses: createAnnouncedAddresses({ datastore, addresses, key: IPFS_ADDRESSES_KEY })
+    })
   )
-  const { whenJoined } = joiner
   return {
-    routing: createRouting({ libp2p, dht, whenJoined, clock, logger }),
+    routing,
     names: kadNameRouting('ipfs', { dht, whenJoined }),
     whenJoined,
     tableSize: () => table.size(),
-    [Symbol.asyncDispose]: () => joiner[Symbol.asyncDispose]()
+    [Symbol.asyncDispose]: () => stack.disposeAsync()
   }
 }
 

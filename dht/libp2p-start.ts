@@ -18,6 +18,8 @@ import { parseAddress } from './reach.ts'
 export interface StartedLibp2p {
   readonly libp2p: Libp2p<HostServices>
   readonly dht: DhtService
+  /** The IPFS DHT, when it is joined. */
+  readonly ipfsService: DhtService | undefined
   readonly discovery: DiscoveryDialer
 }
 
@@ -31,7 +33,9 @@ export async function startLibp2p(
   const { reach, role = 'peer', announce = [], transports } = init
   for (const address of announce) parseAddress(address)
   const ownPeerId = peerIdFromDid(keyPair.did)
-  const dht = createDhtService({ reach, clientMode: listen.length === 0, datastore, ownPeerId, clock })
+  const guarded = { datastore, ownPeerId, clock }
+  const dht = createDhtService({ ...guarded, reach, clientMode: listen.length === 0 })
+  const ipfsService = ipfsServiceOf(init, guarded)
   let discovery: DiscoveryDialer | undefined
   const libp2p = await createLibp2p<HostServices>(
     libp2pOptions({
@@ -46,7 +50,7 @@ export async function startLibp2p(
       connectionMonitor: init.connectionMonitor ?? transports === undefined,
       connectionGater: createGater(init),
       createDht: dht.create as never,
-      createIpfsDht: ipfsServiceOf(init, clock) as never,
+      createIpfsDht: ipfsService?.create as never,
       version: init.version ?? '0.0.0',
       ...(transports === undefined ? {} : { transports })
     })
@@ -54,5 +58,5 @@ export async function startLibp2p(
   renewAddresses(libp2p.peerStore, { ownPeerId, clock })
   discovery = startDiscoveryDialer({ libp2p, clock, logger })
   await libp2p.start()
-  return { libp2p, dht, discovery }
+  return { libp2p, dht, ipfsService, discovery }
 }

@@ -4,12 +4,12 @@ import type { Clock, Logger, Random } from '#contracts'
 import type { Did, KeyPair } from '#did'
 import { combineRouting } from './combined-routing.ts'
 import type { Connect } from './connector.ts'
-import type { DhtTable } from './dht-service.ts'
+import type { DhtService, DhtTable, GuardedDhtInit } from './dht-service.ts'
 import { DhtError } from './errors.ts'
 import { IPFS_BOOTSTRAP_PEERS } from './ipfs-constants.ts'
 import { startIpfsDiscovery } from './ipfs-discovery.ts'
 import type { IpfsDiscovery } from './ipfs-discovery.ts'
-import { ipfsDhtService, ipfsProtocol, startIpfs } from './ipfs.ts'
+import { createIpfsService, ipfsProtocol, startIpfs } from './ipfs.ts'
 import type { Ipfs, IpfsMode } from './ipfs.ts'
 import type { HostServices } from './libp2p-options.ts'
 import { createMeeting } from './meeting.ts'
@@ -33,6 +33,8 @@ export interface IpfsHostInit {
 /** What {@link startNetworks} works with. */
 export interface NetworksComponents {
   readonly libp2p: Libp2p<HostServices>
+  /** What {@link ipfsServiceOf} made and libp2p was started with. */
+  readonly ipfsService: DhtService | undefined
   readonly table: DhtTable
   /** Routing over our DHT alone. */
   readonly routing: Routing
@@ -57,17 +59,11 @@ export interface Networks extends AsyncDisposable {
 }
 
 /** The IPFS DHT service that a host of this init needs, if any. */
-export function ipfsServiceOf(
-  init: IpfsHostInit,
-  clock: Pick<Clock, 'nowMs'>
-): ReturnType<typeof ipfsDhtService> | undefined {
+export function ipfsServiceOf(init: IpfsHostInit, guarded: GuardedDhtInit): DhtService | undefined {
   const mode = modeOf(init)
   if (mode === undefined) return undefined
-  return ipfsDhtService({
-    mode,
-    clock,
-    ...(init.ipfsProtocol === undefined ? {} : { protocol: init.ipfsProtocol })
-  })
+  const { ipfsProtocol: protocol } = init
+  return createIpfsService({ ...guarded, mode, ...(protocol === undefined ? {} : { protocol }) })
 }
 
 /** Starts names, and joins the IPFS DHT and searches it when asked to. */
@@ -111,10 +107,14 @@ function joinIpfs(
 ): Ipfs | undefined {
   const mode = modeOf(init)
   const dht = components.libp2p.services.ipfsDht
-  if (mode === undefined || dht === undefined) return undefined
+  const service = components.ipfsService
+  if (mode === undefined || dht === undefined || service === undefined) return undefined
   const bootstrapPeers = init.ipfsBootstrapPeers ?? (mode === 'wan' ? IPFS_BOOTSTRAP_PEERS : [])
   return stack.use(
-    startIpfs({ ...components, dht }, { bootstrapPeers, protocol: init.ipfsProtocol ?? ipfsProtocol(mode) })
+    startIpfs(
+      { ...components, dht, service },
+      { bootstrapPeers, protocol: init.ipfsProtocol ?? ipfsProtocol(mode) }
+    )
   )
 }
 

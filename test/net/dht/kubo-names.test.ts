@@ -6,7 +6,7 @@ import { createKeyPair, ipnsNameFromDid } from '#did'
 import { cidOf } from '../../support/memory-names.ts'
 import { kuboOrSkip, startKubo } from '../kubo.ts'
 import type { Kubo } from '../kubo.ts'
-import { startTestHost } from './hosts.ts'
+import { startTestHost, until } from './hosts.ts'
 
 describe('names between this project and Kubo, in the LAN DHT', () => {
   const stack = new AsyncDisposableStack()
@@ -57,8 +57,11 @@ describe('names between this project and Kubo, in the LAN DHT', () => {
   it('announces content where Kubo finds it, and finds what Kubo announced', async () => {
     const ours = await cidOf('ours')
     await host.routing.provide(ours, { signal })
-    const providers = await kubos[1].run(['routing', 'findprovs', ours.toString()])
-    assert.deepEqual(providers.split('\n'), [host.peerId])
+    // an announcement is not acknowledged: the peer may still be writing it down
+    await until(async () => {
+      const providers = await kubos[1].run(['routing', 'findprovs', ours.toString()])
+      return providers.split('\n').includes(host.peerId)
+    })
 
     const [kubo] = kubos
     const theirs = await kubo.run(['block', 'put', '--cid-codec=raw', import.meta.filename])
