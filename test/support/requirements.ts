@@ -30,6 +30,7 @@ const REQUIREMENTS = {
       ),
     reason: '/dev/kvm cannot be opened'
   },
+  root: { isMet: () => Promise.resolve(process.getuid?.() === 0), reason: 'does not run as root' },
   'user other than root': {
     isMet: () => Promise.resolve(process.getuid?.() !== 0),
     reason: 'runs as root, whom file modes do not stop'
