@@ -14,7 +14,7 @@ import type { ContentRouting } from './exchange.ts'
 
 /** What roots are announced with. */
 export interface AnnouncerComponents {
-  routing: Pick<ContentRouting, 'provide'>
+  routing: Pick<ContentRouting, 'provide' | 'forget'>
   isDenied(cid: CID): boolean
   clock: Clock
   random: Random
@@ -74,7 +74,12 @@ export class Announcer implements AsyncDisposable {
     const key = cid.toV1().toString()
     const entry = this.#entries.get(key)
     this.#entries.delete(key)
-    entry?.attempt.reject(new ContentError('ERR_PIN_NOT_FOUND', `${key} is not announced any more`))
+    if (entry === undefined) return
+    const { routing, logger } = this.#components
+    routing.forget?.(cid, { signal: this.#stopping.signal }).catch((thrown: unknown) => {
+      logger.warn('could not withdraw an announcement', { cid: key, reason: errorMessage(thrown) })
+    })
+    entry.attempt.reject(new ContentError('ERR_PIN_NOT_FOUND', `${key} is not announced any more`))
   }
 
   /** Tries everything that failed again at once: the node has just met a peer, say. */
@@ -159,7 +164,7 @@ export class Announcer implements AsyncDisposable {
       )
     })
     const signal = AbortSignal.any([deadline.signal, this.#stopping.signal])
-    await orAbort(this.#components.routing.provide(cid, { signal }), signal)
+    await orAbort(this.#components.routing.provide(cid, { signal, transient: true }), signal)
   }
 }
 

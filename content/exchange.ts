@@ -49,11 +49,14 @@ export interface SessionReport {
 /** How content is announced and found: narrow view of the DHT, with text peer ids. */
 export interface ContentRouting {
   /**
-   * Tells the network that this node provides `cid`.
+   * Tells the network that this node provides `cid`. Always called with `transient`: content itself announces
+   * again what is still public, so the routing must not do it from a memory of its own.
    *
    * @throws when no other peer took the record
    */
-  provide(cid: CID, options: { signal: AbortSignal }): Promise<void>
+  provide(cid: CID, options: { signal: AbortSignal; transient: true }): Promise<unknown>
+  /** `cid` is not public any more: nothing about it must be announced from now on. */
+  forget?(cid: CID, options: { signal: AbortSignal }): Promise<unknown>
   /** Those who said they provide `cid`, as they are found. */
   findProviders(
     cid: CID,
