@@ -1,6 +1,6 @@
 import type { Clock } from '#contracts'
 import type { CID } from 'multiformats/cid'
-import { checkCid, inlineBlock } from '../cid.ts'
+import { checkCid, inlineBlock, matchesCid } from '../cid.ts'
 import { ContentError } from '../errors.ts'
 import type { BlockSession, SessionReport } from '../exchange.ts'
 import { whyNotFound } from '../not-found.ts'
@@ -29,6 +29,8 @@ export interface SessionInit {
   /** Peers known to have the root; asked before and beside those that are found. */
   readonly providers?: readonly Provider[]
 }
+
+const EMPTY = new Uint8Array(0)
 
 /** A want whose callers are all gone needs no peer; one with many candidates busy need not be looked at again. */
 const PUMP_WAITS_MAX = 256
@@ -97,6 +99,8 @@ export class Session implements BlockSession, BlockReceiver {
     checkCid(cid)
     const inline = inlineBlock(cid)
     if (inline !== undefined) return inline
+    // Kubo sends no empty block, though it makes them of empty files; nobody needs to be asked for one.
+    if (matchesCid(cid, EMPTY)) return EMPTY
     const want = this.#want(cid)
     const waiter = Promise.withResolvers<Uint8Array>()
     want.waiters.add(waiter)

@@ -206,6 +206,13 @@ describe('a session', () => {
     assert.equal(f.searches.length, 0)
   })
 
+  it('needs nobody for the empty block, which Kubo does not send', async () => {
+    const f = createSessionFixture()
+    const empty = rawCid(new Uint8Array(0))
+    const session = f.createSession(empty, { hasRouting: false })
+    assert.equal((await session.fetch(empty, { signal: signal() })).byteLength, 0)
+  })
+
   it('refuses more fetches at a time than its limit', async () => {
     const f = createSessionFixture({ sessionWantsMax: 2 })
     const session = f.createSession(rawCid(text('root')), { hasRouting: false })
