@@ -39,6 +39,7 @@ describe('finding this network through an IPFS DHT', () => {
     assert.equal((await bob.names.resolve(publisher.did, { signal })).value.toString(), value.toString())
 
     await alice.routing.provide(value, { signal })
+    await alice.libp2p.contentRouting.provide(value, { signal })
     for (const each of ipfs.servers) {
       assert.deepEqual(await providersSeenBy(each, value), [])
       assert.equal(await hasRecords(each), false)

@@ -49,7 +49,9 @@ describe('names over any interleaving', () => {
   it('never resolve to an older sequence than before, nor does a device publish a sequence again', async () => {
     const values = await Promise.all(Array.from({ length: 60 }, (_, index) => cidOf(`value ${index}`)))
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), (steps) => run(steps, values)),
+      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40, size: 'max' }), (steps) =>
+        run(steps, values)
+      ),
       { numRuns: 60 }
     )
   })
@@ -89,8 +91,9 @@ async function run(steps: readonly Step[], values: readonly CID[]): Promise<void
     if (peer === undefined) return
     if (step.do === 'reach') peer.isReachable = step.on
     if (step.do === 'storing') peer.isStoring = step.on
-    const past = history[Math.floor(history.length / 2)]
-    if (step.do === 'rewind' && past !== undefined) dht.plant(peer, key, past)
+    const past = history[Math.floor((history.length * step.peer) / PEERS)]
+    if (step.do !== 'rewind' || past === undefined) return
+    for (const each of step.on ? dht.peers : [peer]) dht.plant(each, key, past)
   }
   try {
     for (const step of steps) {
