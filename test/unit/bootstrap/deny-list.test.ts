@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFile, stat, writeFile, chmod } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CID } from 'multiformats/cid'
+import { create as createDigest } from 'multiformats/hashes/digest'
 import { openDenyList, type DenyList } from '#bootstrap'
 import { systemRandom } from '#contracts'
 import { keyPairFromSeed, systemPrivateFiles } from '#did'
@@ -98,6 +99,20 @@ describe('the deny list', () => {
     await writeFile(path, whole)
     await chmod(path, 0o644)
     await assert.rejects(open(), { code: 'ERR_FILE_EXPOSED' })
+  })
+
+  it('holds so many entries and no more', async () => {
+    const cids = Array.from({ length: 50_000 }, (_, index) => {
+      const hash = new Uint8Array(4)
+      new DataView(hash.buffer).setUint32(0, index)
+      return CID.createV1(0x55, createDigest(0x00, hash)).toString()
+    })
+    await writeFile(path, JSON.stringify({ version: 1, cids, dids: [] }), { mode: 0o600 })
+    const list = await open()
+    assert.ok(list.isDeniedCid(CID.parse(cids[49_999] ?? '')))
+    await assert.rejects(list.add(did), { code: 'ERR_DENY_LIST_FULL' })
+    assert.equal(await list.remove(cids[0] ?? ''), true)
+    assert.equal(await list.add(did), true)
   })
 
   it('honours what it could not write, and forgets nothing it could not write', async () => {

@@ -201,6 +201,17 @@ describe('finding first peers', () => {
     }
   })
 
+  it('remembers so many seeds and no more', async () => {
+    const seeds = Object.fromEntries(
+      Array.from({ length: 1000 }, (_, i) => [`http://s${i}.example`, seedA.did])
+    )
+    await writeFile(path, JSON.stringify({ version: 1, seeds }), { mode: 0o600 })
+    const full = await open()
+    await assert.rejects(full.remember(URL_A, seedA.did), { code: 'ERR_KNOWN_SEEDS_FULL' })
+    await full.remember('http://s1.example', seedB.did)
+    assert.equal((await open()).didOf('http://s1.example'), seedB.did)
+  })
+
   it('forgets a seed when asked', async () => {
     await knownSeeds.remember(URL_A, seedA.did)
     assert.equal(await knownSeeds.forget(URL_A), true)

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
+import { readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { systemClock, systemRandom } from '#contracts'
 import {
@@ -195,6 +195,12 @@ describe('the keystore', () => {
       assert.equal((await reopen()).summary().status.root, 'open')
     })
 
+    it('opens no person key that is not there', async () => {
+      const keystore = await createKeystore(folder, components)
+      await keystore.forgetRoot()
+      await assert.rejects(keystore.unlockPublishing('pass'), { code: 'ERR_KEYSTORE_PUBLISHING_ABSENT' })
+    })
+
     it('takes the same characters typed in another Unicode form', async () => {
       const keystore = await createKeystore(folder, components)
       await keystore.lock('caf\u00e9')
@@ -290,101 +296,6 @@ describe('the keystore', () => {
       const stranger = keysFromWords(createWords(systemRandom)).person.did
       await writeFile(target, whole.replace(keystore.personDid, stranger))
       await assert.rejects(recover(), { code: 'ERR_EXPORT_INVALID' })
-    })
-  })
-
-  describe('on a disk that is not as it was left', () => {
-    it('refuses a file that others may read, with the command that mends it', async () => {
-      await createKeystore(folder, components)
-      for (const mode of [0o640, 0o604, 0o660, 0o601]) {
-        await chmod(file, mode)
-        await assert.rejects(reopen(), {
-          code: 'ERR_FILE_EXPOSED',
-          message: new RegExp(`chmod 600 '${file}'`)
-        })
-      }
-      await chmod(file, 0o600)
-      await chmod(folder, 0o750)
-      await assert.rejects(reopen(), {
-        code: 'ERR_FILE_EXPOSED',
-        message: new RegExp(`chmod 700 '${folder}'`)
-      })
-      await chmod(folder, 0o700)
-      await reopen()
-    })
-
-    it('follows no link and waits on no pipe', async () => {
-      await mkdir(folder, { mode: 0o700 })
-      await symlink('/etc/hostname', file)
-      await assert.rejects(reopen(), { code: 'ERR_FILE_KIND' })
-      const real = join(temporary.path, 'real')
-      await createKeystore(real, components)
-      const linked = join(temporary.path, 'linked')
-      await symlink(real, linked)
-      await assert.rejects(openKeystore(linked, components), { code: 'ERR_FILE_KIND' })
-    })
-
-    it('refuses a file with any byte changed, and does not write over it', async () => {
-      await createKeystore(folder, components)
-      const whole = await readFile(file)
-      for (let at = 0; at < whole.length; at += 13) {
-        const damaged = Buffer.from(whole)
-        damaged[at] = (damaged[at] ?? 0) ^ 1
-        await writeFile(file, damaged)
-        // A changed white space between fields changes nothing that is kept.
-        const isBlank = /\s/.test(String.fromCharCode(whole[at] ?? 0))
-        if (!isBlank) await assert.rejects(reopen(), { code: 'ERR_KEYSTORE_CORRUPT' }, `byte ${at}`)
-        await assert.rejects(createKeystore(folder, components), { code: 'ERR_KEYSTORE_EXISTS' })
-        assert.deepEqual(await readFile(file), damaged)
-      }
-    })
-
-    it('refuses an empty, a cut, a huge and a foreign file', async () => {
-      await createKeystore(folder, components)
-      const whole = await onDisk()
-      const cases = [
-        '',
-        '\0\0\0',
-        whole.slice(0, 200),
-        '[]',
-        'null',
-        '{"format":"elastos/keystore/2","sha256":""}'
-      ]
-      for (const content of cases) {
-        await writeFile(file, content)
-        await assert.rejects(reopen(), { code: 'ERR_KEYSTORE_CORRUPT' }, content)
-      }
-      await writeFile(file, whole.padEnd(1_000_000))
-      await assert.rejects(reopen(), { code: 'ERR_FILE_TOO_LARGE' })
-    })
-
-    it('takes over the lock of a process that is gone, and respects one that runs', async () => {
-      const keystore = await createKeystore(folder, components)
-      const lock = join(folder, 'identity.lock')
-      await writeFile(lock, `${process.ppid} 00ff\n`, { mode: 0o600 })
-      await assert.rejects(keystore.forgetRoot(), { code: 'ERR_KEYSTORE_BUSY', message: /process \d+ holds/ })
-      assert.equal((await reopen()).summary().status.root, 'open', 'reading needs no lock')
-      for (const stale of ['4194999 00ff\n', '', 'garbage', `${process.pid} of-an-earlier-life\n`]) {
-        await writeFile(lock, stale, { mode: 0o600 })
-        await keystore.forgetRoot({ keepPublishing: true })
-      }
-      assert.deepEqual(await readdir(folder), ['identity.json'])
-    })
-
-    it('lets one of two writers through and loses neither change', async () => {
-      const first = await createKeystore(folder, components)
-      const second = await reopen()
-      const results = await Promise.allSettled([first.lock('pass'), second.lock('pass'), second.lock('pass')])
-      const refused = results.filter((result) => result.status === 'rejected')
-      assert.ok(refused.length < 3)
-      for (const { reason } of refused) assert.equal((reason as { code: string }).code, 'ERR_KEYSTORE_BUSY')
-      await second.forgetRoot({ keepPublishing: true })
-      assert.deepEqual((await reopen()).summary().status, {
-        device: 'open',
-        root: 'absent',
-        publishing: 'locked'
-      })
-      assert.deepEqual(await readdir(folder), ['identity.json'])
     })
   })
 })
