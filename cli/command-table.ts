@@ -50,7 +50,7 @@ export const NODE_OPTIONS: readonly OptionSpec[] = [
   },
   { flags: '--ipfs [which]', summary: 'join the IPFS DHT as a client: wan (default) or lan' },
   { flags: '--ipfs-bootstrap <multiaddr>', summary: 'a first peer of the IPFS DHT', isList: true },
-  { flags: '--no-routing', summary: 'do not look for content in the DHT; only connected peers are asked' },
+  { flags: '--no-routing', summary: 'do not look for content in the DHT: only what is here can be had' },
   { flags: '--no-mdns', summary: 'do not look for peers by multicast (reach lan)' }
 ]
 
@@ -262,7 +262,8 @@ export const COMMANDS: readonly CommandSpec[] = [
         summary: 'give up when it could not be found for so long (default 60)'
       }
     ],
-    summary: 'verify a capsule whole, then run it in a sandbox: NAME, CID or folder',
+    summary:
+      'verify a capsule whole, then run it in a sandbox: NAME, CID or folder; its own options after --',
     example: 'elastos capsule run did:key:z6Mk…/hello',
     load: async () => await import('./commands/capsule-run.ts')
   },

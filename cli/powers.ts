@@ -320,3 +320,8 @@ async function readFrom(path: string, from: number | 'end'): Promise<{ text: str
     await file.close()
   }
 }
+
+/** Lets go of standard input, so that a command that has ended does not wait for more of it. */
+export function releaseInput(): void {
+  process.stdin.destroy()
+}

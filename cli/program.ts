@@ -54,7 +54,6 @@ function addCommand(parent: Command, spec: CommandSpec, run: CommandRunner): voi
     )
   }
   addGlobalOptions(command)
-  if (spec.args?.some((argument) => argument.includes('...')) === true) command.passThroughOptions()
   command.addHelpText('after', `\nExample:\n  ${spec.example}\n`)
   command.action(async () => {
     const options = command.optsWithGlobals<GlobalOptions & CommandInput['options']>()

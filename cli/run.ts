@@ -5,7 +5,13 @@ import type { CliContext, CommandInput } from './context.ts'
 import { exitCodeOf } from './exit-codes.ts'
 import { listOption, switchOption, textOption } from './input.ts'
 import { safeText } from './output.ts'
-import { createProcessContext, listenForSignals, processArguments, processOutput } from './powers.ts'
+import {
+  createProcessContext,
+  listenForSignals,
+  processArguments,
+  processOutput,
+  releaseInput
+} from './powers.ts'
 import { createProgram, type GlobalOptions } from './program.ts'
 import { VERSION } from './version.ts'
 
@@ -31,6 +37,8 @@ export async function runProcess(): Promise<number> {
   } catch (thrown) {
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : exitCodeOf('ERR_USAGE')
     return await reportFailure(thrown, isJson, signals.signal)
+  } finally {
+    releaseInput()
   }
 }
 

@@ -91,6 +91,7 @@ export function createCapsules(components: CapsulesComponents): Capsules {
     verify: async (target, options) => await verify(components, target, options),
     run: async ({ status, opened, isOwn }, streams) => {
       const { powers, clock, logger } = components
+      logger.info('capsule starts', { name: status.name, cid: status.cid })
       await using running = startCapsuleProcess(
         { powers, clock, logger, sandbox: await probe() },
         {

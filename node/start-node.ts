@@ -1,3 +1,4 @@
+import type { CID } from 'multiformats/cid'
 import { openDenyList, type DenyList } from '#bootstrap'
 import { systemPowers } from '#capsule-host'
 import { createMemoryBlockStore, startContent, type Content } from '#content'
@@ -92,20 +93,22 @@ async function startNodeContent(
 ): Promise<Content> {
   const { datastore, clock, random, logger, paths } = base
   const { libp2p, routing } = host
-  return await startContent({
+  const components = {
     ...{ datastore, clock, random, logger, libp2p },
     blocks: init.powers?.blocksInMemory === true ? createMemoryBlockStore() : paths.blocks,
-    isDenied: (cid) => denyList.isDeniedCid(cid),
+    isDenied: (cid: CID) => denyList.isDeniedCid(cid),
     routing:
       init.routing === false
         ? 'off'
         : {
-            provide: async (cid, options) => {
+            provide: async (cid: CID, options: { signal: AbortSignal }) => {
               await routing.provide(cid, options)
             },
-            findProviders: (cid, options) => routing.findProviders(cid, options)
+            findProviders: (cid: CID, options: { signal: AbortSignal }) => routing.findProviders(cid, options)
           }
-  })
+  } as const
+  // Peers that happen to be connected are not told what this node looks for: only those that say they have it.
+  return await startContent(components, { bitswap: { limits: { probePeersMax: 0 } } })
 }
 
 function indexBlocks(content: Content): Parameters<typeof createPublisherIndex>[0]['blocks'] {

@@ -1,3 +1,4 @@
+import { errorCode, errorMessage } from '#contracts'
 import type { Rooms } from '#rooms'
 import type { Handler } from './handlers.ts'
 
@@ -11,8 +12,21 @@ export function createChatHandler(rooms: Rooms): Handler<'chat.join'> {
         await emit({ kind: 'room', event: { ...event } })
       }
     }
-    await emit({ kind: 'room', event: { type: 'here', room: room.name, members: room.members() } })
+    await emit({ kind: 'room', event: { type: 'entered', room: room.name, members: room.members() } })
     void relay().catch(() => undefined)
+    // A text nobody may say is told to its author and ends nothing.
+    const say = (text: string): void =>
+      void room
+        .send(text)
+        .then(
+          async ({ id, recipients }) => await emit({ kind: 'room', event: { type: 'sent', id, recipients } }),
+          async (thrown: unknown) =>
+            await emit({
+              kind: 'room',
+              event: { type: 'refused', code: errorCode(thrown), text: errorMessage(thrown) }
+            })
+        )
+        .catch(() => undefined)
     const left = new Promise<undefined>((resolve) => {
       signal.addEventListener('abort', () => resolve(undefined), { once: true })
     })
@@ -20,7 +34,7 @@ export function createChatHandler(rooms: Rooms): Handler<'chat.join'> {
       const input = signal.aborted ? undefined : await Promise.race([nextInput(), left])
       if (input === undefined) return { room: room.name }
       if (input.kind === 'nick') room.setNick(input.nick)
-      else if (input.kind === 'text') void room.send(input.text).catch(() => undefined)
+      else if (input.kind === 'text') say(input.text)
     }
   }
 }

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { build } from 'esbuild'
 
@@ -10,6 +10,24 @@ const EXTERNAL = ['classic-level', 'assemblyscript', 'node-datachannel', '@node-
 
 /** CommonJS packages in an ES module bundle still call `require` for Node's own modules. */
 const REQUIRE = `import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);`
+
+/**
+ * Some packages read their own package.json by a `createRequire` that a bundler cannot follow; the call is replaced by
+ * the two fields they want.
+ *
+ * @type {import('esbuild').Plugin}
+ */
+const OWN_METADATA = {
+  name: 'own-metadata',
+  setup(pluginBuild) {
+    pluginBuild.onLoad({ filter: /node_modules\/@achingbrain\/ssdp\/.*\.js$/ }, ({ path }) => {
+      const source = readFileSync(path, 'utf8')
+      const folder = path.slice(0, path.lastIndexOf('/ssdp/') + '/ssdp'.length)
+      const { name, version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+      return { contents: source.replace(/req\((['"])[./]*package\.json\1\)/, JSON.stringify({ name, version })) }
+    })
+  }
+}
 
 /**
  * @param {string} root
@@ -46,6 +64,7 @@ async function outputs(root, entries) {
     legalComments: 'none',
     external: EXTERNAL,
     banner: { js: REQUIRE },
+    plugins: [OWN_METADATA],
     logLevel: 'warning'
   })
   return result.outputFiles.map(({ path, contents }) => ({
