@@ -32,7 +32,7 @@ export interface SessionInit {
 
 const EMPTY = new Uint8Array(0)
 
-/** A want whose callers are all gone needs no peer; one with many candidates busy need not be looked at again. */
+/** Wants passed over because all their peers are busy, after which a pump stops looking for one that is not. */
 const PUMP_WAITS_MAX = 256
 
 /**
