@@ -59,6 +59,14 @@ export interface FilePowers {
 }
 
 /**
+ * Memory to read into, whose bytes are whatever was there before: only what was read of it may be handed on.
+ * Clearing a mebibyte that is overwritten at once costs as much as hashing a quarter of it.
+ */
+export function unclearedBytes(length: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer)
+}
+
+/**
  * Gives an error of the operating system its code and a sentence.
  *
  * @param doing - what was attempted, as the start of the sentence: `cannot read /a/b`

@@ -2,7 +2,7 @@ import { isAbsolute, join } from 'node:path'
 import { ADD_FILES_PARALLEL, CHUNK_BYTES, DEPTH_MAX } from './constants.ts'
 import { linkStaysInside, nameProblem, printableName } from './entry-name.ts'
 import { ContentError } from './errors.ts'
-import { fileError } from './files.ts'
+import { fileError, unclearedBytes } from './files.ts'
 import { importFile, importFolder, importLink } from './import-dag.ts'
 import { mapAhead } from './parallel.ts'
 import type { BlockStore } from './block-store.ts'
@@ -248,7 +248,7 @@ class TreeImport {
     for (;;) {
       this.#signal.throwIfAborted()
       // Leaves keep the memory they are given, so each chunk has its own; small files get small ones.
-      const chunk = new Uint8Array(Math.min(CHUNK_BYTES, Math.max(reader.facts.bytes, 1) + 1))
+      const chunk = unclearedBytes(Math.min(CHUNK_BYTES, Math.max(reader.facts.bytes, 1) + 1))
       const count = await reader.read(chunk)
       if (count === 0) return
       this.#bytes += count

@@ -13,7 +13,7 @@ export function createMemoryBlockStore(): BlockStore {
     },
     put: async (cid, bytes, { isVerified = false }: PutOptions = {}) => {
       checkBlock(cid, bytes, isVerified)
-      if (inlineBlock(cid) === undefined) blocks.set(blockKey(cid), bytes.slice())
+      if (inlineBlock(cid) === undefined) blocks.set(blockKey(cid), new Uint8Array(bytes))
       await Promise.resolve()
     },
     delete: async (cid) => {

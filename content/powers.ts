@@ -1,6 +1,7 @@
 import { constants, promises as fs } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import type { Stats } from 'node:fs'
+import { unclearedBytes } from './files.ts'
 import type { FileFacts, FilePowers, FileReader, FileWriter } from './files.ts'
 
 const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
@@ -64,7 +65,7 @@ async function readFile(path: string, bytesMax: number): Promise<Uint8Array | un
   try {
     const { size } = await handle.stat()
     if (size > bytesMax) throw coded('EFBIG')
-    const target = new Uint8Array(size)
+    const target = unclearedBytes(size)
     return target.subarray(0, await fill(handle, target))
   } finally {
     await handle.close()

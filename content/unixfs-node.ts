@@ -45,7 +45,6 @@ export interface Shard {
 const FANOUT_BITS_MIN = 3
 /** Go's limit: 1024 slots. */
 const FANOUT_BITS_MAX = 10
-const MURMUR3_X64_64 = 0x22n
 
 function malformed(cid: CID, what: string, cause?: unknown): ContentError {
   return new ContentError('ERR_DAG_MALFORMED', `block ${cid.toString()}: ${what}`, { cause })
@@ -116,9 +115,6 @@ function decodeShard(cid: CID, node: dagPb.PBNode, unixfs: UnixFS): Shard {
   const fanoutBits = Math.log2(Number(unixfs.fanout ?? 0n))
   if (!Number.isInteger(fanoutBits) || fanoutBits < FANOUT_BITS_MIN || fanoutBits > FANOUT_BITS_MAX) {
     throw malformed(cid, `expected a fanout from 8 to 1024 and got ${unixfs.fanout ?? 0n}`)
-  }
-  if ((unixfs.hashType ?? MURMUR3_X64_64) !== MURMUR3_X64_64) {
-    throw malformed(cid, `expected hash murmur3-x64-64 and got ${unixfs.hashType ?? 0n}`)
   }
   const prefixChars = (2 ** fanoutBits - 1).toString(16).length
   const entries: (FolderLink & { slot: number })[] = []

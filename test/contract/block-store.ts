@@ -36,7 +36,7 @@ export function describeBlockStore(name: string, open: () => Promise<BlockStoreF
 
     it('keeps its own copy of the bytes', async () => {
       await using fixture = await open()
-      const bytes = text('mine')
+      const bytes = Buffer.from('mine')
       const cid = cidOf(RAW_CODEC, bytes)
       await fixture.store.put(cid, bytes)
       bytes.fill(0)
