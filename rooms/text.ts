@@ -15,6 +15,8 @@ const TEXT_CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/
 // Controls, formats (bidi overrides, zero width), surrogates, private use, separators but space, and characters that
 // show nothing (Hangul fillers, blank braille), save the selector that belongs to an emoji.
 const NAME_FORBIDDEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\u2800]|(?! )\p{Zs}|(?!\ufe0f)\p{DI}/u
+// What a chat puts around a nick: one that held it could pass for somebody else's words or for another label.
+const NICK_FORBIDDEN = /[<>()…]/
 const NAME_VISIBLE = /[\p{L}\p{N}\p{P}\p{S}]/u
 
 interface NameRule {
@@ -22,6 +24,7 @@ interface NameRule {
   readonly code: 'ERR_ROOM_NAME_INVALID' | 'ERR_NICK_INVALID'
   readonly charsMax: number
   readonly bytesMax: number
+  readonly forbidden?: RegExp
 }
 
 const ROOM_RULE: NameRule = {
@@ -35,7 +38,8 @@ const NICK_RULE: NameRule = {
   what: 'a nick',
   code: 'ERR_NICK_INVALID',
   charsMax: NICK_CHARS_MAX,
-  bytesMax: NICK_BYTES_MAX
+  bytesMax: NICK_BYTES_MAX,
+  forbidden: NICK_FORBIDDEN
 }
 
 /**
@@ -50,7 +54,7 @@ export function parseRoomName(text: string): string {
 /**
  * The one spelling of a nick: Unicode NFC with no white space around it.
  *
- * @throws RoomError `ERR_NICK_INVALID` unless it has 1 to 32 visible characters (128 bytes at most)
+ * @throws RoomError `ERR_NICK_INVALID` unless it has 1 to 32 visible characters (128 bytes at most), none of `<>()…`
  */
 export function parseNick(text: string): string {
   return parseName(text, NICK_RULE)
@@ -64,7 +68,8 @@ function parseName(text: string, rule: NameRule): string {
     [...name].length <= rule.charsMax &&
     encoder.encode(name).length <= rule.bytesMax &&
     NAME_VISIBLE.test(name) &&
-    !NAME_FORBIDDEN.test(name)
+    !NAME_FORBIDDEN.test(name) &&
+    rule.forbidden?.test(name) !== true
   if (isName) return name
   throw new RoomError(
     rule.code,

@@ -31,6 +31,13 @@ describe('names and texts', () => {
     })
   }
 
+  it('keep out of a nick what a chat puts around it', () => {
+    for (const nick of ['ann> hi <bob', 'ann (…abc123)', 'ann…', '<ann']) {
+      assert.throws(() => parseNick(nick), { code: 'ERR_NICK_INVALID' })
+    }
+    assert.equal(parseRoomName('<3 (friends)'), '<3 (friends)')
+  })
+
   it('count characters, not code units, and bytes', () => {
     assert.equal(parseNick('🦊'.repeat(32)).length, 64)
     assert.throws(() => parseNick('🦊'.repeat(33)), { code: 'ERR_NICK_INVALID' })
