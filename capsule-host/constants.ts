@@ -1,5 +1,8 @@
+const KIB = 1024
+const MIB = 1024 * KIB
+
 /** Bytes of a manifest. */
-export const MANIFEST_BYTES_MAX: number = 64 * 1024
+export const MANIFEST_BYTES_MAX: number = 64 * KIB
 /** The manifest's place in a package. */
 export const MANIFEST_PATH = 'capsule.json'
 /** Version of the manifest format; unknown keys are refused, so every new key needs a new one. */
@@ -10,62 +13,80 @@ export const NAME_LENGTH_MAX = 64
 export const VERSION_LENGTH_MAX = 64
 /** Characters of a description. */
 export const DESCRIPTION_LENGTH_MAX = 280
-/** Capabilities one manifest may list, and characters of one. */
+/** Capabilities one manifest may list. */
 export const CAPABILITIES_MAX = 64
+/** Characters of one capability. */
 export const CAPABILITY_LENGTH_MAX = 256
-/** Characters of a path inside a package, and folders deep it may lie. */
+/** Characters of a path inside a package. */
 export const PACKAGE_PATH_LENGTH_MAX = 255
+/** Names a path inside a package may have. */
 export const PACKAGE_DEPTH_MAX = 16
-/** Files of one package, bytes of one file and of all. */
+/** Files of one package. */
 export const PACKAGE_FILES_MAX = 4096
-export const PACKAGE_FILE_BYTES_MAX: number = 64 * 1024 * 1024
-export const PACKAGE_BYTES_MAX: number = 256 * 1024 * 1024
+/** Folders of a package that is read from a folder. */
+export const PACKAGE_FOLDERS_MAX = 1024
+/** Bytes of one file of a package. */
+export const PACKAGE_FILE_BYTES_MAX: number = 64 * MIB
+/** Bytes of all files of a package. */
+export const PACKAGE_BYTES_MAX: number = 256 * MIB
 
 /** Bytes of a signed capsule block. */
 export const SIGNED_CAPSULE_BYTES_MAX = 4096
 
 /** Bytes of a WebAssembly module. */
-export const MODULE_BYTES_MAX: number = 32 * 1024 * 1024
-/** Types, imports, functions and exports one module may declare (the engine's own limits, or less). */
+export const MODULE_BYTES_MAX: number = 32 * MIB
+/** Types one module may declare. */
 export const MODULE_TYPES_MAX = 100_000
+/** Imports one module may declare. */
 export const MODULE_IMPORTS_MAX = 1000
+/** Functions one module may define (the engine's own limit). */
 export const MODULE_FUNCTIONS_MAX = 1_000_000
+/** Exports one module may declare. */
 export const MODULE_EXPORTS_MAX = 100_000
-/** Parameters and results of one function type together. */
+/** Parameters of one function type, and its results. */
 export const MODULE_TYPE_VALUES_MAX = 1000
-/** Tables of one module, and elements of one table. */
+/** Bytes of one name in a module. */
+export const MODULE_NAME_BYTES_MAX = 1024
+/** Tables of one module. */
 export const MODULE_TABLES_MAX = 8
+/** Elements one table may grow to. */
 export const TABLE_ELEMENTS_MAX = 65_536
-/** Bytes of one WebAssembly page. */
+/** Bytes of one page of memory (WebAssembly core specification). */
 export const PAGE_BYTES = 65_536
 
-/** Arguments one run may pass, and bytes of all of them. */
+/** Arguments of one run, the capsule's name included; together they must fit one frame of 64 KiB as JSON. */
 export const ARGUMENTS_MAX = 256
-export const ARGUMENTS_BYTES_MAX: number = 32 * 1024
-/** How long the sandboxed process may take to say it is up. */
+/** How long the sandboxed process may take to say that it is up. */
 export const PROCESS_START_MS_MAX = 30_000
 /** How long an ended process may take to be gone before its sandbox is killed from outside too. */
 export const PROCESS_END_MS_MAX = 2000
 /** How long the probe of the sandbox may take. */
 export const PROBE_MS_MAX = 20_000
 /** Bytes kept of what the process itself (not the capsule) says on standard error. */
-export const PROCESS_LOG_BYTES_MAX = 8192
-/** Bytes a second of output that are taken from a capsule before it is held back. */
-export const OUTPUT_BYTES_PER_SECOND_MAX: number = 64 * 1024 * 1024
-/** Requests a second on the runtime channel before the capsule is held back. */
-export const CHANNEL_REQUESTS_PER_SECOND_MAX = 1000
+export const PROCESS_LOG_BYTES_MAX: number = 8 * KIB
+/** Bytes of output that are taken from a capsule in a second before it is held back. */
+export const OUTPUT_BYTES_PER_SECOND_MAX: number = 64 * MIB
+/** Messages on the runtime channel that are taken in a second before the capsule is held back. */
+export const CHANNEL_MESSAGES_PER_SECOND_MAX = 1000
 /** Bytes of answers that may wait for a capsule that does not read its channel. */
-export const CHANNEL_REPLY_BYTES_MAX: number = 512 * 1024
+export const CHANNEL_REPLY_BYTES_MAX: number = 512 * KIB
 
-/** Room the process needs beside the capsule's memory before it runs at all (RLIMIT_DATA). */
-export const PROCESS_DATA_BYTES: number = 768 * 1024 * 1024
-/** Threads and open files of the process. */
+/** Bytes of data a process may have beside the capsule's memory (RLIMIT_DATA); Node does not run with less. */
+export const PROCESS_DATA_BYTES: number = 768 * MIB
+/** Threads of a process, the helpers of the sandbox included (RLIMIT_NPROC). */
 export const PROCESS_THREADS_MAX = 64
+/** Open files of a process (RLIMIT_NOFILE). */
 export const PROCESS_FILES_MAX = 64
-/** MiB of the process's JavaScript heap. */
+/** MiB of a process's JavaScript heap. */
 export const PROCESS_HEAP_MIB_MAX = 64
-/** CPU seconds the process itself may use before the capsule runs. */
+/** Processor seconds a process may use beside the capsule's own. */
 export const PROCESS_CPU_SECONDS = 2
 
 /** How long a build may take. */
 export const BUILD_MS_MAX = 120_000
+/** Lines kept of what a compiler says. */
+export const BUILD_LINES_MAX = 60
+/** MiB of a compiler's JavaScript heap. */
+export const BUILD_HEAP_MIB_MAX = 1024
+/** Bytes kept of what a short program prints, on each of its streams. */
+export const PROGRAM_OUTPUT_BYTES_MAX: number = 64 * KIB

@@ -2,36 +2,69 @@ import { CodedError, type CodedErrorOptions } from '#contracts'
 
 /** Why a manifest or a package was refused. */
 export type PackageErrorCode =
+  /** The manifest breaks its schema, names a key twice or is not JSON. */
   | 'ERR_MANIFEST_INVALID'
+  /** The manifest has more bytes than are looked at. */
   | 'ERR_MANIFEST_TOO_LARGE'
+  /** The capsule is made for a substrate this node does not have. */
   | 'ERR_SUBSTRATE_UNSUPPORTED'
+  /** The package lacks its manifest or its entry, or holds a path that is not plain. */
   | 'ERR_PACKAGE_INVALID'
+  /** The package has more files or bytes than a package may. */
   | 'ERR_PACKAGE_TOO_LARGE'
+  /** Nobody signed the capsule. */
   | 'ERR_CAPSULE_UNSIGNED'
+  /** Somebody else signed the capsule. */
   | 'ERR_CAPSULE_SIGNER'
+  /** The capsule is not as it was signed: a signature that does not verify, or bytes that are not what it covers. */
   | 'ERR_CAPSULE_TAMPERED'
+  /** The capsule is of another name than was asked for, or its manifest says another than was signed. */
   | 'ERR_CAPSULE_NAME_MISMATCH'
+  /** The manifest says another version than was signed. */
   | 'ERR_CAPSULE_VERSION_MISMATCH'
 
 /** Why a WebAssembly module was not admitted. */
 export type ModuleErrorCode =
-  'ERR_MODULE_INVALID' | 'ERR_MODULE_TOO_LARGE' | 'ERR_MODULE_IMPORT' | 'ERR_MODULE_FEATURE'
+  /** The module is malformed, or lacks `memory` or `_start`. */
+  | 'ERR_MODULE_INVALID'
+  /** The module has more bytes than a module may. */
+  | 'ERR_MODULE_TOO_LARGE'
+  /** The module imports something that is no function of WASI preview 1. */
+  | 'ERR_MODULE_IMPORT'
+  /** The module uses garbage collection, tags, shared or 64-bit memory, or several memories. */
+  | 'ERR_MODULE_FEATURE'
 
 /** Why a capsule could not start, or was ended. */
 export type RunErrorCode =
+  /** This machine cannot hold a capsule; the detail says what mends that. */
   | 'ERR_SANDBOX_UNAVAILABLE'
+  /** More or longer arguments than a capsule can be given. */
   | 'ERR_CAPSULE_ARGUMENTS'
+  /** The capsule used up its processor time, or ran longer than it may. */
   | 'ERR_CAPSULE_TIME_LIMIT'
+  /** The capsule used up its memory, or would start with more than it may have. */
   | 'ERR_CAPSULE_MEMORY_LIMIT'
+  /** The capsule wrote more than it may. */
   | 'ERR_CAPSULE_OUTPUT_LIMIT'
+  /** The capsule broke the rules of its runtime channel. */
   | 'ERR_CAPSULE_CHANNEL'
+  /** The program trapped, such as by reaching `unreachable` or an address outside its memory. */
   | 'ERR_CAPSULE_TRAP'
+  /** The capsule's process ended without saying how its program did. */
   | 'ERR_CAPSULE_CRASHED'
+  /** Its owner ended the capsule. */
   | 'ERR_CAPSULE_STOPPED'
+  /** Nobody takes the capsule's output any more. */
   | 'ERR_CAPSULE_OUTPUT_CLOSED'
 
 /** Why a capsule could not be written or built. */
-export type BuildErrorCode = 'ERR_CAPSULE_EXISTS' | 'ERR_CAPSULE_BUILD' | 'ERR_CAPSULE_BUILD_TIME_LIMIT'
+export type BuildErrorCode =
+  /** There is something where a new capsule should be written, or no place to write it. */
+  | 'ERR_CAPSULE_EXISTS'
+  /** The sources do not compile; the detail is what the compiler said. */
+  | 'ERR_CAPSULE_BUILD'
+  /** The compiler took too long. */
+  | 'ERR_CAPSULE_BUILD_TIME_LIMIT'
 
 /** Every code a {@link CapsuleError} can carry. */
 export type CapsuleErrorCode = PackageErrorCode | ModuleErrorCode | RunErrorCode | BuildErrorCode

@@ -1,10 +1,7 @@
-import { PACKAGE_DEPTH_MAX, PACKAGE_FILES_MAX } from './constants.ts'
+import { PACKAGE_DEPTH_MAX, PACKAGE_FILES_MAX, PACKAGE_FOLDERS_MAX } from './constants.ts'
 import { CapsuleError } from './errors.ts'
 import type { PackageFile, PackageReader } from './package.ts'
 import type { HostPowers } from './powers.ts'
-
-/** Folders of a package that may be looked into. */
-const FOLDERS_MAX = 1024
 
 /**
  * Reads a package from a folder of the author's own, before it is signed. What starts with a dot is left out, as when
@@ -47,7 +44,7 @@ async function* listFiles(
   let files = 0
   for (let inside = open.pop(); inside !== undefined; inside = open.pop()) {
     signal.throwIfAborted()
-    if (++folders > FOLDERS_MAX || inside.split('/').length > PACKAGE_DEPTH_MAX) throw tooMany()
+    if (++folders > PACKAGE_FOLDERS_MAX || inside.split('/').length > PACKAGE_DEPTH_MAX) throw tooMany()
     for (const entry of await powers.listFolder(`${folder}/${inside}`)) {
       if (entry.name.startsWith('.')) continue
       const path = `${inside}${entry.name}`
@@ -62,6 +59,6 @@ async function* listFiles(
 function tooMany(): CapsuleError {
   return new CapsuleError(
     'ERR_PACKAGE_TOO_LARGE',
-    `expected at most ${PACKAGE_FILES_MAX} files in ${FOLDERS_MAX} folders, ${PACKAGE_DEPTH_MAX} deep`
+    `expected at most ${PACKAGE_FILES_MAX} files in ${PACKAGE_FOLDERS_MAX} folders, ${PACKAGE_DEPTH_MAX} deep`
   )
 }

@@ -66,7 +66,7 @@ export { probeSandbox } from './sandbox/probe.ts'
 export type { ProbeComponents, ProbeInit } from './sandbox/probe.ts'
 export { mendingCommands } from './sandbox/report.ts'
 export type { SandboxCheck, SandboxLevel, SandboxReport } from './sandbox/report.ts'
-export type { GuestScript, SandboxLayout } from './sandbox/layout.ts'
+export type { GuestScript, ProcessLayout, SandboxLayout } from './sandbox/layout.ts'
 export type { SandboxArch } from './sandbox/syscalls.ts'
 export { startCapsuleProcess } from './process/capsule-process.ts'
 export type {

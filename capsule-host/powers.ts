@@ -139,7 +139,7 @@ export const systemPowers: HostPowers = {
     }))
   },
   makeFolder: async (path, options) => {
-    await mkdir(path, { recursive: options?.isShared === true })
+    await mkdir(path, { recursive: options?.isShared ?? false })
   },
   writeNewFile: (path, text) => writeFile(path, text, { flag: 'wx' }),
   rename,
@@ -149,10 +149,11 @@ export const systemPowers: HostPowers = {
 
 function spawnProcess(init: SpawnInit): SpawnedProcess {
   const extra = init.descriptor3 === undefined ? [] : (['pipe'] as const)
-  const child = spawn(init.command, init.args, {
+  const status = init.hasStatus === true ? (['pipe'] as const) : []
+  const child: ChildProcess = spawn(init.command, init.args, {
     cwd: init.folder ?? '/',
     env: { ...init.environment },
-    stdio: ['pipe', 'pipe', 'pipe', ...extra, ...(init.hasStatus === true ? (['pipe'] as const) : [])],
+    stdio: ['pipe', 'pipe', 'pipe', ...extra, ...status],
     // A session of its own: Ctrl-C in the user's terminal reaches the node, which decides.
     detached: true,
     ...(init.identity === undefined ? {} : init.identity)

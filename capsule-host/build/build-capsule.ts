@@ -1,6 +1,13 @@
 import { dirname, relative } from 'node:path'
 import type { Clock } from '#contracts'
-import { BUILD_MS_MAX, MANIFEST_BYTES_MAX, MANIFEST_PATH, MODULE_BYTES_MAX } from '../constants.ts'
+import {
+  BUILD_HEAP_MIB_MAX,
+  BUILD_LINES_MAX,
+  BUILD_MS_MAX,
+  MANIFEST_BYTES_MAX,
+  MANIFEST_PATH,
+  MODULE_BYTES_MAX
+} from '../constants.ts'
 import { CapsuleError } from '../errors.ts'
 import { capsuleLimits } from '../limits.ts'
 import { parseManifest, type CapsuleBuild, type CapsuleManifest } from '../manifest.ts'
@@ -106,7 +113,7 @@ async function compileAssemblyScript(components: BuildComponents, compilation: C
     if (result.end.code !== 0) {
       throw new CapsuleError('ERR_CAPSULE_BUILD', `expected ${build.source} to compile, it did not`, {
         cause: result.end.failure,
-        detail: printableLines(result.stderr, COMPILER_LINES_MAX)
+        detail: printableLines(result.stderr, BUILD_LINES_MAX)
       })
     }
     await powers.rename(partial, entry)
@@ -114,9 +121,6 @@ async function compileAssemblyScript(components: BuildComponents, compilation: C
     await powers.removeFile(partial)
   }
 }
-
-const COMPILER_LINES_MAX = 60
-const COMPILER_HEAP_MIB_MAX = 1024
 
 /** What the shim that gives AssemblyScript its streams has compiled in place of the browser's. */
 const SHIM_ALIASES = [
@@ -139,7 +143,7 @@ function compilerArguments(
     `--allow-fs-write=${dirname(paths.partial)}`,
     // The compiler starts itself anew without this flag, which the permissions forbid.
     '--enable-source-maps',
-    `--max-old-space-size=${COMPILER_HEAP_MIB_MAX}`,
+    `--max-old-space-size=${BUILD_HEAP_MIB_MAX}`,
     compiler,
     paths.source,
     ...['--outFile', relative(paths.folder, paths.partial)],

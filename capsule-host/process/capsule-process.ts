@@ -2,7 +2,7 @@ import { errorMessage, type Clock, type Logger } from '#contracts'
 import {
   ARGUMENTS_MAX,
   CHANNEL_REPLY_BYTES_MAX,
-  CHANNEL_REQUESTS_PER_SECOND_MAX,
+  CHANNEL_MESSAGES_PER_SECOND_MAX,
   OUTPUT_BYTES_PER_SECOND_MAX,
   PROCESS_START_MS_MAX
 } from '../constants.ts'
@@ -18,7 +18,7 @@ import {
 import { STDIN_WINDOW_BYTES } from '../guest/wasi/constants.ts'
 import type { CapsuleLimits } from '../limits.ts'
 import type { HostPowers, SpawnedProcess } from '../powers.ts'
-import { spawnSandboxed } from '../sandbox/command.ts'
+import { spawnConfined, spawnSandboxed } from '../sandbox/command.ts'
 import { mendingCommands, type SandboxReport } from '../sandbox/report.ts'
 import { admitModule } from '../wasm/admission.ts'
 import { createRefusingChannel } from './channel.ts'
@@ -54,6 +54,8 @@ export interface CapsuleProcessInit {
   stdin: AsyncIterable<Uint8Array>
   stdout: CapsuleSink
   stderr: CapsuleSink
+  /** True only for what the user wrote and asked to run: it may do without a sandbox where there is none. */
+  isOwn?: boolean
   /** Ends the capsule. */
   signal: AbortSignal
 }
@@ -76,20 +78,18 @@ export function startCapsuleProcess(
   init: CapsuleProcessInit
 ): CapsuleProcess {
   init.signal.throwIfAborted()
-  const { sandbox, powers } = components
-  if (sandbox.level !== 'namespaces+seccomp' || sandbox.layout === undefined) {
+  const isSandboxed = components.sandbox.layout !== undefined
+  if (!isSandboxed && init.isOwn !== true) {
     throw new CapsuleError(
       'ERR_SANDBOX_UNAVAILABLE',
       'expected a sandbox to run a capsule in, this machine has none',
-      {
-        detail: mendingCommands(sandbox)
-      }
+      { detail: mendingCommands(components.sandbox) }
     )
   }
   const args = [init.name, ...(init.args ?? [])]
   checkArguments(args)
   const { bytes } = admitModule(init.module, init.limits)
-  const run = new CapsuleRun(components, init, spawnSandboxed(powers, sandbox.layout, init.limits))
+  const run = new CapsuleRun(components, init, spawnGuest(components, init.limits))
   const finished = run.run({ args }, bytes)
   return {
     finished,
@@ -98,6 +98,11 @@ export function startCapsuleProcess(
       await finished
     }
   }
+}
+
+function spawnGuest({ powers, sandbox }: CapsuleProcessComponents, limits: CapsuleLimits): SpawnedProcess {
+  if (sandbox.layout === undefined) return spawnConfined(powers, sandbox.process, limits)
+  return spawnSandboxed(powers, sandbox.layout, limits)
 }
 
 function checkArguments(args: readonly string[]): void {
@@ -123,7 +128,7 @@ class CapsuleRun {
   readonly #stdin: StdinPump
   readonly #channel = createRefusingChannel()
   readonly #outputRate: Rate
-  readonly #requestRate: Rate
+  readonly #messageRate: Rate
   readonly #ended = new AbortController()
   readonly #decided: PromiseWithResolvers<CapsuleOutcome> = Promise.withResolvers()
   #outputBytes = 0
@@ -140,7 +145,7 @@ class CapsuleRun {
       end: () => this.#link.signal(FRAME.stdinEnd)
     })
     this.#outputRate = new Rate(components.clock, OUTPUT_BYTES_PER_SECOND_MAX)
-    this.#requestRate = new Rate(components.clock, CHANNEL_REQUESTS_PER_SECOND_MAX)
+    this.#messageRate = new Rate(components.clock, CHANNEL_MESSAGES_PER_SECOND_MAX)
   }
 
   async run(message: { args: readonly string[] }, module: Uint8Array): Promise<CapsuleOutcome> {
@@ -148,14 +153,12 @@ class CapsuleRun {
     const { signal, limits } = this.#init
     const stop = (): void => this.stop()
     signal.addEventListener('abort', stop, { once: true })
-    using startLimit = clock.after(PROCESS_START_MS_MAX, () => {
+    using _startLimit = clock.after(PROCESS_START_MS_MAX, () => {
       if (!this.#isReady) this.#fail('ERR_SANDBOX_UNAVAILABLE', 'expected the sandbox to start in time')
     })
-    using wallLimit = clock.after(limits.wallMsMax, () => {
+    using _wallLimit = clock.after(limits.wallMsMax, () => {
       this.#fail('ERR_CAPSULE_TIME_LIMIT', `the capsule ran longer than ${limits.wallMsMax} ms`)
     })
-    void startLimit
-    void wallLimit
     this.#link.start(message, module)
     // Neither rejects, and neither is waited for: a keyboard may never answer, a sink may never take its bytes.
     void this.#stdin.run()
@@ -165,7 +168,13 @@ class CapsuleRun {
     this.#ended.abort()
     this.#stdin.stop()
     await this.#supervisor.end()
+    this.#log(outcome)
     return outcome
+  }
+
+  #log(outcome: CapsuleOutcome): void {
+    const how = outcome.kind === 'exit' ? { exitCode: outcome.exitCode } : { code: outcome.error.code }
+    this.#components.logger.info('capsule ended', { name: this.#init.name, ...how, outputBytes: this.#outputBytes })
   }
 
   /** Ends the capsule because its owner wants so. */
@@ -198,8 +207,7 @@ class CapsuleRun {
     if (this.#ended.signal.aborted) return
     // Its pipe is closed, so it is ending; what it does beyond a moment is not waited for.
     const { clock } = this.#components
-    using deadline = clock.after(1000, () => void this.#supervisor.end())
-    void deadline
+    using _deadline = clock.after(1000, () => void this.#supervisor.end())
     const end = await this.#process.ended
     await this.#supervisor.end()
     const error = silentEndError(
@@ -247,7 +255,7 @@ class CapsuleRun {
       throw new CapsuleError('ERR_CAPSULE_CHANNEL', 'the capsule left too many answers unread on its channel')
     }
     this.#link.send(FRAME.channelIn, bytes)
-    await this.#requestRate.take(messageCount, this.#ended.signal)
+    await this.#messageRate.take(messageCount, this.#ended.signal)
   }
 
   async #count(bytes: number): Promise<void> {

@@ -27,8 +27,7 @@ export function superviseProcess(
   let ending: Promise<SpawnEnd> | undefined
 
   const end = async (): Promise<SpawnEnd> => {
-    using lastResort = clock.after(PROCESS_END_MS_MAX, () => process.kill())
-    void lastResort
+    using _lastResort = clock.after(PROCESS_END_MS_MAX, () => process.kill())
     const pid = await Promise.race([innerPid, process.ended.then(() => undefined)])
     if (pid === undefined) process.kill()
     else powers.killProcess(pid)
@@ -46,15 +45,21 @@ export function superviseProcess(
 }
 
 /** The process everything in the sandbox hangs on; `undefined` when bubblewrap ended without naming it. */
-async function findInnerPid(status: AsyncIterable<Uint8Array>): Promise<number | undefined> {
-  const text = new TextDecoder()
-  let read = ''
-  for await (const chunk of status) {
-    read = (read + text.decode(chunk, { stream: true })).slice(0, STATUS_BYTES_MAX)
-    const pid = Number(CHILD_PID.exec(read)?.[1])
-    if (Number.isSafeInteger(pid) && pid > 1) return pid
+function findInnerPid(status: AsyncIterable<Uint8Array>): Promise<number | undefined> {
+  const found = Promise.withResolvers<number | undefined>()
+  const read = async (): Promise<void> => {
+    const text = new TextDecoder()
+    let said = ''
+    // To its end: bubblewrap dies of a closed pipe when it says how the inner process ended.
+    for await (const chunk of status) {
+      said = (said + text.decode(chunk, { stream: true })).slice(0, STATUS_BYTES_MAX)
+      const pid = Number(CHILD_PID.exec(said)?.[1])
+      if (Number.isSafeInteger(pid) && pid > 1) found.resolve(pid)
+    }
+    found.resolve(undefined)
   }
-  return undefined
+  void read()
+  return found.promise
 }
 
 function keepTail(

@@ -9,7 +9,7 @@ import {
 } from '../constants.ts'
 import type { CapsuleLimits } from '../limits.ts'
 import type { HostPowers, SpawnedProcess } from '../powers.ts'
-import { INSIDE, type GuestScript, type SandboxLayout } from './layout.ts'
+import { INSIDE, type GuestScript, type ProcessLayout, type SandboxLayout } from './layout.ts'
 import { seccompFilter } from './seccomp.ts'
 
 const SECCOMP_DESCRIPTOR = 3
@@ -87,6 +87,18 @@ export function nodeArguments(guest: GuestScript, limits: ProcessLimits): string
     '--v8-pool-size=1',
     guest.entry
   ]
+}
+
+/** Starts the guest script with no sandbox but Node's own permissions, for a capsule one wrote oneself. */
+export function spawnConfined(
+  powers: Pick<HostPowers, 'spawn'>,
+  { node, prlimit, guest }: ProcessLayout,
+  limits: ProcessLimits
+): SpawnedProcess {
+  const args = nodeArguments(guest, limits)
+  if (prlimit === undefined) return powers.spawn({ command: node, args })
+  // Threads are counted by user here, and the user has others.
+  return powers.spawn({ command: prlimit, args: [...resourceArguments(false, limits), node, ...args] })
 }
 
 /** Starts the layout's guest script in the sandbox. */

@@ -26,6 +26,13 @@ export interface SandboxLayout {
   readonly hasOwnThreadCount: boolean
 }
 
+/** A process held only by Node's permission model and, where prlimit is there, by resource limits. */
+export interface ProcessLayout {
+  readonly node: string
+  readonly prlimit: string | undefined
+  readonly guest: GuestScript
+}
+
 /** Where things are inside the sandbox. */
 export const INSIDE = { node: '/elastos/node', prlimit: '/elastos/prlimit', guest: '/elastos/guest' } as const
 
@@ -35,6 +42,12 @@ export function guestScript(guestEntry: string): GuestScript {
   const entry = `${INSIDE.guest}/${guestEntry.slice(slash + 1)}`
   if (guestEntry.endsWith('.ts')) return { source: guestEntry.slice(0, slash), target: INSIDE.guest, entry }
   return { source: guestEntry, target: entry, entry }
+}
+
+/** `guestEntry` where it lies, for a process that sees this machine's files as they are. */
+export function guestScriptInPlace(guestEntry: string): GuestScript {
+  const { source } = guestScript(guestEntry)
+  return { source, target: source, entry: guestEntry }
 }
 
 /**

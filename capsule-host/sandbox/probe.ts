@@ -4,7 +4,13 @@ import { CapsuleError } from '../errors.ts'
 import { DEFAULT_CAPSULE_LIMITS } from '../limits.ts'
 import type { HostPowers, Identity } from '../powers.ts'
 import { startCapsuleProcess } from '../process/capsule-process.ts'
-import { guestScript, parseLinkedFiles, type SandboxLayout } from './layout.ts'
+import {
+  guestScript,
+  guestScriptInPlace,
+  parseLinkedFiles,
+  type ProcessLayout,
+  type SandboxLayout
+} from './layout.ts'
 import { installCommand, namespaceMending, type NeededPackage } from './mend.ts'
 import type { SandboxCheck, SandboxReport } from './report.ts'
 import { runProgram } from './run-program.ts'
@@ -58,16 +64,23 @@ const EMPTY_PROGRAM = Uint8Array.from([
 export async function probeSandbox(components: ProbeComponents, init: ProbeInit): Promise<SandboxReport> {
   const { powers } = components
   const arch = powers.platform === 'linux' ? sandboxArch(powers.arch) : undefined
+  const inPlace = { node: powers.nodePath, guest: guestScriptInPlace(init.guestEntry) }
   if (arch === undefined) {
-    const found = `${powers.platform} on ${powers.arch}`
-    return { level: 'process', checks: [{ name: 'platform', isOk: false, found, mend: [LINUX_ONLY] }] }
+    const check = {
+      name: 'platform',
+      isOk: false,
+      found: `${powers.platform} on ${powers.arch}`,
+      mend: [LINUX_ONLY]
+    }
+    return { level: 'process', checks: [check], process: { ...inPlace, prlimit: undefined } }
   }
   const bubblewrap = await findNeeded(powers, 'bwrap', 'bubblewrap')
   const prlimit = await findNeeded(powers, 'prlimit', 'util-linux')
   const ldd = await findNeeded(powers, 'ldd', 'libc-bin')
   const checks = [bubblewrap.check, prlimit.check, ldd.check]
+  const process = { ...inPlace, prlimit: prlimit.path }
   if (bubblewrap.path === undefined || prlimit.path === undefined || ldd.path === undefined) {
-    return { level: 'process', checks }
+    return { level: 'process', checks, process }
   }
   const layout: SandboxLayout = {
     bubblewrap: bubblewrap.path,
@@ -79,7 +92,7 @@ export async function probeSandbox(components: ProbeComponents, init: ProbeInit)
     identity: undefined,
     hasOwnThreadCount: isKernelFrom(powers.kernelRelease, THREAD_COUNT_KERNEL)
   }
-  return tryLayout(components, { layout, checks, signal: init.signal })
+  return tryLayout(components, { layout, checks, process, signal: init.signal })
 }
 
 async function findNeeded(
@@ -112,13 +125,23 @@ async function linkedFiles(
 
 async function tryLayout(
   components: ProbeComponents,
-  attempt: { layout: SandboxLayout; checks: readonly SandboxCheck[]; signal: AbortSignal | undefined }
+  attempt: {
+    layout: SandboxLayout
+    checks: readonly SandboxCheck[]
+    process: ProcessLayout
+    signal: AbortSignal | undefined
+  }
 ): Promise<SandboxReport> {
-  const { layout, checks } = attempt
+  const { layout, checks, process } = attempt
   const identities = components.powers.userId === 0 ? [NOBODY, undefined] : [undefined]
   let refusal = new CapsuleError('ERR_SANDBOX_UNAVAILABLE', 'expected the sandbox to start')
   for (const identity of identities) {
-    const report: SandboxReport = { level: 'namespaces+seccomp', checks: [], layout: { ...layout, identity } }
+    const report: SandboxReport = {
+      level: 'namespaces+seccomp',
+      checks,
+      layout: { ...layout, identity },
+      process
+    }
     const error = await runEmptyProgram(components, report, attempt.signal)
     if (error === undefined) {
       const found = identity === undefined ? 'an empty capsule ran' : 'an empty capsule ran as nobody'
@@ -128,7 +151,7 @@ async function tryLayout(
   }
   const mend = await namespaceMending(components.powers, layout.bubblewrap)
   const found = refusal.detail[0] ?? refusal.message
-  return { level: 'process', checks: [...checks, { name: 'sandbox', isOk: false, found, mend }] }
+  return { level: 'process', checks: [...checks, { name: 'sandbox', isOk: false, found, mend }], process }
 }
 
 async function runEmptyProgram(

@@ -1,10 +1,10 @@
-import type { SandboxLayout } from './layout.ts'
+import type { ProcessLayout, SandboxLayout } from './layout.ts'
 
 /**
  * How strongly this machine can hold a capsule: `namespaces+seccomp` by the operating system; `process` only by
- * Node's permission model, which is a seat belt and not a wall; `none` not at all.
+ * Node's permission model, which is a seat belt and not a wall, good for what one wrote oneself.
  */
-export type SandboxLevel = 'namespaces+seccomp' | 'process' | 'none'
+export type SandboxLevel = 'namespaces+seccomp' | 'process'
 
 /** One thing that was looked at. */
 export interface SandboxCheck {
@@ -23,6 +23,8 @@ export interface SandboxReport {
   readonly checks: readonly SandboxCheck[]
   /** Present at the level `namespaces+seccomp`. */
   readonly layout?: SandboxLayout
+  /** How a capsule of one's own runs without the operating system's help. */
+  readonly process: ProcessLayout
 }
 
 /** The commands that would raise a report's level, each once. */

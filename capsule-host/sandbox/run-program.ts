@@ -1,7 +1,6 @@
 import type { Clock } from '#contracts'
+import { PROGRAM_OUTPUT_BYTES_MAX } from '../constants.ts'
 import type { HostPowers, SpawnEnd, SpawnInit } from '../powers.ts'
-
-const OUTPUT_BYTES_MAX = 64 * 1024
 
 /** What a short program said and how it ended. */
 export interface ProgramResult {
@@ -21,11 +20,10 @@ export async function runProgram(
   const process = components.powers.spawn(init)
   const kill = (): void => process.kill()
   let isLate = false
-  using deadline = components.clock.after(init.deadlineMs, () => {
+  using _deadline = components.clock.after(init.deadlineMs, () => {
     isLate = true
     kill()
   })
-  void deadline
   init.signal?.addEventListener('abort', kill, { once: true })
   process.closeInput()
   const [stdout, stderr, end] = await Promise.all([
@@ -40,7 +38,7 @@ export async function runProgram(
 
 async function readText(source: AsyncIterable<Uint8Array>): Promise<string> {
   const parts: Uint8Array[] = []
-  let left = OUTPUT_BYTES_MAX
+  let left = PROGRAM_OUTPUT_BYTES_MAX
   for await (const chunk of source) {
     const part = chunk.subarray(0, left)
     left -= part.byteLength

@@ -1,7 +1,7 @@
+import { MODULE_NAME_BYTES_MAX } from '../constants.ts'
 import { CapsuleError } from '../errors.ts'
 
 const BYTE_BITS_MAX = 5
-const NAME_BYTES_MAX = 1024
 
 /**
  * Reads the WebAssembly binary format with every length checked.
@@ -77,7 +77,7 @@ export class BinaryReader {
    * @throws CapsuleError `ERR_MODULE_INVALID`
    */
   name(): string {
-    const length = this.count('bytes in a name', NAME_BYTES_MAX)
+    const length = this.count('bytes in a name', MODULE_NAME_BYTES_MAX)
     const bytes = this.take(length)
     try {
       return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)

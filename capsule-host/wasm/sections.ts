@@ -186,15 +186,17 @@ function readLimits(reader: BinaryReader, cap: { what: string; max: number }): M
   const flags = reader.byte()
   if (flags > 1) throw refusedFeature('memory and tables neither shared nor 64-bit', `limits ${hex(flags)}`)
   const min = reader.u32()
-  const declaredMax = flags === 1 ? reader.u32() : cap.max
-  if (declaredMax < min) throw malformed('a maximum not below the minimum', `${min} to ${declaredMax}`)
+  const declaredMax = flags === 1 ? reader.u32() : undefined
+  if (declaredMax !== undefined && declaredMax < min) {
+    throw malformed('a maximum not below the minimum', `${min} to ${declaredMax}`)
+  }
   if (min > cap.max) {
     throw new CapsuleError(
       'ERR_CAPSULE_MEMORY_LIMIT',
       `expected a module that starts with at most ${cap.max} ${cap.what}, got ${min}`
     )
   }
-  return { min, max: Math.min(declaredMax, cap.max) }
+  return { min, max: Math.min(declaredMax ?? cap.max, cap.max) }
 }
 
 function typeAt(types: readonly FunctionType[], index: number): FunctionType {

@@ -1,0 +1,42 @@
+// Runs in place of the guest runner: tries what a capsule that broke out of its engine would try, and says how it went.
+import { spawnSync } from 'node:child_process'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+
+const attempt = (task) => {
+  try {
+    return { did: task() }
+  } catch (thrown) {
+    return { refused: thrown.code ?? thrown.message }
+  }
+}
+
+const dial = (port) =>
+  new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1')
+    socket.once('connect', () => resolve({ did: 'connected' }))
+    socket.once('error', (thrown) => resolve({ refused: thrown.code }))
+  })
+
+const { hostPort, hostPid, hostFile } = JSON.parse(readFileSync(0, 'utf8'))
+const report = {
+  root: attempt(() => readdirSync('/')),
+  home: attempt(() => readdirSync('/home')),
+  passwords: attempt(() => readFileSync('/etc/passwd', 'utf8')),
+  processes: attempt(() => readdirSync('/proc')),
+  devices: attempt(() => readdirSync('/dev')),
+  hostFile: attempt(() => readFileSync(hostFile, 'utf8')),
+  writeRoot: attempt(() => writeFileSync('/x', 'x')),
+  writeTemporary: attempt(() => writeFileSync('/tmp/x', 'x')),
+  writeGuest: attempt(() => writeFileSync(new URL(import.meta.url), 'x')),
+  network: await dial(hostPort),
+  program: attempt(() => {
+    const { error, status } = spawnSync(process.execPath, ['-e', '0'])
+    if (error) throw error
+    return status
+  }),
+  killHost: attempt(() => process.kill(hostPid, 0)),
+  environment: Object.keys(process.env),
+  identity: [process.getuid(), process.getgid()]
+}
+process.stdout.write(JSON.stringify(report))
