@@ -38,12 +38,8 @@ export type ContentErrorCode =
   | 'ERR_BITSWAP_BUSY'
   /** Every peer that was asked for a block sent something else. */
   | 'ERR_CONTENT_WRONG_BLOCK'
-  /** A queue or budget of the block exchange is full. */
-  | 'ERR_BITSWAP_BUSY'
   /** Somebody provides it, and none of them can be reached. */
   | 'ERR_PROVIDER_UNREACHABLE'
-  /** Every peer that was asked sent bytes that do not hash to the CID. */
-  | 'ERR_CONTENT_WRONG_BLOCK'
   /** Blocks came, then none for `stallTimeoutMs`. */
   | 'ERR_CONTENT_STALLED'
   /** More bytes, entries, links or levels than the limit of this call. */

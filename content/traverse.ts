@@ -47,7 +47,7 @@ export async function* traverse<S extends WalkStep>(
   for (let item = pending.pop(); item !== undefined; item = pending.pop()) {
     const work = start(item)
     for (let index = pending.length - 1; index >= 0 && started.size < aheadMax; index--) {
-      start(pending[index] as Pending<S>)
+      void start(pending[index] as Pending<S>)
     }
     const bytes = await work
     started.delete(work)
