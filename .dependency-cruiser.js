@@ -1,20 +1,35 @@
 import { LAYERS } from './scripts/layers.js'
 
-/** One rule a folder: it imports itself, the folders of its row, packages, and nothing else. */
-const layerRules = LAYERS.map(({ folder, mayImport }) => ({
-  name: `layer-${folder.replaceAll('/', '-')}`,
-  comment: `${folder} may import: ${mayImport.join(', ') || 'no other folder'}`,
-  severity: 'error',
-  from: { path: `^${folder}/` },
-  to: {
-    path: '\\.(ts|js|json)$',
-    pathNot: ['node_modules', '^package\\.json$', ...[folder, ...mayImport].map((to) => `^${to}/`)]
+/** A folder imports itself, the folders of its row, packages, and nothing else. */
+const layerRules = LAYERS.flatMap(({ folder, mayImport, mayImportTypesOf = [] }) => [
+  { ...layerRule(folder, mayImport, { dependencyTypesNot: ['type-only'] }), name: `layer-${nameOf(folder)}` },
+  { ...layerRule(folder, [...mayImport, ...mayImportTypesOf], {}), name: `layer-${nameOf(folder)}-types` }
+])
+
+/**
+ * @param {string} folder
+ * @param {readonly string[]} allowed
+ * @param {object} restriction
+ * @returns {import('dependency-cruiser').IForbiddenRuleType}
+ */
+function layerRule(folder, allowed, restriction) {
+  const may = ['node_modules', '^package\\.json$', ...[folder, ...allowed].map((to) => `^${to}/`)]
+  return {
+    comment: `${folder} may import: ${allowed.join(', ') || 'no other folder'}`,
+    severity: 'error',
+    from: { path: `^${folder}/` },
+    to: { path: '\\.(ts|js|json)$', pathNot: may, ...restriction }
   }
-}))
+}
+
+/** @param {string} folder */
+function nameOf(folder) {
+  return folder.replaceAll('/', '-')
+}
 
 /** A folder is entered through its index.ts only. */
 const frontDoorRules = LAYERS.map(({ folder }) => ({
-  name: `front-door-${folder.replaceAll('/', '-')}`,
+  name: `front-door-${nameOf(folder)}`,
   comment: `import ${folder} as '#${folder.split('/').at(-1)}', not a file inside it`,
   severity: 'error',
   from: { path: `^(${LAYERS.map((layer) => layer.folder).join('|')})/`, pathNot: `^${folder}/` },

@@ -6,6 +6,7 @@
  * @property {string} folder
  * @property {string} holds one line for the documents
  * @property {readonly string[]} mayImport folders
+ * @property {readonly string[]} [mayImportTypesOf] folders of which only types may be named
  */
 
 const parts = ['contracts', 'did', 'content', 'dht', 'rooms', 'capsule-host', 'bootstrap']
@@ -51,7 +52,8 @@ export const LAYERS = [
   {
     folder: 'capsules/chat',
     holds: 'a first-party capsule: the chat’s logic and screen. No Node API',
-    mayImport: ['rooms']
+    mayImport: [],
+    mayImportTypesOf: ['rooms']
   },
   {
     folder: 'node',
@@ -61,7 +63,9 @@ export const LAYERS = [
   {
     folder: 'cli',
     holds: 'commands: parse, call the node, present',
-    mayImport: ['contracts', 'did', 'capsule-host', 'capsules/chat', 'node']
+    mayImport: ['contracts', 'did', 'capsule-host', 'capsules/chat', 'node'],
+    // Its table of exit codes names every error code there is.
+    mayImportTypesOf: ['content', 'dht', 'rooms', 'bootstrap']
   },
   { folder: 'sim', holds: 'whole nodes in virtual time', mayImport: [...parts, 'node'] }
 ]

@@ -24,7 +24,9 @@ const OWN_METADATA = {
       const source = readFileSync(path, 'utf8')
       const folder = path.slice(0, path.lastIndexOf('/ssdp/') + '/ssdp'.length)
       const { name, version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
-      return { contents: source.replace(/req\((['"])[./]*package\.json\1\)/, JSON.stringify({ name, version })) }
+      return {
+        contents: source.replace(/req\((['"])[./]*package\.json\1\)/, JSON.stringify({ name, version }))
+      }
     })
   }
 }
@@ -52,7 +54,8 @@ async function outputs(root, entries) {
     entryPoints: Object.fromEntries(present),
     outdir: join(root, 'dist'),
     outExtension: { '.js': '.mjs' },
-    chunkNames: 'chunks/[name]-[hash]',
+    // Beside the entries: a source that looks for a file beside the bundle finds it from whichever part it is in.
+    chunkNames: '[name]-[hash]',
     bundle: true,
     splitting: present.length > 1,
     write: false,

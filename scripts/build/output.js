@@ -13,7 +13,7 @@ import { dirname, join } from 'node:path'
  * @param {readonly string[]} previous what the build before wrote
  */
 export function replaceFiles(dist, files, previous) {
-  const entriesLast = [...files].sort((a, b) => Number(isEntry(a)) - Number(isEntry(b)))
+  const entriesLast = [...files].sort((a, b) => Number(isEntry(a.path)) - Number(isEntry(b.path)))
   for (const { path, contents } of entriesLast) {
     const target = join(dist, path)
     mkdirSync(dirname(target), { recursive: true })
@@ -25,9 +25,13 @@ export function replaceFiles(dist, files, previous) {
   for (const path of filesIn(dist)) if (!kept.has(path)) rmSync(join(dist, path))
 }
 
-/** @param {OutputFile} file */
-function isEntry(file) {
-  return !file.path.includes('/')
+/**
+ * Whether a file has a name of its own; that of a chunk ends in its hash.
+ *
+ * @param {string} path
+ */
+function isEntry(path) {
+  return !/-[A-Z0-9]{8}\.mjs$/.test(path)
 }
 
 /**

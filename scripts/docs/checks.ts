@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { generatedDocuments } from './generated.ts'
 import { projectFiles } from './project-files.ts'
-import { ROOT } from './sources.ts'
+import { ROOT, undocumentedExports } from './sources.ts'
 
 /** What is wrong, and where: `path:line: sentence`. */
 export type Finding = string
@@ -24,6 +24,7 @@ export async function findProblems(): Promise<Finding[]> {
   return [
     ...[...texts].flatMap(([path, text]) => [...tooLong(path, text), ...machinePaths(path, text)]),
     ...documents.flatMap(([path, text]) => deadLinks(path, text)),
+    ...undocumentedExports(),
     ...missingParts('docs/ARCHITECTURE.md', texts.get('docs/ARCHITECTURE.md') ?? ''),
     ...(await staleTables())
   ]

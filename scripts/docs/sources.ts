@@ -1,6 +1,7 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import ts from 'typescript'
+import { productSources } from '../build/stamp.js'
 import { LAYERS } from '../layers.js'
 
 /** The checkout. */
@@ -65,26 +66,47 @@ export function readLimits(): Limit[] {
   )
 }
 
+/** Exports of the product's sources that no TSDoc comment explains. */
+export function undocumentedExports(): string[] {
+  return productSources(ROOT).flatMap((path) => undocumentedIn(path, readFileSync(join(ROOT, path), 'utf8')))
+}
+
+/** Exports of one source that no TSDoc comment explains: `path:line: what it says`. */
+export function undocumentedIn(path: string, text: string): string[] {
+  const source = ts.createSourceFile(path, text, ts.ScriptTarget.Latest)
+  return source.statements
+    .filter((statement) => isExportedDeclaration(statement))
+    .filter((statement) => !leadingText(statement, source).includes('/**'))
+    .map((statement) => {
+      const { line } = source.getLineAndCharacterOfPosition(statement.getStart(source))
+      const start = oneLine(statement.getText(source)).slice(0, 60)
+      return `${path}:${line + 1}: an export without a comment: ${start}`
+    })
+}
+
+function isExportedDeclaration(statement: ts.Statement): boolean {
+  if (!ts.canHaveModifiers(statement)) return false
+  return ts.getModifiers(statement)?.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword) === true
+}
+
+function leadingText(node: ts.Node, source: ts.SourceFile): string {
+  return source.text.slice(node.getFullStart(), node.getStart(source))
+}
+
+function parse(path: string): ts.SourceFile {
+  return ts.createSourceFile(path, readFileSync(join(ROOT, path), 'utf8'), ts.ScriptTarget.Latest)
+}
+
 function sourcesNamed(name: string): { folder: string; source: ts.SourceFile }[] {
-  return LAYERS.flatMap(({ folder }) => {
-    if (!existsSync(join(ROOT, folder))) return []
-    return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
-      .filter((path) => path === name || path.endsWith(`/${name}`))
-      .filter((path) => !path.startsWith('templates/'))
-      .sort()
-      .map((path) => {
-        const file = join(ROOT, folder, path)
-        return {
-          folder,
-          source: ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.Latest)
-        }
-      })
-  })
+  const paths = productSources(ROOT).filter((path) => path.endsWith(`/${name}`))
+  return LAYERS.flatMap(({ folder }) =>
+    paths.filter((path) => path.startsWith(`${folder}/`)).map((path) => ({ folder, source: parse(path) }))
+  )
 }
 
 /** The first paragraph of the comment right before a declaration, without its marks. */
 function commentOf(node: ts.Node, source: ts.SourceFile): string {
-  return lastComment(source.text.slice(node.getFullStart(), node.getStart(source)))
+  return lastComment(leadingText(node, source))
 }
 
 function lastComment(text: string): string {

@@ -15,7 +15,11 @@ export const TABLES: Readonly<Record<string, TableWriter>> = {
 function writeLayers(): string {
   return table(
     ['folder', 'holds', 'may import'],
-    LAYERS.map(({ folder, holds, mayImport }) => [code(folder), holds, mayImport.join(', ') || '–'])
+    LAYERS.map(({ folder, holds, mayImport, mayImportTypesOf = [] }) => [
+      code(folder),
+      holds,
+      [...mayImport, ...mayImportTypesOf.map((name) => `${name} (types)`)].join(', ') || '–'
+    ])
   )
 }
 

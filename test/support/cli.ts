@@ -9,7 +9,7 @@ import { startTerminal, type Terminal } from './pty.ts'
 import { createTemporaryFolder } from './temporary-folder.ts'
 
 /** The checkout's root. */
-export const ROOT = join(import.meta.dirname, '..', '..')
+export const ROOT: string = join(import.meta.dirname, '..', '..')
 
 /** What a finished command left behind. */
 export interface CliResult extends ProcessEnd {

@@ -5,8 +5,12 @@ import { hasTerminal } from './pty.ts'
 
 const run = promisify(execFile)
 
+/** The name of something a test may need. */
+export type Requirement =
+  'bubblewrap' | 'prlimit' | 'terminal' | 'go' | 'linux' | 'kvm' | 'root' | 'user other than root'
+
 /** What a test may need from the machine, and how a reader of the summary gets it. */
-const REQUIREMENTS = {
+const REQUIREMENTS: Readonly<Record<Requirement, { isMet: () => Promise<boolean>; reason: string }>> = {
   bubblewrap: {
     isMet: () => succeeds('bwrap', ['--unshare-all', '--ro-bind', '/', '/', 'true']),
     reason:
@@ -35,10 +39,7 @@ const REQUIREMENTS = {
     isMet: () => Promise.resolve(process.getuid?.() !== 0),
     reason: 'runs as root, whom file modes do not stop'
   }
-} as const
-
-/** The name of something a test may need. */
-export type Requirement = keyof typeof REQUIREMENTS
+}
 
 const answers = new Map<Requirement, Promise<boolean>>()
 

@@ -12,13 +12,17 @@ describe('the build', () => {
     for (const version of ['1', '2', '3']) {
       const files = [
         { path: 'elastos.mjs', contents: version },
-        { path: `chunks/part-${version}.mjs`, contents: version }
+        { path: `part-ABCDEFG${version}.mjs`, contents: version }
       ]
       replaceFiles(folder.path, files, previous)
       previous = files.map(({ path }) => path)
     }
     assert.equal(await readFile(join(folder.path, 'elastos.mjs'), 'utf8'), '3')
-    assert.deepEqual((await readdir(join(folder.path, 'chunks'))).sort(), ['part-2.mjs', 'part-3.mjs'])
+    assert.deepEqual((await readdir(folder.path)).sort(), [
+      'elastos.mjs',
+      'part-ABCDEFG2.mjs',
+      'part-ABCDEFG3.mjs'
+    ])
   })
 
   it('is fresh only for the same sources and with every file in place', async () => {

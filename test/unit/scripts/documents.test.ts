@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { deadLinks, missingParts } from '../../../scripts/docs/checks.ts'
-import { readErrorCodes, readLimits } from '../../../scripts/docs/sources.ts'
+import { readErrorCodes, readLimits, undocumentedIn } from '../../../scripts/docs/sources.ts'
 
 describe('the documents check', () => {
   it('finds links to nowhere and leaves others alone', () => {
@@ -22,6 +22,21 @@ describe('the documents check', () => {
     const text = 'See `did/index.ts`, `powers.ts` and `keys/`.\nAnd `did/absent.ts`.'
     assert.deepEqual(missingParts('docs/ARCHITECTURE.md', text), [
       'docs/ARCHITECTURE.md:2: nothing is at did/absent.ts'
+    ])
+  })
+})
+
+describe('exports', () => {
+  it('need a comment of their own; what is only passed on does not', () => {
+    const text = [
+      `/** Says hello. */`,
+      `export function hello(): void {}`,
+      `export const bare = 1`,
+      `export { other } from './other.ts'`,
+      `const inner = 2`
+    ].join('\n')
+    assert.deepEqual(undocumentedIn('did/x.ts', text), [
+      'did/x.ts:3: an export without a comment: export const bare = 1'
     ])
   })
 })

@@ -30,7 +30,22 @@ describe('the layer rule', () => {
       ...CLEAN,
       'contracts/index.ts': `import type { inner } from '#did'\nexport type Word = typeof inner`
     }
-    assert.ok((await violations(planted)).includes('layer-contracts'))
+    assert.ok((await violations(planted)).includes('layer-contracts-types'))
+  })
+
+  it('tells types from values where a row does', async () => {
+    const types = {
+      ...CLEAN,
+      'rooms/index.ts': `export type Code = 1`,
+      'cli/a.ts': `export type { Code } from '#rooms'`
+    }
+    assert.deepEqual(await violations(types), [])
+    const values = {
+      ...CLEAN,
+      'rooms/index.ts': `export const code = 1`,
+      'cli/a.ts': `export { code } from '#rooms'`
+    }
+    assert.deepEqual(await violations(values), ['layer-cli'])
   })
 
   it('refuses to reach around a front door', async () => {
