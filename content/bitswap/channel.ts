@@ -1,7 +1,8 @@
 import type { Clock } from '#contracts'
 import type { Stream } from '@libp2p/interface'
 import { ContentError } from '../errors.ts'
-import { BITSWAP_120, MESSAGE_BYTES_MAX, type BitswapLimits } from './constants.ts'
+import { BITSWAP_120, MESSAGE_BYTES_MAX } from './constants.ts'
+import type { BitswapLimits } from './limits.ts'
 import { keyOfBytes, type BlockKey } from './block-key.ts'
 import { encodeMessage, wantEntryLength, type BitswapMessage, type WantEntry } from './message.ts'
 

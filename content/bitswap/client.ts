@@ -2,7 +2,7 @@ import type { Clock } from '#contracts'
 import type { CID } from 'multiformats/cid'
 import { cidFromWire, keyOfBlock, keyOfCid, type BlockKey } from './block-key.ts'
 import type { MisbehaviourReason } from './conduct.ts'
-import type { BitswapLimits } from './constants.ts'
+import type { BitswapLimits } from './limits.ts'
 import type { BitswapMessage, BlockEntry, WantEntry } from './message.ts'
 
 /** A session as the client sees it. */

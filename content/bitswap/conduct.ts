@@ -1,5 +1,5 @@
 import type { Clock } from '#contracts'
-import type { BitswapLimits } from './constants.ts'
+import type { BitswapLimits } from './limits.ts'
 
 /** What a peer did that no honest one does. */
 export type MisbehaviourReason =

@@ -2,7 +2,7 @@ import type { Stream } from '@libp2p/interface'
 import { errorCode } from '#contracts'
 import { ContentError } from '../errors.ts'
 import type { MisbehaviourReason } from './conduct.ts'
-import type { BitswapLimits } from './constants.ts'
+import type { BitswapLimits } from './limits.ts'
 import { FrameReader, type ReceiveBudget } from './frame-reader.ts'
 import { decodeMessage, type BitswapMessage } from './message.ts'
 

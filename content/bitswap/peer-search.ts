@@ -1,7 +1,7 @@
 import { errorMessage, type Clock, type Logger } from '#contracts'
 import type { CID } from 'multiformats/cid'
 import type { ContentRouting } from '../exchange.ts'
-import type { BitswapLimits } from './constants.ts'
+import type { BitswapLimits } from './limits.ts'
 
 /** Somebody who may have content, and where to reach them. */
 export interface Provider {
@@ -30,9 +30,9 @@ export type PeerSearchLimits = Pick<BitswapLimits, 'sessionDialsMax' | 'dialTime
 /** Finds providers and connects to them, a bounded number at a time. */
 export class PeerSearch {
   /** Distinct providers named so far. */
-  readonly found = new Set<string>()
+  readonly found: Set<string> = new Set()
   /** Those of them that could not be connected to. */
-  readonly unreachable = new Set<string>()
+  readonly unreachable: Set<string> = new Set()
   readonly #components: PeerSearchComponents
   readonly #limits: PeerSearchLimits
 

@@ -3,7 +3,7 @@ import type { CID } from 'multiformats/cid'
 import { BLOCK_BYTES_MAX } from '../constants.ts'
 import { cidFromWire, keyOfCid, prefixOfCid, type BlockKey } from './block-key.ts'
 import type { Answer } from './channel.ts'
-import type { BitswapLimits } from './constants.ts'
+import type { BitswapLimits } from './limits.ts'
 import { createWant, Ledger, type LedgerWant, type RequestedWant } from './ledger.ts'
 import { presenceLength, type BitswapMessage, type BlockEntry, type PresenceEntry } from './message.ts'
 

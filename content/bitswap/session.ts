@@ -6,7 +6,7 @@ import type { BlockSession, SessionReport } from '../exchange.ts'
 import { whyNotFound } from '../not-found.ts'
 import { keyOfCid, type BlockKey } from './block-key.ts'
 import type { BlockReceiver, Client } from './client.ts'
-import type { BitswapLimits } from './constants.ts'
+import type { BitswapLimits } from './limits.ts'
 import { Pause } from './pause.ts'
 import { PeerSearch, type PeerSearchComponents, type Provider } from './peer-search.ts'
 import { Probes } from './probes.ts'
@@ -162,7 +162,8 @@ export class Session implements BlockSession, BlockReceiver {
 
   onPeerMet(peerId: string): void {
     const [first] = this.#starving
-    if (first !== undefined && this.#isWelcome(peerId)) this.#probes.ask(first.cid, [peerId], 1)
+    if (first !== undefined && this.#isWelcome(peerId))
+      this.#probes.ask(first.cid, [peerId], Math.min(1, this.#limits.probePeersMax))
   }
 
   sweep(nowMs: number): void {

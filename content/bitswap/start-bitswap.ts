@@ -8,7 +8,8 @@ import type { BlockExchange, BlockSession, ContentRouting } from '../exchange.ts
 import { Channel } from './channel.ts'
 import { Client, type ClientStats } from './client.ts'
 import { Conduct, type Misbehaviour, type MisbehaviourReason } from './conduct.ts'
-import { BITSWAP_PROTOCOLS, DEFAULT_BITSWAP_LIMITS, type BitswapLimits } from './constants.ts'
+import { BITSWAP_PROTOCOLS } from './constants.ts'
+import { DEFAULT_BITSWAP_LIMITS, type BitswapLimits } from './limits.ts'
 import { Inbound } from './inbound.ts'
 import type { Provider } from './peer-search.ts'
 import { Server, type BlockSource, type ServerStats } from './server.ts'
@@ -269,9 +270,36 @@ class RunningBitswap implements Bitswap {
   async #connect(provider: Provider, signal: AbortSignal): Promise<void> {
     const { libp2p } = this.#components
     const peerId = peerIdFromString(provider.peerId)
-    if (libp2p.getConnections(peerId).length > 0) return
+    if (libp2p.getConnections(peerId).some(isDirect)) return
     const multiaddrs = provider.multiaddrs.map((address) => multiaddr(address))
     if (multiaddrs.length > 0) await libp2p.peerStore.merge(peerId, { multiaddrs }, { signal })
-    await libp2p.dial(peerId, { signal })
+    const connection = await libp2p.dial(peerId, { signal })
+    if (!isDirect(connection)) await this.#direct(peerId, signal)
   }
+
+  /** A relay carries too few bytes for blocks: hole punching is given until the deadline to do better. */
+  async #direct(peerId: PeerId, signal: AbortSignal): Promise<void> {
+    const { libp2p } = this.#components
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const onOpen = ({ detail }: CustomEvent<Connection>): void => {
+      if (detail.remotePeer.equals(peerId) && isDirect(detail)) resolve()
+    }
+    const onAbort = (): void => {
+      reject(signal.reason as Error)
+    }
+    libp2p.addEventListener('connection:open', onOpen)
+    signal.addEventListener('abort', onAbort, { once: true })
+    if (signal.aborted) onAbort()
+    try {
+      await promise
+    } finally {
+      libp2p.removeEventListener('connection:open', onOpen)
+      signal.removeEventListener('abort', onAbort)
+    }
+  }
+}
+
+/** Whether a connection may carry any amount of bytes: it goes over no relay. */
+function isDirect(connection: Connection): boolean {
+  return connection.limits === undefined
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { CID } from 'multiformats/cid'
-import { DEFAULT_BITSWAP_LIMITS } from '../../../../content/bitswap/constants.ts'
+import { DEFAULT_BITSWAP_LIMITS } from '../../../../content/bitswap/limits.ts'
 import {
   blockOf,
   createSessionFixture,

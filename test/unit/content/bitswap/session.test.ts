@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
-import { DEFAULT_BITSWAP_LIMITS } from '../../../../content/bitswap/constants.ts'
+import { DEFAULT_BITSWAP_LIMITS } from '../../../../content/bitswap/limits.ts'
 import {
   asksOf,
   createSessionFixture,
