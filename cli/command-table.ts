@@ -6,6 +6,8 @@ export interface OptionSpec {
   readonly summary: string
   /** May be given more than once. */
   readonly isList?: boolean
+  /** Its values, where they are few: what completion offers. */
+  readonly choices?: readonly string[]
 }
 
 /** One command: all that help, completion, the parser and the documentation need. */
@@ -15,6 +17,8 @@ export interface CommandSpec {
   /** Arguments in commander's syntax, such as `<cid>` or `[room]`. */
   readonly args?: readonly string[]
   readonly options?: readonly OptionSpec[]
+  /** Values of its argument, where they are few: what completion offers. */
+  readonly choices?: readonly string[]
   readonly summary: string
   readonly example: string
   /** It talks to a node and starts one when none runs, so it takes the options of `node start` too. */
@@ -35,9 +39,20 @@ export const COMMAND_GROUPS: Readonly<Record<string, string>> = {
   deny: 'content and peers this node will not deal with'
 }
 
+/** Options of every command. */
+export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
+  { flags: '--data <folder>', summary: 'data folder (default: the platform’s)' },
+  { flags: '--json', summary: 'machine-readable: one JSON object a line' },
+  { flags: '--no-start', summary: 'refuse instead of starting a node' }
+]
+
 /** Options of whatever starts a node. */
 export const NODE_OPTIONS: readonly OptionSpec[] = [
-  { flags: '--reach <reach>', summary: 'how far to listen and dial: local (default), lan or public' },
+  {
+    flags: '--reach <reach>',
+    summary: 'how far to listen and dial: local (default), lan or public',
+    choices: ['local', 'lan', 'public']
+  },
   { flags: '--listen <multiaddr>', summary: 'listen here instead of the default', isList: true },
   {
     flags: '--bootstrap <address>',
@@ -46,9 +61,14 @@ export const NODE_OPTIONS: readonly OptionSpec[] = [
   },
   {
     flags: '--discover <where>',
-    summary: "'ipfs' also meets peers through the public IPFS DHT; 'off' stops that"
+    summary: "'ipfs' also meets peers through the public IPFS DHT; 'off' stops that",
+    choices: ['ipfs', 'off']
   },
-  { flags: '--ipfs [which]', summary: 'join the IPFS DHT as a client: wan (default) or lan' },
+  {
+    flags: '--ipfs [which]',
+    summary: 'join the IPFS DHT as a client: wan (default) or lan',
+    choices: ['wan', 'lan']
+  },
   { flags: '--ipfs-bootstrap <multiaddr>', summary: 'a first peer of the IPFS DHT', isList: true },
   { flags: '--no-routing', summary: 'do not look for content in the DHT: only what is here can be had' },
   { flags: '--no-mdns', summary: 'do not look for peers by multicast (reach lan)' }
@@ -347,6 +367,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     path: ['completion'],
     args: ['<shell>'],
+    choices: ['bash', 'zsh', 'fish'],
     summary: 'completion for bash, zsh or fish',
     example: 'source <(elastos completion bash)',
     load: async () => await import('./commands/completion.ts')

@@ -1,5 +1,12 @@
 import { Command, Option } from 'commander'
-import { COMMAND_GROUPS, COMMANDS, NODE_OPTIONS, type CommandSpec, type OptionSpec } from './command-table.ts'
+import {
+  COMMAND_GROUPS,
+  COMMANDS,
+  GLOBAL_OPTIONS,
+  NODE_OPTIONS,
+  type CommandSpec,
+  type OptionSpec
+} from './command-table.ts'
 import type { CommandInput } from './context.ts'
 
 /** Options every command takes. */
@@ -13,8 +20,15 @@ export interface GlobalOptions {
 /** Called with the command that was chosen and what was given to it. */
 export type CommandRunner = (spec: CommandSpec, input: CommandInput, globals: GlobalOptions) => Promise<void>
 
+/** What the parser is built for. */
+export interface ProgramInit {
+  readonly version: string
+  /** Standard error then holds JSON only: no help beside an error. */
+  readonly isJson: boolean
+}
+
 /** Builds the parser from the command table; nothing of a command is loaded before `run` is called. */
-export function createProgram(version: string, run: CommandRunner): Command {
+export function createProgram({ version, isJson }: ProgramInit, run: CommandRunner): Command {
   const program = new Command('elastos')
   program
     .description('Every device a full node: find, verify, run, talk.')
@@ -22,6 +36,8 @@ export function createProgram(version: string, run: CommandRunner): Command {
     .helpCommand(false)
     .showSuggestionAfterError()
     .exitOverride()
+    // What is wrong with the command line is thrown and reported like every other error.
+    .configureOutput({ outputError: () => undefined, ...(isJson ? { writeErr: () => undefined } : {}) })
   addGlobalOptions(program)
   const groups = new Map<string, Command>()
   for (const spec of COMMANDS) addCommand(parentOf(spec, program, groups), spec, run)
@@ -38,6 +54,7 @@ function parentOf(spec: CommandSpec, program: Command, groups: Map<string, Comma
     .command(name)
     .description(COMMAND_GROUPS[name] ?? '')
     .helpCommand(false)
+  addGlobalOptions(group)
   groups.set(name, group)
   return group
 }
@@ -64,9 +81,7 @@ function addCommand(parent: Command, spec: CommandSpec, run: CommandRunner): voi
 /** Global options may stand before or after the command. */
 function addGlobalOptions(command: Command): void {
   if (command.parent === null) command.enablePositionalOptions()
-  command.option('--data <folder>', 'data folder (default: the platform’s)')
-  command.option('--json', 'machine-readable: one JSON object a line')
-  command.addOption(new Option('--no-start', 'refuse instead of starting a node'))
+  for (const option of GLOBAL_OPTIONS) command.addOption(toOption(option))
 }
 
 function mergeGlobals(command: Command, options: GlobalOptions): GlobalOptions {

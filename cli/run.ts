@@ -1,7 +1,8 @@
 import { CommanderError } from 'commander'
 import { errorCode, errorMessage } from '#contracts'
-import type { CommandSpec } from './command-table.ts'
+import { COMMANDS, type CommandSpec } from './command-table.ts'
 import type { CliContext, CommandInput } from './context.ts'
+import { CliError } from './errors.ts'
 import { exitCodeOf } from './exit-codes.ts'
 import { listOption, switchOption, textOption } from './input.ts'
 import { safeText } from './output.ts'
@@ -20,14 +21,15 @@ export async function runProcess(): Promise<number> {
   // The script a shell loaded asks `elastos complete -- WORDS`.
   const [first, ...words] = processArguments()
   if (first === 'complete') {
-    const { printCompletions } = await import('./completion.ts')
-    printCompletions(words[0] === '--' ? words.slice(1) : words)
+    const { completionsOf, formatCompletions } = await import('./completion.ts')
+    const typed = words[0] === '--' ? words.slice(1) : words
+    await processOutput().stdout.write(formatCompletions(completionsOf(typed)))
     return 0
   }
   using signals = listenForSignals()
   let exitCode = 0
-  let isJson = processArguments().includes('--json')
-  const program = createProgram(VERSION, async (spec, input, globals) => {
+  let isJson = isJsonAsked(processArguments())
+  const program = createProgram({ version: VERSION, isJson }, async (spec, input, globals) => {
     isJson = globals.json === true
     exitCode = await runCommand(spec, input, createContext(input, globals, signals.signal))
   })
@@ -35,11 +37,27 @@ export async function runProcess(): Promise<number> {
     await program.parseAsync(processArguments(), { from: 'user' })
     return exitCode
   } catch (thrown) {
-    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : exitCodeOf('ERR_USAGE')
-    return await reportFailure(thrown, isJson, signals.signal)
+    if (thrown instanceof CommanderError && thrown.exitCode === 0) return 0
+    return await reportFailure(asUsageError(thrown, processArguments()), isJson, signals.signal)
   } finally {
     releaseInput()
   }
+}
+
+/** Before anything is parsed: what stands behind `--` is a capsule's own. */
+function isJsonAsked(args: readonly string[]): boolean {
+  const end = args.indexOf('--')
+  return (end === -1 ? args : args.slice(0, end)).includes('--json')
+}
+
+/** What the parser throws, as an error like all others: one line, and where to read on. */
+function asUsageError(thrown: unknown, args: readonly string[]): unknown {
+  if (!(thrown instanceof CommanderError)) return thrown
+  const isHelp = thrown.code === 'commander.help'
+  const text = isHelp ? 'expected a command' : thrown.message.replace(/^error: /, '').replaceAll('\n', ' ')
+  const { path = [] } = COMMANDS.find((spec) => spec.path.every((word, index) => args[index] === word)) ?? {}
+  const help = ['elastos', ...path, '--help'].join(' ')
+  return new CliError('ERR_USAGE', `${text.replace(/\.$/, '')}: see '${help}'`, { cause: thrown })
 }
 
 async function runCommand(spec: CommandSpec, input: CommandInput, context: CliContext): Promise<number> {

@@ -1,9 +1,8 @@
-import { printCompletionScript } from '../completion.ts'
-import type { CommandInput } from '../context.ts'
+import { completionScript } from '../completion.ts'
+import type { CliContext, CommandInput } from '../context.ts'
 import { requiredArgument } from '../input.ts'
 
 /** `elastos completion SHELL` */
-export async function run(input: CommandInput): Promise<undefined> {
-  printCompletionScript(requiredArgument(input, 'shell'))
-  await Promise.resolve()
+export async function run(input: CommandInput, context: CliContext): Promise<undefined> {
+  await context.stdout.write(completionScript(requiredArgument(input, 'shell')))
 }
