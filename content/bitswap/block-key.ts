@@ -5,6 +5,7 @@ import type { BlockEntry } from './message.ts'
 import { malformed, ProtobufReader, ProtobufWriter, varintLength } from './protobuf.ts'
 
 const SHA2_256 = 0x12
+const NOTHING = new Uint8Array(0)
 
 /** A block's name without version and codec: its multihash as a text that works as a map key. */
 export type BlockKey = string
@@ -52,6 +53,15 @@ export function keyOfBlock(block: BlockEntry): BlockKey | undefined {
   writer.varint(digestBytes)
   writer.raw(digest)
   return keyOfBytes(writer.bytes)
+}
+
+/**
+ * Whether a block is named by a hash function that we ask for; costs no hash.
+ *
+ * @throws ContentError `ERR_BITSWAP_MESSAGE` when the prefix is none
+ */
+export function isHashKnown(block: BlockEntry): boolean {
+  return digestOf(readPrefix(block.prefix).code, NOTHING) !== undefined
 }
 
 function readPrefix(prefix: Uint8Array | undefined): { code: number; digestBytes: number } {

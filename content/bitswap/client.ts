@@ -1,6 +1,6 @@
 import type { Clock } from '#contracts'
 import type { CID } from 'multiformats/cid'
-import { cidFromWire, keyOfBlock, keyOfCid, type BlockKey } from './block-key.ts'
+import { cidFromWire, isHashKnown, keyOfBlock, keyOfCid, type BlockKey } from './block-key.ts'
 import type { MisbehaviourReason } from './conduct.ts'
 import type { BitswapLimits } from './limits.ts'
 import type { BitswapMessage, BlockEntry, WantEntry } from './message.ts'
@@ -26,8 +26,8 @@ export interface ClientComponents {
   readonly clock: Clock
   /** Sends a want to a peer, opening a stream when needed. */
   send(this: void, peerId: string, entry: WantEntry): void
-  /** Called when a peer did what no honest one does. */
-  onStrike(this: void, peerId: string, reason: MisbehaviourReason): void
+  /** Called when a peer did what no honest one does; returns whether it is disconnected for it. */
+  onStrike(this: void, peerId: string, reason: MisbehaviourReason): boolean
 }
 
 /** Counters of a client. */
@@ -158,7 +158,10 @@ export class Client implements Disposable {
    * @throws ContentError `ERR_BITSWAP_MESSAGE` when a prefix or CID is malformed
    */
   receive(peerId: string, message: Pick<BitswapMessage, 'blocks' | 'presences'>): void {
-    for (const block of message.blocks) this.#receiveBlock(peerId, block)
+    for (const block of message.blocks) {
+      if (this.#receiveBlock(peerId, block)) continue
+      if (this.#noteUnwanted(peerId, block)) return
+    }
     for (const { cid, has } of message.presences) {
       const key = keyOfCid(cidFromWire(cid))
       const asked = this.#peers.get(peerId)?.asked.get(key)
@@ -188,18 +191,14 @@ export class Client implements Disposable {
     this.#sweeper = undefined
   }
 
-  #receiveBlock(peerId: string, block: BlockEntry): void {
+  /** Takes a block that was asked of that peer; returns whether it was. */
+  #receiveBlock(peerId: string, block: BlockEntry): boolean {
     const peer = this.#peers.get(peerId)
     // Whom we asked nothing owes us nothing: such a block is not worth a hash.
-    const key = peer === undefined || peer.asked.size === 0 ? undefined : keyOfBlock(block)
-    const asked = key === undefined ? undefined : peer?.asked.get(key)
-    if (key === undefined || asked === undefined || asked.owed === 0) {
-      this.#stats.blocksUnwanted++
-      for (const session of [...this.#sessions]) session.onWrongBlock(peerId)
-      const isUnknown = key === undefined && peer !== undefined && peer.asked.size > 0
-      this.#components.onStrike(peerId, isUnknown ? 'unknown-hash' : 'unwanted-block')
-      return
-    }
+    if (peer === undefined || peer.asked.size === 0) return false
+    const key = keyOfBlock(block)
+    const asked = key === undefined ? undefined : peer.asked.get(key)
+    if (key === undefined || asked === undefined || asked.owed === 0) return false
     asked.owed--
     const sessions = this.#wanted.get(key)
     if (sessions === undefined) this.#stats.blocksLate++
@@ -208,6 +207,14 @@ export class Client implements Disposable {
       this.#stats.bytesReceived += block.data.byteLength
       for (const session of [...sessions]) session.onBlock(key, peerId, block.data)
     }
+    return true
+  }
+
+  /** Returns whether the peer is disconnected for it. */
+  #noteUnwanted(peerId: string, block: BlockEntry): boolean {
+    this.#stats.blocksUnwanted++
+    for (const session of [...this.#sessions]) session.onWrongBlock(peerId)
+    return this.#components.onStrike(peerId, isHashKnown(block) ? 'unwanted-block' : 'unknown-hash')
   }
 
   /** Forgets the oldest keys that nobody waits for, so that late answers are still told from wrong ones for long. */

@@ -66,6 +66,8 @@ export interface BitswapLimits {
   readonly sweepIntervalMs: number
   /** Timeouts in a row after which a peer leaves a session. */
   readonly peerTimeoutsMax: number
+  /** Times in a row that a peer goes away without having brought a block, after which a session leaves it alone. */
+  readonly peerLossesMax: number
   /** Wrong blocks or malformed messages after which a peer is disconnected. */
   readonly strikesMax: number
   /** A misbehaviour is forgiven when none followed for this long. */
@@ -113,6 +115,7 @@ export const DEFAULT_BITSWAP_LIMITS: BitswapLimits = {
   hedgeAfterMs: 2_000,
   sweepIntervalMs: 500,
   peerTimeoutsMax: 3,
+  peerLossesMax: 3,
   strikesMax: 3,
   strikesKeptMs: 600_000,
   backoffMs: 60_000,

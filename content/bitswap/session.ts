@@ -54,6 +54,8 @@ export class Session implements BlockSession, BlockReceiver {
   readonly #probes: Probes
   readonly #pause: Pause
   readonly #excluded = new Set<string>()
+  /** How often a peer went away since it last brought a block. */
+  readonly #losses = new Map<string, number>()
   readonly #asked = new Set<string>()
   #isSeeking = false
   #isOpened = false
@@ -124,6 +126,7 @@ export class Session implements BlockSession, BlockReceiver {
     const nowMs = this.#components.clock.monotonicMs()
     this.#peers.get(peerId)?.deliver(want, data.byteLength, { nowMs, windowMax })
     if (this.#probes.answered(peerId, key)) this.#addPeer(peerId)
+    this.#losses.delete(peerId)
     const waiters = [...want.waiters]
     this.#settle(want)
     for (const waiter of waiters) waiter.resolve(data)
@@ -155,7 +158,9 @@ export class Session implements BlockSession, BlockReceiver {
   }
 
   onPeerLost(peerId: string, misbehaved: boolean): void {
-    this.#removePeer(peerId, misbehaved)
+    const losses = (this.#losses.get(peerId) ?? 0) + 1
+    if (this.#peers.has(peerId)) this.#losses.set(peerId, losses)
+    this.#removePeer(peerId, misbehaved || losses >= this.#limits.peerLossesMax)
     this.#probes.forget(peerId)
     this.#pause.changed()
   }

@@ -101,9 +101,7 @@ class RunningBitswap implements Bitswap {
         send: (peerId, entry) => {
           this.#channel(peerId).want(entry)
         },
-        onStrike: (peerId, reason) => {
-          this.#strike(peerId, reason)
-        }
+        onStrike: (peerId, reason) => this.#strike(peerId, reason)
       },
       limits
     )
@@ -226,17 +224,19 @@ class RunningBitswap implements Bitswap {
     this.#client.forget(peerId, misbehaved)
   }
 
-  #strike(peerId: string, reason: MisbehaviourReason): void {
+  /** Notes a misbehaviour; returns whether the peer is disconnected for it. */
+  #strike(peerId: string, reason: MisbehaviourReason): boolean {
     const { libp2p, logger, onMisbehaviour } = this.#components
     const misbehaviour = this.#conduct.strike(peerId, reason)
     const { strikes, disconnected } = misbehaviour
     logger.info('a peer misbehaved', { peer: peerId, reason, strikes, disconnected })
     onMisbehaviour?.(misbehaviour)
-    if (!disconnected) return
+    if (!disconnected) return false
     this.#forget(peerId, true)
     libp2p.hangUp(peerIdFromString(peerId)).catch((cause: unknown) => {
       logger.debug('hanging up failed', { peer: peerId, error: errorMessage(cause) })
     })
+    return true
   }
 
   #channel(peerId: string): Channel {

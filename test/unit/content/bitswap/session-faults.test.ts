@@ -74,6 +74,13 @@ describe('a session without a helpful peer', () => {
       f.providers = () => ['silent']
     }
   })
+  fails('the provider accepts connections and no streams', {
+    code: 'ERR_CONTENT_NOT_FOUND',
+    prepare: (f) => {
+      f.addPeer('resetting', { behaviour: 'resetting', delayMs: 3_000 })
+      f.providers = () => ['resetting']
+    }
+  })
   fails('the only provider sends wrong blocks', {
     code: 'ERR_CONTENT_WRONG_BLOCK',
     prepare: (f) => {
@@ -126,6 +133,20 @@ describe('a session that is sent wrong blocks', () => {
       f.say('peer', { blocks: [blockOf(root, text('root'))] })
     }
     assert.equal(f.misbehaviour.at(-1)?.disconnected, true)
+  })
+
+  it('reads no more of a message after its sender was disconnected for it', () => {
+    const f = createSessionFixture()
+    const gifts = Array.from({ length: 40 }, (_, index) => text(`gift ${index}`))
+    f.say('stranger', { blocks: gifts.map((gift) => blockOf(rawCid(gift), gift)) })
+    assert.equal(f.misbehaviour.length, LIMITS.strikesMax)
+  })
+
+  it('notes a block under a hash that is never asked for', () => {
+    const f = createSessionFixture()
+    const prefix = Uint8Array.of(1, 0x55, 0x1e, 0x20)
+    f.say('stranger', { blocks: [{ prefix, data: text('blake3') }] })
+    assert.equal(f.misbehaviour[0]?.reason, 'unknown-hash')
   })
 
   it('notes blocks from peers that were asked nothing, without hashing them', () => {

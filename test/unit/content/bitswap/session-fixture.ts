@@ -19,8 +19,11 @@ export interface FakePeer {
   readonly has: Map<string, { cid: CID; data: Uint8Array }>
   /** How long it thinks before it answers. */
   delayMs: number
-  /** `honest` answers, `silent` never does, `flipping` sends every block with one byte changed. */
-  behaviour: 'honest' | 'silent' | 'flipping'
+  /**
+   * `honest` answers, `silent` never does, `flipping` sends every block with one byte changed, `resetting` accepts
+   * connections but no streams.
+   */
+  behaviour: 'honest' | 'silent' | 'flipping' | 'resetting'
   /** Wants that it has not answered yet. */
   open: number
   /** The most that `open` ever was. */
@@ -79,6 +82,7 @@ export function createSessionFixture(limits: Partial<BitswapLimits> = {}): Sessi
         const noted = conduct.strike(name, reason)
         misbehaviour.push(noted)
         if (noted.disconnected) fixture.disconnect(name)
+        return noted.disconnected
       }
     },
     all
@@ -86,6 +90,12 @@ export function createSessionFixture(limits: Partial<BitswapLimits> = {}): Sessi
   const receive = (name: string, peer: FakePeer, entry: WantEntry): void => {
     peer.received.push(entry)
     if (entry.cancel || peer.behaviour === 'silent') return
+    if (peer.behaviour === 'resetting') {
+      clock.after(peer.delayMs, () => {
+        client.lose(name)
+      })
+      return
+    }
     peer.openPeak = Math.max(peer.openPeak, ++peer.open)
     clock.after(peer.delayMs, () => {
       peer.open--
