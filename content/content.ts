@@ -1,6 +1,7 @@
 import type { CID } from 'multiformats/cid'
 import type { Did } from '#did'
 import type { AnnouncementCounts } from './announcer.ts'
+import type { BitswapStats } from './bitswap/index.ts'
 import type { CollectResult } from './collect-garbage.ts'
 import type { FileEntry } from './file-entries.ts'
 import type { AddProgress, Skipped } from './local-tree.ts'
@@ -188,4 +189,6 @@ export interface ContentStatus {
   readonly pins: number
   readonly publicPins: number
   readonly announcements: AnnouncementCounts
+  /** Counters of bitswap; `undefined` when another exchange, or none, is used. */
+  readonly exchange: BitswapStats | undefined
 }

@@ -16,15 +16,23 @@ export class Gate implements AsyncDisposable {
   /**
    * Enters; dispose what it gives to leave. Waits for a collection that is under way.
    *
+   * @param kind - `stream` for what is pulled by a caller who may have gone without a word: closing does not
+   *   wait for it
+   *
    * @throws ContentError `ERR_CONTENT_CLOSED`; the reason of `signal` when it has aborted
    */
-  async enter(signal?: AbortSignal): Promise<{ readonly signal: AbortSignal } & Disposable> {
+  async enter(
+    signal?: AbortSignal,
+    kind: 'task' | 'stream' = 'task'
+  ): Promise<{ readonly signal: AbortSignal } & Disposable> {
     while (this.#collecting !== undefined) await this.#collecting
     this.#closing.signal.throwIfAborted()
     signal?.throwIfAborted()
     const left = Promise.withResolvers<undefined>()
     const visit: Promise<void> = left.promise.finally(() => this.#inside.delete(visit))
     this.#inside.add(visit)
+    if (kind === 'stream')
+      this.signal.addEventListener('abort', () => left.resolve(undefined), { once: true })
     return {
       signal: signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal]),
       [Symbol.dispose]: () => left.resolve(undefined)

@@ -1,3 +1,4 @@
+import { normalize } from 'node:path'
 import type { CID } from 'multiformats/cid'
 import { parseCidPath } from './cid.ts'
 import { ENTRIES_MAX, GET_BYTES_MAX } from './constants.ts'
@@ -31,14 +32,15 @@ export class TreeGetter {
   /** See `Content.get`; `signal` ends it. */
   async get(cidPath: string, options: GetOptions, signal: AbortSignal): Promise<GetResult> {
     const { cid: root, names } = parseCidPath(cidPath)
-    const { output, force = false } = options
+    const { force = false } = options
+    const output = normalize(options.output)
     if (this.#outputs.has(output)) {
       throw new ContentError('ERR_OUTPUT_BUSY', `another get writes to ${output} now`)
     }
     this.#outputs.add(output)
     try {
       await checkOutput({ files: this.#components.files, output, force })
-      return await this.#fetch({ root, names, options, signal })
+      return await this.#fetch({ root, names, options: { ...options, output }, signal })
     } finally {
       this.#outputs.delete(output)
     }

@@ -60,6 +60,7 @@ export type {
   BitswapInit,
   BitswapLibp2p,
   BitswapLimits,
+  BitswapStats,
   Misbehaviour,
   MisbehaviourReason
 } from './bitswap/index.ts'

@@ -1,4 +1,4 @@
-import { isAbsolute, join } from 'node:path'
+import { isAbsolute, join, sep } from 'node:path'
 import { ADD_FILES_PARALLEL, CHUNK_BYTES, DEPTH_MAX } from './constants.ts'
 import { linkStaysInside, nameProblem, printableName } from './entry-name.ts'
 import { ContentError } from './errors.ts'
@@ -17,6 +17,8 @@ export type SkipReason =
   | 'link-outside'
   /** A device, socket or pipe. */
   | 'special'
+  /** A folder of this node itself: its keys, its blocks. */
+  | 'protected'
   /** A name that could not be written safely on another machine. */
   | 'unsafe-name'
 
@@ -41,6 +43,8 @@ export interface AddProgress {
 export interface ImportTreeInit {
   files: FilePowers
   store: BlockStore
+  /** Absolute, every link resolved: left out wherever they come, and nothing below them is added. */
+  protectedFolders: readonly string[]
   hidden: boolean
   entriesMax: number
   signal: AbortSignal
@@ -85,6 +89,9 @@ export async function importTree(path: string, init: ImportTreeInit): Promise<Im
   if (facts === undefined) throw new ContentError('ERR_PATH_NOT_FOUND', `nothing is at ${path}`)
   if (facts.kind === 'special' || facts.kind === 'link') {
     throw new ContentError('ERR_PATH_SPECIAL', `expected a file or folder and ${path} is neither`)
+  }
+  if (init.protectedFolders.some((folder) => root === folder || root.startsWith(folder + sep))) {
+    throw new ContentError('ERR_PATH_DENIED', `${path} belongs to this node itself and is never shared`)
   }
   const walk = new TreeImport(root, init)
   const imported = facts.kind === 'file' ? await walk.file(root, []) : await walk.folder(root, [])
@@ -168,7 +175,9 @@ class TreeImport {
       case undefined:
         throw new ContentError('ERR_PATH_CHANGED', `${printablePath(names)} went away while it was added`)
       case 'folder':
-        return 'folder'
+        if (!this.#init.protectedFolders.includes(path)) return 'folder'
+        this.#skip(names, 'protected')
+        return undefined
       case 'file':
         return await this.file(path, names)
       case 'link':

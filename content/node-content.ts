@@ -12,6 +12,7 @@ import { keepRoot, pinOf, visibilityOf } from './keep-root.ts'
 import { importTree } from './local-tree.ts'
 import { listTree, readFile, readFiles } from './read-tree.ts'
 import type { Announcer } from './announcer.ts'
+import type { BitswapStats } from './bitswap/index.ts'
 import type { BlockReader, BlockSource } from './block-source.ts'
 import type { BlockStore } from './block-store.ts'
 import type { CollectResult } from './collect-garbage.ts'
@@ -45,6 +46,9 @@ export interface NodeContentParts {
   /** Absent: content routing is off. */
   announcer: Announcer | undefined
   gate: Gate
+  /** Never added; see `ContentComponents`. */
+  protectedFolders: readonly string[]
+  exchangeStats: (() => BitswapStats) | undefined
   isDenied(cid: CID): boolean
   clock: Clock
   mayServe(cid: CID, peerId: string): Promise<boolean>
@@ -78,9 +82,10 @@ export class NodeContent implements Content {
 
   async add(path: string, options: AddOptions = {}): Promise<AddResult> {
     return await this.#add(options, async (signal) => {
-      const { files, store } = this.#parts
+      const { files, store, protectedFolders } = this.#parts
       const { hidden = false, onProgress } = options
-      return await importTree(path, { files, store, hidden, entriesMax: ENTRIES_MAX, signal, onProgress })
+      const limits = { entriesMax: ENTRIES_MAX, signal, onProgress }
+      return await importTree(path, { files, store, protectedFolders, hidden, ...limits })
     })
   }
 
@@ -106,7 +111,7 @@ export class NodeContent implements Content {
   }
 
   async *list(cid: CID, path: string, options: { signal?: AbortSignal } = {}): AsyncGenerator<Entry> {
-    using visit = await this.#parts.gate.enter(options.signal)
+    using visit = await this.#parts.gate.enter(options.signal, 'stream')
     await using reader = this.#reader(cid, visit.signal)
     yield* listTree({ reader, root: cid, path, platform: this.#parts.files.platform })
   }
@@ -115,7 +120,7 @@ export class NodeContent implements Content {
     cid: CID,
     options: ReadOptions & { filesMax: number }
   ): AsyncGenerator<{ readonly path: string; readonly content: Uint8Array }> {
-    using visit = await this.#parts.gate.enter(options.signal)
+    using visit = await this.#parts.gate.enter(options.signal, 'stream')
     await using reader = this.#reader(cid, visit.signal)
     const { bytesMax, filesMax } = options
     yield* readFiles({ reader, root: cid, bytesMax, filesMax })
@@ -207,7 +212,8 @@ export class NodeContent implements Content {
     return {
       pins: roots.length,
       publicPins: roots.filter((root) => root.isPublic).length,
-      announcements: this.#parts.announcer?.counts() ?? { announced: 0, waiting: 0 }
+      announcements: this.#parts.announcer?.counts() ?? { announced: 0, waiting: 0 },
+      exchange: this.#parts.exchangeStats?.()
     }
   }
 

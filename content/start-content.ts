@@ -14,7 +14,7 @@ import { NodeContent } from './node-content.ts'
 import { createFilePowers } from './powers.ts'
 import { openRootIndex } from './root-index.ts'
 import { UnfinishedGets } from './unfinished-gets.ts'
-import type { BitswapComponents, BitswapInit, BitswapLibp2p } from './bitswap/index.ts'
+import type { BitswapComponents, BitswapInit, BitswapLibp2p, BitswapStats } from './bitswap/index.ts'
 import type { BlockStore } from './block-store.ts'
 import type { Content } from './content.ts'
 import type { BlockExchange, ContentRouting } from './exchange.ts'
@@ -35,6 +35,8 @@ export interface ContentComponents {
   blocks: string | BlockStore
   /** Whether a CID is on the deny list: it is not added, fetched, served or announced. */
   isDenied(cid: CID): boolean
+  /** Folders that are never added, such as the one with the keys: absolute, every link resolved. */
+  protectedFolders?: readonly string[]
   /** The real disk when absent. */
   files?: FilePowers
   clock: Clock
@@ -67,7 +69,7 @@ export async function startContent(components: ContentComponents, init: ContentI
   const unfinished = new UnfinishedGets({ datastore, clock, logger })
   await unfinished.load()
   const mayServe = servingRule(roots, logger)
-  const exchange = await openExchange({ components, init, store, mayServe, stack })
+  const { exchange, exchangeStats } = await openExchange({ components, init, store, mayServe, stack })
   const { routing } = components
   const announcer =
     routing === 'off' ? undefined : stack.use(new Announcer({ routing, isDenied, clock, random, logger }))
@@ -80,6 +82,8 @@ export async function startContent(components: ContentComponents, init: ContentI
     }
   )
   const parts = {
+    protectedFolders: components.protectedFolders ?? [],
+    exchangeStats,
     store,
     files,
     roots,
@@ -113,9 +117,9 @@ async function openExchange(o: {
   store: BlockStore
   mayServe: (cid: CID, peerId: string) => Promise<boolean>
   stack: AsyncDisposableStack
-}): Promise<BlockExchange | undefined> {
+}): Promise<{ exchange: BlockExchange | undefined; exchangeStats: (() => BitswapStats) | undefined }> {
   const { libp2p, exchange, routing, clock, logger, onMisbehaviour } = o.components
-  if (exchange !== undefined || libp2p === undefined) return exchange
+  if (exchange !== undefined || libp2p === undefined) return { exchange, exchangeStats: undefined }
   const parts: BitswapComponents = {
     libp2p,
     store: o.store,
@@ -131,7 +135,8 @@ async function openExchange(o: {
     },
     o.init.bitswap
   )
-  return o.stack.use(bitswap)
+  o.stack.use(bitswap)
+  return { exchange: bitswap, exchangeStats: () => bitswap.stats() }
 }
 
 /** Answers whether a peer may have a block; any doubt is a no. */

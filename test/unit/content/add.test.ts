@@ -150,6 +150,22 @@ describe('adding', () => {
     await assert.rejects(node.content.add(join(folder.path, 'pipe')), { code: 'ERR_PATH_SPECIAL' })
   })
 
+  it('never takes in a folder of the node itself, however it is named', async () => {
+    await using folder = await createTemporaryFolder()
+    const data = join(folder.path, 'home', 'elastos')
+    await mkdir(join(data, 'keys'), { recursive: true })
+    await writeFile(join(data, 'keys', 'device'), 'secret')
+    await writeFile(join(folder.path, 'home', 'letter'), 'dear')
+    await symlink(join(data, 'keys'), join(folder.path, 'shortcut'))
+    await using node = await startFixture({ protectedFolders: [data] })
+    const added = await node.content.add(join(folder.path, 'home'), { hidden: true })
+    assert.deepEqual(await namesOf(node.content, added.cid), ['file letter'])
+    assert.deepEqual(skippedOf(added), ['elastos: protected'])
+    for (const path of [data, join(data, 'keys', 'device'), join(folder.path, 'shortcut')]) {
+      await assert.rejects(node.content.add(path), { code: 'ERR_PATH_DENIED' })
+    }
+  })
+
   it('is not tricked into reading outside by a folder that becomes a link meanwhile', async () => {
     await using folder = await createTemporaryFolder()
     const tree = join(folder.path, 'tree')

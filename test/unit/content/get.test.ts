@@ -249,6 +249,44 @@ describe('getting', () => {
   })
 })
 
+describe('listing', () => {
+  it('that a caller has walked away from does not keep the node from stopping', async () => {
+    const node = await startFixture()
+    const { cid } = await node.content.addFiles(
+      ['a', 'b', 'c'].map((path) => ({ path, content: utf8(path) }))
+    )
+    const listing = node.content.list(cid, '')[Symbol.asyncIterator]()
+    const first = await listing.next()
+    assert.deepEqual(first.done, false)
+    await node[Symbol.asyncDispose]()
+  })
+
+  it('says what is in a folder without fetching what is in its files', async () => {
+    await using source = await startFixture()
+    const { cid } = await source.content.addFiles([
+      { path: 'large', content: bytesOf(3 * MIB) },
+      { path: 'small', content: utf8('small') },
+      { path: 'sub/deep', content: utf8('deep') }
+    ])
+    const exchange = fakeExchange([source.peer])
+    await using node = await startFixture({ exchange })
+    const entries = await Array.fromAsync(node.content.list(cid, ''))
+    assert.deepEqual(
+      entries.map(({ kind, name, bytes }) => [kind, name, kind === 'file' ? bytes : undefined]),
+      [
+        ['file', 'large', 3 * MIB],
+        ['file', 'small', 5],
+        ['folder', 'sub', undefined]
+      ]
+    )
+    assert.equal(exchange.fetched.length, 3)
+    const [file] = await Array.fromAsync(node.content.list(cid, 'sub/deep'))
+    assert.deepEqual([file?.kind, file?.name, file?.bytes], ['file', 'deep', 4])
+    await assert.rejects(Array.fromAsync(node.content.list(cid, 'small/x')), { code: 'ERR_NOT_A_FOLDER' })
+    await assert.rejects(Array.fromAsync(node.content.list(cid, '../x')), { code: 'ERR_PATH_INVALID' })
+  })
+})
+
 describe('a search without result', () => {
   const cid = cidOf(RAW_CODEC, utf8('nobody has this'))
 
