@@ -58,6 +58,8 @@ export interface CliContext {
   readonly workingFolder: string
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly clock: Clock
+  /** What to add to UTC for local time, in minutes. */
+  readonly utcOffsetMinutes: number
   /** Aborts on Ctrl-C or SIGTERM. */
   readonly signal: AbortSignal
   /** Options a started node would get, from the command line. */

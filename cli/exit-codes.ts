@@ -20,8 +20,12 @@ export type KnownCode =
   | NodeCode
   | RoomErrorCode
 
+/** The kinds of failure that exit codes tell apart. */
+export type ExitKind =
+  'failed' | 'usage' | 'notFound' | 'refused' | 'network' | 'conflict' | 'host' | 'cancelled'
+
 /** What a script can tell from an exit code; 0 is success, and a capsule that ran passes its own code through. */
-export const EXIT = {
+export const EXIT: Readonly<Record<ExitKind, number>> = {
   /** Something unexpected: a fault of this program. */
   failed: 1,
   /** The input was wrong: an argument, an option, a file's form. */
@@ -38,10 +42,10 @@ export const EXIT = {
   host: 7,
   /** Interrupted, as a shell says it. */
   cancelled: 130
-} as const satisfies Record<string, number>
+}
 
 /** The kind of each error; leaving one out does not compile. */
-const KINDS: Readonly<Record<KnownCode, keyof typeof EXIT>> = {
+const KINDS: Readonly<Record<KnownCode, ExitKind>> = {
   ERR_ADDRESS_INVALID: 'usage',
   ERR_ADDRESS_OUT_OF_REACH: 'usage',
   ERR_BITSWAP_BUSY: 'conflict',

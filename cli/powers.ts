@@ -57,6 +57,7 @@ export function createProcessContext(init: ContextInit): CliContext {
     dataFolder,
     workingFolder: process.cwd(),
     clock: systemClock,
+    utcOffsetMinutes: -new Date().getTimezoneOffset(),
     signal: init.signal,
     nodeFlags: init.nodeFlags,
     connectIfRunning,

@@ -50,6 +50,8 @@ export interface NodeStatus {
   readonly bootstrapUrl?: string
   /** Where a seed serves its metrics. */
   readonly metricsUrl?: string
+  /** Whether a room was ever used here; the first time, who can listen is said. */
+  readonly hasChatted: boolean
   /** True until the owner has written down the recovery words. */
   readonly wordsPending: boolean
 }

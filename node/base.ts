@@ -21,7 +21,9 @@ export interface NodeBase {
   readonly keystore: Keystore
   readonly contacts: Contacts
   /** What was chosen now or before. */
-  readonly choices: NodeConfig
+  choices: NodeConfig
+  /** Remembers one more choice. */
+  readonly remember: (choice: NodeConfig) => Promise<void>
 }
 
 /**
@@ -41,11 +43,16 @@ export async function openBase(init: NodeInit, stack: AsyncDisposableStack): Pro
     { files: privateFiles, clock, random },
     { keysFolder: paths.keys, passphrase: init.passphrase, askPassphrase: init.askPassphrase }
   )
-  return {
+  const base: NodeBase = {
     ...{ paths, clock, random, logger, datastore, privateFiles, files, keystore },
     contacts: await openContacts(files, paths.contacts),
-    choices: mergeChoices(await readConfig(files, paths.config), init)
+    choices: mergeChoices(await readConfig(files, paths.config), init),
+    remember: async (choice) => {
+      base.choices = { ...base.choices, ...choice }
+      await rememberChoices(base)
+    }
   }
+  return base
 }
 
 /** Merges what is chosen now over what was chosen before. */

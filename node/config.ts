@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { ControlReach } from '#contracts'
 import { NodeError } from './errors.ts'
 import type { TextFiles } from './text-files.ts'
 
@@ -6,11 +7,18 @@ const config = z.strictObject({
   version: z.literal(1),
   reach: z.enum(['local', 'lan', 'public']).optional(),
   discover: z.enum(['ipfs', 'off']).optional(),
-  bootstrap: z.array(z.string().max(512)).max(16).optional()
+  bootstrap: z.array(z.string().max(512)).max(16).optional(),
+  hasChatted: z.boolean().optional()
 })
 
 /** What a node remembers of the choices its owner made, so that a command that starts one makes the same. */
-export type NodeConfig = Omit<z.infer<typeof config>, 'version'>
+export interface NodeConfig {
+  readonly reach?: ControlReach | undefined
+  readonly discover?: 'ipfs' | 'off' | undefined
+  readonly bootstrap?: readonly string[] | undefined
+  /** Whether a room was ever used here. */
+  readonly hasChatted?: boolean | undefined
+}
 
 const CONFIG_BYTES_MAX = 64 * 1024
 

@@ -32,6 +32,7 @@ export function createStatusReader(base: NodeBase, { host, init, seed }: StatusP
       dataFolder: paths.root,
       peerCount: host.peers().length,
       uptimeMs: Math.round(clock.monotonicMs() - startedAtMs),
+      hasChatted: base.choices.hasChatted === true,
       wordsPending: keystore.summary().status.root !== 'absent',
       ...(host.portFallback === undefined ? {} : { portFallback: host.portFallback }),
       ...(advice.length === 0 ? {} : { advice: describeAdvice(advice) }),

@@ -1,6 +1,8 @@
+import type { ChatInit } from '#chat'
 import { runChatJson } from '../chat-json.ts'
+import { runChatLines, runChatScreen } from '../chat-session.ts'
 import type { CliContext, CommandInput } from '../context.ts'
-import { optionalArgument, textOption } from '../input.ts'
+import { optionalArgument, switchOption, textOption } from '../input.ts'
 
 const ROOM_DEFAULT = 'lobby'
 
@@ -9,5 +11,19 @@ export async function run(input: CommandInput, context: CliContext): Promise<und
   const room = optionalArgument(input, 'room') ?? ROOM_DEFAULT
   const nick = textOption(input, 'nick') ?? context.environment['USER'] ?? 'someone'
   await using client = await context.connect()
-  await runChatJson(context, client, { room, nick })
+  if (context.json) {
+    await runChatJson(context, client, { room, nick })
+    return
+  }
+  const { hasChatted } = await client.call('node.status', {})
+  const isScreen = context.stdinIsTerminal && context.stdout.isTerminal && !switchOption(input, 'line')
+  const init: ChatInit = {
+    mode: isScreen ? 'screen' : 'lines',
+    ...{ room, nick },
+    nowMs: context.clock.nowMs(),
+    utcOffsetMinutes: context.utcOffsetMinutes,
+    isFirstUse: !hasChatted,
+    ...(isScreen ? { columns: context.stdout.columns, rows: context.stdout.rows } : {})
+  }
+  await (isScreen ? runChatScreen : runChatLines)(context, client, init)
 }

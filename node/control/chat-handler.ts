@@ -1,40 +1,49 @@
 import { errorCode, errorMessage } from '#contracts'
-import type { Rooms } from '#rooms'
+import type { Room, Rooms } from '#rooms'
+import type { CallContext } from './server.ts'
 import type { Handler } from './handlers.ts'
 
+/** What the chat handler acts on. */
+export interface ChatHandlerParts {
+  readonly rooms: Rooms
+  /** Remembers that a room was used on this device. */
+  readonly noteUse: () => Promise<void>
+}
+
 /** Joins a room for as long as the caller stays; what the caller types is said, what happens is sent. */
-export function createChatHandler(rooms: Rooms): Handler<'chat.join'> {
-  return async ({ room: name, nick }, { signal, emit, nextInput }) => {
+export function createChatHandler({ rooms, noteUse }: ChatHandlerParts): Handler<'chat.join'> {
+  return async ({ room: name, nick }, context) => {
+    const { signal, emit } = context
     await using room = await rooms.join({ room: name, nick })
-    const relay = async (): Promise<void> => {
-      for await (const event of room.events()) {
-        if (signal.aborted) return
-        await emit({ kind: 'room', event: { ...event } })
-      }
-    }
-    await emit({ kind: 'room', event: { type: 'entered', room: room.name, members: room.members() } })
-    void relay().catch(() => undefined)
-    // A text nobody may say is told to its author and ends nothing.
-    const say = (text: string): void =>
-      void room
-        .send(text)
-        .then(
-          async ({ id, recipients }) => await emit({ kind: 'room', event: { type: 'sent', id, recipients } }),
-          async (thrown: unknown) =>
-            await emit({
-              kind: 'room',
-              event: { type: 'refused', code: errorCode(thrown), text: errorMessage(thrown) }
-            })
-        )
-        .catch(() => undefined)
+    await noteUse()
+    await emit({ kind: 'room', event: { type: 'here', room: room.name, members: room.members() } })
+    void relayEvents(room, context).catch(() => undefined)
     const left = new Promise<undefined>((resolve) => {
       signal.addEventListener('abort', () => resolve(undefined), { once: true })
     })
-    for (;;) {
-      const input = signal.aborted ? undefined : await Promise.race([nextInput(), left])
-      if (input === undefined) return { room: room.name }
-      if (input.kind === 'nick') room.setNick(input.nick)
-      else if (input.kind === 'text') say(input.text)
+    while (!signal.aborted) {
+      const input = await Promise.race([context.nextInput(), left])
+      if (input === undefined) break
+      if (input.kind === 'nick') attempt(context, 'nick', () => room.setNick(input.nick))
+      if (input.kind === 'text') attempt(context, 'send', async () => await room.send(input.text))
     }
+    return { room: room.name }
   }
+}
+
+async function relayEvents(room: Room, { signal, emit }: CallContext): Promise<void> {
+  for await (const event of room.events()) {
+    if (signal.aborted) return
+    await emit({ kind: 'room', event: { ...event } })
+  }
+}
+
+/** What a room refuses is told to who asked for it, and ends nothing. */
+function attempt({ emit }: CallContext, asked: 'send' | 'nick', action: () => unknown): void {
+  void Promise.try(action)
+    .catch(async (thrown: unknown) => {
+      const code = errorCode(thrown) ?? 'ERR_UNKNOWN'
+      await emit({ kind: 'room', event: { type: 'refused', asked, code, message: errorMessage(thrown) } })
+    })
+    .catch(() => undefined)
 }

@@ -39,7 +39,7 @@ export function createHandlers(base: NodeBase, parts: HandlerParts): ControlHand
     ...createCapsuleHandlers(capsules, base.clock),
     ...createNameHandlers(node),
     ...createDenyHandlers(denyList, async () => await leaveDenied(node.host, denyList)),
-    'chat.join': createChatHandler(rooms)
+    'chat.join': createChatHandler({ rooms, noteUse: async () => await base.remember({ hasChatted: true }) })
   }
 }
 

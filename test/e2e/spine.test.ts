@@ -167,7 +167,7 @@ describe('five processes, nobody introduced', () => {
     const chat = async (name: string, nick: string): Promise<RunningProcess> =>
       await home.start(['chat', 'greenhouse', '--nick', nick, '--json', '--no-start', '--data', data(name)])
     await using c = await chat('c', 'cora')
-    await c.event('entered')
+    await c.event('here')
     await using d = await chat('d', 'dora')
     const hears = async (process: RunningProcess, text: string): Promise<void> => {
       await process.stdout.line((line) => line.includes(`"text":${JSON.stringify(text)}`), {
