@@ -46,6 +46,12 @@ export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
   { flags: '--no-start', summary: 'refuse instead of starting a node' }
 ]
 
+/** Prints one value alone, so that a shell can use it: `$(elastos node status --field bootstrapUrl)`. */
+const FIELD_OPTION: OptionSpec = {
+  flags: '--field <name>',
+  summary: 'print this one value of the --json output alone'
+}
+
 /** Options of whatever starts a node. */
 export const NODE_OPTIONS: readonly OptionSpec[] = [
   {
@@ -88,8 +94,9 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     path: ['node', 'status'],
+    options: [FIELD_OPTION],
     summary: 'what the running node is and does',
-    example: 'elastos node status --json',
+    example: 'elastos node status --field bootstrapUrl',
     load: async () => await import('./commands/node-status.ts')
   },
   {
@@ -151,8 +158,9 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     path: ['id', 'show'],
+    options: [FIELD_OPTION],
     summary: 'your did and this device',
-    example: 'elastos id show --json',
+    example: 'elastos id show --field personDid',
     load: async () => await import('./commands/id-show.ts')
   },
   {
@@ -163,7 +171,10 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     path: ['id', 'lock'],
-    summary: 'lock the keys on this device with a passphrase',
+    options: [
+      { flags: '--device', summary: 'the device key too: then a node cannot start without the passphrase' }
+    ],
+    summary: 'put the words and the key that publishes under a passphrase',
     example: 'elastos id lock',
     load: async () => await import('./commands/id-lock.ts')
   },
@@ -182,6 +193,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     path: ['id', 'recover'],
+    options: [{ flags: '--from <file>', summary: "from a file of 'elastos id export' instead of words" }],
     summary: 'make this device yours from the 24 recovery words (asked, or one line of standard input)',
     example: 'elastos id recover < words.txt',
     load: async () => await import('./commands/id-recover.ts')

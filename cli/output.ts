@@ -1,4 +1,5 @@
 import type { CliContext, OutputStream } from './context.ts'
+import { CliError } from './errors.ts'
 
 /** C0, C1 and DEL, and the Unicode controls that reorder text: nothing a peer wrote may steer a terminal. */
 // eslint-disable-next-line no-control-regex -- these are the characters to remove
@@ -17,6 +18,21 @@ export async function printResult(
 ): Promise<void> {
   if (context.json) await context.stdout.write(JSON.stringify(result) + '\n')
   else if (lines.length > 0) await context.stdout.write(lines.map(safeText).join('\n') + '\n')
+}
+
+/**
+ * Writes one value of a result alone, for a shell to use.
+ *
+ * @throws CliError ERR_USAGE when the result has no such value
+ */
+export async function printField(context: CliContext, result: object, name: string): Promise<void> {
+  const value = Object.entries(result).find(([key]) => key === name)?.[1] as unknown
+  if (value === undefined) {
+    const names = Object.keys(result).join(', ')
+    throw new CliError('ERR_USAGE', `expected --field to be one of ${names}, got ${name.slice(0, 40)}`)
+  }
+  const text = typeof value === 'string' ? value : JSON.stringify(value)
+  await context.stdout.write((context.json ? JSON.stringify(value) : safeText(text)) + '\n')
 }
 
 /** Says something beside the result: on standard error, never mixed into what a script reads. */

@@ -1,10 +1,11 @@
 import type { NodeStatus } from '#contracts'
 import type { CliContext, CommandInput } from '../context.ts'
 import { CliError } from '../errors.ts'
-import { formatTable, printResult } from '../output.ts'
+import { textOption } from '../input.ts'
+import { formatTable, printField, printResult } from '../output.ts'
 
 /** `elastos node status` */
-export async function run(_input: CommandInput, context: CliContext): Promise<undefined> {
+export async function run(input: CommandInput, context: CliContext): Promise<undefined> {
   await using client = await context.connectIfRunning()
   if (client === undefined) {
     throw new CliError(
@@ -13,7 +14,9 @@ export async function run(_input: CommandInput, context: CliContext): Promise<un
     )
   }
   const status = await client.call('node.status', {})
-  await printResult(context, status, describeStatus(status))
+  const field = textOption(input, 'field')
+  if (field !== undefined) await printField(context, status, field)
+  else await printResult(context, status, describeStatus(status))
 }
 
 /** The status of a node, for people. */
