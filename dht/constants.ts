@@ -278,3 +278,6 @@ export const MDNS_SERVICE_TAG = '_elastos-p2p._udp.local'
 
 /** For how many contents it is remembered that they are not to be announced again. */
 export const TRANSIENT_CONTENTS_MAX = 1_024
+
+/** How many peers that just joined a mesh are told once more what was said. */
+export const MESH_CATCH_UPS_MAX = 1_024

@@ -19,6 +19,7 @@ import {
 } from './constants.ts'
 import { startDeadline } from './deadline.ts'
 import { DhtError } from './errors.ts'
+import { catchUpMeshPeers } from './mesh-catch-up.ts'
 
 /** One message of a topic as its handler sees it. */
 export interface TopicMessage {
@@ -131,6 +132,7 @@ export function createPubsubService(): (components: GossipSubComponents) => Goss
     const service = gossipsub({ ...gossipOptions(), allowedTopics: [] })(components)
     // gossipsub copies its list of allowed topics, and rooms make topics up as they go: match by prefix instead
     Object.assign(service, { allowedTopics: new PrefixedTopics() })
+    catchUpMeshPeers(service)
     return service
   }
 }
@@ -168,6 +170,7 @@ export function createPubsub({ gossip, clock, logger }: PubsubComponents): Pubsu
         const result = await publish(topic, bytes)
         if (result.recipients > 0) return result
         await clock.sleep(PUBLISH_RETRY_INTERVAL_MS, limit.signal).catch((cause: unknown) => {
+          options.signal?.throwIfAborted()
           if (!limit.expired()) throw cause
           throw new DhtError('ERR_NO_RECIPIENTS', `nobody was there to receive a message on ${topic}`, {
             cause

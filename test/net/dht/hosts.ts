@@ -24,7 +24,14 @@ export async function startTestHost(init: TestHostInit = {}): Promise<Host> {
   )
 }
 
-/** Waits until `condition` holds; mocha's own limit is the bound. */
+/** How long a test waits for something that the network does; far longer than it takes. */
+const UNTIL_TIMEOUT_MS = 30_000
+
+/** Waits until `condition` holds and fails when it does not for long. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await systemClock.sleep(10)
+  const endMs = systemClock.monotonicMs() + UNTIL_TIMEOUT_MS
+  while (!(await condition())) {
+    if (systemClock.monotonicMs() > endMs) throw new Error(`not within ${UNTIL_TIMEOUT_MS} ms: ${condition}`)
+    await systemClock.sleep(10)
+  }
 }

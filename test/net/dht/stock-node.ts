@@ -14,7 +14,7 @@ import { systemClock } from '#contracts'
 import { createRecordRules, DHT_PROTOCOL } from '#dht'
 
 /** What a test may say about a stock node. */
-export interface StockNodeInit extends Pick<Libp2pOptions, 'connectionManager' | 'peerStore'> {
+export interface StockNodeInit extends Pick<Libp2pOptions, 'connectionManager' | 'peerStore' | 'services'> {
   readonly datastore?: Datastore
   readonly dht?: KadDHTInit
   readonly listen?: string[]
@@ -25,7 +25,7 @@ export type StockNode = Libp2p<{ dht: KadDHT }> & AsyncDisposable
 
 /** Starts a node as libp2p's own documentation makes one, without any of our guards. */
 export async function startStockNode(init: StockNodeInit = {}): Promise<StockNode> {
-  const { datastore, dht, listen = ['/ip4/127.0.0.1/tcp/0'], connectionManager, peerStore } = init
+  const { datastore, dht, listen = ['/ip4/127.0.0.1/tcp/0'], connectionManager, peerStore, services } = init
   const node = await createLibp2p({
     addresses: { listen },
     transports: [tcp(), circuitRelayTransport()],
@@ -45,10 +45,11 @@ export async function startStockNode(init: StockNodeInit = {}): Promise<StockNod
         allowQueryWithZeroPeers: true,
         ...createRecordRules(systemClock),
         ...dht
-      })
+      }),
+      ...services
     }
   })
-  return Object.assign(node, {
+  return Object.assign(node as unknown as Libp2p<{ dht: KadDHT }>, {
     [Symbol.asyncDispose]: async () => {
       await node.stop()
     }

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import fc from 'fast-check'
+import { generateKeyPair } from '@libp2p/crypto/keys'
+import { peerIdFromPrivateKey } from '@libp2p/peer-id'
+import { systemRandom } from '#contracts'
+import { commonPrefixBits, planRefresh, randomKeyInBucket } from '../../../dht/table-refresh.ts'
+import { startStockNode } from '../../net/dht/stock-node.ts'
+
+/** A Kademlia id that shares exactly `prefixBits` leading bits with `own`. */
+function sharing(own: Uint8Array, prefixBits: number): Uint8Array {
+  const id = Uint8Array.from(own)
+  const byte = prefixBits >> 3
+  id[byte] = (id[byte] ?? 0) ^ (0x80 >> (prefixBits & 7))
+  return id
+}
+
+const own = createHash('sha256').update('own').digest()
+
+describe('routing table refresh', () => {
+  it('counts shared bits', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 32, maxLength: 32 }), fc.nat(255), (id, prefixBits) => {
+        assert.equal(commonPrefixBits(id, sharing(id, prefixBits)), prefixBits)
+      })
+    )
+    assert.equal(commonPrefixBits(own, own), 256)
+  })
+
+  it('stock kad-dht: a table of peers up to 6 bits near is taken for one bucket; ours: all are looked into', async () => {
+    await using stock = await startStockNode({ listen: [] })
+    const dht = stock.services.dht as unknown as {
+      routingTable: { kb: { root: { peers: object[] }; localPeer: { kadId: Uint8Array } } }
+      routingTableRefresh: { _maxCommonPrefix(): number }
+    }
+    const { kb } = dht.routingTable
+    const others: Uint8Array[] = []
+    for (let peer = 0; peer < 21; peer += 1) {
+      const kadId = sharing(kb.localPeer.kadId, peer % 7)
+      const peerId = peerIdFromPrivateKey(await generateKeyPair('Ed25519'))
+      kb.root.peers.push({ kadId, peerId, lastPing: Date.now() })
+      others.push(kadId)
+    }
+    assert.equal(dht.routingTableRefresh._maxCommonPrefix(), 0)
+    // the 3 peers nearest share 6 bits; before them lie the buckets 0 to 6
+    assert.deepEqual(planRefresh(kb.localPeer.kadId, others, 3), [0, 1, 2, 3, 4, 5, 6])
+  })
+
+  it('leaves to the lookup of ourselves what that finds anyway, and stays within a bound', () => {
+    assert.deepEqual(planRefresh(own, [], 20), [])
+    assert.deepEqual(planRefresh(own, [sharing(own, 3)], 20), [])
+    assert.deepEqual(planRefresh(own, [sharing(own, 9), sharing(own, 1), sharing(own, 0)], 2), [0, 1])
+    const near = Array.from({ length: 20 }, () => sharing(own, 200))
+    assert.ok(planRefresh(own, near, 20).length <= 16)
+  })
+
+  it('finds a key for each bucket it plans', () => {
+    for (let prefixBits = 0; prefixBits <= 10; prefixBits += 1) {
+      const key = randomKeyInBucket(own, prefixBits, systemRandom)
+      assert.ok(key)
+      assert.equal(commonPrefixBits(own, createHash('sha256').update(key).digest()), prefixBits)
+    }
+  })
+})
