@@ -17,7 +17,7 @@ export interface HostComponents {
   readonly logger: Logger
   readonly powers?: HostPowers
   /** The key pair of a did, if this device holds it unlocked; its name is then renewed before it expires. */
-  readonly signerOf?: (did: Did) => KeyPair | undefined
+  readonly signerOf?: (did: Did) => Promise<KeyPair | undefined>
 }
 
 /** How a host behaves. */

@@ -22,7 +22,7 @@ export interface NamesComponents {
   readonly random: Random
   readonly logger: Logger
   /** The key pair of a did, if this device holds it unlocked: lets records be renewed before they expire. */
-  readonly signerOf?: (did: Did) => KeyPair | undefined
+  readonly signerOf?: (did: Did) => Promise<KeyPair | undefined>
 }
 
 /** What the operations on names share. */

@@ -91,7 +91,7 @@ async function refreshOwn(core: NameCore, did: Did, signal: AbortSignal): Promis
     if (latest === undefined)
       throw new DhtError('ERR_NAME_NOT_FOUND', `expected a record of ${did}, there is none`)
     if (latest.validUntilMs - nowMs > NAME_RENEW_BEFORE_MS) return latest
-    const signer = core.signerOf?.(did)
+    const signer = await core.signerOf?.(did)
     if (signer === undefined) {
       core.logger.warn('a name expires and its key is not here', { name: did, untilMs: latest.validUntilMs })
       if (latest.validUntilMs <= nowMs) throw expiredError(latest)

@@ -46,7 +46,7 @@ export interface NetworksComponents {
   readonly random: Random
   readonly logger: Logger
   /** The key pair of a did, if this device holds it unlocked; its name is then renewed before it expires. */
-  readonly signerOf?: (did: Did) => KeyPair | undefined
+  readonly signerOf?: (did: Did) => Promise<KeyPair | undefined>
 }
 
 /** Our DHT and, when joined, the IPFS DHT: routing and names over both. */

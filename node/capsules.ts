@@ -32,7 +32,7 @@ import { NodeError } from './errors.ts'
 export interface CapsulesComponents {
   readonly content: Pick<Content, 'addFiles' | 'getBlock' | 'putBlock' | 'readFiles'>
   readonly index: PublisherIndex
-  readonly keystore: Pick<Keystore, 'publisher' | 'summary'>
+  readonly keystore: Pick<Keystore, 'publisher' | 'refresh' | 'summary'>
   readonly contacts: Pick<Contacts, 'didOf'>
   readonly powers: HostPowers
   readonly clock: Clock
@@ -118,6 +118,8 @@ async function publish(
   { signal, isFirst = false }: { signal: AbortSignal; isFirst?: boolean }
 ): Promise<PublishedCapsule> {
   const { content, index, keystore, powers } = components
+  // A command may have locked or removed the key since this node started.
+  await keystore.refresh()
   const publisher = keystore.publisher()
   if (publisher === undefined) {
     throw new NodeError(

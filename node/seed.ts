@@ -1,11 +1,14 @@
 import {
   assertSeedReach,
+  createAddressLimiter,
   createMetrics,
+  PEER_ADDRESS_LIMITS,
   startSeedServer,
   systemBootstrapPowers,
   type Metrics
 } from '#bootstrap'
 import { DHT_PROTOCOL, type Host } from '#dht'
+import type { Clock } from '#contracts'
 import type { NodeBase } from './base.ts'
 import type { NodeInit, SeedInit } from './types.ts'
 
@@ -42,6 +45,26 @@ export async function startSeed(
     metricsUrl: `http://127.0.0.1:${server.metricsPort}/metrics`,
     [Symbol.asyncDispose]: async () => {
       await server[Symbol.asyncDispose]()
+    }
+  }
+}
+
+/** What one address may open at a seed. */
+export interface InboundLimit {
+  readonly allow: (remoteAddress: string) => boolean
+  /** Says whose open connections count; a host asks its limit before it exists. */
+  watch(connections: Pick<Host['libp2p'], 'getConnections'>): void
+}
+
+/** Limits connections from one address, by {@link PEER_ADDRESS_LIMITS}. */
+export function createInboundLimit(clock: Clock): InboundLimit {
+  const limiter = createAddressLimiter(clock, PEER_ADDRESS_LIMITS)
+  let watched: Parameters<InboundLimit['watch']>[0] | undefined
+  return {
+    allow: (address) =>
+      limiter.allow(address, watched?.getConnections().map(({ remoteAddr }) => remoteAddr.toString()) ?? []),
+    watch: (connections) => {
+      watched = connections
     }
   }
 }

@@ -10,7 +10,7 @@ import { startControl } from './control/start-control.ts'
 import { findBootstrapPeers } from './first-peers.ts'
 import { findGuestEntry } from './powers.ts'
 import { startRoomService } from './rooms.ts'
-import { startSeed } from './seed.ts'
+import { createInboundLimit, startSeed } from './seed.ts'
 import { createStatusReader } from './status.ts'
 import type { ElastosNode, NodeInit } from './types.ts'
 import { VERSION } from './version.ts'
@@ -67,15 +67,20 @@ async function startNodeHost(base: NodeBase, init: NodeInit, denyList: DenyList)
   const { keystore, choices, datastore, clock, random, logger } = base
   const { reach = 'local', discover } = choices
   const bootstrapPeers = await findBootstrapPeers(base, init)
-  const signerOf = (did: string): KeyPair | undefined =>
-    did === keystore.personDid ? keystore.publisher() : undefined
-  return await startHost(
+  const signerOf = async (did: string): Promise<KeyPair | undefined> => {
+    if (did !== keystore.personDid) return undefined
+    await keystore.refresh()
+    return keystore.publisher()
+  }
+  const limit = init.seed === undefined ? undefined : createInboundLimit(clock)
+  const host = await startHost(
     { ...{ datastore, clock, random, logger, signerOf }, keyPair: keystore.device },
     {
       ...{ reach, bootstrapPeers },
       role: init.seed === undefined ? 'peer' : 'seed',
       version: VERSION,
       isDenied: (did) => denyList.isDeniedDid(did),
+      ...(limit === undefined ? {} : { allowInbound: limit.allow }),
       discoverIpfs: discover === 'ipfs',
       ...(init.listen === undefined ? {} : { listen: init.listen }),
       ...(init.mdns === undefined ? {} : { mdns: init.mdns }),
@@ -85,6 +90,8 @@ async function startNodeHost(base: NodeBase, init: NodeInit, denyList: DenyList)
       ...(init.powers?.transports === undefined ? {} : { transports: init.powers.transports })
     }
   )
+  limit?.watch(host.libp2p)
+  return host
 }
 
 async function startNodeContent(

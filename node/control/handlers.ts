@@ -44,7 +44,7 @@ export function createHandlers(base: NodeBase, parts: HandlerParts): ControlHand
 }
 
 function createNodeHandlers(
-  { clock }: NodeBase,
+  { clock, keystore }: NodeBase,
   { node, requestStop }: HandlerParts
 ): HandlersOf<
   | 'node.status'
@@ -57,7 +57,11 @@ function createNodeHandlers(
 > {
   const { host, contacts } = node
   return {
-    'node.status': async () => await Promise.resolve(node.status()),
+    'node.status': async () => {
+      // Whether the words are still here may have changed by a command; a keystore that cannot be read changes nothing.
+      await keystore.refresh().catch(() => undefined)
+      return node.status()
+    },
     'node.peers': async () => await Promise.resolve({ peers: readPeers({ host }, clock.nowMs()) }),
     'node.connect': async ({ address }, { signal }) => {
       await host.connect(address, signal)

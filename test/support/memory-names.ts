@@ -80,7 +80,7 @@ export function startMemoryNames(
     clock,
     random: o.random ?? systemRandom,
     logger: silentLogger,
-    signerOf: (did) => o.signers?.find((signer) => signer.did === did)
+    signerOf: (did) => Promise.resolve(o.signers?.find((signer) => signer.did === did))
   })
 }
 
