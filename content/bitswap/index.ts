@@ -6,9 +6,7 @@
  */
 export { startBitswap } from './start-bitswap.ts'
 export type { Bitswap, BitswapComponents, BitswapInit, BitswapLibp2p, BitswapStats } from './start-bitswap.ts'
-export { DEFAULT_BITSWAP_LIMITS } from './limits.ts'
 export type { BitswapLimits } from './limits.ts'
 export type { Misbehaviour, MisbehaviourReason } from './conduct.ts'
-export type { ClientStats } from './client.ts'
-export type { BlockSource, ServerStats } from './server.ts'
+export type { BlockSource } from './server.ts'
 export type { Provider } from './peer-search.ts'
