@@ -46,7 +46,7 @@ export interface BitswapComponents {
   onMisbehaviour?(this: void, misbehaviour: Misbehaviour): void
 }
 
-/** Options of {@link startBitswap}. */
+/** Options of the block exchange. */
 export interface BitswapInit {
   readonly limits?: Partial<BitswapLimits>
 }
