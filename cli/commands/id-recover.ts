@@ -36,7 +36,9 @@ async function recoverFromWords(context: CliContext): Promise<Keystore> {
   const words = context.stdinIsTerminal
     ? await context.ask('Your 24 words: ', { secret: true })
     : await readWords(context)
-  if (words === undefined || words.trim() === '') throw new CliError('ERR_CANCELLED', 'no words were given')
+  if (words === undefined || words.trim() === '') {
+    throw new CliError('ERR_USAGE', 'expected 24 words, typed or as one line of standard input, got none')
+  }
   return await recoverKeystore(keysFolder(context), KEYSTORE_COMPONENTS, { from: { words } })
 }
 
