@@ -46,8 +46,12 @@ export interface Rendezvous extends AsyncDisposable {
 export function startRendezvous(components: RendezvousComponents, init: RendezvousInit): Rendezvous {
   const stopping = new AbortController()
   const pause = createPause(components.clock)
+  // Who came at the same time has announced itself by now, too.
+  const onAnnounced = (): void => {
+    if (init.peerCount() === 0) pause.cut()
+  }
   const loops = [
-    provideForever(components, init, stopping.signal),
+    provideForever(components, { ...init, onAnnounced }, stopping.signal),
     findForever(
       components,
       { ...init, wait: (waitMs) => pause.wait(waitMs, stopping.signal) },
@@ -65,9 +69,13 @@ export function startRendezvous(components: RendezvousComponents, init: Rendezvo
   }
 }
 
+interface ProvideInit extends RendezvousInit {
+  readonly onAnnounced: () => void
+}
+
 async function provideForever(
   { transport, clock, random, logger }: RendezvousComponents,
-  { room, onUnannounced }: RendezvousInit,
+  { room, onUnannounced, onAnnounced }: ProvideInit,
   signal: AbortSignal
 ): Promise<void> {
   const providedAtMs = new Map<number, number>()
@@ -76,6 +84,7 @@ async function provideForever(
     const cid = await rendezvousCid(room, day)
     await orAborted(transport.provide(cid, { signal: deadline.signal }), deadline.signal)
     providedAtMs.set(day, clock.monotonicMs())
+    onAnnounced()
   }
   const isDue = (day: number): boolean => {
     const atMs = providedAtMs.get(day)

@@ -25,6 +25,12 @@ export interface RoomNetwork {
   readonly counts: { provides: number; finds: number; requests: number }
   /** Puts all rendezvous into one place, so that peers meet who would not find each other. */
   isOneRendezvous: boolean
+  /** How many providers one search finds; all when absent. */
+  providersMax: number
+  /** Makes every request fail. */
+  isExchangeBroken: boolean
+  /** How many connections a peer has. */
+  linkCount(peerId: string): number
   /** Called before each announcement or search; a throw makes it fail. */
   onDht: (operation: 'provide' | 'find', cid: string) => void
 }
@@ -81,6 +87,9 @@ export function createRoomNetwork(clock: Clock, delays: RoomNetworkDelays = DELA
     published,
     counts,
     isOneRendezvous: false,
+    isExchangeBroken: false,
+    providersMax: Infinity,
+    linkCount: (peerId) => peers.get(peerId)?.links.size ?? 0,
     onDht: () => undefined,
     unplug: (peerId) => {
       const peer = peers.get(peerId)
@@ -114,7 +123,8 @@ export function createRoomNetwork(clock: Clock, delays: RoomNetworkDelays = DELA
       counts.finds++
       network.onDht('find', cid.toString())
       await clock.sleep(delays.findMs, signal)
-      for (const id of records.get(keyOf(cid)) ?? []) yield { peerId: id, multiaddrs: [`/memory/${id}`] }
+      for (const id of [...(records.get(keyOf(cid)) ?? [])].slice(0, network.providersMax))
+        yield { peerId: id, multiaddrs: [`/memory/${id}`] }
     },
     connect: async ({ peerId }, { signal }) => {
       await clock.sleep(delays.hopMs * 2, signal)
@@ -134,7 +144,12 @@ export function createRoomNetwork(clock: Clock, delays: RoomNetworkDelays = DELA
       await clock.sleep(delays.hopMs, signal)
       const other = peers.get(peerId)
       const serving = other?.protocols.get(protocol)
-      if (other === undefined || serving === undefined || !peer.links.has(other)) {
+      if (
+        other === undefined ||
+        serving === undefined ||
+        !peer.links.has(other) ||
+        network.isExchangeBroken
+      ) {
         throw new Error('expected a connected peer that serves the protocol')
       }
       if (bytes.length > serving.requestBytesMax) throw new Error('expected a smaller request')

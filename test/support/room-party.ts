@@ -32,6 +32,12 @@ export interface Party extends AsyncDisposable {
   join(nick: string, options?: JoinOptions): Promise<GuestRoom>
 }
 
+/** When a party begins, and the seed of its randomness. */
+export interface PartyInit {
+  readonly seed?: number
+  readonly startMs?: number
+}
+
 /** How somebody joins. */
 export interface JoinOptions {
   readonly room?: string
@@ -42,7 +48,7 @@ export interface JoinOptions {
 }
 
 /** Starts with nobody there, on the first of the room's UTC days at noon. */
-export function createParty({ seed = 1, startMs = Date.UTC(2027, 0, 15, 12) } = {}): Party {
+export function createParty({ seed = 1, startMs = Date.UTC(2027, 0, 15, 12) }: PartyInit = {}): Party {
   const clock = createVirtualClock(startMs)
   const network = createRoomNetwork(clock)
   const random = createSeededRandom(seed)

@@ -103,9 +103,45 @@ describe('a room', () => {
     await party.clock.advance(120_000)
     assert.deepEqual(ann.here(), ['ann'])
     party.network.plug(bob.peerId)
-    await party.clock.advance(300_000)
+    await party.clock.advance(120_000)
     await Promise.all([bob.room.send('back'), party.clock.advance(1_000)])
     assert.deepEqual(ann.heard(), ['bob: back'])
+  })
+
+  it('does not wait when everybody is gone all at once', async () => {
+    await using party = createParty()
+    const ann = await party.join('ann')
+    const bob = await party.join('bob')
+    await party.clock.advance(30_000)
+    party.network.unplug(bob.peerId)
+    party.network.plug(bob.peerId)
+    await party.clock.advance(8_000)
+    await Promise.all([bob.room.send('back'), party.clock.advance(500)])
+    assert.deepEqual(ann.heard(), ['bob: back'])
+  })
+
+  it('connects to several members though the DHT names one', async () => {
+    await using party = createParty()
+    party.network.providersMax = 1
+    const guests = [await party.join('ann'), await party.join('bob'), await party.join('cem')]
+    await party.clock.advance(1_000)
+    const dana = await party.join('dana')
+    await party.clock.advance(1_000)
+    assert.deepEqual(
+      guests.map(({ peerId }) => party.network.linkCount(peerId)),
+      [3, 3, 3]
+    )
+    assert.deepEqual(dana.here().sort(), ['ann', 'bob', 'cem', 'dana'])
+  })
+
+  it('shows who arrived even when the members exchange fails', async () => {
+    await using party = createParty()
+    party.network.isExchangeBroken = true
+    const ann = await party.join('ann')
+    const bob = await party.join('bob')
+    await party.clock.advance(2_000)
+    assert.deepEqual(ann.here(), ['ann', 'bob'])
+    assert.deepEqual(bob.here(), ['bob', 'ann'])
   })
 
   it('goes on over midnight, and lets newcomers in right before and after', async () => {
@@ -200,6 +236,10 @@ describe('a room', () => {
     await Promise.all([fake.room.send('it is me'), party.clock.advance(500)])
     assert.equal(bob.heard()[0], `Ann (…${fake.person!.did.slice(-6)}): it is me`)
     assert.ok(bob.here().includes(`ann (…${ann.person!.did.slice(-6)})`))
+    const shown = bob.events.flatMap((event) =>
+      event.type === 'nick' ? [`${event.previousLabel} → ${event.member.label}`] : []
+    )
+    assert.deepEqual(shown, [`ann → ann (…${ann.person!.did.slice(-6)})`])
     assert.equal(ann.here()[0], `ann (…${ann.person!.did.slice(-6)})`)
   })
 
