@@ -76,5 +76,5 @@ export type {
   CapsuleSink
 } from './process/capsule-process.ts'
 export type { CapsuleOutcome } from './process/outcome.ts'
-export { systemPowers } from './powers.ts'
+export { findGuestEntry, systemPowers } from './powers.ts'
 export type { FolderEntry, HostPowers, Identity, SpawnedProcess, SpawnEnd, SpawnInit } from './powers.ts'

@@ -1,7 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { constants as fsConstants } from 'node:fs'
+import { constants as fsConstants, existsSync } from 'node:fs'
 import { access, lstat, mkdir, open, readdir, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import { arch, platform, release } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /** A user and a group of the operating system. */
@@ -241,4 +242,10 @@ async function readFileUpTo(path: string, bytesMax: number): Promise<Uint8Array 
   } finally {
     await file.close()
   }
+}
+
+/** The guest script of capsule processes: bundled beside this file, else in the sources. */
+export function findGuestEntry(): string {
+  const bundled = join(import.meta.dirname, 'capsule-guest.mjs')
+  return existsSync(bundled) ? bundled : join(import.meta.dirname, 'guest', 'main.ts')
 }

@@ -4,7 +4,7 @@
  *
  * @see https://www.unicode.org/reports/tr9/#Directional_Formatting_Characters
  */
-export const PRINTABLE_TEXT =
+export const PRINTABLE_TEXT: RegExp =
   /^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]*$/u
 
 const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/gu

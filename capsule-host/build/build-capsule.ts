@@ -152,6 +152,6 @@ function compilerArguments(
     ...['--lib', relative(paths.folder, `${shim}/assembly`)],
     ...SHIM_ALIASES.flatMap((alias) => ['--use', alias]),
     ...['--exportStart', '_start'],
-    '-O'
+    '-O2'
   ]
 }

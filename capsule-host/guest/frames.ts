@@ -102,7 +102,9 @@ export class FrameDecoder {
    * @throws FrameTooLargeError when a frame announces too many bytes; the decoder is then of no further use
    */
   push(chunk: Uint8Array): Frame[] {
-    const bytes = this.#held.byteLength === 0 ? chunk : concatenate(this.#held, chunk)
+    // A plain view: the `slice` of a Buffer would not copy.
+    const plain = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+    const bytes = this.#held.byteLength === 0 ? plain : concatenate(this.#held, plain)
     const frames: Frame[] = []
     let offset = 0
     while (bytes.byteLength - offset >= FRAME_HEAD_BYTES) {

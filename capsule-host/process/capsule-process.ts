@@ -174,7 +174,11 @@ class CapsuleRun {
 
   #log(outcome: CapsuleOutcome): void {
     const how = outcome.kind === 'exit' ? { exitCode: outcome.exitCode } : { code: outcome.error.code }
-    this.#components.logger.info('capsule ended', { name: this.#init.name, ...how, outputBytes: this.#outputBytes })
+    this.#components.logger.info('capsule ended', {
+      name: this.#init.name,
+      ...how,
+      outputBytes: this.#outputBytes
+    })
   }
 
   /** Ends the capsule because its owner wants so. */

@@ -2,6 +2,7 @@ import { CapsuleError } from '../errors.ts'
 import type { FailureMessage } from '../guest/frames.ts'
 import type { CapsuleLimits } from '../limits.ts'
 import type { SpawnEnd } from '../powers.ts'
+import { printable, printableLines } from '../text.ts'
 
 /** How a run ended: with the program's own exit code, or ended by an error. */
 export type CapsuleOutcome =
@@ -13,6 +14,7 @@ const SIGNAL_EXIT = { SIGXCPU: 128 + 24, SIGKILL: 128 + 9 } as const
 /** What the engine says when it is out of memory. */
 const OUT_OF_MEMORY = /out of memory|allocation failed|cannot allocate|bad_alloc/i
 const MESSAGE_LENGTH_MAX = 200
+const LOG_LINES_MAX = 8
 
 /** What the process itself is known to have done when it ended without a last frame. */
 export interface SilentEnd {
@@ -25,13 +27,11 @@ export interface SilentEnd {
 
 /** The error of a process that ended without saying how its program ended. */
 export function silentEndError({ end, wasReady, log }: SilentEnd, limits: CapsuleLimits): CapsuleError {
-  const lines = printable(log)
-    .split('\n')
-    .filter((line) => line !== '')
+  const lines = printableLines(log, LOG_LINES_MAX)
   if (!wasReady || end.failure !== undefined) {
     return new CapsuleError('ERR_SANDBOX_UNAVAILABLE', 'expected the sandbox to start, but it ended', {
       cause: end.failure,
-      detail: lines.slice(0, 8)
+      detail: lines
     })
   }
   if (end.signal === 'SIGXCPU' || end.code === SIGNAL_EXIT.SIGXCPU) return cpuLimitError(limits)
@@ -42,12 +42,12 @@ export function silentEndError({ end, wasReady, log }: SilentEnd, limits: Capsul
   const how = wasKilled
     ? 'was killed by the operating system'
     : `ended with ${end.signal ?? `code ${end.code}`}`
-  return new CapsuleError('ERR_CAPSULE_CRASHED', `the capsule's process ${how}`, { detail: lines.slice(-8) })
+  return new CapsuleError('ERR_CAPSULE_CRASHED', `the capsule's process ${how}`, { detail: lines })
 }
 
 /** The error of a program that said how it failed. */
 export function failureError(failure: FailureMessage, limits: CapsuleLimits): CapsuleError {
-  const message = printable(failure.message).replaceAll('\n', ' ').slice(0, MESSAGE_LENGTH_MAX)
+  const message = printable(failure.message, MESSAGE_LENGTH_MAX)
   if (failure.kind === 'module') {
     return new CapsuleError('ERR_MODULE_INVALID', `the engine refused the module: ${message}`)
   }
@@ -71,9 +71,4 @@ export function cpuLimitError(limits: CapsuleLimits): CapsuleError {
     'ERR_CAPSULE_TIME_LIMIT',
     `the capsule used more than ${limits.cpuSecondsMax} s of processor time`
   )
-}
-
-/** Text from a process that may be hostile, without control characters but newlines. */
-function printable(text: string): string {
-  return text.replace(/[^\P{C}\n]/gu, '?')
 }

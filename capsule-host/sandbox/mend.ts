@@ -3,18 +3,18 @@ import type { HostPowers } from '../powers.ts'
 /** Programs the sandbox needs, and the package each is in. */
 export type NeededPackage = 'bubblewrap' | 'util-linux' | 'libc-bin'
 
-type ReadPowers = Pick<HostPowers, 'readFile'>
+type ReadPowers = Pick<HostPowers, 'readFile' | 'userId'>
 
 const RELEASE_BYTES_MAX = 8192
 const SETTING_BYTES_MAX = 64
 
 /** How each family of distributions installs a package, by `ID` and `ID_LIKE` of os-release(5). */
 const INSTALLERS: readonly (readonly [families: readonly string[], command: string])[] = [
-  [['debian', 'ubuntu'], 'sudo apt-get install -y'],
-  [['fedora', 'rhel', 'centos'], 'sudo dnf install -y'],
-  [['arch'], 'sudo pacman -S --noconfirm'],
-  [['alpine'], 'sudo apk add'],
-  [['suse', 'opensuse'], 'sudo zypper install -y'],
+  [['debian', 'ubuntu'], 'apt-get install -y'],
+  [['fedora', 'rhel', 'centos'], 'dnf install -y'],
+  [['arch'], 'pacman -S --noconfirm'],
+  [['alpine'], 'apk add'],
+  [['suse', 'opensuse'], 'zypper install -y'],
   [['nixos'], 'nix-env -iA']
 ]
 
@@ -26,24 +26,26 @@ export async function installCommand(powers: ReadPowers, name: NeededPackage): P
     .map((family) => (family.startsWith('opensuse') ? 'opensuse' : family))
   const installer = INSTALLERS.find(([known]) => known.some((family) => families.includes(family)))
   if (installer === undefined) return `install the package ${name} with this system's package manager`
-  return installer[1].startsWith('nix') ? `${installer[1]} nixos.${name}` : `${installer[1]} ${name}`
+  if (installer[1].startsWith('nix')) return `${installer[1]} nixos.${name}`
+  return `${asRoot(powers)}${installer[1]} ${name}`
 }
 
 /** What keeps an ordinary user from making namespaces here, and the commands that allow it. */
 export async function namespaceMending(powers: ReadPowers, bubblewrap: string): Promise<string[]> {
   const setting = async (path: string): Promise<string> =>
     (await readText(powers, path, SETTING_BYTES_MAX)).trim()
+  const sudo = asRoot(powers)
   const commands: string[] = []
   if ((await setting('/proc/sys/kernel/unprivileged_userns_clone')) === '0') {
-    commands.push('sudo sysctl -w kernel.unprivileged_userns_clone=1')
+    commands.push(`${sudo}sysctl -w kernel.unprivileged_userns_clone=1`)
   }
   if ((await setting('/proc/sys/user/max_user_namespaces')) === '0') {
-    commands.push('sudo sysctl -w user.max_user_namespaces=15000')
+    commands.push(`${sudo}sysctl -w user.max_user_namespaces=15000`)
   }
   if ((await setting('/proc/sys/kernel/apparmor_restrict_unprivileged_userns')) === '1') {
     const profile = `abi <abi/4.0>,\\ninclude <tunables/global>\\nprofile bwrap ${bubblewrap} flags=(unconfined) {\\n  userns,\\n}\\n`
     commands.push(
-      `printf '${profile}' | sudo tee /etc/apparmor.d/bwrap && sudo apparmor_parser -r /etc/apparmor.d/bwrap`
+      `printf '${profile}' | ${sudo}tee /etc/apparmor.d/bwrap && ${sudo}apparmor_parser -r /etc/apparmor.d/bwrap`
     )
   }
   if (commands.length === 0 && (await isContainer(powers))) {
@@ -52,6 +54,11 @@ export async function namespaceMending(powers: ReadPowers, bubblewrap: string): 
     )
   }
   return commands
+}
+
+/** What comes before a command that only root may give. */
+function asRoot({ userId }: ReadPowers): string {
+  return userId === 0 ? '' : 'sudo '
 }
 
 async function isContainer(powers: ReadPowers): Promise<boolean> {

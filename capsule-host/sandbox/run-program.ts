@@ -17,6 +17,7 @@ export async function runProgram(
   components: { powers: Pick<HostPowers, 'spawn'>; clock: Clock },
   init: SpawnInit & { deadlineMs: number; signal?: AbortSignal }
 ): Promise<ProgramResult> {
+  init.signal?.throwIfAborted()
   const process = components.powers.spawn(init)
   const kill = (): void => process.kill()
   let isLate = false

@@ -2,9 +2,7 @@ import type { GuestInput } from '../streams.ts'
 import type { DescriptorTable } from './descriptors.ts'
 import type { GuestMemory } from './memory.ts'
 
-/** An argument of a call: i32 as a number, i64 as a bigint. Types were checked when the module was admitted. */
-export type WasiArgument = number | bigint
-/** A call that answers at once. */
+/** A call that answers at once. i32 comes as a number, i64 as a bigint; types were checked on admission. */
 export type WasiCall = (...values: never[]) => number
 /** A call that may suspend the program. */
 export type SuspendingWasiCall = (...values: never[]) => Promise<number>

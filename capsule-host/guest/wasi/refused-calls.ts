@@ -4,8 +4,20 @@ import { ERRNO, type Errno } from './errno.ts'
 import type { WasiCall } from './host.ts'
 import type { WasiName } from './signatures.ts'
 
+type RefusedOnAStream =
+  | Exclude<Extract<WasiName, `path_${string}`>, 'path_symlink'>
+  | Extract<WasiName, `fd_filestat_set_${string}` | `fd_p${'read' | 'write'}`>
+  | 'fd_advise'
+  | 'fd_allocate'
+  | 'fd_datasync'
+  | 'fd_readdir'
+  | 'fd_renumber'
+  | 'fd_seek'
+  | 'fd_sync'
+  | 'fd_tell'
+
 /** The calls that a program with nothing but streams is refused, and what each answers on an open stream. */
-const ON_A_STREAM = {
+const ON_A_STREAM: Readonly<Record<RefusedOnAStream, Errno>> = {
   fd_advise: ERRNO.spipe,
   fd_allocate: ERRNO.spipe,
   fd_datasync: ERRNO.inval,
@@ -27,10 +39,10 @@ const ON_A_STREAM = {
   path_remove_directory: ERRNO.notdir,
   path_rename: ERRNO.notdir,
   path_unlink_file: ERRNO.notdir
-} as const satisfies Partial<Record<WasiName, Errno>>
+}
 
 type RefusedName =
-  | keyof typeof ON_A_STREAM
+  | RefusedOnAStream
   | Extract<WasiName, `sock_${string}`>
   | 'fd_prestat_get'
   | 'fd_prestat_dir_name'

@@ -10,7 +10,7 @@ import { seccompFilter } from '../../../capsule-host/sandbox/seccomp.ts'
 import { needs } from '../../support/requirements.ts'
 
 const GUEST_ENTRY = fileURLToPath(new URL('../../../capsule-host/guest/main.ts', import.meta.url))
-const ESCAPE = fileURLToPath(new URL('./escape-attempts.mjs', import.meta.url))
+const ESCAPE = fileURLToPath(new URL('./escape-attempts.ts', import.meta.url))
 
 interface Attempt {
   readonly did?: unknown

@@ -3,22 +3,34 @@ import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 
-const attempt = (task) => {
+interface Facts {
+  readonly hostPort: number
+  readonly hostPid: number
+  readonly hostFile: string
+}
+
+interface Attempt {
+  readonly did?: unknown
+  readonly refused?: unknown
+}
+
+function attempt(task: () => unknown): Attempt {
   try {
     return { did: task() }
   } catch (thrown) {
-    return { refused: thrown.code ?? thrown.message }
+    return { refused: (thrown as NodeJS.ErrnoException).code }
   }
 }
 
-const dial = (port) =>
-  new Promise((resolve) => {
+function dial(port: number): Promise<Attempt> {
+  return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1')
     socket.once('connect', () => resolve({ did: 'connected' }))
-    socket.once('error', (thrown) => resolve({ refused: thrown.code }))
+    socket.once('error', (thrown: NodeJS.ErrnoException) => resolve({ refused: thrown.code }))
   })
+}
 
-const { hostPort, hostPid, hostFile } = JSON.parse(readFileSync(0, 'utf8'))
+const { hostPort, hostPid, hostFile } = JSON.parse(readFileSync(0, 'utf8')) as Facts
 const report = {
   root: attempt(() => readdirSync('/')),
   home: attempt(() => readdirSync('/home')),
@@ -32,11 +44,11 @@ const report = {
   network: await dial(hostPort),
   program: attempt(() => {
     const { error, status } = spawnSync(process.execPath, ['-e', '0'])
-    if (error) throw error
+    if (error !== undefined) throw error
     return status
   }),
   killHost: attempt(() => process.kill(hostPid, 0)),
   environment: Object.keys(process.env),
-  identity: [process.getuid(), process.getgid()]
+  identity: [process.getuid?.(), process.getgid?.()]
 }
 process.stdout.write(JSON.stringify(report))
