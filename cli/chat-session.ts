@@ -25,6 +25,13 @@ const TICK_MS = 1_000
 /** A lone escape key is one when nothing follows it for so long. */
 const ESCAPE_MS = 50
 
+/** What a chat that runs is made of. */
+interface SessionComponents {
+  readonly context: CliContext
+  readonly client: ControlClient
+  readonly draw: (state: ChatState) => Promise<void>
+}
+
 /** A chat that runs: the pure chat, the room it is in, and the screen or pipe it is shown on. */
 interface Session {
   readonly context: CliContext
@@ -51,7 +58,7 @@ export async function runChatLines(
   client: ControlClient,
   init: ChatInit
 ): Promise<void> {
-  const session = startSession(context, client, init, async () => await Promise.resolve())
+  const session = startSession({ context, client, draw: async () => await Promise.resolve() }, init)
   let lines = EMPTY_LINES
   const read = async (): Promise<void> => {
     for await (const chunk of context.stdin) {
@@ -78,9 +85,10 @@ export async function runChatScreen(
   using terminal = context.openTerminal()
   await stdout.write(SCREEN_ENTER)
   try {
-    const session = startSession(context, client, init, async (state) => {
+    const draw = async (state: ChatState): Promise<void> => {
       await stdout.write(render(state, { columns: stdout.columns, rows: stdout.rows, colours }))
-    })
+    }
+    const session = startSession({ context, client, draw }, init)
     terminal.onResize(() => {
       void session.dispatch({ type: 'resize', columns: stdout.columns, rows: stdout.rows })
     })
@@ -112,12 +120,7 @@ async function readKeys(input: AsyncIterable<Uint8Array>, session: Session): Pro
   await session.dispatch({ type: 'input-end' })
 }
 
-function startSession(
-  context: CliContext,
-  client: ControlClient,
-  init: ChatInit,
-  draw: (state: ChatState) => Promise<void>
-): Session {
+function startSession({ context, client, draw }: SessionComponents, init: ChatInit): Session {
   const first = createChat(init)
   let { state } = first
   let turn = Promise.resolve()

@@ -4,12 +4,10 @@ import {
   createJsonLinesDecoder,
   encodeJsonLine,
   type ControlEvent,
-  type ControlInput,
-  type ControlMethod,
-  type ControlResult
+  type ControlInput
 } from '#contracts'
 import { CliError, RemoteError } from './errors.ts'
-import type { ControlCall, ControlClient, EventHandler } from './context.ts'
+import type { ControlClient, EventHandler } from './context.ts'
 
 /** A duplex byte stream to the node, as the powers open it. */
 export interface ControlSocket {
@@ -29,7 +27,10 @@ interface Pending {
 interface Incoming {
   readonly id?: number
   readonly result?: unknown
-  readonly error?: { readonly message?: string; readonly data?: { readonly code?: string } }
+  readonly error?: {
+    readonly message?: string
+    readonly data?: { readonly code?: string; readonly detail?: readonly string[] }
+  }
   readonly method?: string
   readonly params?: { readonly call?: number; readonly event?: ControlEvent }
 }
@@ -79,7 +80,7 @@ export function createControlClient(socket: ControlSocket): ControlClient {
       send: async (input: ControlInput) => {
         await request('input', { call: id, input }).result
       }
-    } satisfies ControlCall<ControlMethod> as ControlCall<typeof method>
+    }
   }
 
   return {
@@ -87,11 +88,12 @@ export function createControlClient(socket: ControlSocket): ControlClient {
     call: async (method, params, options = {}) => {
       const { onEvent = () => undefined, signal } = options
       const call = open(method, params, signal === undefined ? { onEvent } : { onEvent, signal })
-      return (await call.result) as ControlResult<typeof method>
+      return await call.result
     },
     [Symbol.asyncDispose]: async () => {
       broken ??= new CliError('ERR_CANCELLED', 'the connection to the node was closed')
-      await Promise.resolve(socket.close())
+      socket.close()
+      await Promise.resolve()
     }
   }
 }
@@ -117,9 +119,10 @@ async function settle(message: Incoming, pending: Map<number, Pending>): Promise
   if (message.id === undefined) return
   const call = pending.get(message.id)
   pending.delete(message.id)
-  if (message.error === undefined) call?.resolve(message.result)
-  else
-    call?.reject(
-      new RemoteError(message.error.data?.code ?? 'ERR_UNKNOWN', message.error.message ?? 'unknown')
-    )
+  if (message.error === undefined) {
+    call?.resolve(message.result)
+  } else {
+    const { message: text = 'unknown', data = {} } = message.error
+    call?.reject(new RemoteError(data.code ?? 'ERR_UNKNOWN', text, data.detail ?? []))
+  }
 }

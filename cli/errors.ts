@@ -16,4 +16,12 @@ export type CliCode =
 export class CliError extends CodedError<CliCode> {}
 
 /** An error that the node answered: its code and sentence, as it sent them. */
-export class RemoteError extends CodedError {}
+export class RemoteError extends CodedError {
+  /** What mends it, or what a compiler said, a line each. */
+  readonly detail: readonly string[]
+
+  constructor(code: string, message: string, detail: readonly string[] = []) {
+    super(code, message)
+    this.detail = detail
+  }
+}

@@ -57,7 +57,7 @@ export function createProcessContext(init: ContextInit): CliContext {
     dataFolder,
     workingFolder: process.cwd(),
     clock: systemClock,
-    utcOffsetMinutes: -new Date().getTimezoneOffset(),
+    utcOffsetMinutes: -new Date(systemClock.nowMs()).getTimezoneOffset(),
     signal: init.signal,
     nodeFlags: init.nodeFlags,
     connectIfRunning,

@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander'
-import { errorCode, errorMessage } from '#contracts'
+import { errorCode, errorDetail, errorMessage } from '#contracts'
 import { COMMANDS, type CommandSpec } from './command-table.ts'
 import type { CliContext, CommandInput } from './context.ts'
 import { CliError } from './errors.ts'
@@ -69,10 +69,11 @@ async function reportFailure(thrown: unknown, isJson: boolean, signal: AbortSign
   const isInterrupt = signal.aborted
   const code = isInterrupt ? 'ERR_CANCELLED' : (errorCode(thrown) ?? 'ERR_UNKNOWN')
   const message = isInterrupt ? 'interrupted' : errorMessage(thrown)
-  const text = isJson
-    ? JSON.stringify({ error: { code, message } })
-    : `elastos: ${safeText(message)} (${safeText(code)})`
-  await processOutput().stderr.write(text + '\n')
+  const detail = isInterrupt ? [] : errorDetail(thrown)
+  const lines = isJson
+    ? [JSON.stringify({ error: { code, message, ...(detail.length > 0 ? { detail } : {}) } })]
+    : [`elastos: ${safeText(message)} (${safeText(code)})`, ...detail.map((line) => `  ${safeText(line)}`)]
+  await processOutput().stderr.write(lines.join('\n') + '\n')
   return exitCodeOf(code)
 }
 

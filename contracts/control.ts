@@ -127,8 +127,10 @@ export interface AddStatus {
   readonly files: number
   readonly isPublic: boolean
   readonly skipped: readonly string[]
-  /** False when nobody took the provider record yet. */
+  /** False when nobody took the provider record yet; it is tried again by itself. */
   readonly isAnnounced: boolean
+  /** Why not. */
+  readonly announcePending?: string
 }
 
 /** A capsule whose signature and bytes were verified. */

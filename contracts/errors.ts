@@ -28,3 +28,10 @@ export function errorCode(thrown: unknown): string | undefined {
 export function errorMessage(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown)
 }
+
+/** What mends it, or what a compiler said: the lines an error carries for a person, if any. */
+export function errorDetail(thrown: unknown): readonly string[] {
+  if (typeof thrown !== 'object' || thrown === null || !('detail' in thrown)) return []
+  const { detail } = thrown
+  return Array.isArray(detail) ? detail.filter((line) => typeof line === 'string') : []
+}

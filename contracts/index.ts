@@ -12,7 +12,7 @@
  *
  * @packageDocumentation
  */
-export { CodedError, errorCode, errorMessage } from './errors.ts'
+export { CodedError, errorCode, errorDetail, errorMessage } from './errors.ts'
 export type { CodedErrorOptions } from './errors.ts'
 export type { Clock } from './clock.ts'
 export type { Random } from './random.ts'

@@ -1,13 +1,14 @@
 /** The only file of this folder that touches the file system, sockets and the process. */
 import { randomBytes } from 'node:crypto'
-import { chmodSync, createWriteStream, existsSync, mkdirSync, renameSync, statSync } from 'node:fs'
+import { chmodSync, createWriteStream, mkdirSync, realpathSync, renameSync, statSync } from 'node:fs'
 import { lstat, mkdir, rm } from 'node:fs/promises'
 import { createServer, type Server, type Socket } from 'node:net'
 import { homedir, tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { LevelDatastore } from 'datastore-level'
 import { Level } from 'level'
-import type { Datastore } from 'interface-datastore'
+import type { AbortOptions } from '@libp2p/interface'
+import type { Datastore, Key } from 'interface-datastore'
 import {
   CONTROL_LIMITS,
   controlSocketPath,
@@ -52,13 +53,33 @@ export async function openStore(path: string, logger: Logger): Promise<Datastore
     await repairable.repair(path).catch(() => undefined)
     return await openLevel(path).catch(async () => await replaceStore(path, logger))
   })
-  const store = new LevelDatastore(database)
+  const store = new SyncedDatastore(database)
   await store.open()
   return Object.assign(store, {
     [Symbol.asyncDispose]: async () => {
       await store.close()
     }
   })
+}
+
+/** Records that decide what peers may be served: a power cut must not bring a withdrawn one back. */
+const SYNCED_KEYS = '/content/1/root/'
+
+/** datastore-level never asks for a sync; these few writes wait for the disk. */
+class SyncedDatastore extends LevelDatastore {
+  override async put(key: Key, value: Uint8Array, options?: AbortOptions): Promise<Key> {
+    if (!key.toString().startsWith(SYNCED_KEYS)) return await super.put(key, value, options)
+    await this.db.put<string, Uint8Array>(key.toString(), value, { sync: true } as object)
+    return key
+  }
+
+  override async delete(key: Key, options?: AbortOptions): Promise<void> {
+    if (!key.toString().startsWith(SYNCED_KEYS)) {
+      await super.delete(key, options)
+      return
+    }
+    await this.db.del<string>(key.toString(), { sync: true } as object)
+  }
 }
 
 type Database = Level<string, Uint8Array>
@@ -182,10 +203,8 @@ export function openLog(path: string, clock: Clock): Logger & AsyncDisposable {
   let stream = createWriteStream(path, { flags: 'a', mode: 0o600 })
   stream.on('error', () => undefined)
   let bytes = sizeOf(path)
-  const write = (level: string, component: string, event: string, fields: LogFields = {}): void => {
-    const line =
-      JSON.stringify({ time: new Date(clock.nowMs()).toISOString(), level, component, event, ...fields }) +
-      '\n'
+  const write = (entry: LogFields, fields: LogFields = {}): void => {
+    const line = JSON.stringify({ time: new Date(clock.nowMs()).toISOString(), ...entry, ...fields }) + '\n'
     bytes += Buffer.byteLength(line)
     if (bytes > LOG_BYTES_MAX) {
       stream.end()
@@ -198,9 +217,9 @@ export function openLog(path: string, clock: Clock): Logger & AsyncDisposable {
   }
   const logger = (component: string): Logger => ({
     debug: () => undefined,
-    info: (event, fields) => write('info', component, event, fields),
-    warn: (event, fields) => write('warn', component, event, fields),
-    error: (event, fields) => write('error', component, event, fields),
+    info: (event, fields) => write({ level: 'info', component, event }, fields),
+    warn: (event, fields) => write({ level: 'warn', component, event }, fields),
+    error: (event, fields) => write({ level: 'error', component, event }, fields),
     child: (name) => logger(component === '' ? name : `${component}:${name}`)
   })
   return Object.assign(logger(''), {
@@ -223,8 +242,7 @@ export function processId(): number {
   return process.pid
 }
 
-/** The guest script of capsule processes: bundled beside this file, else in the sources. */
-export function findGuestEntry(): string {
-  const bundled = join(import.meta.dirname, 'capsule-guest.mjs')
-  return existsSync(bundled) ? bundled : join(import.meta.dirname, '..', 'capsule-host', 'guest', 'main.ts')
+/** The folder a path leads to, every link followed. */
+export function realFolder(path: string): string {
+  return realpathSync(path)
 }

@@ -37,8 +37,7 @@ export function createRoomTransport(host: RoomServiceComponents['host']): RoomTr
     connect: async (peer, { signal }) => {
       await host.connect(peer, signal)
     },
-    request: async (peerId, protocol, bytes, options) =>
-      await exchange.request(peerId, protocol, bytes, options),
+    request: async (...call) => await exchange.request(...call),
     serve: async (protocol, handler, options) => await exchange.serve(protocol, handler, options),
     subscribe: (topic, handler) => pubsub.subscribe(topic, handler),
     publish: async (topic, bytes) => await pubsub.publish(topic, bytes),

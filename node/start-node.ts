@@ -1,14 +1,14 @@
 import type { CID } from 'multiformats/cid'
 import { openDenyList, type DenyList } from '#bootstrap'
-import { systemPowers } from '#capsule-host'
-import { createMemoryBlockStore, startContent, type Content } from '#content'
+import { findGuestEntry, systemPowers } from '#capsule-host'
+import { createMemoryBlockStore, startContent, type Content, type ContentComponents } from '#content'
 import { createPublisherIndex, startHost, type Host, type PublisherIndex } from '#dht'
 import type { KeyPair } from '#did'
 import { openBase, rememberChoices, type NodeBase } from './base.ts'
 import { createCapsules, type Capsules } from './capsules.ts'
 import { startControl } from './control/start-control.ts'
 import { findBootstrapPeers } from './first-peers.ts'
-import { findGuestEntry } from './powers.ts'
+import { realFolder } from './powers.ts'
 import { startRoomService } from './rooms.ts'
 import { createInboundLimit, startSeed } from './seed.ts'
 import { createStatusReader } from './status.ts'
@@ -28,6 +28,8 @@ export async function startNode(init: NodeInit): Promise<ElastosNode> {
   const denyList = await openDenyList({ files: base.privateFiles, random: base.random }, base.paths.deny)
   const host = stack.use(await startNodeHost(base, init, denyList))
   const content = stack.use(await startNodeContent(base, { init, host, denyList }))
+  // What could not be announced with nobody there is announced as soon as somebody is.
+  stack.use(host.onPeer(({ type }) => type === 'connected' && content.hurryAnnouncements()))
   const index = createPublisherIndex({ ...base, names: host.names, blocks: indexBlocks(content) })
   const rooms = stack.use(
     await startRoomService({ ...base, host, isDenied: (did) => denyList.isDeniedDid(did) })
@@ -100,20 +102,14 @@ async function startNodeContent(
 ): Promise<Content> {
   const { datastore, clock, random, logger, paths } = base
   const { libp2p, routing } = host
-  const components = {
+  const components: ContentComponents = {
     ...{ datastore, clock, random, logger, libp2p },
     blocks: init.powers?.blocksInMemory === true ? createMemoryBlockStore() : paths.blocks,
     isDenied: (cid: CID) => denyList.isDeniedCid(cid),
-    routing:
-      init.routing === false
-        ? 'off'
-        : {
-            provide: async (cid: CID, options: { signal: AbortSignal }) => {
-              await routing.provide(cid, options)
-            },
-            findProviders: (cid: CID, options: { signal: AbortSignal }) => routing.findProviders(cid, options)
-          }
-  } as const
+    // Whatever is added, the keys and stores of this node are never part of it.
+    protectedFolders: init.powers?.datastore === undefined ? [realFolder(paths.root)] : [],
+    routing: init.routing === false ? 'off' : routing
+  }
   // Peers that happen to be connected are not told what this node looks for: only those that say they have it.
   return await startContent(components, { bitswap: { limits: { probePeersMax: 0 } } })
 }

@@ -27,6 +27,9 @@ export async function run(input: CommandInput, context: CliContext): Promise<und
   else {
     await printNotice(context, `${size}; anyone with this CID can fetch it`)
     if (!added.isAnnounced)
-      await printNotice(context, 'not announced yet: no peer is reachable; it will be, once one is')
+      await printNotice(
+        context,
+        `not announced yet, it is tried again: ${added.announcePending ?? 'routing is off'}`
+      )
   }
 }

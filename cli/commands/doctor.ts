@@ -1,6 +1,6 @@
-import { mendingCommands, probeSandbox, systemPowers } from '#capsule-host'
+import { findGuestEntry, mendingCommands, probeSandbox, systemPowers } from '#capsule-host'
 import type { CliContext, CommandInput } from '../context.ts'
-import { checkDisk, checkKvm, checkNode, checkReach, findGuestEntry, type MachineCheck } from '../machine.ts'
+import { checkDisk, checkKvm, checkNode, checkReach, type MachineCheck } from '../doctor/powers.ts'
 import { printResult } from '../output.ts'
 
 /** `elastos doctor` */

@@ -105,7 +105,8 @@ function describeAdded({ cid, bytes, files, isPublic, skipped, announcement }: A
     cid: cid.toString(),
     ...{ bytes, files, isPublic },
     skipped: skipped.map(({ path, reason }) => `${path} (${reason})`),
-    isAnnounced: announcement.state === 'announced'
+    isAnnounced: announcement.state === 'announced',
+    ...(announcement.state === 'pending' ? { announcePending: announcement.reason } : {})
   }
 }
 

@@ -4,6 +4,7 @@ import {
   createJsonLinesDecoder,
   encodeJsonLine,
   errorCode,
+  errorDetail,
   errorMessage,
   type ControlEvent,
   type ControlInput,
@@ -150,7 +151,7 @@ function failure(id: number | undefined, thrown: unknown): object {
   return {
     jsonrpc: '2.0',
     ...(id === undefined ? {} : { id }),
-    error: { code: -32000, message: errorMessage(thrown), data: { code } }
+    error: { code: -32000, message: errorMessage(thrown), data: { code, detail: errorDetail(thrown) } }
   }
 }
 

@@ -87,4 +87,4 @@ const older = sealIndex(publisher, {
 await putBlock(older.bytes)
 await node.host.names.publish(publisher, { value: older.cid, signal })
 process.stdout.write(JSON.stringify({ event: 'went-back' }) + '\n')
-await Promise.race([once(process.stdin, 'end'), once(process, 'SIGTERM')])
+await once(process.stdin, 'end')

@@ -1,9 +1,10 @@
+/** What `doctor` asks the machine itself. */
 import { constants, existsSync } from 'node:fs'
 import { access, readFile, statfs } from 'node:fs/promises'
 import { networkInterfaces } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { errorCode } from '#contracts'
-import { formatBytes } from './output.ts'
+import { formatBytes } from '../output.ts'
 
 /** One thing a machine has or lacks, and what mends that. */
 export interface MachineCheck {
@@ -61,10 +62,4 @@ export async function checkKvm(): Promise<MachineCheck> {
     ? '/dev/kvm opens'
     : '/dev/kvm opens, but the processor shows no vmx or svm: it may not start a guest'
   return { name: 'kvm', isOk, found, mend: [] }
-}
-
-/** The guest script of capsule processes: bundled beside this file, else in the sources. */
-export function findGuestEntry(): string {
-  const bundled = join(import.meta.dirname, 'capsule-guest.mjs')
-  return existsSync(bundled) ? bundled : join(import.meta.dirname, '..', 'capsule-host', 'guest', 'main.ts')
 }
