@@ -50,6 +50,8 @@ export async function startNode(init: NodeInit): Promise<ElastosNode> {
     stack.use(await startControl(base, { node: parts, denyList, requestStop }))
   }
   await rememberChoices(base)
+  const { version, role, reach, addresses } = parts.status()
+  base.logger.info('node started', { version, role, did: parts.did, reach, addresses: addresses.join(' ') })
   const running = stack.move()
   return {
     ...parts,
