@@ -54,8 +54,8 @@ function readMessages(stream: Stream, onMessage: (message: BitswapMessage) => vo
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  for (let attempt = 0; attempt < 500 && !condition(); attempt++) await sleep(10)
-  assert.ok(condition(), 'five seconds were not enough')
+  for (let attempt = 0; attempt < 1_500 && !condition(); attempt++) await sleep(10)
+  assert.ok(condition(), 'fifteen seconds were not enough')
 }
 
 describe('bitswap between two nodes', () => {
