@@ -26,6 +26,7 @@ export async function readNodeInit(input: CommandInput, context: CliContext): Pr
     ...(input.options['routing'] === false ? { routing: false } : {}),
     ...(passphrase === undefined ? {} : { passphrase }),
     askPassphrase: async () => await context.ask('Passphrase of the keys: ', { secret: true }),
+    ...(context.stdinIsTerminal ? { askDiscover: async () => await askDiscover(context) } : {}),
     confirmSeed: async ({ url, did }) => await confirmSeed(context, url, did),
     signal: context.signal
   } satisfies NodeInit)
@@ -42,6 +43,15 @@ export function readSeedInit(input: CommandInput): SeedInit {
     ...(http === undefined ? {} : readHostAndPort(http)),
     ...(metricsPort === undefined ? {} : { metricsPort: readPort(metricsPort, '--metrics-port') })
   }
+}
+
+async function askDiscover(context: CliContext): Promise<boolean> {
+  await printNotice(
+    context,
+    'Peers can also be met through the public IPFS DHT, with no seed of anybody: it then sees your address.'
+  )
+  const answer = await context.ask('Do that? Asked once, --discover changes it. [y/N] ')
+  return answer?.trim().toLowerCase() === 'y'
 }
 
 async function confirmSeed(context: CliContext, url: string, did: string): Promise<boolean> {

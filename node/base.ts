@@ -46,7 +46,7 @@ export async function openBase(init: NodeInit, stack: AsyncDisposableStack): Pro
   const base: NodeBase = {
     ...{ paths, clock, random, logger, datastore, privateFiles, files, keystore },
     contacts: await openContacts(files, paths.contacts),
-    choices: mergeChoices(await readConfig(files, paths.config), init),
+    choices: await askOnce(mergeChoices(await readConfig(files, paths.config), init), init),
     remember: async (choice) => {
       base.choices = { ...base.choices, ...choice }
       await rememberChoices(base)
@@ -63,6 +63,13 @@ function mergeChoices(before: NodeConfig, { reach, discover, bootstrap }: NodeIn
     ...(discover === undefined ? {} : { discover }),
     ...(bootstrap === undefined ? {} : { bootstrap: [...bootstrap] })
   }
+}
+
+/** Within reach local a node dials whom it is given only, so there is nothing to ask. */
+async function askOnce(choices: NodeConfig, { askDiscover }: NodeInit): Promise<NodeConfig> {
+  const isOpen = choices.discover === undefined && (choices.reach ?? 'local') !== 'local'
+  if (!isOpen || askDiscover === undefined) return choices
+  return { ...choices, discover: (await askDiscover()) ? 'ipfs' : 'off' }
 }
 
 /** Remembers the choices of a start that went well, so that a command that starts a node makes the same. */

@@ -19,6 +19,8 @@ export interface NodeInit {
   readonly bootstrap?: readonly string[]
   /** Whether to meet peers through the public IPFS DHT too; what was chosen before, else not. */
   readonly discover?: 'ipfs' | 'off'
+  /** Asked once, when the reach is wider than this device and nothing was chosen: may the IPFS DHT be used to meet peers? */
+  readonly askDiscover?: () => Promise<boolean>
   /** Joins the IPFS DHT as a client, the public one or that of the local network. */
   readonly ipfs?: 'wan' | 'lan'
   /** First peers of the IPFS DHT, multiaddrs; its public bootstrap peers when none are given for `wan`. */
