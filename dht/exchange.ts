@@ -58,6 +58,8 @@ export interface Exchange {
 /** What an exchange is made of. */
 export interface ExchangeComponents {
   readonly libp2p: Pick<Libp2p, 'dialProtocol' | 'handle' | 'unhandle'>
+  /** Aborts when the host is disposed. */
+  readonly closing: AbortSignal
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -72,11 +74,16 @@ export function createExchange(components: ExchangeComponents): Exchange {
 }
 
 async function request(
-  { libp2p, clock }: ExchangeComponents,
+  { libp2p, clock, closing }: ExchangeComponents,
   { peerId, protocol, bytes }: { peerId: string; protocol: string; bytes: Uint8Array },
   options: ExchangeRequestOptions
 ): Promise<Uint8Array> {
-  using limit = startDeadline(clock, EXCHANGE_TIMEOUT_MS, options.signal)
+  closing.throwIfAborted()
+  using limit = startDeadline(
+    clock,
+    EXCHANGE_TIMEOUT_MS,
+    AbortSignal.any([options.signal ?? closing, closing])
+  )
   const { signal } = limit
   const maxDataLength = options.responseBytesMax ?? EXCHANGE_BYTES_MAX
   let stream: Stream | undefined
@@ -93,6 +100,7 @@ async function request(
   } catch (cause) {
     stream?.abort(cause instanceof Error ? cause : new Error('request failed'))
     options.signal?.throwIfAborted()
+    closing.throwIfAborted()
     throw exchangeError(cause, { peerId, protocol, signal, maxDataLength })
   }
 }
@@ -128,10 +136,11 @@ async function serve(
 ): Promise<AsyncDisposable> {
   const { libp2p, logger } = components
   const stopping = new AbortController()
+  const signal = AbortSignal.any([stopping.signal, components.closing])
   const onStream = async (stream: Stream, connection: Connection): Promise<void> => {
     try {
       const peerId = connection.remotePeer.toString()
-      await answer(components, { stream, peerId, handler, requestBytesMax, signal: stopping.signal })
+      await answer(components, { stream, peerId, handler, requestBytesMax, signal })
     } catch (error) {
       logger.debug('request not answered', { protocol, error: errorMessage(error) })
       stream.abort(error instanceof Error ? error : new Error('request not answered'))

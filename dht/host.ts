@@ -82,6 +82,10 @@ export interface Host extends AsyncDisposable {
   ready(signal: AbortSignal): Promise<Reachability>
   reachability(): Reachability
   metrics(): HostMetrics
+  /** Looks for neighbours and into the buckets of the routing table now, as happens from time to time by itself. */
+  refresh(signal: AbortSignal): Promise<void>
+  /** Announces now what is due to be announced again, and resolves with how many contents that were. */
+  announceDue(signal: AbortSignal): Promise<number>
 }
 
 /**
@@ -118,7 +122,14 @@ export async function startHost(components: HostComponents, init: HostInit): Pro
     ...(init.isDenied ? { isDenied: init.isDenied } : {})
   })
   const announcements = dht.providers
-  const routing = createRouting({ ...shared, dht: libp2p.services.dht, whenJoined, announcements })
+  const closing = new AbortController()
+  const routing = createRouting({
+    ...shared,
+    dht: libp2p.services.dht,
+    whenJoined,
+    announcements,
+    closing: closing.signal
+  })
   const networks = stack.use(
     await startNetworks({ ...shared, ipfsService, routing, whenJoined, connect }, init)
   )
@@ -126,8 +137,23 @@ export async function startHost(components: HostComponents, init: HostInit): Pro
   const upkeep = stack.use(
     startUpkeep({ ...shared, routing }, { reach, role, seeds, ...(relays === undefined ? {} : { relays }) })
   )
+  // the first to be disposed: whatever is under way ends before what it works with
+  stack.defer(async () => {
+    closing.abort(new DhtError('ERR_HOST_CLOSED', 'the host is disposed'))
+    await routing.settled()
+  })
   const running = stack.move()
-  return createHost({ ...shared, init, joiner, connect, networks, upkeep, fallback, running })
+  return createHost({
+    ...shared,
+    init,
+    closing: closing.signal,
+    joiner,
+    connect,
+    networks,
+    upkeep,
+    fallback,
+    running
+  })
 }
 
 function parsePeers(texts: readonly string[]): StartingPeer[] {
@@ -149,11 +175,13 @@ interface HostParts extends Omit<HostComponents, 'signerOf'> {
   readonly networks: Networks
   readonly upkeep: Upkeep
   readonly fallback: PortFallback | undefined
+  readonly closing: AbortSignal
   readonly running: AsyncDisposableStack
 }
 
 function createHost(parts: HostParts): Host {
-  const { keyPair, clock, logger, libp2p, table, connect, networks, fallback, running } = parts
+  const { keyPair, clock, logger, libp2p, table, connect, networks, fallback, running, closing, upkeep } =
+    parts
   const { pubsub } = libp2p.services
   return {
     did: keyPair.did,
@@ -161,8 +189,8 @@ function createHost(parts: HostParts): Host {
     libp2p,
     routing: networks.routing,
     names: networks.names,
-    pubsub: createPubsub({ gossip: pubsub, clock, logger }),
-    exchange: createExchange({ libp2p, clock, logger }),
+    pubsub: createPubsub({ gossip: pubsub, clock, logger, closing }),
+    exchange: createExchange({ libp2p, clock, logger, closing }),
     portFallback: fallback,
     addresses: () => addresses(libp2p),
     connect,
@@ -172,6 +200,10 @@ function createHost(parts: HostParts): Host {
       return reachability(parts)
     },
     reachability: () => reachability(parts),
+    refresh: async (signal) => {
+      await upkeep.table.refresh(signal)
+    },
+    announceDue: async (signal) => await upkeep.reprovider.run(signal),
     [Symbol.asyncDispose]: async () => {
       await running.disposeAsync()
     }

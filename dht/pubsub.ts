@@ -146,13 +146,16 @@ class PrefixedTopics extends Set<string> {
 /** What a pubsub is made of. */
 export interface PubsubComponents {
   readonly gossip: GossipSub
+  /** Aborts when the host is disposed. */
+  readonly closing: AbortSignal
   readonly clock: Clock
   readonly logger: Logger
 }
 
 /** The narrow pubsub over a running gossipsub. */
-export function createPubsub({ gossip, clock, logger }: PubsubComponents): Pubsub {
+export function createPubsub({ gossip, clock, logger, closing }: PubsubComponents): Pubsub {
   const publish = async (topic: string, bytes: Uint8Array): Promise<{ recipients: number }> => {
+    closing.throwIfAborted()
     checkTopic(topic)
     if (bytes.length > TOPIC_MESSAGE_BYTES_MAX) {
       const message = `expected a message of at most ${String(TOPIC_MESSAGE_BYTES_MAX)} bytes, got ${String(bytes.length)}`
@@ -165,12 +168,14 @@ export function createPubsub({ gossip, clock, logger }: PubsubComponents): Pubsu
     publish,
     subscribe: (topic, handler) => subscribe(gossip, logger, { topic, handler }),
     publishUntilHeard: async (topic, bytes, options = {}) => {
-      using limit = startDeadline(clock, PUBLISH_TIMEOUT_MS, options.signal)
+      const { signal = closing } = options
+      using limit = startDeadline(clock, PUBLISH_TIMEOUT_MS, AbortSignal.any([signal, closing]))
       for (;;) {
         const result = await publish(topic, bytes)
         if (result.recipients > 0) return result
         await clock.sleep(PUBLISH_RETRY_INTERVAL_MS, limit.signal).catch((cause: unknown) => {
-          options.signal?.throwIfAborted()
+          signal.throwIfAborted()
+          closing.throwIfAborted()
           if (!limit.expired()) throw cause
           throw new DhtError('ERR_NO_RECIPIENTS', `nobody was there to receive a message on ${topic}`, {
             cause

@@ -13,6 +13,7 @@ import {
   ROUTING_TIMEOUT_MS
 } from './constants.ts'
 import { startDeadline } from './deadline.ts'
+import type { Deadline } from './deadline.ts'
 import { DhtError } from './errors.ts'
 
 /** A peer that says it has some content, and where it says it is. */
@@ -81,17 +82,38 @@ export interface RoutingComponents {
   readonly whenJoined: (signal: AbortSignal) => Promise<number>
   /** Where it is noted what has to be announced again; without it nothing is. */
   readonly announcements?: Announcements
+  /** Aborts when the host is disposed: no operation goes on after that. */
+  readonly closing?: AbortSignal
   readonly clock: Clock
   readonly logger: Logger
 }
 
+/** Routing that can be waited for. */
+export interface OwnRouting extends Routing {
+  /** Resolves when no announcement is under way; for after `closing` was aborted. */
+  settled(): Promise<void>
+}
+
 /** Content routing over a running DHT. */
-export function createRouting(components: RoutingComponents): Routing {
+export function createRouting(components: RoutingComponents): OwnRouting {
   const background = new Set<CID>()
+  const underWay = new Set<Promise<unknown>>()
+  const tracked = async <T>(operation: Promise<T>): Promise<T> => {
+    underWay.add(operation)
+    try {
+      return await operation
+    } finally {
+      underWay.delete(operation)
+    }
+  }
+  const announce: Announce = async (cid, options) => await tracked(provide(components, cid, options))
   return {
-    provide: async (cid, options = {}) => await provide(components, cid, options),
+    provide: async (cid, options = {}) => await announce(cid, options),
     provideQuick: async (cid, options = {}) =>
-      await provideQuick(components, background, { cid, ...options }),
+      await provideQuick({ announce, background, logger: components.logger }, cid, options),
+    settled: async () => {
+      await Promise.allSettled(underWay)
+    },
     forget: async (cid, options = {}) => {
       await components.dht.cancelReprovide(cid, options)
     },
@@ -99,12 +121,25 @@ export function createRouting(components: RoutingComponents): Routing {
   }
 }
 
+type Announce = (cid: CID, options: AnnounceOptions) => Promise<ProvideOutcome>
+
+interface AnnounceOptions extends ProvideOptions {
+  /** Told of each acknowledgement, with how many there are. */
+  readonly onStored?: (stored: number) => void
+}
+
+/** The signal of one operation: the caller's, the host's and the time's. */
+function startLimit({ clock, closing }: RoutingComponents, signal: AbortSignal | undefined): Deadline {
+  const signals = [signal, closing].filter((other) => other !== undefined)
+  return startDeadline(clock, ROUTING_TIMEOUT_MS, signals.length > 1 ? AbortSignal.any(signals) : signals[0])
+}
+
 async function provide(
   components: RoutingComponents,
   cid: CID,
-  options: ProvideOptions & { readonly onStored?: (stored: number) => void }
+  options: AnnounceOptions
 ): Promise<ProvideOutcome> {
-  using limit = startDeadline(components.clock, ROUTING_TIMEOUT_MS, options.signal)
+  using limit = startLimit(components, options.signal)
   const { signal } = limit
   const { announcements } = components
   announcements?.setTransient(cid, options.transient === true)
@@ -132,12 +167,19 @@ function isStored(event: QueryEvent): boolean {
   return event.name === 'PEER_RESPONSE' && event.messageName === 'ADD_PROVIDER'
 }
 
+interface QuickComponents {
+  readonly announce: Announce
+  /** The announcements that go on after their caller was answered. */
+  readonly background: Set<CID>
+  readonly logger: Logger
+}
+
 async function provideQuick(
-  components: RoutingComponents,
-  background: Set<CID>,
-  { cid, ...options }: ProvideOptions & { readonly cid: CID }
+  { announce, background, logger }: QuickComponents,
+  cid: CID,
+  options: ProvideOptions
 ): Promise<ProvideOutcome> {
-  if (background.size >= BACKGROUND_PROVIDES_MAX) return await provide(components, cid, options)
+  if (background.size >= BACKGROUND_PROVIDES_MAX) return await announce(cid, options)
   background.add(cid)
   const first = Promise.withResolvers<ProvideOutcome>()
   const onStored = (stored: number): void => {
@@ -150,10 +192,10 @@ async function provideQuick(
   }
   options.signal?.addEventListener('abort', onAbort, { once: true })
   if (options.signal?.aborted === true) onAbort()
-  void provide(components, cid, { ...options, signal: controller.signal, onStored })
+  void announce(cid, { ...options, signal: controller.signal, onStored })
     .then(first.resolve, (error: unknown) => {
       first.reject(error)
-      components.logger.debug('announcement ended early', { cid: cid.toString(), error: errorMessage(error) })
+      logger.debug('announcement ended early', { cid: cid.toString(), error: errorMessage(error) })
     })
     .finally(() => background.delete(cid))
   return await first.promise.finally(() => options.signal?.removeEventListener('abort', onAbort))
@@ -164,7 +206,7 @@ async function* findProviders(
   cid: CID,
   options: RoutingOptions
 ): AsyncGenerator<FoundProvider> {
-  using limit = startDeadline(components.clock, ROUTING_TIMEOUT_MS, options.signal)
+  using limit = startLimit(components, options.signal)
   const { signal } = limit
   const seen = new Set<string>([components.libp2p.peerId.toString()])
   try {
