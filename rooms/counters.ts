@@ -58,13 +58,17 @@ export function dropCodeOf(error: unknown): RoomDropCode {
   return DROP_CODES.find((known) => known === code) ?? 'ERR_MESSAGE_MALFORMED'
 }
 
-/** Turns drops into events, no more than one for each reason within {@link DROPPED_EVENT_INTERVAL_MS}. */
+/**
+ * Turns drops into events, no more than one for each reason within {@link DROPPED_EVENT_INTERVAL_MS}. Replays are only
+ * counted: honest networks bring some messages twice, and there is nothing a person could do about the others.
+ */
 export function createDropReporter(
   clock: Pick<Clock, 'monotonicMs'>,
   emit: (event: DroppedEvent) => void
 ): (code: RoomDropCode) => void {
   const states = new Map<RoomDropCode, { count: number; notBeforeMs: number }>()
   return (code) => {
+    if (code === 'ERR_MESSAGE_REPLAYED') return
     const state = states.get(code) ?? { count: 0, notBeforeMs: 0 }
     states.set(code, state)
     state.count++

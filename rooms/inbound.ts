@@ -125,7 +125,7 @@ function readAnswer(
     nowMs: Math.floor(clock.nowMs()),
     sequenceSeen: receiver.sequenceSeen(message.device),
     members: [
-      { presence: speaker.latestPresence, addresses: components.addresses() },
+      { presence: speaker.showPresence(), addresses: components.addresses() },
       ...pick(others, MEMBERS_PER_ANSWER_MAX - 1, random)
     ]
   }

@@ -130,7 +130,7 @@ export async function startRoomOn(
         isWanted: (peerId) => isWanted(peerId, components),
         peerCount,
         request: () =>
-          encodeMembersRequest({ topic, presence: speaker.latestPresence, addresses: transport.addresses() }),
+          encodeMembersRequest({ topic, presence: speaker.showPresence(), addresses: transport.addresses() }),
         onAnswer: inbound.answer
       }
     )

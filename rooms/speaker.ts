@@ -1,6 +1,6 @@
 import type { Clock } from '#contracts'
 import { personOfDevice, type Did, type Signer } from '#did'
-import { CLOCK_DROP_MS, SEQUENCES_PER_MS } from './constants.ts'
+import { CLOCK_DROP_MS, PRESENCE_INTERVAL_MS, SEQUENCES_PER_MS } from './constants.ts'
 import { sealMessage, type MessageKind } from './message.ts'
 import { parseNick } from './text.ts'
 
@@ -9,8 +9,11 @@ export interface Speaker {
   readonly author: Did
   readonly device: Did
   nick: string
-  /** The presence to show to others, as of the last {@link presence} call. */
-  readonly latestPresence: Uint8Array
+  /**
+   * A presence of the last half minute to hand to another member. It is never one that {@link Speaker.say} gave: who gets
+   * the same one from the topic as well would take that for a replay, and not forward it.
+   */
+  showPresence(): Uint8Array
   /** Signs a presence or farewell. */
   say(kind: Exclude<MessageKind, 'text'>): Uint8Array
   /**
@@ -53,7 +56,7 @@ export function createSpeaker({ signer, certificate, room, nick, clock }: Speake
     const base = { room, author, sequence: ++sequence, sentAtMs: nowMs(), nick: currentNick, kind }
     return sealMessage(signer, text === undefined ? base : { ...base, text }, certificate)
   }
-  let latestPresence = seal('presence')
+  let shown: { readonly bytes: Uint8Array; readonly nick: string; readonly atMs: number } | undefined
   return {
     author,
     device: signer.did,
@@ -63,14 +66,14 @@ export function createSpeaker({ signer, certificate, room, nick, clock }: Speake
     set nick(value: string) {
       currentNick = parseNick(value)
     },
-    get latestPresence() {
-      return latestPresence
+    showPresence: () => {
+      const isFresh = shown?.nick === currentNick && Math.abs(nowMs() - shown.atMs) < PRESENCE_INTERVAL_MS
+      if (!isFresh || shown === undefined) {
+        shown = { bytes: seal('presence'), nick: currentNick, atMs: nowMs() }
+      }
+      return shown.bytes
     },
-    say: (kind) => {
-      const bytes = seal(kind)
-      if (kind === 'presence') latestPresence = bytes
-      return bytes
-    },
+    say: (kind) => seal(kind),
     sayText: (text) => {
       const sentAtMs = nowMs()
       return { bytes: seal('text', text), sequence, sentAtMs }

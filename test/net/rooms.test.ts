@@ -73,8 +73,10 @@ describe('rooms over libp2p', () => {
         .sort(),
       ['ann', 'bob', 'cem']
     )
+    // A message may come by two ways; nothing else is dropped among honest members.
+    const { ERR_MESSAGE_REPLAYED: _twice, ...dropped } = bob.counters.dropped
     assert.deepEqual(
-      Object.values(bob.counters.dropped).filter((count) => count > 0),
+      Object.entries(dropped).filter(([, count]) => count > 0),
       []
     )
   })

@@ -223,7 +223,7 @@ describe('a room', () => {
       ]
     )
     const told = bob.events.flatMap((event) => (event.type === 'dropped' ? [event.code] : []))
-    assert.equal(told.length, 6)
+    assert.equal(told.length, 5)
   })
 
   it('tells two people with one nick apart, and the impostor does not take the name', async () => {
