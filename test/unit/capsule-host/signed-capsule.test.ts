@@ -1,22 +1,16 @@
 import assert from 'node:assert/strict'
 import { CID } from 'multiformats/cid'
 import { capsuleReference, signCapsule, verifyCapsule, type CapsuleRelease } from '#capsule-host'
-import { decodeCanonical, encodeCanonical, keyPairFromSeed, sealEnvelope } from '#did'
-import vectors from '../../vectors/signed-capsule/valid.json' with { type: 'json' }
+import { encodeCanonical, keyPairFromSeed } from '#did'
+import invalid from '../../vectors/signed-capsule/invalid.json' with { type: 'json' }
+import valid from '../../vectors/signed-capsule/valid.json' with { type: 'json' }
 
 const alice = keyPairFromSeed(new Uint8Array(32).fill(1))
 const mallory = keyPairFromSeed(new Uint8Array(32).fill(2))
 const ROOT = CID.parse('bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi')
-const OTHER_ROOT = CID.parse('bafybeihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku')
 const SIGNED = CID.parse('bafyreigaknpexyvxt76zgkitavbwx6ejgfheup5oybpm77f3pxzrvwpfdi')
 const FILE = CID.parse('bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy')
 const RELEASE: CapsuleRelease = { root: ROOT, name: 'hello', version: '0.1.0' }
-
-function sealed(payload: unknown, labels = { domain: 'elastos/capsule', type: 'release/1' }): Uint8Array {
-  return encodeCanonical({ version: 1, root: ROOT, envelope: sealEnvelope(alice, { ...labels, payload }) })
-}
-
-const PAYLOAD = { root: ROOT, name: 'hello', version: '0.1.0', previous: null }
 
 describe('a signed capsule', () => {
   it('says who signed what', () => {
@@ -41,7 +35,7 @@ describe('a signed capsule', () => {
     })
   })
 
-  for (const { comment, signedBlock, publisher, name, version, root, previous } of vectors) {
+  for (const { comment, signedBlock, publisher, name, version, root, previous } of valid) {
     it(`is read from its vector: ${comment}`, () => {
       const verified = verifyCapsule(Buffer.from(signedBlock, 'hex'))
       assert.deepEqual(
@@ -68,57 +62,16 @@ describe('a signed capsule', () => {
     assert.deepEqual([...codes].toSorted(), ['ERR_CAPSULE_TAMPERED', 'ERR_CAPSULE_UNSIGNED'])
   })
 
-  it('without an envelope is unsigned', () => {
-    for (const block of [
-      { version: 1, root: ROOT },
-      { version: 1, root: ROOT, envelope: null }
-    ]) {
-      assert.throws(() => verifyCapsule(encodeCanonical(block)), { code: 'ERR_CAPSULE_UNSIGNED' })
-    }
-  })
-
-  it('whose link was exchanged for another is refused', () => {
-    const block = decodeCanonical(signCapsule(alice, RELEASE), { bytesMax: 4096 }) as Record<string, unknown>
-    assert.throws(() => verifyCapsule(encodeCanonical({ ...block, root: OTHER_ROOT })), {
-      code: 'ERR_CAPSULE_TAMPERED'
-    })
-  })
-
-  const tampered: [string, Uint8Array][] = [
-    ['an envelope of another domain', sealed(PAYLOAD, { domain: 'elastos/room', type: 'release/1' })],
-    ['an envelope of another type', sealed(PAYLOAD, { domain: 'elastos/capsule', type: 'release/2' })],
-    ['a payload with one field more', sealed({ ...PAYLOAD, extra: 1 })],
-    ['a payload without a version', sealed({ root: ROOT, name: 'hello', previous: null })],
-    ['a root as text', sealed({ ...PAYLOAD, root: ROOT.toString() })],
-    ['a root that is no folder', sealed({ ...PAYLOAD, root: FILE })],
-    ['a name no manifest may have', sealed({ ...PAYLOAD, name: 'Hello\u001b[31m' })],
-    ['a version that is none', sealed({ ...PAYLOAD, version: 'latest' })],
-    ['a previous release that is a folder', sealed({ ...PAYLOAD, previous: OTHER_ROOT })],
-    ['a payload that is a list', sealed([ROOT])],
-    ['a payload that is a link', sealed(ROOT)],
-    [
-      'another version of the block',
-      encodeCanonical({ version: 2, root: ROOT, envelope: new Uint8Array(9) })
-    ],
-    [
-      'one field more in the block',
-      encodeCanonical({ version: 1, root: ROOT, envelope: new Uint8Array(9), extra: 1 })
-    ],
-    ['an envelope that is text', encodeCanonical({ version: 1, root: ROOT, envelope: 'x' })],
-    ['a block that is a list', encodeCanonical([1])],
-    ['a block that is bytes', encodeCanonical(new Uint8Array(3))],
-    ['a block that is null', encodeCanonical(null)],
-    ['no bytes', new Uint8Array(0)],
-    [
-      'more bytes than are looked at',
-      encodeCanonical({ version: 1, root: ROOT, envelope: new Uint8Array(5000) })
-    ]
-  ]
-  for (const [comment, bytes] of tampered) {
-    it(`is refused: ${comment}`, () => {
-      assert.throws(() => verifyCapsule(bytes), { name: 'CapsuleError', code: 'ERR_CAPSULE_TAMPERED' })
+  for (const { comment, code, signedBlock } of invalid) {
+    it(`is refused with ${code}: ${comment}`, () => {
+      assert.throws(() => verifyCapsule(Buffer.from(signedBlock, 'hex')), { name: 'CapsuleError', code })
     })
   }
+
+  it('of more bytes than are looked at is refused', () => {
+    const bytes = encodeCanonical({ version: 1, root: ROOT, envelope: new Uint8Array(5000) })
+    assert.throws(() => verifyCapsule(bytes), { code: 'ERR_CAPSULE_TAMPERED' })
+  })
 
   it('is not made for what could not be verified', () => {
     for (const wrong of [

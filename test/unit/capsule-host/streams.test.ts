@@ -5,6 +5,8 @@ import { GuestInput, InputOverflowError } from '../../../capsule-host/guest/stre
 import { createRefusingChannel } from '../../../capsule-host/process/channel.ts'
 import { Rate } from '../../../capsule-host/process/rate.ts'
 import { StdinPump } from '../../../capsule-host/process/stdin-pump.ts'
+import invalid from '../../vectors/capsule-channel/invalid.json' with { type: 'json' }
+import valid from '../../vectors/capsule-channel/valid.json' with { type: 'json' }
 import { createVirtualClock } from '../../support/virtual-clock.ts'
 
 describe('frames', () => {
@@ -144,54 +146,25 @@ describe('the rate of output', () => {
 })
 
 describe('the runtime channel', () => {
-  const say = (text: string): unknown[] => {
-    const { bytes } = createRefusingChannel().push(Buffer.from(text))
-    return Buffer.from(bytes)
-      .toString()
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => JSON.parse(line) as unknown)
+  for (const { comment, sent, answers } of valid) {
+    it(`answers ${comment}`, () => {
+      const { bytes } = createRefusingChannel().push(Buffer.from(`${sent}\n`))
+      const lines = Buffer.from(bytes).toString().split('\n')
+      assert.equal(lines.pop(), '')
+      assert.deepEqual(
+        lines.map((line) => JSON.parse(line) as unknown),
+        answers
+      )
+    })
   }
-  const denied = (id: string | number): object => ({
-    jsonrpc: '2.0',
-    id,
-    error: {
-      code: -32001,
-      message: 'this capsule holds no capability for that',
-      data: { code: 'ERR_CAPABILITY_DENIED' }
-    }
-  })
 
-  it('refuses every request by its id', () => {
-    assert.deepEqual(
-      say('{"jsonrpc":"2.0","id":1,"method":"a"}\n{"jsonrpc":"2.0","id":"x","method":"b","params":[]}\n'),
-      [denied(1), denied('x')]
-    )
-  })
+  for (const { comment, code, sent } of invalid) {
+    it(`is broken by ${comment}`, () => {
+      assert.throws(() => createRefusingChannel().push(Buffer.from(`${sent}\n`)), { code })
+    })
+  }
 
-  it('says nothing to notifications and to answers nobody asked for', () => {
-    assert.deepEqual(say('{"jsonrpc":"2.0","method":"a"}\n{"jsonrpc":"2.0","id":1,"result":0}\n\n'), [])
-  })
-
-  it('answers what is no request, batches among it', () => {
-    for (const text of [
-      '[]',
-      '[{"jsonrpc":"2.0","id":1,"method":"a"}]',
-      '1',
-      'null',
-      '{"id":1,"method":"a"}',
-      '{"jsonrpc":"2.0","id":1.5,"method":"a"}',
-      '{"jsonrpc":"2.0","id":null,"method":"a"}',
-      `{"jsonrpc":"2.0","id":"${'x'.repeat(200)}","method":"a"}`
-    ]) {
-      const [answer] = say(`${text}\n`) as { id: unknown; error: { data: unknown } }[]
-      assert.equal(answer?.id, null, text)
-      assert.deepEqual(answer.error.data, { code: 'ERR_CHANNEL_REQUEST' })
-    }
-  })
-
-  it('is broken by what is not JSON, and by a line without end', () => {
-    assert.throws(() => say('{\n'), { code: 'ERR_CAPSULE_CHANNEL' })
+  it('is broken by a line that is too long, before it ends', () => {
     const channel = createRefusingChannel()
     channel.push(new Uint8Array(64 * 1024).fill(0x20))
     assert.throws(() => channel.push(new Uint8Array(1).fill(0x20)), { code: 'ERR_CAPSULE_CHANNEL' })
