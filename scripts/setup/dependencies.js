@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, statfsSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { findProgram, runCommand } from './command.js'
 import { SetupError } from './errors.js'
@@ -42,12 +42,42 @@ function readLock(path) {
 export async function installDependencies(root) {
   const npm = findNpm()
   const isFirst = !existsSync(join(root, 'node_modules'))
+  if (isFirst) requireRoom(root)
   const why = isFirst ? 'the first time, about a minute' : 'package-lock.json changed'
   process.stderr.write(`setup: installing the packages of package-lock.json (${why})\n`)
-  // Only errors: on Node 20 npm warns of packages that need more, and those run on the pinned Node.
-  const args = [...npm.args, 'ci', '--loglevel=error', '--no-audit', '--no-fund']
-  const result = await runCommand(npm.command, args, { cwd: root })
-  if (result.code !== 0) throw explainInstallFailure(result.output)
+  const args = [...npm.args, 'ci', '--loglevel=warn', '--no-audit', '--no-fund']
+  const result = await runCommand(npm.command, args, { cwd: root, isQuiet: true })
+  if (result.code === 0) return
+  // On Node 20 npm warns of packages that need more; those run on the pinned Node.
+  const lines = result.output.split('\n').filter((line) => !line.startsWith('npm warn EBADENGINE'))
+  process.stderr.write(`${lines.join('\n').trimEnd()}\n`)
+  throw explainInstallFailure(result.output)
+}
+
+/** What the packages take on disk, and some room for what is built from them. */
+const ROOM_BYTES = 750 * 1024 * 1024
+
+/**
+ * npm does not always notice a full disk: it may go on with half of a file.
+ *
+ * @param {string} root
+ */
+function requireRoom(root) {
+  const { bavail, bsize } = statfsSync(root)
+  if (bavail * bsize >= ROOM_BYTES) return
+  const [wanted, found] = [ROOM_BYTES, bavail * bsize].map(
+    (bytes) => `${Math.round(bytes / 1024 / 1024)} MiB`
+  )
+  throw diskFull(`expected ${wanted} of free disk space for the packages, found ${found}`)
+}
+
+/** @param {string} message */
+function diskFull(message) {
+  return new SetupError(
+    'ERR_SETUP_DISK_FULL',
+    message,
+    'free some space (df -h shows where), then run this again'
+  )
 }
 
 /** @returns {{ command: string, args: string[] }} */
@@ -76,11 +106,7 @@ const NETWORK =
  */
 export function explainInstallFailure(output) {
   if (/\bENOSPC\b/.test(output)) {
-    return new SetupError(
-      'ERR_SETUP_DISK_FULL',
-      'expected room for the packages (about 600 MB), the disk is full',
-      'free some space (df -h shows where), then run this again'
-    )
+    return diskFull('expected room for the packages, the disk is full')
   }
   const network = NETWORK.exec(output)
   if (network !== null) {

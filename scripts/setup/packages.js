@@ -1,3 +1,5 @@
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { findProgram, runCommand } from './command.js'
 
@@ -51,7 +53,7 @@ export async function provideSystemPackages(mode, root) {
   )
   if (missing.length === 0) return []
   const names = missing.map(({ name }) => name)
-  const refusal = await reasonNotToInstall(mode, names)
+  const refusal = await reasonNotToInstall(mode, names, root)
   if (refusal !== undefined) return named(missing, refusal)
   const failure = await installWithApt(names, root)
   return named(
@@ -71,29 +73,41 @@ function named(packages, why) {
 /**
  * @param {SetupMode} mode
  * @param {readonly string[]} names
+ * @param {string} root
  * @returns {Promise<string | undefined>} why they are not installed, `undefined` when they may be
  */
-async function reasonNotToInstall(mode, names) {
+async function reasonNotToInstall(mode, names, root) {
   if (findProgram('apt-get') === undefined)
     return `install ${names.join(' and ')} with this system's packages`
   if (process.getuid?.() !== 0) return `run: sudo apt-get install ${names.join(' ')}`
   if (mode === 'test') return undefined
   const command = `apt-get install ${names.join(' ')}`
-  if (mode === 'start' && process.stdin.isTTY === true && (await agrees(`Run "${command}" now? [Y/n] `)))
-    return undefined
-  return `run: ${command}`
+  return (await agrees(command, root)) ? undefined : `run: ${command}`
 }
 
-/** @param {string} question */
-async function agrees(question) {
+/**
+ * Asks, where somebody can answer and has not said no before.
+ *
+ * @param {string} command
+ * @param {string} root
+ */
+async function agrees(command, root) {
+  const declined = join(root, 'node_modules', '.elastos-declined')
+  if (process.stdin.isTTY !== true || existsSync(declined)) return false
   const lines = createInterface({ input: process.stdin, output: process.stderr })
-  // Ctrl-C and Ctrl-D at the question both mean no.
+  lines.once('SIGINT', () => {
+    lines.close()
+    process.kill(process.pid, 'SIGINT')
+  })
+  // Ctrl-D at the question means no.
   const answer = await Promise.race([
-    lines.question(question),
+    lines.question(`Run "${command}" now? [Y/n] `),
     new Promise((resolve) => lines.once('close', () => resolve('n')))
   ])
   lines.close()
-  return /^(y|yes|)$/i.test(String(answer).trim())
+  if (/^(y|yes|)$/i.test(String(answer).trim())) return true
+  writeFileSync(declined, command)
+  return false
 }
 
 /**

@@ -10,7 +10,7 @@ import { createTemporaryFolder, type TemporaryFolder } from '../../support/tempo
 
 const DRIVER = `
   import { provideSystemPackages } from '${ROOT}/scripts/setup/packages.js'
-  console.log(JSON.stringify({ event: 'done', missing: await provideSystemPackages(process.argv[1], '/') }))`
+  console.log(JSON.stringify({ event: 'done', missing: await provideSystemPackages(process.argv[1], process.cwd()) }))`
 
 /** An apt-get that notes how it was called, and on "install" puts the program of bubblewrap in place. */
 const APT = `#!/bin/sh
@@ -50,6 +50,24 @@ describe('setup: programs of the system', () => {
     await assert.rejects(readFile(machine.log), { code: 'ENOENT' })
   })
 
+  it('are not asked for again after a no, and Ctrl-C ends it all', async function () {
+    await needs(this, 'terminal')
+    await using machine = await createMachine()
+    {
+      await using terminal = await startTerminal(commandOf(machine, 'start'))
+      await terminal.stdout.match(/\[Y\/n\]/)
+      terminal.control('c')
+      assert.notEqual((await terminal.ended).code, 0)
+    }
+    for (const isAsked of [true, false]) {
+      await using terminal = await startTerminal(commandOf(machine, 'start'))
+      if (isAsked) await terminal.stdout.match(/\[Y\/n\]/)
+      if (isAsked) terminal.type('n')
+      await terminal.event('done')
+      assert.equal(terminal.stdout.text().includes('[Y/n]'), isAsked)
+    }
+  })
+
   it('are asked for on a terminal', async function () {
     await needs(this, 'terminal')
     for (const [answer, isInstalled] of [
@@ -76,6 +94,7 @@ async function createMachine(): Promise<Machine> {
   const folder = await createTemporaryFolder()
   const bin = join(folder.path, 'bin')
   await mkdir(bin)
+  await mkdir(join(folder.path, 'node_modules'))
   for (const [name, text] of [
     ['apt-get', APT],
     ['prlimit', '#!/bin/sh'],
@@ -91,6 +110,7 @@ async function createMachine(): Promise<Machine> {
 function commandOf(machine: Machine, mode: SetupMode, env: NodeJS.ProcessEnv = {}): ProcessInit {
   return {
     command: '/usr/bin/env',
+    cwd: machine.path,
     args: [`PATH=${machine.bin}`, process.execPath, '--input-type=module', '-e', DRIVER, mode],
     env: { ...process.env, APT_LOG: machine.log, APT_BIN: machine.bin, ...env }
   }
