@@ -3,6 +3,7 @@ import {
   ARGUMENTS_MAX,
   CHANNEL_REPLY_BYTES_MAX,
   CHANNEL_MESSAGES_PER_SECOND_MAX,
+  FRAMES_PER_SECOND_MAX,
   OUTPUT_BYTES_PER_SECOND_MAX,
   PROCESS_START_MS_MAX
 } from '../constants.ts'
@@ -127,6 +128,7 @@ class CapsuleRun {
   readonly #link: GuestLink
   readonly #stdin: StdinPump
   readonly #channel = createRefusingChannel()
+  readonly #frameRate: Rate
   readonly #outputRate: Rate
   readonly #messageRate: Rate
   readonly #ended = new AbortController()
@@ -144,6 +146,7 @@ class CapsuleRun {
       send: (bytes) => this.#link.send(FRAME.stdin, bytes),
       end: () => this.#link.signal(FRAME.stdinEnd)
     })
+    this.#frameRate = new Rate(components.clock, FRAMES_PER_SECOND_MAX)
     this.#outputRate = new Rate(components.clock, OUTPUT_BYTES_PER_SECOND_MAX)
     this.#messageRate = new Rate(components.clock, CHANNEL_MESSAGES_PER_SECOND_MAX)
   }
@@ -222,21 +225,26 @@ class CapsuleRun {
   }
 
   async #take({ type, payload }: Frame): Promise<void> {
+    await this.#count(payload.byteLength)
     if (type === FRAME.stdout) await this.#takeOutput(payload, this.#init.stdout)
     else if (type === FRAME.stderr) await this.#takeOutput(payload, this.#init.stderr)
     else if (type === FRAME.channelOut) await this.#takeChannel(payload)
     else if (type === FRAME.stdinWant) {
       this.#stdin.want(readNumberPayload(payload) ?? 0, STDIN_WINDOW_BYTES)
     } else if (type === FRAME.ready) this.#isReady = true
-    else if (type === FRAME.exit) {
-      this.#decided.resolve({ kind: 'exit', exitCode: readNumberPayload(payload) ?? 0 })
-    } else if (type === FRAME.failed) {
+    else if (type === FRAME.exit) this.#takeExit(payload)
+    else if (type === FRAME.failed) {
       this.#decided.resolve({ kind: 'error', error: failureError(readFailure(payload), this.#init.limits) })
     }
   }
 
+  #takeExit(payload: Uint8Array): void {
+    const exitCode = readNumberPayload(payload)
+    if (exitCode === undefined) throw new Error('expected an exit code of four bytes')
+    this.#decided.resolve({ kind: 'exit', exitCode })
+  }
+
   async #takeOutput(payload: Uint8Array, sink: CapsuleSink): Promise<void> {
-    await this.#count(payload.byteLength)
     try {
       // The payload is a view of a buffer that is used again.
       await sink.write(payload.slice())
@@ -244,15 +252,12 @@ class CapsuleRun {
       throw new CapsuleError(
         'ERR_CAPSULE_OUTPUT_CLOSED',
         `nobody takes the capsule's output: ${errorMessage(cause)}`,
-        {
-          cause
-        }
+        { cause }
       )
     }
   }
 
   async #takeChannel(payload: Uint8Array): Promise<void> {
-    await this.#count(payload.byteLength)
     const { bytes, messageCount } = this.#channel.push(payload)
     // Not awaited on the pipe: a capsule that writes and never reads would hold us as it holds itself.
     if (this.#process.waitingBytes + bytes.byteLength > CHANNEL_REPLY_BYTES_MAX) {
@@ -262,6 +267,7 @@ class CapsuleRun {
     await this.#messageRate.take(messageCount, this.#ended.signal)
   }
 
+  /** Counts a frame, whatever its type: a process that broke out of its engine may send any. */
   async #count(bytes: number): Promise<void> {
     const { outputBytesMax } = this.#init.limits
     this.#outputBytes += bytes
@@ -271,6 +277,7 @@ class CapsuleRun {
         `the capsule wrote more than ${outputBytesMax} bytes`
       )
     }
+    await this.#frameRate.take(1, this.#ended.signal)
     await this.#outputRate.take(bytes, this.#ended.signal)
   }
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdir, readFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { silentLogger, systemClock } from '#contracts'
 import {
@@ -12,6 +12,8 @@ import {
   type CapsuleProcess,
   type SandboxReport
 } from '#capsule-host'
+import { descendantsOf, stillRunning } from '../../support/descendants.ts'
+import { startProcess } from '../../support/process.ts'
 import { needs } from '../../support/requirements.ts'
 import * as programs from './programs.ts'
 
@@ -70,28 +72,6 @@ function codeOf(outcome: CapsuleOutcome): string | number {
   return outcome.kind === 'exit' ? outcome.exitCode : outcome.error.code
 }
 
-/** Processes of sandboxes on this machine that belong to this test, by the guest they run. */
-async function sandboxProcesses(): Promise<number[]> {
-  const found: number[] = []
-  for (const name of await readdir('/proc')) {
-    if (!/^\d+$/.test(name)) continue
-    const command = await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '')
-    const parent = await readFile(`/proc/${name}/stat`, 'utf8').catch(() => '')
-    const isOurs = command.includes(GUEST_ENTRY) || command.includes('/elastos/guest')
-    if (isOurs && parent !== '' && (await descendsFromUs(name))) found.push(Number(name))
-  }
-  return found
-}
-
-async function descendsFromUs(pid: string): Promise<boolean> {
-  for (let at = pid; at !== '' && at !== '0';) {
-    if (Number(at) === process.pid) return true
-    const stat = await readFile(`/proc/${at}/stat`, 'utf8').catch(() => '')
-    at = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1] ?? ''
-  }
-  return false
-}
-
 describe('a capsule in its sandboxed process', () => {
   let sandbox: SandboxReport
   const run = async (
@@ -109,7 +89,7 @@ describe('a capsule in its sandboxed process', () => {
   })
 
   afterEach(async () => {
-    assert.deepEqual(await sandboxProcesses(), [], 'nothing of a capsule is left')
+    assert.deepEqual(await descendantsOf(process.pid), [], 'nothing of a capsule is left, no zombie either')
   })
 
   it('gives back its input and ends with it', async () => {
@@ -266,6 +246,21 @@ describe('a capsule in its sandboxed process', () => {
       }
     )
     assert.equal(codeOf(await capsule.finished), 'ERR_CAPSULE_STOPPED')
+  })
+
+  it('ends with its node, though that was killed without warning', async () => {
+    await using host = await startProcess({
+      command: process.execPath,
+      args: [fileURLToPath(new URL('./host-main.ts', import.meta.url))]
+    })
+    await host.stdout.match(/the capsule is up/)
+    const pids = (await descendantsOf(host.pid)).map(({ pid }) => pid)
+    assert(pids.length >= 2, 'bubblewrap outside and inside')
+    host.signal('SIGKILL')
+    await host.ended
+    const isOver = Date.now() + 10_000
+    while ((await stillRunning(pids)).length > 0 && Date.now() < isOver) await sleep(20)
+    assert.deepEqual(await stillRunning(pids), [])
   })
 
   it('is not started with arguments it cannot be given', () => {
