@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { startProcess, type ProcessInit, type RunningProcess } from './process.ts'
 
@@ -26,6 +27,9 @@ const WRAPPERS: readonly { program: string; args: (command: string) => string[] 
     args: (command) => ['-c', PYTHON_PTY, command]
   }
 ]
+
+/** How long a command that is about to end gets to do so by itself. */
+const END_GRACE_MS = 200
 
 const PYTHON_PTY =
   'import os,pty,sys; s=pty.spawn(["/bin/sh","-c",sys.argv[1]]); sys.exit(os.waitstatus_to_exitcode(s) % 256)'
@@ -57,7 +61,12 @@ export async function startTerminal(init: TerminalInit): Promise<Terminal> {
   return {
     ...running,
     type: (line) => running.write(`${line}\r`),
-    control: (letter) => running.write(String.fromCharCode(letter.toUpperCase().charCodeAt(0) - 64))
+    control: (letter) => running.write(String.fromCharCode(letter.toUpperCase().charCodeAt(0) - 64)),
+    [Symbol.asyncDispose]: async () => {
+      // Asked to terminate, script waits two seconds for its child; when the terminal is gone the child hangs up.
+      await Promise.race([running.ended, sleep(END_GRACE_MS, undefined, { ref: false })])
+      await running.end({ signal: 'SIGKILL' })
+    }
   }
 }
 
