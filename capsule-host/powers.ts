@@ -90,8 +90,8 @@ export interface HostPowers {
   writeNewFile(path: string, text: string): Promise<void>
   rename(from: string, to: string): Promise<void>
   removeFile(path: string): Promise<void>
-  /** The file of a module of an installed package. */
-  resolveModule(specifier: string): string
+  /** The AssemblyScript compiler's program, and the file that marks the package with its WASI library. */
+  findCompiler(): { compiler: string; library: string }
 }
 
 /** The usual folders of programs, for when `PATH` is unset or odd. */
@@ -145,7 +145,10 @@ export const systemPowers: HostPowers = {
   writeNewFile: (path, text) => writeFile(path, text, { flag: 'wx' }),
   rename,
   removeFile: (path) => rm(path, { force: true }),
-  resolveModule: (specifier) => fileURLToPath(import.meta.resolve(specifier))
+  findCompiler: () => ({
+    compiler: fileURLToPath(import.meta.resolve('assemblyscript/bin/asc.js')),
+    library: fileURLToPath(import.meta.resolve('@assemblyscript/wasi-shim/asconfig.json'))
+  })
 }
 
 function spawnProcess(init: SpawnInit): SpawnedProcess {

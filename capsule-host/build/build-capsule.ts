@@ -131,11 +131,11 @@ const SHIM_ALIASES = [
 ]
 
 function compilerArguments(
-  powers: Pick<HostPowers, 'resolveModule'>,
+  powers: Pick<HostPowers, 'findCompiler'>,
   paths: { folder: string; partial: string; source: string }
 ): string[] {
-  const compiler = powers.resolveModule('assemblyscript/bin/asc.js')
-  const shim = dirname(powers.resolveModule('@assemblyscript/wasi-shim/asconfig.json'))
+  const { compiler, library } = powers.findCompiler()
+  const shim = dirname(library)
   const packages = new Set([dirname(dirname(dirname(compiler))), dirname(dirname(shim))])
   return [
     ...['--permission', `--allow-fs-read=${paths.folder}`],

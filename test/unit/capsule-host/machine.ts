@@ -59,7 +59,7 @@ export function createMachine(init: MachineInit): Machine {
     writeNewFile: async () => undefined,
     rename: async () => undefined,
     removeFile: async () => undefined,
-    resolveModule: (specifier) => `/opt/app/node_modules/${specifier}`
+    findCompiler: () => ({ compiler: '/opt/app/asc.js', library: '/opt/app/shim/asconfig.json' })
   }
 }
 
