@@ -12,7 +12,6 @@ import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { uPnPNAT } from '@libp2p/upnp-nat'
 import { webSockets } from '@libp2p/websockets'
-import { yamux } from '@libp2p/yamux'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Datastore } from 'interface-datastore'
 import type { Libp2pOptions } from 'libp2p'
@@ -36,6 +35,7 @@ import {
   TCP_BACKLOG
 } from './constants.ts'
 import type { ConnectionLimits } from './constants.ts'
+import { guardedYamux } from './guarded-muxer.ts'
 import { createPubsubService } from './pubsub.ts'
 import { mayAnnounce } from './reach.ts'
 import type { Reach } from './reach.ts'
@@ -100,7 +100,7 @@ export function libp2pOptions(init: Libp2pInit): Libp2pOptions<HostServices> {
     transports: [...(init.transports ?? defaultTransports(limits))],
     connectionEncrypters: [noise()],
     streamMuxers: [
-      yamux({
+      guardedYamux({
         streamOptions: {
           maxStreamWindowSize: STREAM_WINDOW_BYTES_MAX,
           maxWriteBufferLength: STREAM_WRITE_BUFFER_BYTES_MAX
