@@ -52,6 +52,8 @@ export interface NetworksComponents {
 /** Our DHT and, when joined, the IPFS DHT: routing and names over both. */
 export interface Networks extends AsyncDisposable {
   readonly routing: Routing
+  /** Over our DHT alone, whatever else was joined. */
+  readonly own: Routing
   readonly names: Names
   /** The IPFS DHT, joined for its own sake or for discovery. */
   readonly ipfs: Ipfs | undefined
@@ -83,6 +85,7 @@ export async function startNetworks(components: NetworksComponents, init: IpfsHo
   const running = stack.move()
   return {
     routing: isPublishing ? combineRouting([own, ipfs.routing]) : own,
+    own,
     names,
     ipfs,
     discovery,

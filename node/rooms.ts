@@ -5,7 +5,7 @@ import { startRooms, type Rooms, type RoomTransport } from '#rooms'
 
 /** What rooms need of the other parts of a node. */
 export interface RoomServiceComponents {
-  readonly host: Pick<Host, 'addresses' | 'connect' | 'exchange' | 'pubsub' | 'routing'>
+  readonly host: Pick<Host, 'addresses' | 'connect' | 'exchange' | 'pubsub' | 'ownRouting'>
   readonly keystore: Pick<Keystore, 'device' | 'certificate'>
   readonly clock: Clock
   readonly random: Random
@@ -26,7 +26,7 @@ export async function startRoomService(components: RoomServiceComponents): Promi
 
 /** The host as a room sees it. */
 export function createRoomTransport(host: RoomServiceComponents['host']): RoomTransport {
-  const { exchange, pubsub, routing } = host
+  const { exchange, pubsub, ownRouting: routing } = host
   return {
     addresses: () => host.addresses(),
     // The first acknowledgement is enough for others to find us; the rest of the record's holders follow.
