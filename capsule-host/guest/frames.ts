@@ -47,6 +47,8 @@ export interface Frame {
 export interface StartMessage {
   /** `argv`, the capsule's name first. */
   readonly args: readonly string[]
+  /** Bytes of the module that follows. */
+  readonly moduleBytes: number
 }
 
 /** How a capsule failed: its module does not compile or link, it trapped, or it flooded the channel. */

@@ -33,7 +33,8 @@ class Guest {
   readonly #memory = new GuestMemory()
   readonly #stdin: GuestInput
   readonly #channel = new GuestInput({ windowBytes: CHANNEL_WINDOW_BYTES })
-  readonly #module: Uint8Array[] = []
+  #module: Uint8Array<ArrayBuffer> = new Uint8Array(0)
+  #filledBytes = 0
   #args: readonly Uint8Array[] = []
   #hasEnded = false
 
@@ -55,22 +56,26 @@ class Guest {
 
   #take({ type, payload }: Frame): void {
     if (type === FRAME.start) this.#start(JSON.parse(new TextDecoder().decode(payload)) as StartMessage)
-    else if (type === FRAME.module) this.#module.push(payload.slice())
+    else if (type === FRAME.module) this.#takeModule(payload)
     else if (type === FRAME.run) void this.#run()
     else if (type === FRAME.stdin) this.#stdin.push(payload)
     else if (type === FRAME.stdinEnd) this.#stdin.end()
     else if (type === FRAME.channelIn) this.#takeChannel(payload)
   }
 
-  #start({ args }: StartMessage): void {
+  #start({ args, moduleBytes }: StartMessage): void {
     const text = new TextEncoder()
     this.#args = args.map((argument) => text.encode(`${argument}\0`))
+    this.#module = new Uint8Array(moduleBytes)
+  }
+
+  #takeModule(payload: Uint8Array): void {
+    this.#module.set(payload, this.#filledBytes)
+    this.#filledBytes += payload.byteLength
   }
 
   async #run(): Promise<void> {
-    const bytes = new Uint8Array(await new Blob(this.#module as Uint8Array<ArrayBuffer>[]).arrayBuffer())
-    this.#module.length = 0
-    this.#finish(await runProgram(bytes, this.#host()))
+    this.#finish(await runProgram(this.#module, this.#host()))
   }
 
   #host(): WasiHost {

@@ -4,6 +4,7 @@ import {
   CHANNEL_REPLY_BYTES_MAX,
   CHANNEL_MESSAGES_PER_SECOND_MAX,
   FRAMES_PER_SECOND_MAX,
+  MODULE_BYTES_MAX,
   OUTPUT_BYTES_PER_SECOND_MAX,
   PROCESS_START_MS_MAX
 } from '../constants.ts'
@@ -91,7 +92,7 @@ export function startCapsuleProcess(
   checkArguments(args)
   const { bytes } = admitModule(init.module, init.limits)
   const run = new CapsuleRun(components, init, spawnGuest(components, init.limits))
-  const finished = run.run({ args }, bytes)
+  const finished = run.run(args, bytes)
   return {
     finished,
     [Symbol.asyncDispose]: async () => {
@@ -108,7 +109,7 @@ function spawnGuest({ powers, sandbox }: CapsuleProcessComponents, limits: Capsu
 
 function checkArguments(args: readonly string[]): void {
   // JSON escapes a character into at most six, and all must fit one frame.
-  const bytes = Buffer.byteLength(JSON.stringify({ args }))
+  const bytes = Buffer.byteLength(JSON.stringify({ args, moduleBytes: MODULE_BYTES_MAX }))
   if (args.length > ARGUMENTS_MAX || bytes > FRAME_PAYLOAD_BYTES_MAX) {
     throw new CapsuleError(
       'ERR_CAPSULE_ARGUMENTS',
@@ -151,7 +152,7 @@ class CapsuleRun {
     this.#messageRate = new Rate(components.clock, CHANNEL_MESSAGES_PER_SECOND_MAX)
   }
 
-  async run(message: { args: readonly string[] }, module: Uint8Array): Promise<CapsuleOutcome> {
+  async run(args: readonly string[], module: Uint8Array): Promise<CapsuleOutcome> {
     const { clock } = this.#components
     const { signal, limits } = this.#init
     const stop = (): void => this.stop()
@@ -162,7 +163,7 @@ class CapsuleRun {
     using _wallLimit = clock.after(limits.wallMsMax, () => {
       this.#fail('ERR_CAPSULE_TIME_LIMIT', `the capsule ran longer than ${limits.wallMsMax} ms`)
     })
-    this.#link.start(message, module)
+    this.#link.start(args, module)
     // Neither rejects, and neither is waited for: a keyboard may never answer, a sink may never take its bytes.
     void this.#stdin.run()
     void this.#readFrames()

@@ -12,7 +12,7 @@ const NO_BYTES = new Uint8Array(0)
 /** The host's side of the frames to a guest process. */
 export interface GuestLink {
   /** Hands over the program and runs it. */
-  start(message: StartMessage, module: Uint8Array): void
+  start(args: readonly string[], module: Uint8Array): void
   /** Any number of bytes of one stream. */
   send(type: FrameType, bytes: Uint8Array): void
   /** A frame without payload. */
@@ -29,7 +29,8 @@ export function createGuestLink(process: Pick<SpawnedProcess, 'write'>): GuestLi
   return {
     send,
     signal: (type) => process.write(encodeFrame(type, NO_BYTES)),
-    start: (message, module) => {
+    start: (args, module) => {
+      const message: StartMessage = { args, moduleBytes: module.byteLength }
       process.write(encodeFrame(FRAME.start, new TextEncoder().encode(JSON.stringify(message))))
       send(FRAME.module, module)
       process.write(encodeFrame(FRAME.run, NO_BYTES))
