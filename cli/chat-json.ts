@@ -1,6 +1,7 @@
 import type { ControlEvent } from '#contracts'
 import type { CliContext, ControlClient } from './context.ts'
 import { CliError } from './errors.ts'
+import { jsonLine } from './output.ts'
 
 /** Which room, as whom. */
 export interface ChatInit {
@@ -30,11 +31,10 @@ export async function runChatJson(context: CliContext, client: ControlClient, in
 }
 
 async function writeEvent(context: CliContext, event: ControlEvent): Promise<void> {
-  if (event.kind === 'notice')
-    await context.stdout.write(JSON.stringify({ event: 'notice', text: event.text }) + '\n')
+  if (event.kind === 'notice') await context.stdout.write(jsonLine({ event: 'notice', text: event.text }))
   if (event.kind !== 'room') return
   const { type, ...fields } = event.event
-  await context.stdout.write(JSON.stringify({ event: type, ...fields }) + '\n')
+  await context.stdout.write(jsonLine({ event: type, ...fields }))
 }
 
 /** Reads lines of text, bounded, and hands each on when the one before was taken. */

@@ -39,9 +39,9 @@ interface Incoming {
 export function createControlClient(socket: ControlSocket): ControlClient {
   const pending = new Map<number, Pending>()
   let nextId = 1
-  let broken: CliError | undefined
+  let broken: CliError | RemoteError | undefined
 
-  const breakAll = (error: CliError): void => {
+  const breakAll = (error: CliError | RemoteError): void => {
     broken ??= error
     for (const call of pending.values()) call.reject(broken)
     pending.clear()
@@ -50,7 +50,12 @@ export function createControlClient(socket: ControlSocket): ControlClient {
   void readAnswers(socket, pending).then(
     () => breakAll(new CliError('ERR_NODE_UNREACHABLE', 'the node closed the connection before it answered')),
     (cause: unknown) => {
-      breakAll(new CliError('ERR_CONTROL_PROTOCOL', 'the node broke the control protocol', { cause }))
+      const isAnswer = cause instanceof RemoteError
+      breakAll(
+        isAnswer
+          ? cause
+          : new CliError('ERR_CONTROL_PROTOCOL', 'the node broke the control protocol', { cause })
+      )
     }
   )
 
@@ -116,13 +121,19 @@ async function settle(message: Incoming, pending: Map<number, Pending>): Promise
     if (call !== undefined && event !== undefined) await pending.get(call)?.onEvent?.(event)
     return
   }
-  if (message.id === undefined) return
-  const call = pending.get(message.id)
-  pending.delete(message.id)
-  if (message.error === undefined) {
+  const { id, error } = message
+  const call = id === undefined ? undefined : pending.get(id)
+  if (id !== undefined) pending.delete(id)
+  if (error === undefined) {
     call?.resolve(message.result)
-  } else {
-    const { message: text = 'unknown', data = {} } = message.error
-    call?.reject(new RemoteError(data.code ?? 'ERR_UNKNOWN', text, data.detail ?? []))
+    return
   }
+  const refusal = new RemoteError(
+    error.data?.code ?? 'ERR_UNKNOWN',
+    error.message ?? 'unknown',
+    error.data?.detail ?? []
+  )
+  // Without an id it is about the connection: whatever is under way will not be answered.
+  if (id === undefined) throw refusal
+  call?.reject(refusal)
 }

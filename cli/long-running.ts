@@ -3,7 +3,7 @@ import type { NodeStatus } from '#contracts'
 import { describeStatus } from './commands/node-status.ts'
 import type { CliContext } from './context.ts'
 import { CliError } from './errors.ts'
-import { printNotice, safeText } from './output.ts'
+import { jsonLine, printNotice, safeText } from './output.ts'
 
 /** Starts a node in this process, says what it is, and returns when it was told to stop and has stopped. */
 export async function runUntilStopped(
@@ -18,7 +18,7 @@ export async function runUntilStopped(
   await node.stopped(context.signal)
   if (!context.json) await printNotice(context, 'stopping')
   await node[Symbol.asyncDispose]()
-  if (context.json) await context.stdout.write(JSON.stringify({ event: 'stopped' }) + '\n')
+  if (context.json) await context.stdout.write(jsonLine({ event: 'stopped' }))
 }
 
 /** Starts a node as a process of its own and says what it is, once it listens. */
@@ -37,7 +37,7 @@ export async function startDetachedAndReport(context: CliContext, flags: readonl
 
 async function announce(context: CliContext, status: NodeStatus): Promise<void> {
   if (context.json) {
-    await context.stdout.write(JSON.stringify({ event: 'listening', ...status }) + '\n')
+    await context.stdout.write(jsonLine({ event: 'listening', ...status }))
     return
   }
   await context.stdout.write(describeStatus(status).map(safeText).join('\n') + '\n')

@@ -10,13 +10,23 @@ export function safeText(text: string): string {
   return text.replace(CONTROLS, '\ufffd')
 }
 
+/** A value as a line of JSON whose text cannot steer a terminal either: JSON itself escapes only a part of it. */
+export function jsonLine(value: unknown): string {
+  return escapeControls(JSON.stringify(value)) + '\n'
+}
+
+/** JSON with what {@link safeText} removes written as escapes, so that nothing is lost to who parses it. */
+export function escapeControls(json: string): string {
+  return json.replace(CONTROLS, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}
+
 /** Writes a result: the object itself with `--json`, otherwise the lines made for people. */
 export async function printResult(
   context: CliContext,
   result: object,
   lines: readonly string[]
 ): Promise<void> {
-  if (context.json) await context.stdout.write(JSON.stringify(result) + '\n')
+  if (context.json) await context.stdout.write(jsonLine(result))
   else if (lines.length > 0) await context.stdout.write(lines.map(safeText).join('\n') + '\n')
 }
 
@@ -32,12 +42,12 @@ export async function printField(context: CliContext, result: object, name: stri
     throw new CliError('ERR_USAGE', `expected --field to be one of ${names}, got ${name.slice(0, 40)}`)
   }
   const text = typeof value === 'string' ? value : JSON.stringify(value)
-  await context.stdout.write((context.json ? JSON.stringify(value) : safeText(text)) + '\n')
+  await context.stdout.write(context.json ? jsonLine(value) : safeText(text) + '\n')
 }
 
 /** Says something beside the result: on standard error, never mixed into what a script reads. */
 export async function printNotice(context: CliContext, text: string): Promise<void> {
-  if (context.json) await context.stderr.write(JSON.stringify({ event: 'notice', text }) + '\n')
+  if (context.json) await context.stderr.write(jsonLine({ event: 'notice', text }))
   else await context.stderr.write(safeText(text) + '\n')
 }
 

@@ -1,5 +1,5 @@
 import type { CliContext, EventHandler } from './context.ts'
-import { createProgressLine, formatBytes, printNotice } from './output.ts'
+import { createProgressLine, formatBytes, jsonLine, printNotice } from './output.ts'
 
 /** Shows the events of a transfer while it runs. */
 export interface ProgressView extends AsyncDisposable {
@@ -19,7 +19,7 @@ export function showProgress(context: CliContext): ProgressView {
       if (event.kind === 'notice') await printNotice(context, event.text)
       if (event.kind !== 'progress') return
       if (context.json) {
-        await context.stdout.write(JSON.stringify({ event: 'progress', ...event }) + '\n')
+        await context.stdout.write(jsonLine({ event: 'progress', ...event }))
         return
       }
       const total = event.totalBytes === undefined ? '' : ` of ${formatBytes(event.totalBytes)}`

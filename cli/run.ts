@@ -5,7 +5,7 @@ import type { CliContext, CommandInput } from './context.ts'
 import { CliError } from './errors.ts'
 import { exitCodeOf } from './exit-codes.ts'
 import { listOption, switchOption, textOption } from './input.ts'
-import { safeText } from './output.ts'
+import { jsonLine, safeText } from './output.ts'
 import {
   createProcessContext,
   listenForSignals,
@@ -70,10 +70,10 @@ async function reportFailure(thrown: unknown, isJson: boolean, signal: AbortSign
   const code = isInterrupt ? 'ERR_CANCELLED' : (errorCode(thrown) ?? 'ERR_UNKNOWN')
   const message = isInterrupt ? 'interrupted' : errorMessage(thrown)
   const detail = isInterrupt ? [] : errorDetail(thrown)
-  const lines = isJson
-    ? [JSON.stringify({ error: { code, message, ...(detail.length > 0 ? { detail } : {}) } })]
-    : [`elastos: ${safeText(message)} (${safeText(code)})`, ...detail.map((line) => `  ${safeText(line)}`)]
-  await processOutput().stderr.write(lines.join('\n') + '\n')
+  const text = isJson
+    ? jsonLine({ error: { code, message, ...(detail.length > 0 ? { detail } : {}) } })
+    : [`${message} (${code})`, ...detail].map(safeText).join('\n  ')
+  await processOutput().stderr.write(isJson ? text : `elastos: ${text}\n`)
   return exitCodeOf(code)
 }
 

@@ -181,7 +181,8 @@ async function prepareSocketFolder(folder: string): Promise<void> {
 
 function wrapConnection(socket: Socket): ControlConnection {
   return {
-    incoming: socket,
+    // Who breaks the protocol is told so: reading no further must not close the socket.
+    incoming: socket.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>,
     write: async (text) => {
       await new Promise<void>((taken, failed) => {
         socket.write(text, (error) => {

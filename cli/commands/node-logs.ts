@@ -1,7 +1,7 @@
 import type { CliContext, CommandInput } from '../context.ts'
 import { CliError } from '../errors.ts'
 import { switchOption, textOption } from '../input.ts'
-import { safeText } from '../output.ts'
+import { escapeControls, safeText } from '../output.ts'
 
 const LINES_DEFAULT = 100
 const LINES_MAX = 10_000
@@ -15,7 +15,7 @@ export async function run(input: CommandInput, context: CliContext): Promise<und
   }
   const lines = context.readLog({ lastLines: count, isFollowing: switchOption(input, 'follow') })
   for await (const line of lines) {
-    await context.stdout.write((context.json ? line : formatLine(line)) + '\n')
+    await context.stdout.write((context.json ? escapeControls(line) : formatLine(line)) + '\n')
   }
 }
 

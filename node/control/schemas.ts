@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { ControlInput, ControlMethod } from '#contracts'
+import { CONTROL_VERSION, type ControlInput, type ControlMethod } from '#contracts'
 import { NodeError } from '../errors.ts'
 
 /** A path as the operating system takes it: no NUL, bounded. */
@@ -78,9 +78,9 @@ const input = z.discriminatedUnion('kind', [
 export type ParsedRequest =
   | { method: 'cancel'; params: { call: number } }
   | { method: 'input'; id: number; params: { call: number; input: unknown } }
-  | { method: ControlMethod; id: number; version: number | undefined; params: unknown }
+  | { method: ControlMethod; id: number; params: unknown }
 
-/** Parses one message. @throws NodeError ERR_CONTROL_MESSAGE or ERR_METHOD_UNKNOWN */
+/** Parses one message. @throws NodeError ERR_CONTROL_MESSAGE, ERR_CONTROL_VERSION or ERR_METHOD_UNKNOWN */
 export function parseRequest(value: unknown): ParsedRequest {
   const message = parse(envelope, value)
   if (message.method === 'cancel') {
@@ -89,6 +89,12 @@ export function parseRequest(value: unknown): ParsedRequest {
   const requestId = parse(id, message.id)
   if (message.method === 'input')
     return { method: 'input', id: requestId, params: parse(call, message.params) }
+  if (message.version !== CONTROL_VERSION) {
+    throw new NodeError(
+      'ERR_CONTROL_VERSION',
+      `expected control protocol ${CONTROL_VERSION}: restart the node with 'elastos node stop'`
+    )
+  }
   if (!isMethod(message.method)) {
     throw new NodeError(
       'ERR_METHOD_UNKNOWN',
@@ -96,7 +102,13 @@ export function parseRequest(value: unknown): ParsedRequest {
     )
   }
   const params = parse<unknown>(PARAMS[message.method], message.params ?? {})
-  return { method: message.method, id: requestId, version: message.version, params }
+  return { method: message.method, id: requestId, params }
+}
+
+/** The id that an answer to `value` carries, if it has a valid one: also when nothing else of it is valid. */
+export function readRequestId(value: unknown): number | undefined {
+  const message = z.object({ id }).safeParse(value)
+  return message.success ? message.data.id : undefined
 }
 
 /** Parses what a caller sends into a call. @throws NodeError ERR_CONTROL_MESSAGE */

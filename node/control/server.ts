@@ -1,6 +1,5 @@
 import {
   CONTROL_LIMITS,
-  CONTROL_VERSION,
   createJsonLinesDecoder,
   encodeJsonLine,
   errorCode,
@@ -12,7 +11,7 @@ import {
   type Logger
 } from '#contracts'
 import { NodeError } from '../errors.ts'
-import { parseInput, parseRequest } from './schemas.ts'
+import { parseInput, parseRequest, readRequestId } from './schemas.ts'
 
 /** One connection of a command, as the powers accept it. */
 export interface ControlConnection {
@@ -65,7 +64,8 @@ export async function serveControlConnection(
     }
   } catch (thrown) {
     await connection.write(encodeJsonLine(failure(undefined, thrown))).catch(() => undefined)
-    components.logger.debug('control connection ended', { reason: errorMessage(thrown) })
+    const code = errorCode(thrown)
+    components.logger.warn('control connection refused', { code, reason: errorMessage(thrown) })
   } finally {
     components.signal.removeEventListener('abort', stop)
     for (const call of calls.values())
@@ -84,7 +84,7 @@ function accept(value: unknown, state: ConnectionState): void {
   const { connection, calls } = state
   const reply = (message: object): void =>
     void connection.write(encodeJsonLine(message)).catch(() => undefined)
-  let id: number | undefined
+  const id = readRequestId(value)
   try {
     const request = parseRequest(value)
     if (request.method === 'cancel') {
@@ -93,21 +93,16 @@ function accept(value: unknown, state: ConnectionState): void {
         ?.controller.abort(new NodeError('ERR_CANCELLED', 'cancelled by the caller'))
       return
     }
-    id = request.id
     if (request.method === 'input') {
       const { call, input } = request.params
       const taken = calls.get(call)?.inputs.push(parseInput(input)) ?? Promise.resolve()
-      const answer = { jsonrpc: '2.0', id, result: {} }
-      void taken.then(() => reply(answer))
+      taken.then(
+        () => reply({ jsonrpc: '2.0', id, result: {} }),
+        (thrown: unknown) => reply(failure(id, thrown))
+      )
       return
     }
-    if (request.version !== CONTROL_VERSION) {
-      throw new NodeError(
-        'ERR_CONTROL_VERSION',
-        `expected control protocol ${CONTROL_VERSION}: restart the node with 'elastos node stop'`
-      )
-    }
-    if (calls.size >= CONTROL_LIMITS.callsMax || calls.has(id)) {
+    if (calls.size >= CONTROL_LIMITS.callsMax || calls.has(request.id)) {
       throw new NodeError(
         'ERR_CONTROL_BUSY',
         `expected at most ${CONTROL_LIMITS.callsMax} calls on a connection`
