@@ -1,0 +1,23 @@
+import { CodedError } from '#contracts'
+
+/** What can go wrong with a simulation, beside the failures of the nodes in it. */
+export type SimErrorCode =
+  /** The process was not started with `--import ./sim/preload.ts`. */
+  | 'ERR_SIM_NOT_PRELOADED'
+  /** There was a simulation in this process before: its traces would depend on what that one left behind. */
+  | 'ERR_SIM_USED'
+  /** An option is outside its bounds. */
+  | 'ERR_SIM_OPTION'
+  /** Two operations drive time at once; join them and drive once. */
+  | 'ERR_SIM_BUSY'
+  /** What was waited for did not happen within its virtual deadline. */
+  | 'ERR_SIM_STUCK'
+  /** Something went to the operating system's thread pool, whose order no seed decides. */
+  | 'ERR_SIM_NATIVE'
+  /** Nobody is reachable at that address, or the link is dead. */
+  | 'ERR_SIM_UNREACHABLE'
+  /** A checker found something that must never be. */
+  | 'ERR_SIM_INVARIANT'
+
+/** A simulation that cannot run, or that found a failure. */
+export class SimError extends CodedError<SimErrorCode> {}

@@ -1,0 +1,209 @@
+/**
+ * The only file of this folder that touches the process: it replaces time and chance in it, for our code and for every
+ * package, and keeps what is needed to drive them.
+ */
+import { createHook } from 'node:async_hooks'
+import nodeCrypto, { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
+import { syncBuiltinESMExports } from 'node:module'
+import { install, type Clock as FakeClock, type FakeMethod } from '@sinonjs/fake-timers'
+import { START_MS } from './constants.ts'
+import { SimError } from './errors.ts'
+import { createRandomSource, type RandomSource } from './random-source.ts'
+
+/** A process whose time stands still until it is driven, and whose chance comes from a seed. */
+export interface VirtualProcess {
+  /** The source of everything random in this process. */
+  readonly random: RandomSource
+  /** Virtual time, milliseconds since the Unix epoch. */
+  nowMs(): number
+  /** Calls `task` once after so much virtual time; disposing the handle cancels it. */
+  schedule(durationMs: number, task: () => void): Disposable
+  /** Moves time to the next timer and runs it. Throws what it throws, which would have ended a real process. */
+  runNextTimer(): void
+  /**
+   * Lets promises, microtasks and ticks run out while virtual time stands still.
+   *
+   * @throws SimError `ERR_SIM_NATIVE` when something waits for the thread pool
+   */
+  settle(): Promise<void>
+  /** Marks the process as used; false when it was before. */
+  claim(): boolean
+}
+
+/** What is replaced. Microtasks and ticks stay: they have an order of their own, and no clock. */
+const FAKED: FakeMethod[] = [
+  ...(['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] as const),
+  ...(['setImmediate', 'clearImmediate', 'Date', 'performance', 'hrtime'] as const)
+]
+
+/** PKCS #8 around the 32 bytes of a private key (RFC 8410). */
+const PKCS8_PREFIX = {
+  x25519: Buffer.from('302e020100300506032b656e04220420', 'hex'),
+  ed25519: Buffer.from('302e020100300506032b657004220420', 'hex')
+} as const
+
+const realSetImmediate = globalThis.setImmediate
+const realPerformance = globalThis.performance
+const realNow = realPerformance.now.bind(realPerformance)
+
+const realRandomBytes = nodeCrypto.randomBytes
+
+let installed: VirtualProcess | undefined
+
+/**
+ * Replaces time and chance in this process. Must run before anything that keeps a timer function or a random function
+ * for itself is imported, which is why it is called by a preload.
+ */
+export function installVirtualProcess(): void {
+  if (installed !== undefined) return
+  const random = createRandomSource(0)
+  const clock = install({ now: START_MS, toFake: FAKED })
+  replaceAbortTimeout()
+  replaceRandom(random)
+  syncBuiltinESMExports()
+  installed = createVirtualProcess(clock, random)
+}
+
+/**
+ * The virtual process of this one.
+ *
+ * @throws SimError `ERR_SIM_NOT_PRELOADED`
+ */
+export function virtualProcess(): VirtualProcess {
+  if (installed !== undefined) return installed
+  throw new SimError(
+    'ERR_SIM_NOT_PRELOADED',
+    'expected a process started with: node --import ./sim/preload.ts ./sim/main.ts SCENARIO'
+  )
+}
+
+/** Real time, for telling a person how long it took. Milliseconds since an arbitrary point. */
+export function realMonotonicMs(): number {
+  return realNow()
+}
+
+/** A seed that nobody chose. */
+export function freshSeed(): number {
+  return realRandomBytes(4).readUInt32LE()
+}
+
+function createVirtualProcess(clock: FakeClock, random: RandomSource): VirtualProcess {
+  const native = watchNativeRequests()
+  let isClaimed = false
+  return {
+    random,
+    nowMs: () => clock.now,
+    schedule: (durationMs, task) => {
+      const timer = clock.setTimeout(task, durationMs)
+      return { [Symbol.dispose]: () => clock.clearTimeout(timer) }
+    },
+    runNextTimer: () => void clock.next(),
+    settle: async () => {
+      // Ticks and microtasks run out, however many, before the loop comes to its check phase.
+      await new Promise<void>((resolve) => realSetImmediate(resolve))
+      const type = native()
+      if (type === undefined) return
+      throw new SimError('ERR_SIM_NATIVE', `expected no work for the thread pool, got ${type}`)
+    },
+    claim: () => {
+      const isFirst = !isClaimed
+      isClaimed = true
+      return isFirst
+    }
+  }
+}
+
+/**
+ * Looks for requests to the operating system and its thread pool: their order is real, not virtual. The result is
+ * asked for the kind of one that is under way.
+ */
+function watchNativeRequests(): () => string | undefined {
+  const pending = new Map<number, { readonly type: string; readonly resource: object }>()
+  createHook({
+    init: (...[id, type, , resource]) => {
+      if (type.includes('REQ')) pending.set(id, { type, resource })
+    },
+    after: (id) => pending.delete(id),
+    destroy: (id) => pending.delete(id),
+    trackPromises: false
+  }).enable()
+  return () => {
+    for (const [id, { type, resource }] of pending) {
+      // node:crypto makes a job for a synchronous call too, which nobody is told the end of: it is done already
+      const isSynchronous = type.endsWith('REQUEST') && !('ondone' in resource)
+      if (!isSynchronous) return type
+      pending.delete(id)
+    }
+    return undefined
+  }
+}
+
+function replaceAbortTimeout(): void {
+  AbortSignal.timeout = (durationMs) => {
+    const controller = new AbortController()
+    const abort = (): void => {
+      controller.abort(new DOMException('The operation was aborted due to timeout', 'TimeoutError'))
+    }
+    setTimeout(abort, durationMs).unref()
+    return controller.signal
+  }
+}
+
+type RandomFillCallback = (error: Error | null, bytes: NodeJS.ArrayBufferView) => void
+
+function replaceRandom(random: RandomSource): void {
+  const fill = <T extends NodeJS.ArrayBufferView>(view: T, offset = 0, size?: number): T => {
+    const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
+    random.fill(bytes.subarray(offset, size === undefined ? undefined : offset + size))
+    return view
+  }
+  const uuid = (): string => {
+    const bytes = random.bytes(16)
+    // RFC 9562 §5.4: version 4, variant 10
+    bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40
+    bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80
+    return Buffer.from(bytes)
+      .toString('hex')
+      .replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+  }
+  const randomBytes = (size: number, callback?: (error: Error | null, bytes: Buffer) => void): unknown => {
+    const bytes = fill(Buffer.alloc(size))
+    if (callback === undefined) return bytes
+    process.nextTick(callback, null, bytes)
+    return undefined
+  }
+  const randomFill = (view: NodeJS.ArrayBufferView, callback: RandomFillCallback): void => {
+    process.nextTick(callback, null, fill(view))
+  }
+  const randomInt = (first: number, second?: number): number => {
+    const [min, max] = second === undefined ? [0, first] : [first, second]
+    return min + Math.floor(random.unit() * (max - min))
+  }
+  Math.random = random.unit
+  // node:crypto hands out the global's own
+  Object.assign(globalThis.crypto, { getRandomValues: fill, randomUUID: uuid })
+  Object.assign(nodeCrypto, {
+    ...{ randomBytes, randomFill, randomInt, randomUUID: uuid, randomFillSync: fill },
+    generateKeyPairSync: (type: string, options?: KeyPairEncodings) => generateKeyPair(random, type, options)
+  })
+}
+
+interface KeyPairEncodings {
+  readonly publicKeyEncoding?: Parameters<KeyObject['export']>[0]
+  readonly privateKeyEncoding?: Parameters<KeyObject['export']>[0]
+}
+
+/** OpenSSL draws its own randomness; a key made of seeded bytes does not. */
+function generateKeyPair(random: RandomSource, type: string, options: KeyPairEncodings = {}): unknown {
+  if (type !== 'x25519' && type !== 'ed25519') {
+    throw new SimError('ERR_SIM_NATIVE', `expected keys that a seed can make, got a request for ${type}`)
+  }
+  const key = Buffer.concat([PKCS8_PREFIX[type], random.bytes(32)])
+  const privateKey = createPrivateKey({ key, format: 'der', type: 'pkcs8' })
+  const publicKey = createPublicKey(privateKey)
+  const { publicKeyEncoding, privateKeyEncoding } = options
+  return {
+    publicKey: publicKeyEncoding === undefined ? publicKey : publicKey.export(publicKeyEncoding),
+    privateKey: privateKeyEncoding === undefined ? privateKey : privateKey.export(privateKeyEncoding)
+  }
+}
