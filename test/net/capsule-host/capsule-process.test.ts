@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { silentLogger, systemClock } from '#contracts'
 import {
+  CapsuleError,
   DEFAULT_CAPSULE_LIMITS,
   probeSandbox,
   startCapsuleProcess,
@@ -267,6 +268,17 @@ describe('a capsule in its sandboxed process', () => {
     for (const args of [['a\0b'], Array<string>(300).fill('a'), ['a'.repeat(70_000)]]) {
       assert.throws(() => start(sandbox, { module: programs.ECHO, args }), { code: 'ERR_CAPSULE_ARGUMENTS' })
     }
+  })
+
+  it('is not started when the sandbox is gone since it was looked for', async () => {
+    const gone = { ...sandbox, layout: { ...sandbox.layout!, bubblewrap: '/usr/bin/no-such-program' } }
+    const { capsule } = start(gone, { module: programs.ECHO })
+    assert.equal(codeOf(await capsule.finished), 'ERR_SANDBOX_UNAVAILABLE')
+    const broken = { ...sandbox, layout: { ...sandbox.layout!, libraries: ['/lib/no-such-library.so'] } }
+    const outcome = await start(broken, { module: programs.ECHO }).capsule.finished
+    assert.equal(codeOf(outcome), 'ERR_SANDBOX_UNAVAILABLE')
+    assert(outcome.kind === 'error')
+    assert.match(outcome.error instanceof CapsuleError ? outcome.error.detail.join() : '', /no-such-library/)
   })
 
   it('of a stranger is not started without a sandbox, one of my own is', async () => {
