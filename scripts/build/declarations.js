@@ -3,9 +3,23 @@ import { dirname, join, relative } from 'node:path'
 import ts from 'typescript'
 import { productSources } from './stamp.js'
 
+/** `isolatedDeclarations` lets each file be emitted alone: nothing is resolved, nothing is checked here. */
+const OPTIONS = {
+  declaration: true,
+  emitDeclarationOnly: true,
+  isolatedDeclarations: true,
+  noResolve: true,
+  noCheck: true,
+  target: ts.ScriptTarget.ESNext,
+  module: ts.ModuleKind.NodeNext,
+  lib: ['lib.esnext.d.ts', 'lib.dom.d.ts'],
+  types: [],
+  allowImportingTsExtensions: true
+}
+
 /**
- * The types of the embedding API: one declaration file a source (`isolatedDeclarations` makes that a matter of
- * each file alone) below `types/`, and `index.d.ts`, which re-exports the front door of `node`.
+ * The types of the embedding API: one declaration file a source below `types/`, and `index.d.ts`, which re-exports
+ * the front door of `node`.
  *
  * @param {string} root
  * @returns {import('./output.js').OutputFile[]}
@@ -14,24 +28,15 @@ export function declarations(root) {
   if (!existsSync(join(root, 'node', 'index.ts'))) return []
   /** @type {{ imports: Record<string, string> }} */
   const { imports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-  const files = productSources(root).map((path) => ({
-    path: `types/${path.replace(/\.ts$/, '.d.ts')}`,
-    contents: withFileImports(path, declarationOf(join(root, path)), imports)
-  }))
-  return [...files, { path: 'index.d.ts', contents: `export * from './types/node/index.js'\n` }]
-}
-
-/** @param {string} file */
-function declarationOf(file) {
-  const { outputText } = ts.transpileDeclaration(readFileSync(file, 'utf8'), {
-    fileName: file,
-    compilerOptions: {
-      isolatedDeclarations: true,
-      target: ts.ScriptTarget.ESNext,
-      module: ts.ModuleKind.NodeNext
-    }
+  const sources = productSources(root).map((path) => join(root, path))
+  /** @type {import('./output.js').OutputFile[]} */
+  const files = [{ path: 'index.d.ts', contents: `export * from './types/node/index.js'\n` }]
+  const options = { ...OPTIONS, rootDir: root, outDir: root }
+  ts.createProgram(sources, options).emit(undefined, (file, text) => {
+    const path = relative(root, file)
+    files.push({ path: `types/${path}`, contents: withFileImports(path, text, imports) })
   })
-  return outputText
+  return files
 }
 
 /**
