@@ -290,6 +290,10 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [
       { flags: '--dev', summary: 'also run your own unsigned capsule from a folder' },
       {
+        flags: '--raw',
+        summary: 'let the capsule draw on your terminal: colours, cursor, and whatever else it sends'
+      },
+      {
         flags: '--deadline <seconds>',
         summary: 'give up when it could not be found for so long (default 60)'
       }

@@ -10,6 +10,18 @@ export function safeText(text: string): string {
   return text.replace(CONTROLS, '\ufffd')
 }
 
+/** Of those, what plain text is made of too. */
+const LAYOUT = new Set(['\t', '\n', '\r'])
+
+/** Makes a stream of bytes safe to show on a terminal as text: lines and tabs stay, what would steer it does not. */
+export function createTerminalFilter(): (bytes: Uint8Array) => string {
+  const text = new TextDecoder()
+  return (bytes) =>
+    text
+      .decode(bytes, { stream: true })
+      .replace(CONTROLS, (character) => (LAYOUT.has(character) ? character : '\ufffd'))
+}
+
 /** A value as a line of JSON whose text cannot steer a terminal either: JSON itself escapes only a part of it. */
 export function jsonLine(value: unknown): string {
   return escapeControls(JSON.stringify(value)) + '\n'

@@ -84,7 +84,10 @@ export function createCapsules(components: CapsulesComponents): Capsules {
   let sandbox: Promise<SandboxReport> | undefined
   const probe = async (): Promise<SandboxReport> => {
     sandbox ??= probeSandbox(components, { guestEntry: components.guestEntry })
-    return await sandbox
+    const report = await sandbox
+    // What was lacking may be mended by now: then it is looked for again the next time.
+    if (report.layout === undefined) sandbox = undefined
+    return report
   }
   return {
     publish: async (folder, options) => await publish(components, folder, options),
@@ -106,6 +109,9 @@ export function createCapsules(components: CapsulesComponents): Capsules {
     }
   }
 }
+
+/** Codes that say a lineage has no version yet. */
+const ABSENT: ReadonlySet<string> = new Set(['ERR_NAME_NOT_FOUND', 'ERR_INDEX_ENTRY_NOT_FOUND'])
 
 function exitCodeOf(outcome: CapsuleOutcome): number {
   if (outcome.kind === 'error') throw outcome.error
@@ -132,7 +138,8 @@ async function publish(
   const { manifest, files, bytes } = await openPackage(reader, { signal })
   const { name, version } = manifest
   const { cid: root, announcement } = await content.addFiles(entriesOf(reader, signal), { name, signal })
-  const block = signCapsule(publisher, { root, name, version })
+  const previous = await latestOf(index, publisher.did, { name, signal })
+  const block = signCapsule(publisher, { root, name, version, previous })
   const { cid } = await content.putBlock(block, { codec: 'dag-cbor', public: true, name, signal })
   // While the words are still here this identity was made on this device, so nothing was published elsewhere.
   const firstPublish = isFirst || keystore.summary().status.root !== 'absent'
@@ -144,6 +151,20 @@ async function publish(
     ...{ name, version, files, bytes, isSigned: true },
     sequence: published.sequence,
     isAnnounced: announcement.state === 'announced'
+  }
+}
+
+/** The signed capsule a new version follows; a first version follows none. */
+async function latestOf(
+  index: PublisherIndex,
+  publisher: Did,
+  { name, signal }: { name: string; signal: AbortSignal }
+): Promise<CID | undefined> {
+  try {
+    return (await index.lookup(publisher, { kind: 'capsule', name, signal })).head
+  } catch (thrown) {
+    if (ABSENT.has(errorCode(thrown) ?? '')) return undefined
+    throw thrown
   }
 }
 

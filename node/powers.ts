@@ -151,7 +151,7 @@ export async function listenForCommands(
     path,
     [Symbol.asyncDispose]: async () => {
       const closed = new Promise<void>((done) => server.close(() => done()))
-      for (const socket of sockets) socket.destroySoon()
+      for (const socket of sockets) closeSoon(socket)
       await closed
       await rm(path, { force: true })
     }
@@ -163,6 +163,8 @@ async function listen(server: Server, path: string): Promise<void> {
     server.once('error', failed)
     server.listen(path, listening)
   })
+  // An error of accept() later on, such as too many open files, costs one connection and not the process.
+  server.on('error', () => undefined)
   // Its folder is the owner's alone already; the mode says the same to who looks at the socket itself.
   chmodSync(path, 0o600)
 }
@@ -191,8 +193,19 @@ function wrapConnection(socket: Socket): ControlConnection {
         })
       })
     },
-    close: () => socket.destroySoon()
+    close: () => closeSoon(socket)
   }
+}
+
+/** How long what was written may take to be read once a connection is closed. */
+const CLOSE_GRACE_MS = 1_000
+
+/** Closes when what was written is read; who reads no more, such as a stopped process, must not keep a node from ending. */
+function closeSoon(socket: Socket): void {
+  if (socket.closed) return
+  socket.destroySoon()
+  const timer = setTimeout(() => socket.destroy(), CLOSE_GRACE_MS)
+  socket.once('close', () => clearTimeout(timer))
 }
 
 /** A log that is written over when it is full, the one before kept beside it. */
@@ -209,7 +222,7 @@ export function openLog(path: string, clock: Clock): Logger & AsyncDisposable {
     bytes += Buffer.byteLength(line)
     if (bytes > LOG_BYTES_MAX) {
       stream.end()
-      renameSync(path, `${path}.1`)
+      setAside(path)
       stream = createWriteStream(path, { flags: 'a', mode: 0o600 })
       stream.on('error', () => undefined)
       bytes = Buffer.byteLength(line)
@@ -228,6 +241,15 @@ export function openLog(path: string, clock: Clock): Logger & AsyncDisposable {
       await new Promise<void>((done) => stream.end(done))
     }
   })
+}
+
+/** Whoever logs must not fail because somebody removed the log meanwhile. */
+function setAside(path: string): void {
+  try {
+    renameSync(path, `${path}.1`)
+  } catch {
+    // There is nothing to keep, or it goes on in the same file.
+  }
 }
 
 function sizeOf(path: string): number {

@@ -1,8 +1,8 @@
 import { CONTROL_LIMITS } from '#contracts'
 import { capsuleTarget } from '../capsule-target.ts'
-import type { CliContext, CommandInput, ControlCall } from '../context.ts'
+import type { CliContext, CommandInput, ControlCall, OutputStream } from '../context.ts'
 import { requiredArgument, restArguments, secondsOption, switchOption } from '../input.ts'
-import { createProgressLine, formatBytes, printNotice } from '../output.ts'
+import { createProgressLine, createTerminalFilter, formatBytes, printNotice } from '../output.ts'
 
 /** `elastos capsule run NAME|CID|PATH [ARGS…]`; the exit code is the capsule's. */
 export async function run(input: CommandInput, context: CliContext): Promise<number> {
@@ -15,6 +15,8 @@ export async function run(input: CommandInput, context: CliContext): Promise<num
   }
   await using client = await context.connect()
   const line = createProgressLine(context.stderr, () => context.clock.monotonicMs())
+  const isRaw = switchOption(input, 'raw')
+  const outputs = { stdout: writerOf(context.stdout, isRaw), stderr: writerOf(context.stderr, isRaw) }
   const call = client.open('capsule.run', params, {
     signal: context.signal,
     onEvent: async (event) => {
@@ -22,14 +24,20 @@ export async function run(input: CommandInput, context: CliContext): Promise<num
       if (event.kind === 'notice') await printNotice(context, event.text)
       if (event.kind !== 'output') return
       await line.end()
-      const target = event.stream === 'stdout' ? context.stdout : context.stderr
-      await target.write(Buffer.from(event.base64, 'base64'))
+      await outputs[event.stream](Buffer.from(event.base64, 'base64'))
     }
   })
   void sendInput(call, context).catch(() => undefined)
   const { exitCode } = await call.result
   await line.end()
   return exitCode
+}
+
+/** A pipe gets the capsule's bytes as they are; a terminal gets text that cannot steer it. */
+function writerOf(stream: OutputStream, isRaw: boolean): (bytes: Uint8Array) => Promise<void> {
+  if (isRaw || !stream.isTerminal) return async (bytes) => await stream.write(bytes)
+  const filter = createTerminalFilter()
+  return async (bytes) => await stream.write(filter(bytes))
 }
 
 /** Each piece is sent when the capsule has taken the one before, so a slow capsule slows its input down. */

@@ -47,9 +47,11 @@ export interface ControlServerComponents {
 interface Call {
   readonly controller: AbortController
   readonly inputs: InputQueue
+  /** Settles when its handler has ended. */
+  readonly ended: PromiseWithResolvers<undefined>
 }
 
-/** Serves one connection until it closes; never throws. What the caller left under way is cancelled. */
+/** Serves one connection until it closes and its calls have ended; never throws. What the caller left is cancelled. */
 export async function serveControlConnection(
   connection: ControlConnection,
   components: ControlServerComponents
@@ -63,7 +65,8 @@ export async function serveControlConnection(
       for (const value of decoder.push(chunk)) accept(value, { connection, components, calls })
     }
   } catch (thrown) {
-    await connection.write(encodeJsonLine(failure(undefined, thrown))).catch(() => undefined)
+    // Not awaited: the calls below are cancelled even when the caller reads no more. Closing sends it first.
+    connection.write(encodeJsonLine(failure(undefined, thrown))).catch(() => undefined)
     const code = errorCode(thrown)
     components.logger.warn('control connection refused', { code, reason: errorMessage(thrown) })
   } finally {
@@ -71,6 +74,7 @@ export async function serveControlConnection(
     for (const call of calls.values())
       call.controller.abort(new NodeError('ERR_CALLER_GONE', 'the caller went away'))
     connection.close()
+    await Promise.all([...calls.values()].map(async ({ ended }) => await ended.promise))
   }
 }
 
@@ -119,7 +123,11 @@ async function runCall(
   { connection, components, calls }: ConnectionState
 ): Promise<object> {
   const { id, method, params } = request
-  const call: Call = { controller: new AbortController(), inputs: createInputQueue() }
+  const call: Call = {
+    controller: new AbortController(),
+    inputs: createInputQueue(),
+    ended: Promise.withResolvers()
+  }
   calls.set(id, call)
   try {
     const result = await components.handlers[method](params as never, {
@@ -138,6 +146,7 @@ async function runCall(
   } finally {
     calls.delete(id)
     call.inputs.end()
+    call.ended.resolve(undefined)
   }
 }
 
