@@ -61,8 +61,11 @@ export const PROVIDERS_FOUND_MAX = 64
 /** How many addresses of one provider are kept. */
 export const PROVIDER_ADDRESSES_MAX = 16
 
-/** How many acknowledgements a quick announcement waits for before the rest goes on in the background. */
-export const QUICK_PROVIDE_ACKNOWLEDGEMENTS = 1
+/** How many of the nearest peers known a quick announcement goes to. */
+export const QUICK_PROVIDE_PEERS = 3
+
+/** How long after a quick announcement the nearest peers are looked for: what the user waits for comes first. */
+export const BACKGROUND_PROVIDE_DELAY_MS = 2_000
 
 /** How many announcements may go on in the background. */
 export const BACKGROUND_PROVIDES_MAX = 32
@@ -133,7 +136,7 @@ export const JOIN_PARALLEL_DIALS = 8
 export const JOIN_ENOUGH_PEERS = 4
 
 /** How long a peer that answered may take to enter the routing table. */
-export const JOIN_FILL_TIMEOUT_MS = 3_000
+export const JOIN_FILL_TIMEOUT_MS = 10_000
 
 /** How many seeds a host takes. */
 export const SEEDS_MAX = 32
@@ -207,12 +210,6 @@ export const RECORD_VALIDITY_MS: number = 48 * HOUR_MS
 /** How long a peer may take to answer a ping of the routing table. */
 export const PING_TIMEOUT_MS = 5_000
 
-/** How often the addresses of one peer are marked as seen anew while somebody still names them. */
-export const ADDRESS_RENEWAL_MS: number = 12 * HOUR_MS
-
-/** For how many peers it is remembered when their addresses were last marked. */
-export const ADDRESS_RENEWALS_MAX = 10_000
-
 /** How many peers are remembered for the next start. */
 export const KNOWN_PEERS_MAX = 64
 
@@ -235,7 +232,7 @@ export const KNOWN_PEERS_BYTES_MAX: number = 64 * 1_024
 export const TABLE_REFRESH_INTERVAL_MS: number = 10 * 60 * 1_000
 
 /** How long after the first peer the table is filled; others that come in that time are counted in. */
-export const TABLE_FIRST_REFRESH_DELAY_MS = 1_000
+export const TABLE_FIRST_REFRESH_DELAY_MS = 3_000
 
 /** How many buckets are looked into in one round. */
 export const TABLE_REFRESH_BUCKETS_MAX = 14
@@ -281,3 +278,12 @@ export const TRANSIENT_CONTENTS_MAX = 1_024
 
 /** How many peers that just joined a mesh are told once more what was said. */
 export const MESH_CATCH_UPS_MAX = 1_024
+
+/** How long lies between the dials of strangers that might enter the routing table. */
+export const STRANGER_PING_INTERVAL_MS = 500
+
+/** How many strangers wait to be dialled; each has five seconds from when it was named. */
+export const STRANGERS_WAITING_MAX = 6
+
+/** How many peers are checked for the routing table at once; strangers that wait must not hold up who is there. */
+export const TABLE_UPDATES_PARALLEL = 16

@@ -1,4 +1,4 @@
-import type { PeerInfo } from '@libp2p/interface'
+import type { PeerId, PeerInfo } from '@libp2p/interface'
 import { kadDHT } from '@libp2p/kad-dht'
 import type { KadDHT, KadDHTComponents, KadDHTInit } from '@libp2p/kad-dht'
 import { peerIdFromString } from '@libp2p/peer-id'
@@ -13,10 +13,10 @@ import {
   FIRST_SELF_LOOKUP_DELAY_MS,
   LOOKUP_CONCURRENCY,
   LOOKUP_PATHS,
-  PING_TIMEOUT_MS
+  TABLE_UPDATES_PARALLEL
 } from './constants.ts'
-import { startDeadline } from './deadline.ts'
 import { guardDatastore } from './guarded-datastore.ts'
+import { createKadPing } from './kad-ping.ts'
 import { createRecordRules } from './name-rules.ts'
 import { createProviderGuard } from './provider-guard.ts'
 import type { ProviderGuard } from './provider-guard.ts'
@@ -25,7 +25,7 @@ import type { Reach } from './reach.ts'
 import { createRecordGuard } from './record-guard.ts'
 import type { RecordGuard } from './record-guard.ts'
 
-/** What kad-dht gets of libp2p as it is; each is looked up when it is used, since some are made later. */
+/** What kad-dht gets of libp2p as it is. */
 const KAD_COMPONENTS = [
   'peerId',
   'privateKey',
@@ -115,31 +115,19 @@ export function guardDht(init: GuardedDhtInit, options: KadDHTInit): DhtService 
   })
   const create = (components: KadDHTComponents): KadDHT => {
     peerStore = components.peerStore
-    const guarded = { datastore: guardDatastore(datastore, { records, providers }) }
-    for (const name of KAD_COMPONENTS) {
-      Object.defineProperty(guarded, name, { enumerable: true, get: () => components[name] })
-    }
-    Object.defineProperty(guarded, 'ping', { get: () => limitPing(components.ping, clock) })
-    return kadDHT(options)(guarded as KadDHTComponents)
+    const plain = Object.fromEntries(KAD_COMPONENTS.map((name) => [name, components[name]]))
+    const isInTable = (peerId: string): boolean => tableOf(dht).peerIds().includes(peerId)
+    const ping = createKadPing({
+      ping: components.ping,
+      connectionManager: components.connectionManager,
+      isInTable,
+      clock
+    })
+    const guarded = guardDatastore(datastore, { records, providers })
+    const dht = kadDHT(options)({ ...plain, datastore: guarded, ping } as KadDHTComponents)
+    return dht
   }
   return { create, records, providers }
-}
-
-/**
- * A ping that ends. kad-dht makes a time limit for the ping of an old contact and passes another signal on: a peer that
- * accepts a stream and says nothing would hold its place in a full bucket, and one in the queue of pings, for good.
- */
-export function limitPing(
-  ping: KadDHTComponents['ping'],
-  clock: Clock,
-  timeoutMs: number = PING_TIMEOUT_MS
-): KadDHTComponents['ping'] {
-  return {
-    ping: async (peer, options) => {
-      using limit = startDeadline(clock, timeoutMs, options?.signal)
-      return await ping.ping(peer, { ...options, signal: limit.signal })
-    }
-  }
 }
 
 /** The routing table of a DHT as the rest of this folder sees it. */
@@ -152,6 +140,12 @@ export interface DhtTable {
   ownKadId(): Uint8Array | undefined
   /** The PeerIds of the peers in it. */
   peerIds(): string[]
+  /** The PeerIds of the peers in it that are nearest to a Kademlia id. */
+  closest(kadId: Uint8Array, count: number): string[]
+  /** The protocol that the peers in it speak. */
+  readonly protocol: string
+  /** Suggests a peer for it; it enters when it is there and there is room. */
+  offer(peerId: string): void
   /** Calls `handler` whenever a peer enters the table, until disposed. */
   onAdd(handler: (peerId: string) => void): Disposable
 }
@@ -164,17 +158,24 @@ interface KadPeer {
 /** What kad-dht's routing table has beyond its declared interface; held by the contract test of this file. */
 interface KadTable extends EventTarget {
   readonly size: number
+  queueRoutingTableUpdate(peerId: PeerId): void
+  closestPeers(kadId: Uint8Array, options: { count: number }): { toString(): string }[]
   readonly kb: { readonly localPeer?: KadPeer; toIterable(): Iterable<KadPeer> }
 }
 
 /** The routing table of a kad-dht. */
 export function tableOf(dht: KadDHT): DhtTable {
-  const table = (dht as unknown as { routingTable: KadTable }).routingTable
+  const { routingTable: table, protocol } = dht as unknown as { routingTable: KadTable; protocol: string }
   return {
+    protocol,
+    offer: (peerId) => {
+      table.queueRoutingTableUpdate(peerIdFromString(peerId))
+    },
     size: () => table.size,
     kadIds: () => [...table.kb.toIterable()].map(({ kadId }) => kadId),
     ownKadId: () => table.kb.localPeer?.kadId,
     peerIds: () => [...table.kb.toIterable()].map(({ peerId }) => peerId.toString()),
+    closest: (kadId, count) => table.closestPeers(kadId, { count }).map(String),
     onAdd: (handler) => {
       const listener = (event: Event): void => {
         handler(String((event as CustomEvent<unknown>).detail))

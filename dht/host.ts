@@ -5,6 +5,7 @@ import { createConnector } from './connector.ts'
 import type { Connect, ConnectTarget } from './connector.ts'
 import { tableOf } from './dht-service.ts'
 import type { DhtTable } from './dht-service.ts'
+import { createDirectAnnouncement } from './direct-announcement.ts'
 import { DhtError } from './errors.ts'
 import { createExchange } from './exchange.ts'
 import type { Exchange } from './exchange.ts'
@@ -55,6 +56,8 @@ export interface Host extends AsyncDisposable {
   readonly libp2p: Libp2p<HostServices>
   /** Announces and finds content in our DHT, and in the IPFS DHT when it is joined. */
   readonly routing: Routing
+  /** As `routing`, over our DHT alone: for what the IPFS DHT is not to be told, such as who is in a room. */
+  readonly ownRouting: Routing
   /** Mutable names, in the same DHTs. */
   readonly names: Names
   readonly pubsub: Pubsub
@@ -128,6 +131,7 @@ export async function startHost(components: HostComponents, init: HostInit): Pro
     dht: libp2p.services.dht,
     whenJoined,
     announcements,
+    announceDirectly: createDirectAnnouncement({ libp2p, table, dht: libp2p.services.dht }),
     closing: closing.signal
   })
   const networks = stack.use(
@@ -188,6 +192,7 @@ function createHost(parts: HostParts): Host {
     peerId: libp2p.peerId.toString(),
     libp2p,
     routing: networks.routing,
+    ownRouting: networks.own,
     names: networks.names,
     pubsub: createPubsub({ gossip: pubsub, clock, logger, closing }),
     exchange: createExchange({ libp2p, clock, logger, closing }),

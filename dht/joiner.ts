@@ -25,7 +25,7 @@ export interface StartingPeer {
 export interface JoinerComponents {
   readonly libp2p: Pick<
     Libp2p,
-    'dial' | 'peerId' | 'getConnections' | 'addEventListener' | 'removeEventListener'
+    'dial' | 'peerId' | 'peerStore' | 'getConnections' | 'addEventListener' | 'removeEventListener'
   >
   readonly table: DhtTable
   readonly clock: Clock
@@ -124,7 +124,7 @@ async function run(context: Context): Promise<void> {
     }
     // jitter, so that a network that lost its seeds does not come back all at once
     await untilAlone(context, waitMs * (0.75 + random.unit() / 2))
-    waitMs = libp2p.getConnections().length > 0 ? JOIN_RETRY_MS_MAX : Math.min(waitMs * 2, JOIN_RETRY_MS_MAX)
+    waitMs = table.size() > 0 ? JOIN_RETRY_MS_MAX : Math.min(waitMs * 2, JOIN_RETRY_MS_MAX)
   }
 }
 
@@ -163,13 +163,23 @@ async function dial(
   }
 }
 
-/** Waits a moment for a peer that answered to enter the routing table: it is identified and pinged first. */
-async function untilFilled({ table, clock, round, signal }: Context): Promise<void> {
+/** Waits a moment for a peer that answered to enter the routing table: it has to say first what it speaks. */
+async function untilFilled(context: Context): Promise<void> {
+  const { table, clock, round, signal } = context
   if (table.size() > 0) return
+  await offerConnected(context)
   using limit = startDeadline(clock, JOIN_FILL_TIMEOUT_MS, signal)
   await abortable(round.settled.promise, limit.signal).catch((error: unknown) => {
     if (!limit.expired()) throw error
   })
+}
+
+/** Suggests who is connected for the table anew: on a busy machine the first suggestion may have run out of time. */
+async function offerConnected({ libp2p, table }: Context): Promise<void> {
+  for (const { remotePeer } of libp2p.getConnections()) {
+    const { protocols } = await libp2p.peerStore.get(remotePeer).catch(() => ({ protocols: [] as string[] }))
+    if (protocols.includes(table.protocol)) table.offer(remotePeer.toString())
+  }
 }
 
 /** Waits, but no longer than until the last connection is gone. */

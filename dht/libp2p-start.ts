@@ -11,7 +11,7 @@ import type { HostComponents, HostInit } from './host-init.ts'
 import { libp2pOptions } from './libp2p-options.ts'
 import type { HostServices } from './libp2p-options.ts'
 import { ipfsServiceOf } from './networks.ts'
-import { renewAddresses } from './peer-addresses.ts'
+import { renewAddresses } from './peer-datastore.ts'
 import { parseAddress } from './reach.ts'
 
 /** A running libp2p and the parts of ours in it. */
@@ -40,7 +40,7 @@ export async function startLibp2p(
   const libp2p = await createLibp2p<HostServices>(
     libp2pOptions({
       keyPair,
-      datastore,
+      datastore: renewAddresses(datastore, clock),
       reach,
       role,
       listen,
@@ -55,7 +55,6 @@ export async function startLibp2p(
       ...(transports === undefined ? {} : { transports })
     })
   )
-  renewAddresses(libp2p.peerStore, { ownPeerId, clock })
   discovery = startDiscoveryDialer({ libp2p, clock, logger })
   await libp2p.start()
   return { libp2p, dht, ipfsService, discovery }

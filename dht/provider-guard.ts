@@ -52,6 +52,8 @@ export interface ProviderGuard {
   setTransient(cid: CID, isTransient: boolean): void
   /** Marks a record of this node as never announced, so that it is announced at the next occasion. */
   markUnannounced(cid: CID, options?: AbortOptions): Promise<void>
+  /** Writes down that this node announced the content now. */
+  markAnnounced(cid: CID, options?: AbortOptions): Promise<void>
 }
 
 /** Bounds of the provider records of one node. */
@@ -89,6 +91,10 @@ export interface ProviderGuardInit {
 export function createProviderGuard(init: ProviderGuardInit): ProviderGuard {
   const base = `${init.prefix}/provider/`
   const guard = new Guard(init, base)
+  const note = async (cid: CID, timeMs: number, options?: AbortOptions): Promise<void> => {
+    const key = new DatastoreKey(`${base}${contentKey(cid)}/${init.ownPeerId}`)
+    await guard.put(key, encodeTime(timeMs), options)
+  }
   return {
     covers: (key) => key.toString().startsWith(base),
     coversQuery: ({ prefix }) => prefix?.startsWith(base) === true,
@@ -100,8 +106,10 @@ export function createProviderGuard(init: ProviderGuardInit): ProviderGuard {
       guard.setTransient(contentKey(cid), isTransient)
     },
     markUnannounced: async (cid, options) => {
-      const key = new DatastoreKey(`${base}${contentKey(cid)}/${init.ownPeerId}`)
-      await guard.put(key, encodeTime(0), options)
+      await note(cid, 0, options)
+    },
+    markAnnounced: async (cid, options) => {
+      await note(cid, init.clock.nowMs(), options)
     }
   }
 }

@@ -6,14 +6,15 @@ import type { CID } from 'multiformats/cid'
 import { errorMessage } from '#contracts'
 import type { Clock, Logger } from '#contracts'
 import {
+  BACKGROUND_PROVIDE_DELAY_MS,
   BACKGROUND_PROVIDES_MAX,
   PROVIDER_ADDRESSES_MAX,
   PROVIDERS_FOUND_MAX,
-  QUICK_PROVIDE_ACKNOWLEDGEMENTS,
   ROUTING_TIMEOUT_MS
 } from './constants.ts'
 import { startDeadline } from './deadline.ts'
 import type { Deadline } from './deadline.ts'
+import type { AnnounceDirectly } from './direct-announcement.ts'
 import { DhtError } from './errors.ts'
 
 /** A peer that says it has some content, and where it says it is. */
@@ -52,7 +53,10 @@ export interface Routing {
    * @throws {@link DhtError} `ERR_DHT_TIMEOUT`, `ERR_DHT_NOT_STORED`
    */
   provide(cid: CID, options?: ProvideOptions): Promise<ProvideOutcome>
-  /** As `provide`, but resolves at the first acknowledgement; the rest goes on in the background, bounded. */
+  /**
+   * As `provide`, but resolves when the nearest peers known by now have it, which is enough for who starts from the same
+   * seed. The search for those truly nearest goes on in the background a little later, bounded.
+   */
   provideQuick(cid: CID, options?: ProvideOptions): Promise<ProvideOutcome>
   /** Stops announcing the content; records that others hold run out by themselves. */
   forget(cid: CID, options?: RoutingOptions): Promise<void>
@@ -72,6 +76,8 @@ export interface Announcements {
   setTransient(cid: CID, isTransient: boolean): void
   /** Notes that the content was announced to nobody, so that it is when somebody comes. */
   markUnannounced(cid: CID): Promise<void>
+  /** Notes that the content was announced, so that we answer with it ourselves. */
+  markAnnounced(cid: CID): Promise<void>
 }
 
 /** What routing is made of. */
@@ -82,6 +88,8 @@ export interface RoutingComponents {
   readonly whenJoined: (signal: AbortSignal) => Promise<number>
   /** Where it is noted what has to be announced again; without it nothing is. */
   readonly announcements?: Announcements
+  /** Announces to the nearest peers known; without it `provideQuick` resolves at the first of those that are found. */
+  readonly announceDirectly?: AnnounceDirectly
   /** Aborts when the host is disposed: no operation goes on after that. */
   readonly closing?: AbortSignal
   readonly clock: Clock
@@ -110,7 +118,7 @@ export function createRouting(components: RoutingComponents): OwnRouting {
   return {
     provide: async (cid, options = {}) => await announce(cid, options),
     provideQuick: async (cid, options = {}) =>
-      await provideQuick({ announce, background, logger: components.logger }, cid, options),
+      await provideQuick({ ...components, announce, background }, cid, options),
     settled: async () => {
       await Promise.allSettled(underWay)
     },
@@ -151,6 +159,10 @@ async function provide(
       stored += 1
       options.onStored?.(stored)
     }
+  } catch (error) {
+    // kad-dht has an error of its own for whatever ends it
+    signal.throwIfAborted()
+    throw error
   } finally {
     if (stored === 0) await announcements?.markUnannounced(cid)
   }
@@ -167,38 +179,75 @@ function isStored(event: QueryEvent): boolean {
   return event.name === 'PEER_RESPONSE' && event.messageName === 'ADD_PROVIDER'
 }
 
-interface QuickComponents {
+interface QuickComponents extends RoutingComponents {
   readonly announce: Announce
   /** The announcements that go on after their caller was answered. */
   readonly background: Set<CID>
-  readonly logger: Logger
 }
 
 async function provideQuick(
-  { announce, background, logger }: QuickComponents,
+  components: QuickComponents,
   cid: CID,
   options: ProvideOptions
 ): Promise<ProvideOutcome> {
+  const { announce, background, announcements } = components
   if (background.size >= BACKGROUND_PROVIDES_MAX) return await announce(cid, options)
-  background.add(cid)
-  const first = Promise.withResolvers<ProvideOutcome>()
-  const onStored = (stored: number): void => {
-    if (stored >= QUICK_PROVIDE_ACKNOWLEDGEMENTS) first.resolve({ stored })
+  const stored = await announceToKnown(components, cid, options)
+  if (stored > 0) {
+    announcements?.setTransient(cid, options.transient === true)
+    await announcements?.markAnnounced(cid)
   }
+  const first = Promise.withResolvers<ProvideOutcome>()
   // the caller's signal must not end what goes on after its promise has resolved
   const controller = new AbortController()
   const onAbort = (): void => {
     controller.abort(options.signal?.reason)
   }
   options.signal?.addEventListener('abort', onAbort, { once: true })
-  if (options.signal?.aborted === true) onAbort()
-  void announce(cid, { ...options, signal: controller.signal, onStored })
-    .then(first.resolve, (error: unknown) => {
-      first.reject(error)
-      logger.debug('announcement ended early', { cid: cid.toString(), error: errorMessage(error) })
-    })
-    .finally(() => background.delete(cid))
+  const delayMs = stored > 0 ? BACKGROUND_PROVIDE_DELAY_MS : 0
+  const bounds = { ...options, signal: controller.signal, onStored: first.resolve }
+  void announceInBackground(components, cid, { ...bounds, delayMs }).then(first.resolve, first.reject)
+  if (stored > 0) first.resolve({ stored })
   return await first.promise.finally(() => options.signal?.removeEventListener('abort', onAbort))
+}
+
+async function announceToKnown(
+  components: RoutingComponents,
+  cid: CID,
+  options: RoutingOptions
+): Promise<number> {
+  using limit = startLimit(components, options.signal)
+  try {
+    await components.whenJoined(limit.signal)
+    return (await components.announceDirectly?.(cid, limit.signal)) ?? 0
+  } catch (error) {
+    limit.signal.throwIfAborted()
+    throw error
+  }
+}
+
+async function announceInBackground(
+  { announce, background, clock, closing, logger }: QuickComponents,
+  cid: CID,
+  {
+    delayMs,
+    onStored,
+    ...options
+  }: ProvideOptions & {
+    readonly delayMs: number
+    readonly onStored: (outcome: ProvideOutcome) => void
+  }
+): Promise<ProvideOutcome> {
+  background.add(cid)
+  try {
+    if (delayMs > 0) await clock.sleep(delayMs, closing)
+    return await announce(cid, { ...options, onStored: (stored) => onStored({ stored }) })
+  } catch (error) {
+    logger.debug('announcement ended early', { cid: cid.toString(), error: errorMessage(error) })
+    throw error
+  } finally {
+    background.delete(cid)
+  }
 }
 
 async function* findProviders(
@@ -223,6 +272,7 @@ async function* findProviders(
     }
   } catch (error) {
     if (limit.expired()) return
+    signal.throwIfAborted()
     throw error
   }
 }

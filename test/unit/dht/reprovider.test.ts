@@ -35,10 +35,13 @@ async function startBench(
   let size = 0
   const joined = new Set<(peerId: string) => void>()
   const table: DhtTable = {
+    protocol: '/test/kad',
+    offer: () => undefined,
     size: () => size,
     kadIds: () => [],
     ownKadId: () => undefined,
     peerIds: () => [],
+    closest: () => [],
     onAdd: (handler) => {
       joined.add(handler)
       return { [Symbol.dispose]: () => void joined.delete(handler) }
