@@ -3,6 +3,11 @@ const configuration = {
   entry: [
     'cli/main.ts',
     'capsule-host/guest/main.ts',
+    'sim/{main,preload}.ts',
+    // Programs that a test starts as processes of their own.
+    'test/**/*-program.ts',
+    'test/sim/lone-node.ts',
+    'test/e2e/hostile-publisher.ts',
     'scripts/*.{js,ts}',
     'bench/*.ts',
     'test/**/*.test.ts',
