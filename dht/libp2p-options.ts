@@ -48,7 +48,7 @@ export type Role = 'peer' | 'seed'
 
 /** The parts of libp2p that it does not show and that we need to work around its faults. */
 export interface Internals {
-  readonly addressManager: object
+  readonly addressManager: { confirmObservedAddr(address: Multiaddr, options: { type: 'transport' }): void }
   readonly transportManager: {
     listen(addresses: Multiaddr[]): Promise<void>
     getTransports(): object[]

@@ -9,10 +9,10 @@ import type { DiscoveryDialer } from './discovery.ts'
 import { createGater } from './gater.ts'
 import type { HostComponents, HostInit } from './host-init.ts'
 import { libp2pOptions } from './libp2p-options.ts'
-import type { HostServices } from './libp2p-options.ts'
+import type { HostServices, Internals } from './libp2p-options.ts'
 import { ipfsServiceOf } from './networks.ts'
 import { renewAddresses } from './peer-datastore.ts'
-import { parseAddress } from './reach.ts'
+import { addressKind, parseAddress } from './reach.ts'
 
 /** A running libp2p and the parts of ours in it. */
 export interface StartedLibp2p {
@@ -57,5 +57,17 @@ export async function startLibp2p(
   )
   discovery = startDiscoveryDialer({ libp2p, clock, logger })
   await libp2p.start()
+  if (role === 'seed') confirmPublicAddresses(libp2p.services.internals)
   return { libp2p, dht, ipfsService, discovery }
+}
+
+/**
+ * Announces the public addresses that are listened on without waiting for somebody to try them: libp2p keeps them to
+ * itself until peers have dialled back, and the first seed of a network has no peers.
+ */
+export function confirmPublicAddresses({ addressManager, transportManager }: Internals): void {
+  const listening = transportManager.getListeners().flatMap((listener) => listener.getAddrs())
+  for (const address of listening) {
+    if (addressKind(address) === 'public') addressManager.confirmObservedAddr(address, { type: 'transport' })
+  }
 }

@@ -26,7 +26,7 @@ export async function stopLibp2p(
   { clock, logger }: { readonly clock: Clock; readonly logger: Logger }
 ): Promise<void> {
   dropLeftovers({
-    addressManager: libp2p.services.internals.addressManager,
+    addressManager: libp2p.services.internals.addressManager as LeftoverTimers['addressManager'],
     identifyPush: libp2p.services['identifyPush'] as LeftoverTimers['identifyPush'],
     pubsub: libp2p.services.pubsub as LeftoverTimers['pubsub']
   })
