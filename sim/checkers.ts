@@ -22,8 +22,6 @@ export interface Fetched {
 export interface Heard {
   /** The index of the node that heard it. */
   readonly at: number
-  /** The device that said it. */
-  readonly author: string
   /** Names the message. */
   readonly id: string
   readonly text: string

@@ -131,7 +131,7 @@ function listen(sim: Simulation, room: Room, at: number): void {
   void (async () => {
     for await (const event of room.events()) {
       if (event.type !== 'message' || event.isSelf) continue
-      sim.hear({ at, author: event.device, id: event.id, text: event.text })
+      sim.hear({ at, id: event.id, text: event.text })
     }
   })()
 }
