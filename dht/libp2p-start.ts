@@ -40,7 +40,7 @@ export async function startLibp2p(
   const libp2p = await createLibp2p<HostServices>(
     libp2pOptions({
       keyPair,
-      datastore: renewAddresses(datastore, clock),
+      datastore: renewAddresses(datastore, { clock, logger }),
       reach,
       role,
       listen,

@@ -1,7 +1,8 @@
 import type { AbortOptions } from '@libp2p/interface'
 import type { Datastore, Key } from 'interface-datastore'
 import { varint } from 'multiformats'
-import type { Clock } from '#contracts'
+import { errorMessage } from '#contracts'
+import type { Clock, Logger } from '#contracts'
 
 /** Where libp2p's peer store keeps its peers. */
 const PEERS_PREFIX = '/peers/'
@@ -13,6 +14,12 @@ const ADDRESS_OBSERVED_FIELD = 3
 /** How protobuf says what kind of value follows. */
 const WIRE = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const
 
+/** What the datastore of a peer store works with. */
+export interface PeerDatastoreComponents {
+  readonly clock: Pick<Clock, 'nowMs'>
+  readonly logger: Logger
+}
+
 /**
  * The datastore as libp2p gets it: whenever something is written down about a peer, its addresses count as seen then.
  *
@@ -20,11 +27,22 @@ const WIRE = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const
  * is `maxAddressAge` ago, even from who names it anew. A peer that stays at one address would become unreachable by id,
  * and its provider records useless, for as long as it lives. Addresses of a peer of which nothing is heard still age,
  * and those it gave up go when it next says who it is.
+ *
+ * A peer that cannot be written down (the disk is full) is told in the log and nothing else: libp2p would take it for a
+ * failed connection, and for a reason not to stop.
  */
-export function renewAddresses(inner: Datastore, clock: Pick<Clock, 'nowMs'>): Datastore {
+export function renewAddresses(inner: Datastore, { clock, logger }: PeerDatastoreComponents): Datastore {
+  let isFailing = false
   const put = async (key: Key, value: Uint8Array, options?: AbortOptions): Promise<Key> => {
     if (!key.toString().startsWith(PEERS_PREFIX)) return await inner.put(key, value, options)
-    return await inner.put(key, renewObserved(value, clock.nowMs()), options)
+    try {
+      await inner.put(key, renewObserved(value, clock.nowMs()), options)
+      isFailing = false
+    } catch (error) {
+      if (!isFailing) logger.warn('peers cannot be written down', { error: errorMessage(error) })
+      isFailing = true
+    }
+    return key
   }
   return new Proxy(inner, {
     get: (target, name) => {
