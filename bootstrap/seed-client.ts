@@ -17,7 +17,7 @@ export interface FetchRecordInit {
   /** The network this node is of. */
   readonly network: string
   readonly signal?: AbortSignal
-  /** How long the seed may take; {@link SEED_FETCH_TIMEOUT_MS} when absent. */
+  /** How long the seed may take; `SEED_FETCH_TIMEOUT_MS` when absent. */
   readonly timeoutMs?: number
 }
 

@@ -91,7 +91,7 @@ export async function sealNameRecord(signer: KeyPair, init: NameRecordInit): Pro
 /**
  * Verifies a record that has come for the name of `did` and that has not expired at `nowMs`.
  *
- * @throws DhtError as {@link verifyNameRecord} does, and `ERR_NAME_EXPIRED`
+ * @throws DhtError as `verifyNameRecord` does, and `ERR_NAME_EXPIRED`
  */
 export function openNameRecord(did: Did, bytes: Uint8Array, nowMs: number): NameRecord {
   const record = verifyNameRecord(did, bytes)

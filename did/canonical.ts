@@ -6,9 +6,9 @@ import { DidError } from './errors.ts'
 export interface CanonicalBounds {
   /** Most bytes that are looked at. */
   readonly bytesMax: number
-  /** Deepest nesting; {@link CBOR_DEPTH_MAX} when absent. */
+  /** Deepest nesting; `CBOR_DEPTH_MAX` when absent. */
   readonly depthMax?: number
-  /** Most data items; {@link CBOR_ITEMS_MAX} when absent. */
+  /** Most data items; `CBOR_ITEMS_MAX` when absent. */
   readonly itemsMax?: number
 }
 
