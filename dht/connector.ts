@@ -18,7 +18,7 @@ export interface ConnectorComponents {
   readonly clock: Clock
   /** Resolves when there is a peer to ask for addresses, or when it is clear that there is none. */
   readonly whenJoined: (signal: AbortSignal) => Promise<number>
-  readonly isDenied?: (did: string) => boolean
+  readonly isDenied?: ((did: string) => boolean) | undefined
 }
 
 /** Connects to a peer, or does nothing when there is a connection. */

@@ -82,6 +82,7 @@ export function dhtOptions({
     // a query with an empty table ends at once; who may have to wait for a first peer waits in our routing, with a bound
     allowQueryWithZeroPeers: true,
     peerInfoMapper: (peer) => routablePeer(reach, peer),
+    routingTableUpdateQueueConcurrency: TABLE_UPDATES_PARALLEL,
     reprovide: NO_REPROVIDE,
     ...createRecordRules(clock)
   }

@@ -67,7 +67,7 @@ export interface ExchangeComponents {
 /** An exchange over a libp2p host. */
 export function createExchange(components: ExchangeComponents): Exchange {
   return {
-    request: async (peerId, protocol, bytes, options = {}) =>
+    request: async (...[peerId, protocol, bytes, options = {}]) =>
       await request(components, { peerId, protocol, bytes }, options),
     serve: async (protocol, handler, options = {}) => await serve(components, { protocol, handler }, options)
   }

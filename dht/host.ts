@@ -1,4 +1,4 @@
-import type { Connection, Libp2p } from '@libp2p/interface'
+import type { Libp2p } from '@libp2p/interface'
 import type { Did } from '#did'
 import { SEEDS_MAX } from './constants.ts'
 import { createConnector } from './connector.ts'
@@ -118,46 +118,28 @@ export async function startHost(components: HostComponents, init: HostInit): Pro
   const knownPeers = stack.use(startKnownPeers(shared))
   const joiner = stack.use(startJoiner(shared, { seeds, knownPeers: knownPeers.startingPeers }))
   const { whenJoined } = joiner
-  const connect = createConnector({
-    libp2p,
-    clock,
-    whenJoined,
-    ...(init.isDenied ? { isDenied: init.isDenied } : {})
-  })
-  const announcements = dht.providers
+  const connect = createConnector({ libp2p, clock, whenJoined, isDenied: init.isDenied })
   const closing = new AbortController()
   const routing = createRouting({
     ...shared,
     dht: libp2p.services.dht,
     whenJoined,
-    announcements,
+    announcements: dht.providers,
     announceDirectly: createDirectAnnouncement({ libp2p, table, dht: libp2p.services.dht }),
     closing: closing.signal
   })
   const networks = stack.use(
     await startNetworks({ ...shared, ipfsService, routing, whenJoined, connect }, init)
   )
-  const { reach, role = 'peer' } = init
-  const upkeep = stack.use(
-    startUpkeep({ ...shared, routing }, { reach, role, seeds, ...(relays === undefined ? {} : { relays }) })
-  )
+  const upkeep = stack.use(startUpkeep({ ...shared, routing }, { ...init, seeds, relays }))
   // the first to be disposed: whatever is under way ends before what it works with
   stack.defer(async () => {
     closing.abort(new DhtError('ERR_HOST_CLOSED', 'the host is disposed'))
     await routing.settled()
   })
   const running = stack.move()
-  return createHost({
-    ...shared,
-    init,
-    closing: closing.signal,
-    joiner,
-    connect,
-    networks,
-    upkeep,
-    fallback,
-    running
-  })
+  const parts = { joiner, connect, networks, upkeep, fallback, running, closing: closing.signal }
+  return createHost({ ...shared, init, ...parts })
 }
 
 function parsePeers(texts: readonly string[]): StartingPeer[] {

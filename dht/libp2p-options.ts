@@ -173,7 +173,7 @@ function relayServer(): NonNullable<Libp2pOptions['services']>[string] {
       defaultDurationLimit: RELAY_DURATION_MAX_MS,
       defaultDataLimit: BigInt(RELAY_BYTES_MAX)
     }
-  }) as never
+  })
 }
 
 function watchedMdns(

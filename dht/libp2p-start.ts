@@ -36,7 +36,6 @@ export async function startLibp2p(
   const guarded = { datastore, ownPeerId, clock }
   const dht = createDhtService({ ...guarded, reach, clientMode: listen.length === 0 })
   const ipfsService = ipfsServiceOf(init, guarded)
-  let discovery: DiscoveryDialer | undefined
   const libp2p = await createLibp2p<HostServices>(
     libp2pOptions({
       keyPair,
@@ -46,7 +45,9 @@ export async function startLibp2p(
       listen,
       announce,
       mdns: init.mdns ?? (reach !== 'local' && transports === undefined),
-      onFound: (peer) => discovery?.found(peer),
+      onFound: (peer) => {
+        discovery.found(peer)
+      },
       connectionMonitor: init.connectionMonitor ?? transports === undefined,
       connectionGater: createGater(init),
       createDht: dht.create as never,
@@ -55,7 +56,7 @@ export async function startLibp2p(
       ...(transports === undefined ? {} : { transports })
     })
   )
-  discovery = startDiscoveryDialer({ libp2p, clock, logger })
+  const discovery = startDiscoveryDialer({ libp2p, clock, logger })
   await libp2p.start()
   if (role === 'seed') confirmPublicAddresses(libp2p.services.internals)
   return { libp2p, dht, ipfsService, discovery }

@@ -59,18 +59,35 @@ export function addressKind(address: Multiaddr): AddressKind {
   return host.name.startsWith('dns') ? 'name' : 'other'
 }
 
+/** The special ranges of IPv4 (RFC 6890), what is in none of them is public. */
+const IP4_RANGES: readonly (readonly [network: string, prefixBits: number, kind: AddressKind])[] = [
+  ['0.0.0.0', 32, 'any'],
+  ['0.0.0.0', 8, 'link'],
+  ['127.0.0.0', 8, 'loopback'],
+  ['10.0.0.0', 8, 'private'],
+  ['172.16.0.0', 12, 'private'],
+  ['192.168.0.0', 16, 'private'],
+  // shared by the customers of a carrier (RFC 6598): reachable inside that network only
+  ['100.64.0.0', 10, 'private'],
+  ['169.254.0.0', 16, 'link'],
+  ['192.0.0.0', 24, 'link'],
+  // documentation and benchmarking
+  ['192.0.2.0', 24, 'link'],
+  ['198.18.0.0', 15, 'link'],
+  ['198.51.100.0', 24, 'link'],
+  ['203.0.113.0', 24, 'link'],
+  // multicast, reserved and broadcast
+  ['224.0.0.0', 3, 'link']
+]
+
 function ip4Kind(address: string): AddressKind {
-  const [a = 0, b = 0, c = 0] = address.split('.').map(Number)
-  if (address === '0.0.0.0') return 'any'
-  if (a === 127) return 'loopback'
-  if (a === 10 || (a === 172 && b >= 16 && b < 32) || (a === 192 && b === 168)) return 'private'
-  // shared address space of carriers (RFC 6598): reachable inside that network only
-  if (a === 100 && b >= 64 && b < 128) return 'private'
-  if (a === 0 || a >= 224 || (a === 169 && b === 254)) return 'link'
-  // documentation, benchmarking and protocol assignments (RFC 6890)
-  if (a === 192 && b === 0 && (c === 0 || c === 2)) return 'link'
-  if (a === 198 && (b === 18 || b === 19 || (b === 51 && c === 100))) return 'link'
-  return a === 203 && b === 0 && c === 113 ? 'link' : 'public'
+  const value = ip4Value(address)
+  const range = IP4_RANGES.find(([network, bits]) => (value ^ ip4Value(network)) >>> (32 - bits) === 0)
+  return range?.[2] ?? 'public'
+}
+
+function ip4Value(address: string): number {
+  return address.split('.').reduce((value, part) => ((value << 8) | Number(part)) >>> 0, 0)
 }
 
 function ip6Kind(address: string): AddressKind {

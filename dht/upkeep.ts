@@ -36,10 +36,10 @@ export interface UpkeepComponents {
 /** How a host is kept in shape. */
 export interface UpkeepInit {
   readonly reach: Reach
-  readonly role: Role
+  readonly role?: Role
   readonly seeds: readonly StartingPeer[]
   /** Relays to hold reservations at; by default seeds, for a peer of reach `public`. */
-  readonly relays?: readonly StartingPeer[]
+  readonly relays: readonly StartingPeer[] | undefined
 }
 
 /** Starts what keeps a host in shape. */
@@ -64,7 +64,7 @@ export function startUpkeep(components: UpkeepComponents, init: UpkeepInit): Upk
   return { table, reprovider, relays, [Symbol.asyncDispose]: async () => await stack.disposeAsync() }
 }
 
-function relaysOf({ reach, role, seeds, relays }: UpkeepInit): readonly StartingPeer[] {
+function relaysOf({ reach, role = 'peer', seeds, relays }: UpkeepInit): readonly StartingPeer[] {
   // a relay makes a node reachable from everywhere, which only reach public asks for
   if (relays !== undefined) return reach === 'local' ? [] : relays
   return reach === 'public' && role === 'peer' ? seeds : []

@@ -31,7 +31,8 @@ const UNTIL_TIMEOUT_MS = 30_000
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   const endMs = systemClock.monotonicMs() + UNTIL_TIMEOUT_MS
   while (!(await condition())) {
-    if (systemClock.monotonicMs() > endMs) throw new Error(`not within ${UNTIL_TIMEOUT_MS} ms: ${condition}`)
+    if (systemClock.monotonicMs() > endMs)
+      throw new Error(`not within ${UNTIL_TIMEOUT_MS} ms: ${condition.toString()}`)
     await systemClock.sleep(10)
   }
 }

@@ -50,7 +50,7 @@ describe('time limits of kad-dht', () => {
     const outcome = await Promise.race([pending, systemClock.sleep(PATIENCE_MS).then(() => 'still waiting')])
     assert.equal(outcome, 'still waiting')
 
-    const limited = limitPing({ ping: silent } as never, systemClock, 20)
+    const limited = limitPing({ ping: silent }, systemClock, 20)
     await assert.rejects(limited.ping(peerId), { code: 'ERR_DHT_TIMEOUT' })
   })
 
@@ -67,7 +67,10 @@ describe('time limits of kad-dht', () => {
       }
     })
     const { reprovider } = stock.services.dht as unknown as TableInternals
-    await datastore.put(new Key(`/elastos-dht/provider/${contentKey(cid)}/${stock.peerId}`), Uint8Array.of(0))
+    await datastore.put(
+      new Key(`/elastos-dht/provider/${contentKey(cid)}/${stock.peerId.toString()}`),
+      Uint8Array.of(0)
+    )
     await systemClock.sleep(PATIENCE_MS)
     assert.equal(reprovider.reprovideQueue.running, 1)
   })
