@@ -37,6 +37,7 @@ import {
 import type { ConnectionLimits } from './constants.ts'
 import { guardedYamux } from './guarded-muxer.ts'
 import { createPubsubService } from './pubsub.ts'
+import { quietLogger } from './quiet-logger.ts'
 import { mayAnnounce } from './reach.ts'
 import type { Reach } from './reach.ts'
 
@@ -82,6 +83,8 @@ export interface Libp2pInit {
   readonly createDht: NonNullable<Libp2pOptions['services']>[string]
   readonly createIpfsDht?: NonNullable<Libp2pOptions['services']>[string] | undefined
   readonly version: string
+  /** Let libp2p write its own log. */
+  readonly isDebugging: boolean
 }
 
 /** The options of our libp2p host. */
@@ -92,6 +95,7 @@ export function libp2pOptions(init: Libp2pInit): Libp2pOptions<HostServices> {
     privateKey: privateKeyFromRaw(Buffer.concat([init.keyPair.seed, init.keyPair.publicKey])),
     nodeInfo: { name: 'elastos', version: init.version, userAgent: `elastos/${init.version}` },
     datastore: init.datastore,
+    ...(init.isDebugging ? {} : { logger: quietLogger }),
     addresses: {
       listen: [...init.listen],
       appendAnnounce: [...init.announce],

@@ -12,6 +12,7 @@ import { libp2pOptions } from './libp2p-options.ts'
 import type { HostServices, Internals } from './libp2p-options.ts'
 import { ipfsServiceOf } from './networks.ts'
 import { renewAddresses } from './peer-datastore.ts'
+import { systemHostPowers } from './powers.ts'
 import { addressKind, parseAddress } from './reach.ts'
 
 /** A running libp2p and the parts of ours in it. */
@@ -53,6 +54,7 @@ export async function startLibp2p(
       createDht: dht.create as never,
       createIpfsDht: ipfsService?.create as never,
       version: init.version ?? '0.0.0',
+      isDebugging: (components.powers ?? systemHostPowers).isDebugging?.() ?? false,
       ...(transports === undefined ? {} : { transports })
     })
   )

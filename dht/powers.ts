@@ -5,6 +5,8 @@ import type { InterfaceAddress } from './reach.ts'
 export interface HostPowers {
   /** The addresses of this machine's network interfaces, loopback included. */
   interfaces(): InterfaceAddress[]
+  /** Whether libp2p is being debugged (`DEBUG=libp2p:*`) and shall write its own log. */
+  isDebugging?(): boolean
 }
 
 /** The operating system itself. */
@@ -12,5 +14,6 @@ export const systemHostPowers: HostPowers = {
   interfaces: () =>
     Object.values(networkInterfaces()).flatMap((addresses = []) =>
       addresses.map(({ address, family }) => ({ address, family: family === 'IPv4' ? 4 : 6 }))
-    )
+    ),
+  isDebugging: () => process.env['DEBUG'] !== undefined
 }
