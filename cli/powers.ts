@@ -1,20 +1,17 @@
 /** The only file of this folder that touches the process, the file system and sockets. */
-import { spawn } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs'
+import { lstatSync, realpathSync, type Stats } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { connect as connectSocket, type Socket } from 'node:net'
 import { homedir, tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
 import { controlSocketPath, defaultDataFolder, errorCode, systemClock, type PathFacts } from '#contracts'
 import { createControlClient, type ControlSocket } from './client.ts'
 import type { CliContext, ControlClient, OutputStream } from './context.ts'
 import { CliError } from './errors.ts'
-
-/** How long a node may take from its start to its first answer. */
-const START_DEADLINE_MS = 30_000
-const START_POLL_MS = 25
+import { startNodeProcess } from './node-process/powers.ts'
+import { printNotice } from './output.ts'
 
 /** What the command line said about the node, before any command runs. */
 export interface ContextInit {
@@ -40,7 +37,7 @@ export function readPathFacts(): PathFacts {
 export function createProcessContext(init: ContextInit): CliContext {
   const facts = readPathFacts()
   const chosen = init.dataFolder ?? facts.environment['ELASTOS_DATA'] ?? defaultDataFolder(facts)
-  const dataFolder = resolve(chosen)
+  const dataFolder = withoutLinks(resolve(chosen))
   const socketPath = controlSocketPath(dataFolder, facts)
   const connectIfRunning = async (): Promise<ControlClient | undefined> => {
     const socket = await openControlSocket(socketPath)
@@ -48,7 +45,7 @@ export function createProcessContext(init: ContextInit): CliContext {
   }
   const startDetached = async (flags: readonly string[]): Promise<{ pid: number }> =>
     await startNodeProcess({ dataFolder, flags, connectIfRunning, signal: init.signal })
-  return {
+  const context: CliContext = {
     stdout: createOutput(process.stdout),
     stderr: createOutput(process.stderr),
     stdin: process.stdin,
@@ -61,7 +58,7 @@ export function createProcessContext(init: ContextInit): CliContext {
     signal: init.signal,
     nodeFlags: init.nodeFlags,
     connectIfRunning,
-    connect: async () => await connectOrStart({ init, dataFolder, connectIfRunning, startDetached }),
+    connect: async () => await connectOrStart(context, init.mayStart),
     ask: async (question, options = {}) =>
       await askOnTerminal(question, options.secret === true, init.signal),
     openTerminal: openRawTerminal,
@@ -71,26 +68,40 @@ export function createProcessContext(init: ContextInit): CliContext {
     readLog: (options) => readLogLines(join(dataFolder, 'log', 'node.log'), options, init.signal),
     startDetached
   }
+  return context
 }
 
-async function connectOrStart(powers: {
-  init: ContextInit
-  dataFolder: string
-  connectIfRunning: () => Promise<ControlClient | undefined>
-  startDetached: (flags: readonly string[]) => Promise<{ pid: number }>
-}): Promise<ControlClient> {
-  const running = await powers.connectIfRunning()
-  if (running !== undefined) return running
-  if (!powers.init.mayStart) {
+/** The path of a folder that exists with its links resolved: files for their owner alone are not read through links. */
+function withoutLinks(folder: string): string {
+  try {
+    return realpathSync(folder)
+  } catch {
+    return folder
+  }
+}
+
+async function connectOrStart(context: CliContext, mayStart: boolean): Promise<ControlClient> {
+  const { dataFolder, nodeFlags } = context
+  const running = await context.connectIfRunning()
+  if (running !== undefined) {
+    if (nodeFlags.length > 0) {
+      await printNotice(
+        context,
+        `a node runs already, so ${nodeFlags.join(' ')} changes nothing: restart it with that`
+      )
+    }
+    return running
+  }
+  if (!mayStart) {
     throw new CliError(
       'ERR_NODE_NOT_RUNNING',
-      `no node runs on ${powers.dataFolder}: start one with 'elastos node start', or leave out --no-start`
+      `no node runs on ${dataFolder}: start one with 'elastos node start', or leave out --no-start`
     )
   }
-  await powers.startDetached(powers.init.nodeFlags)
-  const started = await powers.connectIfRunning()
+  await context.startDetached(nodeFlags)
+  const started = await context.connectIfRunning()
   if (started !== undefined) return started
-  throw new CliError('ERR_NODE_START_FAILED', `a node was started on ${powers.dataFolder} but ended at once`)
+  throw new CliError('ERR_NODE_START_FAILED', `a node was started on ${dataFolder} but ended at once`)
 }
 
 function createOutput(stream: NodeJS.WriteStream): OutputStream {
@@ -135,7 +146,23 @@ async function openControlSocket(path: string): Promise<ControlSocket | undefine
     )
   }
   socket.on('error', () => undefined)
+  const folder = dirname(path)
+  if (!isOwn(lstatSync(folder))) {
+    socket.destroy()
+    throw new CliError(
+      'ERR_NODE_UNREACHABLE',
+      `expected ${folder} to be a folder of yours alone: another user may listen there`
+    )
+  }
   return wrapSocket(socket)
+}
+
+/** The folder of a socket in the temporary folder could be made by anybody, who would then be told what a node is told. */
+function isOwn(folder: Stats): boolean {
+  const userId = process.geteuid?.()
+  return (
+    userId === undefined || (folder.isDirectory() && folder.uid === userId && (folder.mode & 0o077) === 0)
+  )
 }
 
 function wrapSocket(socket: Socket): ControlSocket {
@@ -154,52 +181,6 @@ function wrapSocket(socket: Socket): ControlSocket {
       socket.destroySoon()
     }
   }
-}
-
-async function startNodeProcess(powers: {
-  dataFolder: string
-  flags: readonly string[]
-  connectIfRunning: () => Promise<ControlClient | undefined>
-  signal: AbortSignal
-}): Promise<{ pid: number }> {
-  const logFolder = join(powers.dataFolder, 'log')
-  mkdirSync(logFolder, { recursive: true, mode: 0o700 })
-  const logPath = join(logFolder, 'start.log')
-  const log = openSync(logPath, 'w', 0o600)
-  const script = process.argv[1] ?? ''
-  const child = spawn(
-    process.execPath,
-    [...process.execArgv, script, ...nodeCommand(powers.flags), '--data', powers.dataFolder, '--json'],
-    { detached: true, stdio: ['ignore', log, log] }
-  )
-  closeSync(log)
-  let isEnded = false
-  child.once('exit', () => (isEnded = true))
-  child.unref()
-  const deadlineMs = systemClock.monotonicMs() + START_DEADLINE_MS
-  while (systemClock.monotonicMs() < deadlineMs) {
-    const client = await powers.connectIfRunning()
-    if (client !== undefined) {
-      const status = await client.call('node.status', {})
-      await client[Symbol.asyncDispose]()
-      return { pid: status.pid }
-    }
-    if (isEnded) throw startFailure(logPath)
-    await systemClock.sleep(START_POLL_MS, powers.signal)
-  }
-  throw new CliError('ERR_NODE_START_FAILED', `the node did not answer within ${START_DEADLINE_MS / 1000} s`)
-}
-
-/** Flags may name another long-running command first, such as `seed start`. */
-function nodeCommand(flags: readonly string[]): string[] {
-  return flags[0] === 'seed' ? [...flags] : ['node', 'start', ...flags]
-}
-
-function startFailure(logPath: string): CliError {
-  const lines = readFileSync(logPath, 'utf8').trim().split('\n')
-  const last = lines.at(-1) ?? ''
-  const reason = /"message":"((?:[^"\\]|\\.)*)"/.exec(last)?.[1] ?? last.slice(0, 300)
-  return new CliError('ERR_NODE_START_FAILED', `the node could not start: ${reason}`)
 }
 
 async function askOnTerminal(

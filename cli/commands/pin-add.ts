@@ -9,7 +9,8 @@ export async function run(input: CommandInput, context: CliContext): Promise<und
   const name = textOption(input, 'name')
   const params = {
     target: requiredArgument(input, 'target'),
-    private: switchOption(input, 'private'),
+    // Not said, what is kept in private stays so.
+    ...(switchOption(input, 'private') ? { private: true } : {}),
     ...(name === undefined ? {} : { name })
   }
   await using progress = showProgress(context)
