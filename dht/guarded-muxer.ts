@@ -16,8 +16,7 @@ export function guardedYamux(init: YamuxMuxerInit): () => StreamMuxerFactory {
     const factory = create()
     return {
       protocol: factory.protocol,
-      createStreamMuxer: (connection) =>
-        guard(factory.createStreamMuxer(connection), connection as Connected)
+      createStreamMuxer: (connection) => guard(factory.createStreamMuxer(connection), connection as Connected)
     }
   }
 }
