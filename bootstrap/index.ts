@@ -26,7 +26,14 @@ export type {
   SeedErrorCode,
   SeedServerErrorCode
 } from './errors.ts'
-export { HTTP_ADDRESS_LIMITS, PEER_ADDRESS_LIMITS, SEED_HTTP_PORT, SEED_METRICS_PORT } from './constants.ts'
+export {
+  BOOTSTRAP_VALUE_CHARS_MAX,
+  BOOTSTRAP_VALUES_MAX,
+  HTTP_ADDRESS_LIMITS,
+  PEER_ADDRESS_LIMITS,
+  SEED_HTTP_PORT,
+  SEED_METRICS_PORT
+} from './constants.ts'
 export type { AddressLimits, HttpLimits } from './constants.ts'
 export { planBootstrap } from './value.ts'
 export type { BootstrapPlan, SeedTarget } from './value.ts'

@@ -73,7 +73,10 @@ async function askOnce(choices: NodeConfig, { askDiscover }: NodeInit): Promise<
 }
 
 /** Remembers the choices of a start that went well, so that a command that starts a node makes the same. */
-export async function rememberChoices({ files, paths, choices }: NodeBase): Promise<void> {
+export async function rememberChoices(base: NodeBase): Promise<void> {
+  const { files, paths } = base
   const before = await readConfig(files, paths.config)
+  // Read now: another choice may have been made meanwhile.
+  const { choices } = base
   if (JSON.stringify(choices) !== JSON.stringify(before)) await writeConfig(files, paths.config, choices)
 }

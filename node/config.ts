@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { BOOTSTRAP_VALUE_CHARS_MAX, BOOTSTRAP_VALUES_MAX } from '#bootstrap'
 import type { ControlReach } from '#contracts'
 import { NodeError } from './errors.ts'
 import type { TextFiles } from './text-files.ts'
@@ -7,7 +8,7 @@ const config = z.strictObject({
   version: z.literal(1),
   reach: z.enum(['local', 'lan', 'public']).optional(),
   discover: z.enum(['ipfs', 'off']).optional(),
-  bootstrap: z.array(z.string().max(512)).max(16).optional(),
+  bootstrap: z.array(z.string().max(BOOTSTRAP_VALUE_CHARS_MAX)).max(BOOTSTRAP_VALUES_MAX).optional(),
   hasChatted: z.boolean().optional()
 })
 

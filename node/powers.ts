@@ -1,10 +1,18 @@
 /** The only file of this folder that touches the file system, sockets and the process. */
 import { randomBytes } from 'node:crypto'
-import { chmodSync, createWriteStream, mkdirSync, realpathSync, renameSync, statSync } from 'node:fs'
+import {
+  chmodSync,
+  createWriteStream,
+  mkdirSync,
+  readdirSync,
+  realpathSync,
+  renameSync,
+  statSync
+} from 'node:fs'
 import { lstat, mkdir, rm } from 'node:fs/promises'
 import { createServer, type Server, type Socket } from 'node:net'
 import { homedir, tmpdir } from 'node:os'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { LevelDatastore } from 'datastore-level'
 import { Level } from 'level'
 import type { AbortOptions } from '@libp2p/interface'
@@ -21,19 +29,41 @@ import {
 import type { ControlConnection } from './control/server.ts'
 import { NodeError } from './errors.ts'
 
-/** Makes the data folder, for its owner alone. @throws NodeError ERR_DATA_FOLDER */
+/**
+ * Makes the data folder, for its owner alone. A folder of something else, such as a home, is refused rather than closed
+ * to everybody who uses it.
+ *
+ * @throws NodeError ERR_DATA_FOLDER
+ */
 export function prepareDataFolder(path: string): void {
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 })
-    if (!statSync(path).isDirectory()) throw new Error('not a folder')
+    const facts = statSync(path)
+    if (!facts.isDirectory()) throw new Error('not a folder')
+    if ((facts.mode & 0o077) !== 0 && !isOurs(path)) throw foreignFolder(path)
     chmodSync(path, 0o700)
   } catch (cause) {
+    if (cause instanceof NodeError) throw cause
     throw new NodeError(
       'ERR_DATA_FOLDER',
       `cannot use ${path} as the data folder (${errorCode(cause) ?? 'not a folder'}): choose another with --data`,
       { cause }
     )
   }
+}
+
+/** Whether a folder may be closed to others: only a log is in it, which a command makes before it starts a node, or keys. */
+function isOurs(path: string): boolean {
+  const names = readdirSync(path)
+  const hasKeys = names.includes('keys') && (statSync(join(path, 'keys')).mode & 0o077) === 0
+  return hasKeys || names.every((name) => name === 'log')
+}
+
+function foreignFolder(path: string): NodeError {
+  return new NodeError(
+    'ERR_DATA_FOLDER',
+    `expected ${path} to be empty or for you alone: others use it, so choose a folder of its own with --data`
+  )
 }
 
 /**

@@ -10,12 +10,13 @@ export interface TextFiles {
    * @throws DidError `ERR_FILE_TOO_LARGE`, `ERR_FILE_EXPOSED` and the other `ERR_FILE_…` codes
    */
   read(path: string, bytesMax: number): Promise<string | undefined>
-  /** Replaces a file in one step, durable when it resolves. @throws DidError an `ERR_FILE_…` code */
+  /** Replaces a file in one step, durable when it resolves; calls are done in order. @throws DidError an `ERR_FILE_…` code */
   replace(path: string, text: string): Promise<void>
 }
 
 /** Text files over the operating system's private files. */
 export function createTextFiles(files: PrivateFiles, random: Random): TextFiles {
+  let writing: Promise<void> = Promise.resolve()
   const place = (path: string): PrivatePath => ({ folder: dirname(path), name: basename(path) })
   return {
     read: async (path, bytesMax) => {
@@ -24,7 +25,12 @@ export function createTextFiles(files: PrivateFiles, random: Random): TextFiles 
     },
     replace: async (path, text) => {
       const bytes = new TextEncoder().encode(text)
-      await writePrivateFile(files, place(path), { bytes, mode: 'replace', random })
+      const write = async (): Promise<void> => {
+        await writePrivateFile(files, place(path), { bytes, mode: 'replace', random })
+      }
+      const written = writing.then(write)
+      writing = written.catch(() => undefined)
+      await written
     }
   }
 }

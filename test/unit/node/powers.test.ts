@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { readFile, rm, stat, truncate } from 'node:fs/promises'
+import { chmod, mkdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { systemClock } from '#contracts'
@@ -63,5 +63,33 @@ describe('the log of a node', () => {
     assert.equal((await stat(`${path}.1`)).size, 8 * 1024 * 1024)
     assert.equal((await stat(path)).mode & 0o777, 0o600)
     assert.match(await readFile(path, 'utf8'), /first of the new one/)
+  })
+})
+
+describe('the data folder', () => {
+  it('is made for its owner alone', async () => {
+    await using folder = await createTemporaryFolder()
+    const path = join(folder.path, 'new', 'data')
+    prepareDataFolder(path)
+    assert.equal((await stat(path)).mode & 0o777, 0o700)
+  })
+
+  it('is closed to others when it is empty or was one before', async () => {
+    await using folder = await createTemporaryFolder()
+    await chmod(folder.path, 0o755)
+    prepareDataFolder(folder.path)
+    assert.equal((await stat(folder.path)).mode & 0o777, 0o700)
+    await mkdir(join(folder.path, 'keys'), { mode: 0o700 })
+    await chmod(folder.path, 0o755)
+    prepareDataFolder(folder.path)
+    assert.equal((await stat(folder.path)).mode & 0o777, 0o700)
+  })
+
+  it('is not made of a folder that holds something else, whose mode stays', async () => {
+    await using folder = await createTemporaryFolder()
+    await writeFile(join(folder.path, 'report.txt'), 'shared')
+    await chmod(folder.path, 0o755)
+    assert.throws(() => prepareDataFolder(folder.path), { code: 'ERR_DATA_FOLDER' })
+    assert.equal((await stat(folder.path)).mode & 0o777, 0o755)
   })
 })
