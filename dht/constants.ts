@@ -214,7 +214,7 @@ export const PING_TIMEOUT_MS = 5_000
 export const KNOWN_PEERS_MAX = 64
 
 /** How many of them are dialled at a start. */
-export const KNOWN_PEERS_DIALLED_MAX = 24
+export const KNOWN_PEERS_DIALLED_MAX = 64
 
 /** How many addresses of each are remembered. */
 export const KNOWN_PEER_ADDRESSES_MAX = 8

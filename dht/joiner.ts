@@ -112,19 +112,20 @@ interface Context extends JoinerComponents, JoinerInit {
 
 async function run(context: Context): Promise<void> {
   const { table, libp2p, round, signal, random, logger } = context
-  let waitMs = JOIN_RETRY_MS_MIN
+  const isAlone = (): boolean => table.size() === 0 || libp2p.getConnections().length === 0
+  let retryMs = JOIN_RETRY_MS_MIN
   for (let first = true; !signal.aborted; first = false) {
-    if (first || table.size() === 0 || libp2p.getConnections().length === 0) {
+    if (first || isAlone()) {
       if (!first && table.size() === 0) round.settled = Promise.withResolvers()
       const reached = await joinOnce(context)
       if (reached > 0) await untilFilled(context)
       else logger.debug('nobody reached', { seeds: context.seeds.length, knownPeers: round.knownPeerCount })
       round.settled.resolve()
-      waitMs = reached > 0 ? JOIN_RETRY_MS_MIN : waitMs
     }
+    const waitMs = isAlone() ? retryMs : JOIN_RETRY_MS_MAX
+    retryMs = isAlone() ? Math.min(retryMs * 2, JOIN_RETRY_MS_MAX) : JOIN_RETRY_MS_MIN
     // jitter, so that a network that lost its seeds does not come back all at once
     await untilAlone(context, waitMs * (0.75 + random.unit() / 2))
-    waitMs = table.size() > 0 ? JOIN_RETRY_MS_MAX : Math.min(waitMs * 2, JOIN_RETRY_MS_MAX)
   }
 }
 
@@ -165,13 +166,19 @@ async function dial(
 
 /** Waits a moment for a peer that answered to enter the routing table: it has to say first what it speaks. */
 async function untilFilled(context: Context): Promise<void> {
-  const { table, clock, round, signal } = context
+  const { table, round, signal } = context
   if (table.size() > 0) return
   await offerConnected(context)
-  using limit = startDeadline(clock, JOIN_FILL_TIMEOUT_MS, signal)
-  await abortable(round.settled.promise, limit.signal).catch((error: unknown) => {
-    if (!limit.expired()) throw error
-  })
+  const done = new AbortController()
+  const alone = untilAlone(
+    { ...context, signal: AbortSignal.any([signal, done.signal]) },
+    JOIN_FILL_TIMEOUT_MS
+  )
+  try {
+    await Promise.race([round.settled.promise, alone])
+  } finally {
+    done.abort()
+  }
 }
 
 /** Suggests who is connected for the table anew: on a busy machine the first suggestion may have run out of time. */

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { connect, createServer } from 'node:net'
 import type { Socket } from 'node:net'
+import { tcp } from '@libp2p/tcp'
 import { multiaddr } from '@multiformats/multiaddr'
 import { MemoryDatastore } from 'datastore-core'
 import { systemRandom } from '#contracts'
 import { DEFAULT_PORT } from '#dht'
 import { createKeyPair, peerIdFromDid } from '#did'
+import { cidOf } from '../../support/memory-names.ts'
 import { startTestHost, until } from './hosts.ts'
 import { startStockNode } from './stock-node.ts'
 
@@ -175,5 +177,50 @@ describe('host', () => {
       again.peers().map(({ peerId }) => peerId),
       [neighbour.peerId]
     )
+  })
+
+  it('joins a seed that comes up later, and again when that was restarted', async () => {
+    const keyPair = createKeyPair(systemRandom)
+    let seed = await startTestHost({ role: 'seed', keyPair })
+    const bootstrapPeers = seed.addresses()
+    const listen = bootstrapPeers.map((address) => address.slice(0, address.indexOf('/p2p/')))
+    await seed[Symbol.asyncDispose]()
+    await using host = await startTestHost({ bootstrapPeers })
+    await host.ready(signal)
+    for (let start = 0; start < 2; start += 1) {
+      assert.deepEqual(host.peers(), [])
+      seed = await startTestHost({ role: 'seed', keyPair, listen })
+      await until(() => host.peers().length === 1)
+      await seed[Symbol.asyncDispose]()
+      await until(() => host.peers().length === 0)
+    }
+  })
+
+  it('connects to a peer whose addresses somebody else gave, and says when it cannot', async () => {
+    await using host = await startTestHost()
+    await using other = await startTestHost()
+    const multiaddrs = [...other.addresses(), 'nonsense']
+    await host.connect({ peerId: other.peerId, multiaddrs })
+    await host.connect(other.peerId)
+    assert.equal(host.libp2p.getConnections().length, 1)
+    const nobody = peerIdFromDid(createKeyPair(systemRandom).did)
+    const dead = { peerId: nobody, multiaddrs: ['/ip4/127.0.0.1/tcp/9'] }
+    await assert.rejects(host.connect(dead), { code: 'ERR_PEER_UNREACHABLE' })
+  })
+
+  it('does nothing any more once it is disposed', async () => {
+    const host = await startTestHost()
+    await host[Symbol.asyncDispose]()
+    await host[Symbol.asyncDispose]()
+    await assert.rejects(host.pubsub.publish('/elastos/x', new Uint8Array(1)), { code: 'ERR_HOST_CLOSED' })
+    const asked = host.exchange.request(host.peerId, '/elastos/echo/1.0.0', new Uint8Array(1))
+    await assert.rejects(asked, { code: 'ERR_HOST_CLOSED' })
+    await assert.rejects(host.routing.provide(await cidOf('x')), { code: 'ERR_HOST_CLOSED' })
+  })
+
+  it('runs over transports it is given', async () => {
+    await using host = await startTestHost({ transports: [tcp()] })
+    await using other = await startTestHost({ transports: [tcp()], bootstrapPeers: host.addresses() })
+    assert.equal((await other.ready(signal)).tableSize, 1)
   })
 })
