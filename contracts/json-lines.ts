@@ -45,8 +45,8 @@ export function createJsonLinesDecoder(lineBytesMax: number): JsonLinesDecoder {
         if (line.byteLength > 0) values.push(parseLine(text, line))
         start = end + 1
       }
-      // The caller may reuse its buffer, so what stays is copied.
-      if (start < chunk.byteLength) hold(chunk.slice(start))
+      // The caller may reuse its buffer, so what stays is copied; `slice` of a Buffer would not.
+      if (start < chunk.byteLength) hold(Uint8Array.from(chunk.subarray(start)))
       return values
     }
   }
