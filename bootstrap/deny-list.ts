@@ -1,5 +1,5 @@
 import { CID } from 'multiformats/cid'
-import { z } from 'zod'
+import * as z from 'zod'
 import { parseDid, type Did } from '#did'
 import { CID_CHARS_MAX, DENY_ENTRIES_MAX, DENY_LIST_BYTES_MAX } from './constants.ts'
 import { BootstrapError } from './errors.ts'

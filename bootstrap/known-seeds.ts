@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { parseDid, type Did } from '#did'
 import { KNOWN_SEEDS_BYTES_MAX, KNOWN_SEEDS_MAX } from './constants.ts'
 import { BootstrapError } from './errors.ts'

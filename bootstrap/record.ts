@@ -1,5 +1,5 @@
 import { multiaddr } from '@multiformats/multiaddr'
-import { z } from 'zod'
+import * as z from 'zod'
 import { openEnvelope, peerIdFromDid, sealEnvelope, type Did, type Signer } from '#did'
 import {
   BOOTSTRAP_DOMAIN,

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import {
   CAPABILITIES_MAX,
   CAPABILITY_LENGTH_MAX,

@@ -1,5 +1,5 @@
 import { CID } from 'multiformats/cid'
-import { z } from 'zod'
+import * as z from 'zod'
 import { errorMessage } from '#contracts'
 import { decodeCanonical, encodeCanonical, parseDid } from '#did'
 import { PIN_NAME_CHARS_MAX, PIN_READERS_MAX, PIN_RECORD_BYTES_MAX } from './constants.ts'

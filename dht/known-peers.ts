@@ -2,7 +2,7 @@ import type { Libp2p } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import type { Datastore } from 'interface-datastore'
 import { Key } from 'interface-datastore/key'
-import { z } from 'zod'
+import * as z from 'zod'
 import { errorMessage } from '#contracts'
 import type { Clock, Logger } from '#contracts'
 import {

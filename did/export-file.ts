@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { ROOT_ENTROPY_BYTES, WORDS_CHARS_MAX } from './constants.ts'
 import { parseDid, type Did } from './did.ts'
 import { DidError } from './errors.ts'

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { z } from 'zod'
+import * as z from 'zod'
 import { openCertificate, type DeviceCertificate } from './certificate.ts'
 import { KEYSTORE_FILE_BYTES_MAX } from './constants.ts'
 import { parseDid, type Did } from './did.ts'

@@ -1,6 +1,6 @@
 import { argon2, createCipheriv, createDecipheriv } from 'node:crypto'
 import { promisify } from 'node:util'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Random } from '#contracts'
 import { ARGON2_DEFAULTS, ARGON2_LIMITS, PASSPHRASE_BYTES_MAX } from './constants.ts'
 import { DidError } from './errors.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { BOOTSTRAP_VALUE_CHARS_MAX, BOOTSTRAP_VALUES_MAX } from '#bootstrap'
 import type { ControlReach } from '#contracts'
 import { NodeError } from './errors.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { ContactStatus } from '#contracts'
 import { parseDid, type Did } from '#did'
 import { NodeError } from './errors.ts'

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { manifestSchema } from '#capsule-host'
 
 /** `node scripts/capsule-schema.ts`: writes the JSON Schema of a capsule's manifest from the schema that checks it. */

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { CONTROL_VERSION, type ControlInput, type ControlMethod } from '#contracts'
 import { NodeError } from '../errors.ts'
 

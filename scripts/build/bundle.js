@@ -1,6 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { build } from 'esbuild'
+import { findProjectNode } from '../setup/runtime.js'
+import { lazyBuiltins, NO_PREFIX_LIST, oneCopyEach, OWN_METADATA } from './plugins.js'
 
 /**
  * Packages that stay in `node_modules`: they load a native addon beside them, or are a program of their own
@@ -8,28 +10,11 @@ import { build } from 'esbuild'
  */
 const EXTERNAL = ['classic-level', 'assemblyscript', 'node-datachannel', '@node-datachannel/*']
 
-/** CommonJS packages in an ES module bundle still call `require` for Node's own modules. */
-const REQUIRE = `import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);`
-
 /**
- * Some packages read their own package.json by a `createRequire` that a bundler cannot follow; the call is replaced by
- * the two fields they want.
- *
- * @type {import('esbuild').Plugin}
+ * CommonJS packages in an ES module bundle still call `require`, nearly always for Node's own modules; those come without
+ * loading the module loader.
  */
-const OWN_METADATA = {
-  name: 'own-metadata',
-  setup(pluginBuild) {
-    pluginBuild.onLoad({ filter: /node_modules\/@achingbrain\/ssdp\/.*\.js$/ }, ({ path }) => {
-      const source = readFileSync(path, 'utf8')
-      const folder = path.slice(0, path.lastIndexOf('/ssdp/') + '/ssdp'.length)
-      const { name, version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
-      return {
-        contents: source.replace(/req\((['"])[./]*package\.json\1\)/, JSON.stringify({ name, version }))
-      }
-    })
-  }
-}
+const REQUIRE = `const require = (name) => process.getBuiltinModule(name) ?? process.getBuiltinModule('node:module').createRequire(import.meta.url)(name);`
 
 /**
  * @param {string} root
@@ -67,7 +52,12 @@ async function outputs(root, entries) {
     legalComments: 'none',
     external: EXTERNAL,
     banner: { js: REQUIRE },
-    plugins: [OWN_METADATA],
+    plugins: [
+      OWN_METADATA,
+      lazyBuiltins(findProjectNode(root) ?? process.execPath),
+      NO_PREFIX_LIST,
+      oneCopyEach(root)
+    ],
     logLevel: 'warning'
   })
   return result.outputFiles.map(({ path, contents }) => ({
