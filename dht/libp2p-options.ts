@@ -1,5 +1,4 @@
 import { noise } from '@chainsafe/libp2p-noise'
-import { autoNAT } from '@libp2p/autonat'
 import { circuitRelayServer, circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { privateKeyFromRaw } from '@libp2p/crypto/keys'
 import { dcutr } from '@libp2p/dcutr'
@@ -7,10 +6,8 @@ import type { GossipSub } from '@libp2p/gossipsub'
 import { identify, identifyPush } from '@libp2p/identify'
 import type { ConnectionGater, PeerDiscovery, PeerInfo, ServiceMap } from '@libp2p/interface'
 import type { KadDHT } from '@libp2p/kad-dht'
-import { mdns } from '@libp2p/mdns'
 import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
-import { uPnPNAT } from '@libp2p/upnp-nat'
 import { webSockets } from '@libp2p/websockets'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Datastore } from 'interface-datastore'
@@ -87,8 +84,8 @@ export interface Libp2pInit {
   readonly isDebugging: boolean
 }
 
-/** The options of our libp2p host. */
-export function libp2pOptions(init: Libp2pInit): Libp2pOptions<HostServices> {
+/** The options of our libp2p host. What only some reach needs is loaded here: nearly every start is of reach `local`. */
+export async function libp2pOptions(init: Libp2pInit): Promise<Libp2pOptions<HostServices>> {
   const limits = init.role === 'seed' ? SEED_CONNECTION_LIMITS : PEER_CONNECTION_LIMITS
   return {
     start: false,
@@ -116,8 +113,8 @@ export function libp2pOptions(init: Libp2pInit): Libp2pOptions<HostServices> {
     connectionManager: connectionOptions(limits),
     // both ages default to less than a provider record lives, which made records useless before they ran out
     peerStore: { maxAddressAge: PEER_ADDRESS_AGE_MAX_MS, maxPeerAge: PEER_AGE_MAX_MS },
-    peerDiscovery: init.mdns ? [(components) => watchedMdns(components, init.onFound)] : [],
-    services: services(init) as never
+    peerDiscovery: init.mdns ? [await watchedMdns(init.onFound)] : [],
+    services: (await services(init)) as never
   }
 }
 
@@ -150,7 +147,8 @@ function defaultTransports({ connectionsMax }: ConnectionLimits): TransportFacto
   return [tcp(listener), webSockets(), circuitRelayTransport()]
 }
 
-function services(init: Libp2pInit): NonNullable<Libp2pOptions['services']> {
+async function services(init: Libp2pInit): Promise<NonNullable<Libp2pOptions['services']>> {
+  const isPublic = init.reach === 'public'
   return {
     identify: identify({ runOnLimitedConnection: true }),
     identifyPush: identifyPush({ runOnLimitedConnection: true }),
@@ -160,8 +158,8 @@ function services(init: Libp2pInit): NonNullable<Libp2pOptions['services']> {
     pubsub: createPubsubService(),
     internals: ({ addressManager, transportManager }: Internals) => ({ addressManager, transportManager }),
     ...(init.transports === undefined ? { dcutr: dcutr() } : {}),
-    ...(init.reach === 'public' ? { autoNAT: autoNAT() } : {}),
-    ...(init.reach === 'public' && init.role === 'peer' ? { upnp: uPnPNAT() } : {}),
+    ...(isPublic ? { autoNAT: (await import('@libp2p/autonat')).autoNAT() } : {}),
+    ...(isPublic && init.role === 'peer' ? { upnp: (await import('@libp2p/upnp-nat')).uPnPNAT() } : {}),
     ...(init.role === 'seed' ? { relay: relayServer() } : {})
   }
 }
@@ -180,13 +178,15 @@ function relayServer(): NonNullable<Libp2pOptions['services']>[string] {
   })
 }
 
-function watchedMdns(
-  components: Parameters<ReturnType<typeof mdns>>[0],
+async function watchedMdns(
   onFound: Libp2pInit['onFound']
-): PeerDiscovery {
-  const discovery = mdns({ serviceTag: MDNS_SERVICE_TAG })(components)
-  discovery.addEventListener('peer', (event) => {
-    onFound(event.detail)
-  })
-  return discovery
+): Promise<NonNullable<Libp2pOptions['peerDiscovery']>[number]> {
+  const { mdns } = await import('@libp2p/mdns')
+  return (components): PeerDiscovery => {
+    const discovery = mdns({ serviceTag: MDNS_SERVICE_TAG })(components)
+    discovery.addEventListener('peer', (event) => {
+      onFound(event.detail)
+    })
+    return discovery
+  }
 }

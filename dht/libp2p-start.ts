@@ -38,7 +38,7 @@ export async function startLibp2p(
   const dht = createDhtService({ ...guarded, reach, clientMode: listen.length === 0 })
   const ipfsService = ipfsServiceOf(init, guarded)
   const libp2p = await createLibp2p<HostServices>(
-    libp2pOptions({
+    await libp2pOptions({
       keyPair,
       datastore: renewAddresses(datastore, { clock, logger }),
       reach,
