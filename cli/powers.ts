@@ -6,6 +6,7 @@ import { homedir, tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
+import { isatty } from 'node:tty'
 import { controlSocketPath, defaultDataFolder, errorCode, systemClock, type PathFacts } from '#contracts'
 import { createControlClient, type ControlSocket } from './client.ts'
 import type { CliContext, ControlClient, OutputStream } from './context.ts'
@@ -48,8 +49,12 @@ export function createProcessContext(init: ContextInit): CliContext {
   const context: CliContext = {
     stdout: createOutput(process.stdout),
     stderr: createOutput(process.stderr),
-    stdin: process.stdin,
-    stdinIsTerminal: process.stdin.isTTY,
+    get stdin() {
+      return standardInput()
+    },
+    get stdinIsTerminal() {
+      return isatty(STANDARD_INPUT)
+    },
     json: init.json,
     dataFolder,
     workingFolder: process.cwd(),
@@ -188,13 +193,13 @@ async function askOnTerminal(
   isSecret: boolean,
   signal: AbortSignal
 ): Promise<string | undefined> {
-  if (!process.stdin.isTTY) {
+  if (!isatty(STANDARD_INPUT)) {
     throw new CliError('ERR_TERMINAL_NEEDED', `expected a terminal to ask on: ${question.trim()}`)
   }
   process.stderr.write(question)
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() })
   const lines = createInterface({
-    input: process.stdin,
+    input: standardInput(),
     output: isSecret ? silent : process.stderr,
     terminal: true
   })
@@ -214,18 +219,19 @@ async function askOnTerminal(
 }
 
 function openRawTerminal(): ReturnType<CliContext['openTerminal']> {
-  process.stdin.setRawMode(true)
+  const input = standardInput()
+  input.setRawMode(true)
   const resizeTasks: (() => void)[] = []
   return {
-    keys: process.stdin,
+    keys: input,
     onResize: (task) => {
       resizeTasks.push(task)
       process.stdout.on('resize', task)
     },
     [Symbol.dispose]: () => {
       for (const task of resizeTasks) process.stdout.off('resize', task)
-      process.stdin.setRawMode(false)
-      process.stdin.pause()
+      input.setRawMode(false)
+      input.pause()
     }
   }
 }
@@ -303,7 +309,16 @@ async function readFrom(path: string, from: number | 'end'): Promise<{ text: str
   }
 }
 
+const STANDARD_INPUT = 0
+let isInputOpen = false
+
+/** Opened by those who read it only: merely looking at `process.stdin` takes 8 ms. */
+function standardInput(): typeof process.stdin {
+  isInputOpen = true
+  return process.stdin
+}
+
 /** Lets go of standard input, so that a command that has ended does not wait for more of it. */
 export function releaseInput(): void {
-  process.stdin.destroy()
+  if (isInputOpen) process.stdin.destroy()
 }

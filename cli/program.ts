@@ -23,26 +23,43 @@ export type CommandRunner = (spec: CommandSpec, input: CommandInput, globals: Gl
 /** What the parser is built for. */
 export interface ProgramInit {
   readonly version: string
+  /** The command line: what it does not name gets no options, which nobody would read. */
+  readonly args: readonly string[]
   /** Standard error then holds JSON only: no help beside an error. */
   readonly isJson: boolean
 }
 
 /** Builds the parser from the command table; nothing of a command is loaded before `run` is called. */
-export function createProgram({ version, isJson }: ProgramInit, run: CommandRunner): Command {
+export function createProgram({ version, args, isJson }: ProgramInit, run: CommandRunner): Command {
   const program = new Command('elastos')
   program
     .description('Every device a full node: find, verify, run, talk.')
     .version(version, '-V, --version', 'the version')
     .helpCommand(false)
     .showSuggestionAfterError()
+    .configureHelp({ subcommandTerm })
     .exitOverride()
     // What is wrong with the command line is thrown and reported like every other error.
     .configureOutput({ outputError: () => undefined, ...(isJson ? { writeErr: () => undefined } : {}) })
   addGlobalOptions(program)
   const groups = new Map<string, Command>()
-  for (const spec of COMMANDS) addCommand(parentOf(spec, program, groups), spec, run)
+  for (const spec of COMMANDS) {
+    const parent = parentOf(spec, program, groups)
+    const command = parent.command(spec.path.at(-1) ?? '').description(spec.summary)
+    for (const argument of spec.args ?? []) command.argument(argument)
+    if (spec.path.every((word) => args.includes(word))) completeCommand(command, spec, run)
+  }
   program.addHelpText('after', '\nStart here:\n  elastos node start\n  elastos chat garden --nick YOU\n')
   return program
+}
+
+/** A command in the list of all: every one has options, which need no mention. */
+function subcommandTerm(command: Command): string {
+  const args = command.registeredArguments.map((argument) => {
+    const name = argument.variadic ? `${argument.name()}...` : argument.name()
+    return argument.required ? `<${name}>` : `[${name}]`
+  })
+  return [command.name(), ...args].join(' ')
 }
 
 function parentOf(spec: CommandSpec, program: Command, groups: Map<string, Command>): Command {
@@ -59,9 +76,7 @@ function parentOf(spec: CommandSpec, program: Command, groups: Map<string, Comma
   return group
 }
 
-function addCommand(parent: Command, spec: CommandSpec, run: CommandRunner): void {
-  const command = parent.command(spec.path.at(-1) ?? '').description(spec.summary)
-  for (const argument of spec.args ?? []) command.argument(argument)
+function completeCommand(command: Command, spec: CommandSpec, run: CommandRunner): void {
   for (const option of spec.options ?? []) command.addOption(toOption(option))
   if (spec.needsNode === true) {
     for (const option of NODE_OPTIONS) command.addOption(toOption(option).hideHelp())

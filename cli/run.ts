@@ -29,7 +29,8 @@ export async function runProcess(): Promise<number> {
   using signals = listenForSignals()
   let exitCode = 0
   let isJson = isJsonAsked(processArguments())
-  const program = createProgram({ version: VERSION, isJson }, async (spec, input, globals) => {
+  const args = processArguments()
+  const program = createProgram({ version: VERSION, args, isJson }, async (spec, input, globals) => {
     isJson = globals.json === true
     exitCode = await runCommand(spec, input, createContext(input, globals, signals.signal))
   })
