@@ -1,10 +1,15 @@
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { createCliHome, ROOT, type CliHome } from '../test/support/cli.ts'
-import { startProcess, type RunningProcess } from '../test/support/process.ts'
+import { createCliHome } from '../test/support/cli.ts'
+import type { RunningProcess } from '../test/support/process.ts'
 
 /** What a person runs, or the sources as they are, without any cache of compiled code. */
 export type Variant = 'bundle' | 'sources'
+
+/** What makes the launcher run a variant. */
+export const VARIANT_ENVIRONMENT: Readonly<Record<Variant, NodeJS.ProcessEnv>> = {
+  bundle: {},
+  sources: { ELASTOS_SOURCES: '1', NODE_DISABLE_COMPILE_CACHE: '1' }
+}
 
 /** A node of one variant that can be started again and again on the same data folder. */
 export interface NodeRunner extends AsyncDisposable {
@@ -19,7 +24,7 @@ export async function createNodeRunner(variant: Variant): Promise<NodeRunner> {
   const home = await createCliHome()
   return {
     start: async () => {
-      const running = variant === 'bundle' ? await home.start(START) : await startSources(home)
+      const running = await home.start(START, { env: VARIANT_ENVIRONMENT[variant] })
       try {
         await running.event('listening', { timeoutMs: 60_000 })
         return running
@@ -30,15 +35,6 @@ export async function createNodeRunner(variant: Variant): Promise<NodeRunner> {
     },
     [Symbol.asyncDispose]: () => home[Symbol.asyncDispose]()
   }
-}
-
-function startSources(home: CliHome): Promise<RunningProcess> {
-  return startProcess({
-    command: process.execPath,
-    args: [join(ROOT, 'cli', 'main.ts'), ...START],
-    cwd: home.folder,
-    env: { ...home.env, NODE_DISABLE_COMPILE_CACHE: '1' }
-  })
 }
 
 /** The memory that a process has for itself and its part of what it shares, in MiB. Linux. */
