@@ -49,14 +49,7 @@ export function createControlClient(socket: ControlSocket): ControlClient {
   }
   void readAnswers(socket, pending).then(
     () => breakAll(new CliError('ERR_NODE_UNREACHABLE', 'the node closed the connection before it answered')),
-    (cause: unknown) => {
-      const isAnswer = cause instanceof RemoteError
-      breakAll(
-        isAnswer
-          ? cause
-          : new CliError('ERR_CONTROL_PROTOCOL', 'the node broke the control protocol', { cause })
-      )
-    }
+    (cause: unknown) => breakAll(protocolError(cause))
   )
 
   const request = (method: string, params: unknown, onEvent?: EventHandler): Request => {
@@ -101,6 +94,12 @@ export function createControlClient(socket: ControlSocket): ControlClient {
       await Promise.resolve()
     }
   }
+}
+
+/** A node that closes a connection says why; anything else is a fault of one of the two. */
+function protocolError(cause: unknown): CliError | RemoteError {
+  if (cause instanceof RemoteError) return cause
+  return new CliError('ERR_CONTROL_PROTOCOL', 'the node broke the control protocol', { cause })
 }
 
 interface Request {

@@ -37,7 +37,7 @@ _elastos() {
       *)
         value=\${line%%$'\t'*}
         summary=\${line#*$'\t'}
-        candidates+=("\${value//:/\\\\:}:\$summary")
+        candidates+=("\${value//:/\\\\:}:$summary")
         ;;
     esac
   done < <(elastos complete -- "\${(@)words[2,CURRENT]}" 2>/dev/null)

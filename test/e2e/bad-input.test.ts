@@ -63,7 +63,7 @@ describe('bad input', function () {
     })
 
     it('what is no CID, or one this node cannot check', async () => {
-      for (const text of ['hello', 'bafy', `${'b'.repeat(5000)}`, '12D3KooW', '/ipns/x']) {
+      for (const text of ['hello', 'bafy', 'b'.repeat(5000), '12D3KooW', '/ipns/x']) {
         assertRefused(
           await node.run(['get', text, '-o', inHome('x')]),
           'ERR_CID_INVALID',
@@ -259,7 +259,7 @@ async function residentBytes(pid: number): Promise<number> {
   return Number(/^VmRSS:\s*(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024
 }
 
-// eslint-disable-next-line no-control-regex -- these are what is looked for
 function hasControls(text: string): boolean {
+  // eslint-disable-next-line no-control-regex -- these are what is looked for
   return /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/.test(text)
 }
