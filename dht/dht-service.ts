@@ -24,6 +24,7 @@ import { mayRoute } from './reach.ts'
 import type { Reach } from './reach.ts'
 import { createRecordGuard } from './record-guard.ts'
 import type { RecordGuard } from './record-guard.ts'
+import { forgetUnreachablePeers } from './unreachable-peers.ts'
 
 /** What kad-dht gets of libp2p as it is. */
 const KAD_COMPONENTS = [
@@ -126,6 +127,7 @@ export function guardDht(init: GuardedDhtInit, options: KadDHTInit): DhtService 
     })
     const guarded = guardDatastore(datastore, { records, providers })
     const dht = kadDHT(options)({ ...plain, datastore: guarded, ping } as KadDHTComponents)
+    forgetUnreachablePeers({ dht, table: tableOf(dht), connectionManager: components.connectionManager })
     return dht
   }
   return { create, records, providers }
@@ -147,6 +149,8 @@ export interface DhtTable {
   readonly protocol: string
   /** Suggests a peer for it; it enters when it is there and there is room. */
   offer(peerId: string): void
+  /** Takes a peer out of it. */
+  remove(peerId: string): void
   /** Calls `handler` whenever a peer enters the table, until disposed. */
   onAdd(handler: (peerId: string) => void): Disposable
 }
@@ -160,6 +164,7 @@ interface KadPeer {
 interface KadTable extends EventTarget {
   readonly size: number
   queueRoutingTableUpdate(peerId: PeerId): void
+  remove(peerId: PeerId): Promise<void>
   closestPeers(kadId: Uint8Array, options: { count: number }): { toString(): string }[]
   readonly kb: { readonly localPeer?: KadPeer; toIterable(): Iterable<KadPeer> }
 }
@@ -176,6 +181,10 @@ export function tableOf(dht: KadDHT): DhtTable {
     kadIds: () => [...table.kb.toIterable()].map(({ kadId }) => kadId),
     ownKadId: () => table.kb.localPeer?.kadId,
     peerIds: () => [...table.kb.toIterable()].map(({ peerId }) => peerId.toString()),
+    remove: (peerId) => {
+      // nothing but a closed datastore can fail here, and then the table is of no use any more
+      void table.remove(peerIdFromString(peerId)).catch(() => undefined)
+    },
     closest: (kadId, count) => table.closestPeers(kadId, { count }).map(String),
     onAdd: (handler) => {
       const listener = (event: Event): void => {

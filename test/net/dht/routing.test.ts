@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
+import { multiaddr } from '@multiformats/multiaddr'
 import { MemoryDatastore } from 'datastore-core'
 import { systemRandom } from '#contracts'
 import type { FoundProvider, Host } from '#dht'
 import { createKeyPair } from '#did'
+import { tableOf } from '../../../dht/dht-service.ts'
 import { cidOf } from '../../support/memory-names.ts'
 import { startTestHost, until } from './hosts.ts'
+import { startStockNode } from './stock-node.ts'
 
 const { signal } = new AbortController()
 
@@ -93,5 +96,25 @@ describe('content routing', () => {
       Array.fromAsync(host.routing.findProviders(cid, { signal: AbortSignal.abort(reason) })),
       reason
     )
+  })
+
+  it('stock kad-dht: who is gone stays in the routing table; ours: is taken out when asked in vain', async () => {
+    await using seed = await startTestHost({ role: 'seed' })
+    await using stock = await startStockNode()
+    await using ours = await startTestHost({ bootstrapPeers: seed.addresses() })
+    const gone = await startTestHost({ bootstrapPeers: seed.addresses() })
+    const tables = [tableOf(stock.services.dht), tableOf(ours.libp2p.services.dht)] as const
+    await stock.dial(seed.addresses().map((address) => multiaddr(address)))
+    await stock.dial(gone.addresses().map((address) => multiaddr(address)))
+    await ours.connect(gone.peerId)
+    await until(() => tables.every((table) => table.peerIds().includes(gone.peerId)))
+    await gone[Symbol.asyncDispose]()
+    await until(() => [stock, ours.libp2p].every((node) => node.getConnections().length === 1))
+    for (const { services } of [stock, ours.libp2p]) {
+      await Array.fromAsync(services.dht.findProviders(await cidOf('anything')))
+    }
+    assert.ok(tables[0].peerIds().includes(gone.peerId))
+    await until(() => !tables[1].peerIds().includes(gone.peerId))
+    assert.ok(tables[1].peerIds().includes(seed.peerId))
   })
 })

@@ -37,6 +37,7 @@ async function startBench(
   const table: DhtTable = {
     protocol: '/test/kad',
     offer: () => undefined,
+    remove: () => undefined,
     size: () => size,
     kadIds: () => [],
     ownKadId: () => undefined,
