@@ -6,7 +6,7 @@ import { areDependenciesInstalled, installDependencies } from './setup/dependenc
 import { SetupError, reportFailure } from './setup/errors.js'
 import { withLock } from './setup/lock.js'
 import { provideSystemPackages } from './setup/packages.js'
-import { findProjectNode, requireSetupNode } from './setup/runtime.js'
+import { findProjectNode } from './setup/runtime.js'
 
 /** The checkout. */
 export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -26,7 +26,6 @@ export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)))
  * @throws {SetupError} saying what a person can do
  */
 export async function setUp(mode) {
-  requireSetupNode(process.versions.node)
   const node = await withLock(join(ROOT, '.setup.lock'), async () => {
     if (!areDependenciesInstalled(ROOT)) await installDependencies(ROOT)
     const found = findProjectNode(ROOT)

@@ -1,10 +1,13 @@
 import { join } from 'node:path'
-import { ROOT, setUp } from './setup.js'
-import { runInOurPlace } from './setup/command.js'
 import { reportFailure } from './setup/errors.js'
+import { requireSetupNode } from './setup/runtime.js'
 
 /** `npm start`: sets up, then runs a node until Ctrl-C. Arguments go to `elastos node start`. */
 async function main() {
+  requireSetupNode(process.versions.node)
+  // Not before: what these import does not exist in an older Node, which would end with a syntax error.
+  const { ROOT, setUp } = await import('./setup.js')
+  const { runInOurPlace } = await import('./setup/command.js')
   await setUp('start')
   process.exitCode = await runInOurPlace(join(ROOT, 'elastos'), ['node', 'start', ...process.argv.slice(2)])
 }

@@ -2,8 +2,9 @@ import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
-const ROOT = join(import.meta.dirname, '..', '..')
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
 /** Quick kinds first, so that a mistake shows early; kinds not named here come last. */
 const KIND_ORDER = ['unit', 'contract', 'property', 'sim', 'net', 'e2e']
