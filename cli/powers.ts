@@ -141,7 +141,7 @@ async function openControlSocket(path: string): Promise<ControlSocket | undefine
   } catch (cause) {
     socket.destroy()
     const code = errorCode(cause)
-    if (code === 'ENOENT' || code === 'ECONNREFUSED') return undefined
+    if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ENOTDIR') return undefined
     throw new CliError(
       'ERR_NODE_UNREACHABLE',
       `cannot open the control socket ${path}: ${code ?? 'unknown'}`,

@@ -1,5 +1,4 @@
 /** The only file of this folder that touches the file system, sockets and the process. */
-import { randomBytes } from 'node:crypto'
 import {
   chmodSync,
   createWriteStream,
@@ -13,10 +12,6 @@ import { lstat, mkdir, rm } from 'node:fs/promises'
 import { createServer, type Server, type Socket } from 'node:net'
 import { homedir, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { LevelDatastore } from 'datastore-level'
-import { Level } from 'level'
-import type { AbortOptions } from '@libp2p/interface'
-import type { Datastore, Key } from 'interface-datastore'
 import {
   CONTROL_LIMITS,
   controlSocketPath,
@@ -63,94 +58,6 @@ function foreignFolder(path: string): NodeError {
   return new NodeError(
     'ERR_DATA_FOLDER',
     `expected ${path} to be empty or for you alone: others use it, so choose a folder of its own with --data`
-  )
-}
-
-/**
- * Opens the level store; its lock is what keeps two nodes off one data folder. A corrupt store is repaired once, and
- * moved aside when that fails: what it holds can be found again, keys and blocks are elsewhere.
- *
- * @throws NodeError `ERR_NODE_RUNNING` when another process holds it, `ERR_STORE_UNUSABLE` when it cannot be opened
- */
-export async function openStore(path: string, logger: Logger): Promise<Datastore & AsyncDisposable> {
-  mkdirSync(path, { recursive: true, mode: 0o700 })
-  const database = await openLevel(path).catch(async (thrown: unknown) => {
-    const code = causeCode(thrown)
-    if (code === 'LEVEL_LOCKED') throw lockedError(path, thrown)
-    // Only what level itself calls corrupt is touched: a full or failing disk is no reason to move anything.
-    if (code !== 'LEVEL_CORRUPTION') throw unusableError(path, code, thrown)
-    logger.warn('the store is corrupt and is repaired', { path })
-    await repairable.repair(path).catch(() => undefined)
-    return await openLevel(path).catch(async () => await replaceStore(path, logger))
-  })
-  const store = new SyncedDatastore(database)
-  await store.open()
-  return Object.assign(store, {
-    [Symbol.asyncDispose]: async () => {
-      await store.close()
-    }
-  })
-}
-
-/** Records that decide what peers may be served: a power cut must not bring a withdrawn one back. */
-const SYNCED_KEYS = '/content/1/root/'
-
-/** datastore-level never asks for a sync; these few writes wait for the disk. */
-class SyncedDatastore extends LevelDatastore {
-  override async put(key: Key, value: Uint8Array, options?: AbortOptions): Promise<Key> {
-    if (!key.toString().startsWith(SYNCED_KEYS)) return await super.put(key, value, options)
-    await this.db.put<string, Uint8Array>(key.toString(), value, { sync: true } as object)
-    return key
-  }
-
-  override async delete(key: Key, options?: AbortOptions): Promise<void> {
-    if (!key.toString().startsWith(SYNCED_KEYS)) {
-      await super.delete(key, options)
-      return
-    }
-    await this.db.del<string>(key.toString(), { sync: true } as object)
-  }
-}
-
-type Database = Level<string, Uint8Array>
-
-/** On Node `Level` is classic-level's class, whose `repair` its types leave out. */
-const repairable = Level as unknown as { repair(path: string): Promise<void> }
-
-async function openLevel(path: string): Promise<Database> {
-  const database: Database = new Level(path, { keyEncoding: 'utf8', valueEncoding: 'view' })
-  await database.open()
-  return database
-}
-
-async function replaceStore(path: string, logger: Logger): Promise<Database> {
-  const aside = `${path}.corrupt-${randomBytes(4).toString('hex')}`
-  renameSync(path, aside)
-  mkdirSync(path, { mode: 0o700 })
-  logger.error('the store was beyond repair: moved aside, begun anew', { aside, code: 'ERR_STORE_CORRUPT' })
-  return await openLevel(path)
-}
-
-/** level wraps the reason: the innermost code is the one that says it. */
-function causeCode(thrown: unknown): string | undefined {
-  let code: string | undefined
-  for (let at = thrown; typeof at === 'object' && at !== null; at = (at as { cause?: unknown }).cause) {
-    code = errorCode(at) ?? code
-  }
-  return code
-}
-
-function unusableError(path: string, code: string | undefined, cause: unknown): NodeError {
-  const message = `cannot open the store ${path} (${code ?? errorMessage(cause)}): nothing in it was changed`
-  return new NodeError('ERR_STORE_UNUSABLE', message, { cause })
-}
-
-function lockedError(path: string, cause: unknown): NodeError {
-  const folder = dirname(path)
-  return new NodeError(
-    'ERR_NODE_RUNNING',
-    `another node already runs on ${folder}: use it, stop it with 'elastos node stop', or choose another --data`,
-    { cause }
   )
 }
 

@@ -7,11 +7,13 @@ import type { KeyPair } from '#did'
 import { openBase, rememberChoices, type NodeBase } from './base.ts'
 import { createCapsules, type Capsules } from './capsules.ts'
 import { startControl } from './control/start-control.ts'
+import { dataPaths } from './data-folder.ts'
 import { findBootstrapPeers } from './first-peers.ts'
 import { realFolder } from './powers.ts'
 import { startRoomService } from './rooms.ts'
 import { createInboundLimit, startSeed } from './seed.ts'
 import { createStatusReader } from './status.ts'
+import { isStoreDamaged } from './store/powers.ts'
 import type { ElastosNode, NodeInit } from './types.ts'
 import { VERSION } from './version.ts'
 
@@ -23,6 +25,17 @@ import { VERSION } from './version.ts'
  * parts
  */
 export async function startNode(init: NodeInit): Promise<ElastosNode> {
+  try {
+    return await compose(init)
+  } catch (thrown) {
+    // Damage shows when the store is read, which a start does: opening it once more repairs it.
+    if (init.powers?.datastore !== undefined || !isStoreDamaged(dataPaths(init.dataFolder).store))
+      throw thrown
+    return await compose(init)
+  }
+}
+
+async function compose(init: NodeInit): Promise<ElastosNode> {
   await using stack = new AsyncDisposableStack()
   const base = await openBase(init, stack)
   const denyList = await openDenyList({ files: base.privateFiles, random: base.random }, base.paths.deny)

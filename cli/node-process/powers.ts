@@ -2,7 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { closeSync, fstatSync, mkdirSync, openSync, readSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { systemClock } from '#contracts'
+import { errorCode, systemClock } from '#contracts'
 import type { ControlClient } from '../context.ts'
 import { CliError, RemoteError } from '../errors.ts'
 
@@ -25,16 +25,29 @@ export interface NodeProcessInit {
  * @throws RemoteError with the code the node ended with; CliError `ERR_NODE_START_FAILED`
  */
 export async function startNodeProcess(powers: NodeProcessInit): Promise<{ pid: number }> {
-  const logFolder = join(powers.dataFolder, 'log')
-  mkdirSync(logFolder, { recursive: true, mode: 0o700 })
-  const logPath = join(logFolder, 'start.log')
-  // A new file each time: another command may be starting a node at this moment.
-  rmSync(logPath, { force: true })
-  const log = openSync(logPath, 'a+', 0o600)
+  const log = openStartLog(powers.dataFolder)
   try {
     return await untilAnswering(spawnNode(powers, log), { ...powers, log })
   } finally {
     closeSync(log)
+  }
+}
+
+function openStartLog(dataFolder: string): number {
+  try {
+    const folder = join(dataFolder, 'log')
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    const path = join(folder, 'start.log')
+    // A new file each time: another command may be starting a node at this moment.
+    rmSync(path, { force: true })
+    return openSync(path, 'a+', 0o600)
+  } catch (cause) {
+    const reason = errorCode(cause) ?? 'unknown'
+    throw new CliError(
+      'ERR_NODE_START_FAILED',
+      `cannot use ${dataFolder} as the data folder (${reason}): choose another with --data`,
+      { cause }
+    )
   }
 }
 
@@ -88,7 +101,8 @@ function startFailure(log: number): CliError | RemoteError {
     const { error } = JSON.parse(refusal) as { error: { code: string; message: string; detail?: string[] } }
     return new RemoteError(error.code, `the node could not start: ${error.message}`, error.detail)
   } catch (cause) {
-    return new CliError('ERR_NODE_START_FAILED', `the node could not start: ${last}`, { cause })
+    const reason = last === '' ? "it said nothing; 'elastos node start' says why" : last
+    return new CliError('ERR_NODE_START_FAILED', `the node could not start: ${reason}`, { cause })
   }
 }
 

@@ -1,4 +1,5 @@
 import type { CID } from 'multiformats/cid'
+import { errorCode } from '#contracts'
 import type { AddStatus, Clock, EntryStatus, PinStatus } from '#contracts'
 import { parseCidPath, type AddResult, type Content, type Entry, type Pin } from '#content'
 import { createDeadline } from '../deadline.ts'
@@ -15,14 +16,25 @@ type ContentMethod =
 
 /** Files, folders and pins for commands. */
 export function createContentHandlers(content: Content, clock: Clock): HandlersOf<ContentMethod> {
+  /** On a full disk, what nobody keeps is removed: what did not fit must not keep the disk full. */
+  const freeing = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      return await work
+    } catch (thrown) {
+      if (errorCode(thrown) === 'ERR_DISK_FULL') await content.gc().catch(() => undefined)
+      throw thrown
+    }
+  }
   return {
     'content.add': async ({ path, ...options }, { emit, signal }) => {
       const report = createReporter(emit)
-      const added = await content.add(path, {
-        ...options,
-        signal,
-        onProgress: ({ bytes, files }) => report({ phase: 'adding', bytes, files })
-      })
+      const added = await freeing(
+        content.add(path, {
+          ...options,
+          signal,
+          onProgress: ({ bytes, files }) => report({ phase: 'adding', bytes, files })
+        })
+      )
       return describeAdded(added)
     },
     'content.get': async (
@@ -31,20 +43,22 @@ export function createContentHandlers(content: Content, clock: Clock): HandlersO
     ) => {
       const report = createReporter(emit)
       using deadline = createDeadline({ clock, signal, idleMs: deadlineMs, what: 'nothing arrived' })
-      const got = await content.get(target, {
-        output,
-        force,
-        signal: deadline.signal,
-        onProgress: ({ bytes, bytesTotal, files }) => {
-          deadline.extend()
-          report({
-            phase: 'fetching',
-            bytes,
-            files,
-            ...(bytesTotal === undefined ? {} : { totalBytes: bytesTotal })
-          })
-        }
-      })
+      const got = await freeing(
+        content.get(target, {
+          output,
+          force,
+          signal: deadline.signal,
+          onProgress: ({ bytes, bytesTotal, files }) => {
+            deadline.extend()
+            report({
+              phase: 'fetching',
+              bytes,
+              files,
+              ...(bytesTotal === undefined ? {} : { totalBytes: bytesTotal })
+            })
+          }
+        })
+      )
       return { cid: got.cid.toString(), output: got.output, bytes: got.bytes, files: got.files }
     },
     'content.list': async ({ target }, { signal }) => {
@@ -58,11 +72,13 @@ export function createContentHandlers(content: Content, clock: Clock): HandlersO
     },
     'content.pin': async ({ target, ...options }, { emit, signal }) => {
       const report = createReporter(emit)
-      const { pin } = await content.pin(rootOf(target), {
-        ...options,
-        signal,
-        onProgress: ({ blocks }) => report({ phase: 'pinning, blocks', bytes: blocks })
-      })
+      const { pin } = await freeing(
+        content.pin(rootOf(target), {
+          ...options,
+          signal,
+          onProgress: ({ blocks }) => report({ phase: 'pinning, blocks', bytes: blocks })
+        })
+      )
       return describePin(pin)
     },
     'content.unpin': async ({ target }) => {

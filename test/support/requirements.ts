@@ -7,7 +7,15 @@ const run = promisify(execFile)
 
 /** The name of something a test may need. */
 export type Requirement =
-  'bubblewrap' | 'prlimit' | 'terminal' | 'go' | 'linux' | 'kvm' | 'root' | 'user other than root'
+  | 'bubblewrap'
+  | 'prlimit'
+  | 'terminal'
+  | 'go'
+  | 'linux'
+  | 'kvm'
+  | 'namespaces'
+  | 'root'
+  | 'user other than root'
 
 /** What a test may need from the machine, and how a reader of the summary gets it. */
 const REQUIREMENTS: Readonly<Record<Requirement, { isMet: () => Promise<boolean>; reason: string }>> = {
@@ -33,6 +41,10 @@ const REQUIREMENTS: Readonly<Record<Requirement, { isMet: () => Promise<boolean>
         () => false
       ),
     reason: '/dev/kvm cannot be opened'
+  },
+  namespaces: {
+    isMet: () => succeeds('unshare', ['-rmn', 'sh', '-c', 'mount -t tmpfs tmpfs /mnt && ip link set lo up']),
+    reason: 'namespaces are refused here (util-linux, iproute2; unprivileged user namespaces allowed)'
   },
   root: { isMet: () => Promise.resolve(process.getuid?.() === 0), reason: 'does not run as root' },
   'user other than root': {
