@@ -39,6 +39,8 @@ export type ControlHandlers = { readonly [M in ControlMethod]: ControlHandler }
 
 /** What serving a connection needs. */
 export interface ControlServerComponents {
+  /** What a person could do about an error with this code, a line each. */
+  readonly advise?: (code: string | undefined) => readonly string[]
   readonly handlers: ControlHandlers
   readonly logger: Logger
   readonly signal: AbortSignal
@@ -142,7 +144,7 @@ async function runCall(
     return { jsonrpc: '2.0', id, result: result ?? {} }
   } catch (thrown) {
     components.logger.info('call failed', { method, code: errorCode(thrown), reason: errorMessage(thrown) })
-    return failure(id, thrown)
+    return failure(id, thrown, components.advise?.(errorCode(thrown)))
   } finally {
     calls.delete(id)
     call.inputs.end()
@@ -150,12 +152,16 @@ async function runCall(
   }
 }
 
-function failure(id: number | undefined, thrown: unknown): object {
+function failure(id: number | undefined, thrown: unknown, advice: readonly string[] = []): object {
   const code = errorCode(thrown) ?? 'ERR_UNKNOWN'
   return {
     jsonrpc: '2.0',
     ...(id === undefined ? {} : { id }),
-    error: { code: -32000, message: errorMessage(thrown), data: { code, detail: errorDetail(thrown) } }
+    error: {
+      code: -32000,
+      message: errorMessage(thrown),
+      data: { code, detail: [...errorDetail(thrown), ...advice] }
+    }
   }
 }
 
