@@ -3,8 +3,10 @@ import {
   CONTROL_VERSION,
   createJsonLinesDecoder,
   encodeJsonLine,
+  type Clock,
   type ControlEvent,
-  type ControlInput
+  type ControlInput,
+  type ControlMethod
 } from '#contracts'
 import { CliError, RemoteError } from './errors.ts'
 import type { ControlClient, EventHandler } from './context.ts'
@@ -35,8 +37,24 @@ interface Incoming {
   readonly params?: { readonly call?: number; readonly event?: ControlEvent }
 }
 
+/** How long a node may take to answer a call that waits for nothing but the node, or to take in a cancellation. */
+const ANSWER_DEADLINE_MS = 10_000
+const CANCEL_DEADLINE_MS = 3_000
+
+/** Methods that wait for nobody else, such as a peer or a disk full of files. */
+const QUICK: ReadonlySet<string> = new Set<ControlMethod>([
+  'node.status',
+  'node.peers',
+  'node.stop',
+  'content.pins',
+  'contact.add',
+  'contact.remove',
+  'contact.list',
+  'deny.list'
+])
+
 /** Speaks the control protocol over an open socket; disposing closes it, which cancels its calls at the node. */
-export function createControlClient(socket: ControlSocket): ControlClient {
+export function createControlClient(socket: ControlSocket, clock: Pick<Clock, 'after'>): ControlClient {
   const pending = new Map<number, Pending>()
   let nextId = 1
   let broken: CliError | RemoteError | undefined
@@ -70,11 +88,19 @@ export function createControlClient(socket: ControlSocket): ControlClient {
   }
   const open: ControlClient['open'] = (method, params, { onEvent, signal }) => {
     const { id, result } = request(method, params, onEvent)
-    const abort = (): void => cancel(id)
+    const watch = watchCall(id, { clock, pending })
+    if (QUICK.has(method)) watch.giveUpAfter(ANSWER_DEADLINE_MS)
+    const abort = (): void => {
+      cancel(id)
+      watch.giveUpAfter(CANCEL_DEADLINE_MS)
+    }
     if (signal?.aborted === true) abort()
     else signal?.addEventListener('abort', abort, { once: true })
     return {
-      result: result.finally(() => signal?.removeEventListener('abort', abort)) as Promise<never>,
+      result: result.finally(() => {
+        watch[Symbol.dispose]()
+        signal?.removeEventListener('abort', abort)
+      }) as Promise<never>,
       send: async (input: ControlInput) => {
         await request('input', { call: id, input }).result
       }
@@ -93,6 +119,25 @@ export function createControlClient(socket: ControlSocket): ControlClient {
       socket.close()
       await Promise.resolve()
     }
+  }
+}
+
+/** Rejects a call that the node does not answer in time, such as one that was stopped by a signal. */
+function watchCall(
+  id: number,
+  { clock, pending }: { clock: Pick<Clock, 'after'>; pending: Map<number, Pending> }
+): { giveUpAfter(durationMs: number): void } & Disposable {
+  let timer: Disposable | undefined
+  return {
+    giveUpAfter: (durationMs) => {
+      timer?.[Symbol.dispose]()
+      timer = clock.after(durationMs, () => {
+        const error = new CliError('ERR_DEADLINE', `the node did not answer within ${durationMs / 1000} s`)
+        pending.get(id)?.reject(error)
+        pending.delete(id)
+      })
+    },
+    [Symbol.dispose]: () => timer?.[Symbol.dispose]()
   }
 }
 

@@ -42,7 +42,7 @@ export function createProcessContext(init: ContextInit): CliContext {
   const socketPath = controlSocketPath(dataFolder, facts)
   const connectIfRunning = async (): Promise<ControlClient | undefined> => {
     const socket = await openControlSocket(socketPath)
-    return socket === undefined ? undefined : createControlClient(socket)
+    return socket === undefined ? undefined : createControlClient(socket, systemClock)
   }
   const startDetached = async (flags: readonly string[]): Promise<{ pid: number }> =>
     await startNodeProcess({ dataFolder, flags, connectIfRunning, signal: init.signal })

@@ -3,9 +3,11 @@ import { encodeJsonLine, type ControlEvent } from '#contracts'
 import { createControlClient } from '../../../cli/client.ts'
 import type { ControlClient } from '../../../cli/context.ts'
 import { createOutput, type Output } from '../../support/output.ts'
+import { createVirtualClock, type VirtualClock } from '../../support/virtual-clock.ts'
 
 interface FakeNode {
   readonly client: ControlClient
+  readonly clock: VirtualClock
   /** What the command sent. */
   readonly asked: Output
   answer(message: object): void
@@ -17,16 +19,19 @@ function createFakeNode(): FakeNode {
   const writer = incoming.writable.getWriter()
   const asked = createOutput()
   const hangUp = (): void => void writer.close().catch(() => undefined)
-  const client = createControlClient({
+  const clock = createVirtualClock()
+  const socket = {
     incoming: incoming.readable,
-    write: async (text) => {
+    write: async (text: string) => {
       asked.push(text)
       await Promise.resolve()
     },
     close: hangUp
-  })
+  }
+  const client = createControlClient(socket, clock)
   return {
     client,
+    clock,
     asked,
     answer: (message) =>
       void writer.write(Buffer.from(encodeJsonLine({ jsonrpc: '2.0', ...message }))).catch(() => undefined),
@@ -77,6 +82,25 @@ describe('the client of the control protocol', () => {
     assert.deepEqual(sent.params, { call: 1 })
     answer({ id: 1, error: { message: 'cancelled', data: { code: 'ERR_CANCELLED' } } })
     await assert.rejects(call, { code: 'ERR_CANCELLED' })
+  })
+
+  it('does not wait for ever for a node that hangs', async () => {
+    const { client, clock } = createFakeNode()
+    const refused = assert.rejects(client.call('node.status', {}), { code: 'ERR_DEADLINE' })
+    await clock.advance(60_000)
+    await refused
+    assert.equal(clock.pendingCount(), 0)
+  })
+
+  it('does not wait for ever for a node that hangs to take in a cancellation', async () => {
+    const { client, clock } = createFakeNode()
+    const stop = new AbortController()
+    const call = client.call('content.list', { target: 'x' }, { signal: stop.signal })
+    const refused = assert.rejects(call, { code: 'ERR_DEADLINE' })
+    await clock.advance(3_600_000)
+    stop.abort()
+    await clock.advance(60_000)
+    await refused
   })
 
   it('reads no further while an event is being shown', async () => {
