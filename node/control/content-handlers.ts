@@ -3,7 +3,7 @@ import { errorCode } from '#contracts'
 import type { AddStatus, Clock, EntryStatus, PinStatus } from '#contracts'
 import { parseCidPath, type AddResult, type Content, type Entry, type Pin } from '#content'
 import { createDeadline } from '../deadline.ts'
-import type { HandlersOf } from './handlers.ts'
+import type { Handler, HandlersOf } from './handlers.ts'
 import type { CallContext } from './server.ts'
 
 /** Entries or pins that ride in one answer. */
@@ -16,19 +16,11 @@ type ContentMethod =
 
 /** Files, folders and pins for commands. */
 export function createContentHandlers(content: Content, clock: Clock): HandlersOf<ContentMethod> {
-  /** On a full disk, what nobody keeps is removed: what did not fit must not keep the disk full. */
-  const freeing = async <T>(work: Promise<T>): Promise<T> => {
-    try {
-      return await work
-    } catch (thrown) {
-      if (errorCode(thrown) === 'ERR_DISK_FULL') await content.gc().catch(() => undefined)
-      throw thrown
-    }
-  }
   return {
     'content.add': async ({ path, ...options }, { emit, signal }) => {
       const report = createReporter(emit)
       const added = await freeing(
+        content,
         content.add(path, {
           ...options,
           signal,
@@ -37,30 +29,7 @@ export function createContentHandlers(content: Content, clock: Clock): HandlersO
       )
       return describeAdded(added)
     },
-    'content.get': async (
-      { target, output, force = false, deadlineMs = GET_DEADLINE_MS },
-      { emit, signal }
-    ) => {
-      const report = createReporter(emit)
-      using deadline = createDeadline({ clock, signal, idleMs: deadlineMs, what: 'nothing arrived' })
-      const got = await freeing(
-        content.get(target, {
-          output,
-          force,
-          signal: deadline.signal,
-          onProgress: ({ bytes, bytesTotal, files }) => {
-            deadline.extend()
-            report({
-              phase: 'fetching',
-              bytes,
-              files,
-              ...(bytesTotal === undefined ? {} : { totalBytes: bytesTotal })
-            })
-          }
-        })
-      )
-      return { cid: got.cid.toString(), output: got.output, bytes: got.bytes, files: got.files }
-    },
+    'content.get': createGetHandler(content, clock),
     'content.list': async ({ target }, { signal }) => {
       const { cid, names } = parseCidPath(target)
       const { rows, isCut } = await take(content.list(cid, names.join('/'), { signal }))
@@ -73,6 +42,7 @@ export function createContentHandlers(content: Content, clock: Clock): HandlersO
     'content.pin': async ({ target, ...options }, { emit, signal }) => {
       const report = createReporter(emit)
       const { pin } = await freeing(
+        content,
         content.pin(rootOf(target), {
           ...options,
           signal,
@@ -86,6 +56,39 @@ export function createContentHandlers(content: Content, clock: Clock): HandlersO
       await content.unpin(cid)
       return { cid: cid.toString() }
     }
+  }
+}
+
+function createGetHandler(content: Content, clock: Clock): Handler<'content.get'> {
+  return async ({ target, output, force = false, deadlineMs = GET_DEADLINE_MS }, { emit, signal }) => {
+    const report = createReporter(emit)
+    using deadline = createDeadline({ clock, signal, idleMs: deadlineMs, what: 'nothing arrived' })
+    const getting = content.get(target, {
+      output,
+      force,
+      signal: deadline.signal,
+      onProgress: ({ bytes, bytesTotal, files }) => {
+        deadline.extend()
+        report({
+          phase: 'fetching',
+          bytes,
+          files,
+          ...(bytesTotal === undefined ? {} : { totalBytes: bytesTotal })
+        })
+      }
+    })
+    const got = await freeing(content, getting)
+    return { cid: got.cid.toString(), output: got.output, bytes: got.bytes, files: got.files }
+  }
+}
+
+/** On a full disk, what nobody keeps is removed: what did not fit must not keep the disk full. */
+async function freeing<T>(content: Content, work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (thrown) {
+    if (errorCode(thrown) === 'ERR_DISK_FULL') await content.gc().catch(() => undefined)
+    throw thrown
   }
 }
 
