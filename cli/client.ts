@@ -81,17 +81,12 @@ export function createControlClient(socket: ControlSocket, clock: Pick<Clock, 'a
     if (broken === undefined) socket.write(encodeJsonLine(message)).catch(() => undefined)
     return { id, result }
   }
-  const cancel = (id: number): void => {
-    void socket
-      .write(encodeJsonLine({ jsonrpc: '2.0', method: 'cancel', params: { call: id } }))
-      .catch(() => undefined)
-  }
   const open: ControlClient['open'] = (method, params, { onEvent, signal }) => {
     const { id, result } = request(method, params, onEvent)
     const watch = watchCall(id, { clock, pending })
     if (QUICK.has(method)) watch.giveUpAfter(ANSWER_DEADLINE_MS)
     const abort = (): void => {
-      cancel(id)
+      cancelCall(socket, id)
       watch.giveUpAfter(CANCEL_DEADLINE_MS)
     }
     if (signal?.aborted === true) abort()
@@ -120,6 +115,11 @@ export function createControlClient(socket: ControlSocket, clock: Pick<Clock, 'a
       await Promise.resolve()
     }
   }
+}
+
+function cancelCall(socket: ControlSocket, id: number): void {
+  const message = { jsonrpc: '2.0', method: 'cancel', params: { call: id } }
+  socket.write(encodeJsonLine(message)).catch(() => undefined)
 }
 
 /** Rejects a call that the node does not answer in time, such as one that was stopped by a signal. */
