@@ -240,6 +240,18 @@ export const TABLE_REFRESH_BUCKETS_MAX = 14
 /** How long one lookup of a refresh may take. */
 export const TABLE_REFRESH_LOOKUP_TIMEOUT_MS = 10_000
 
+/** How long after a peer of the table hung up it is checked whether it is gone. */
+export const TABLE_CARE_DELAY_MS = 4_000
+
+/** How long a peer that hung up may take to be dialled again. */
+export const TABLE_CARE_DIAL_TIMEOUT_MS = 5_000
+
+/** How many peers that hung up are dialled at once. */
+export const TABLE_CARE_PARALLEL = 4
+
+/** How many peers that hung up wait to be checked. */
+export const TABLE_CARE_QUEUE_MAX = 256
+
 /** How often it is checked what has to be announced again. */
 export const REPROVIDE_INTERVAL_MS: number = 15 * 60 * 1_000
 

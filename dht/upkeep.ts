@@ -11,6 +11,7 @@ import type { RelayWatch } from './relay-watch.ts'
 import { startReprovider } from './reprovider.ts'
 import type { Reprovider } from './reprovider.ts'
 import type { Routing } from './routing.ts'
+import { startTableCare } from './table-care.ts'
 import { startTableRefresh } from './table-refresh.ts'
 import type { TableRefresh } from './table-refresh.ts'
 
@@ -59,6 +60,7 @@ export function startUpkeep(components: UpkeepComponents, init: UpkeepInit): Upk
       addresses: createAnnouncedAddresses({ datastore, addresses: () => libp2p.getMultiaddrs().map(String) })
     })
   )
+  stack.use(startTableCare(components))
   const relays = stack.use(startRelayWatch(components, { relays: relaysOf(init) }))
   starting.move()
   return { table, reprovider, relays, [Symbol.asyncDispose]: async () => await stack.disposeAsync() }

@@ -117,4 +117,16 @@ describe('content routing', () => {
     await until(() => !tables[1].peerIds().includes(gone.peerId))
     assert.ok(tables[1].peerIds().includes(seed.peerId))
   })
+
+  it('a seed, which asks nobody, takes out who is gone and keeps who only hung up', async () => {
+    await using seed = await startTestHost({ role: 'seed' })
+    const bootstrapPeers = seed.addresses()
+    await using stays = await startTestHost({ bootstrapPeers })
+    const gone = await startTestHost({ bootstrapPeers })
+    await until(() => seed.reachability().tableSize === 2)
+    await stays.libp2p.hangUp(seed.libp2p.peerId)
+    await gone[Symbol.asyncDispose]()
+    await until(() => seed.reachability().tableSize === 1)
+    assert.deepEqual(tableOf(seed.libp2p.services.dht).peerIds(), [stays.peerId])
+  })
 })
