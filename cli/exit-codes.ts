@@ -48,6 +48,7 @@ export const EXIT: Readonly<Record<ExitKind, number>> = {
 const KINDS: Readonly<Record<KnownCode, ExitKind>> = {
   ERR_ADDRESS_INVALID: 'usage',
   ERR_ADDRESS_OUT_OF_REACH: 'usage',
+  ERR_ANSWER_TOO_LARGE: 'conflict',
   ERR_BITSWAP_BUSY: 'conflict',
   ERR_BITSWAP_MESSAGE: 'refused',
   ERR_BITSWAP_SEND: 'network',

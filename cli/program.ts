@@ -112,8 +112,9 @@ function mergeGlobals(command: Command, options: GlobalOptions): GlobalOptions {
   }
 }
 
-function toOption({ flags, summary, isList }: OptionSpec): Option {
+function toOption({ flags, summary, isList, choices }: OptionSpec): Option {
   const option = new Option(flags, summary)
+  if (choices !== undefined) option.choices(choices)
   if (isList === true)
     option.argParser((value: string, before: string[] | undefined) => [...(before ?? []), value])
   return option

@@ -8,7 +8,13 @@ export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),
   sleep: async (durationMs, signal) => {
-    await sleepTimer(durationMs, undefined, signal === undefined ? {} : { signal })
+    try {
+      await sleepTimer(durationMs, undefined, signal === undefined ? {} : { signal })
+    } catch (thrown) {
+      // Node rejects with an AbortError of its own; the reason is what the caller knows.
+      signal?.throwIfAborted()
+      throw thrown
+    }
   },
   after: (durationMs, task) => {
     const timer = setTimeout(task, durationMs)

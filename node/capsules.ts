@@ -61,6 +61,15 @@ export interface PublishedCapsule extends CapsuleStatus {
 /** The standard streams of a run and what may end it. */
 export type CapsuleStreams = Pick<CapsuleProcessInit, 'args' | 'stdin' | 'stdout' | 'stderr' | 'signal'>
 
+/** Options of {@link Capsules.verify}. */
+export interface VerifyOptions {
+  readonly signal: AbortSignal
+  /** Also the owner's own unsigned capsule, from a folder. */
+  readonly isDevelopment?: boolean
+  /** Called with the bytes read so far: first with 0, when the capsule was found. */
+  readonly onProgress?: (bytes: number) => void
+}
+
 /** Signed programs: publish, verify, run. */
 export interface Capsules {
   /**
@@ -74,7 +83,7 @@ export interface Capsules {
    *
    * @throws CapsuleError with the reason it is not what it claims; ContentError, DhtError; NodeError `ERR_UNSIGNED_REFUSED`
    */
-  verify(target: string, options: { signal: AbortSignal; isDevelopment?: boolean }): Promise<VerifiedPackage>
+  verify(target: string, options: VerifyOptions): Promise<VerifiedPackage>
   /** Runs a verified capsule in a process of its own until it ends. @throws CapsuleError why it could not, or was ended */
   run(capsule: VerifiedPackage, streams: CapsuleStreams): Promise<number>
 }
@@ -134,10 +143,11 @@ async function publish(
     )
   }
   await buildCapsule(components, { folder, signal })
-  const reader = createFolderReader(powers, folder)
-  const { manifest, files, bytes } = await openPackage(reader, { signal })
+  const read = await readFolder(powers, folder, signal)
+  const { manifest, files, bytes } = await openPackage(readerOf(read), { signal })
   const { name, version } = manifest
-  const { cid: root, announcement } = await content.addFiles(entriesOf(reader, signal), { name, signal })
+  const entries = [...read].map(([path, file]) => ({ path, content: file }))
+  const { cid: root, announcement } = await content.addFiles(entries, { name, signal })
   const previous = await latestOf(index, publisher.did, { name, signal })
   const block = signCapsule(publisher, { root, name, version, previous })
   const { cid } = await content.putBlock(block, { codec: 'dag-cbor', public: true, name, signal })
@@ -168,19 +178,10 @@ async function latestOf(
   }
 }
 
-async function* entriesOf(
-  reader: PackageReader,
-  signal: AbortSignal
-): AsyncIterable<{ path: string; content: Uint8Array }> {
-  for await (const { path, bytes } of reader.list({ signal })) {
-    yield { path, content: await reader.read(path, { bytesMax: bytes, signal }) }
-  }
-}
-
 async function verify(
   components: CapsulesComponents,
   text: string,
-  options: { signal: AbortSignal; isDevelopment?: boolean }
+  options: VerifyOptions
 ): Promise<VerifiedPackage> {
   const target = parseCapsuleTarget(text)
   if (target.kind === 'folder') return await openOwn(components, target.folder, options)
@@ -192,10 +193,11 @@ async function verify(
     )
   }
   const release = verifyCapsule(await components.content.getBlock(cid, options), expected)
+  options.onProgress?.(0)
   if (components.isDenied(release.publisher)) {
     throw new NodeError('ERR_PUBLISHER_DENIED', `${release.publisher} is on the deny list`)
   }
-  const opened = await openPackage(await readPackage(components, release, options.signal), {
+  const opened = await openPackage(await readPackage(components, release, options), {
     signal: options.signal,
     release
   })
@@ -219,16 +221,46 @@ async function locate(
 async function readPackage(
   { content }: CapsulesComponents,
   { root }: VerifiedCapsule,
-  signal: AbortSignal
+  { signal, onProgress }: VerifyOptions
 ): Promise<PackageReader> {
   const files = new Map<string, Uint8Array>()
+  let bytes = 0
   try {
     const limits = { bytesMax: PACKAGE_BYTES_MAX, filesMax: PACKAGE_FILES_MAX, signal }
-    for await (const file of content.readFiles(root, limits)) files.set(file.path, file.content)
+    for await (const file of content.readFiles(root, limits)) {
+      files.set(file.path, file.content)
+      onProgress?.((bytes += file.content.byteLength))
+    }
   } catch (cause) {
     if (errorCode(cause) !== 'ERR_CONTENT_TOO_LARGE') throw cause
     throw new CapsuleError('ERR_PACKAGE_TOO_LARGE', 'expected a package within its limits', { cause })
   }
+  return readerOf(files)
+}
+
+/** Reads a folder into memory, so that what is checked is what is signed, whatever happens to the folder. */
+async function readFolder(
+  powers: HostPowers,
+  folder: string,
+  signal: AbortSignal
+): Promise<Map<string, Uint8Array>> {
+  const reader = createFolderReader(powers, folder)
+  const files = new Map<string, Uint8Array>()
+  let total = 0
+  for await (const { path, bytes } of reader.list({ signal })) {
+    total += bytes
+    if (files.size >= PACKAGE_FILES_MAX || total > PACKAGE_BYTES_MAX) {
+      throw new CapsuleError(
+        'ERR_PACKAGE_TOO_LARGE',
+        `expected at most ${PACKAGE_FILES_MAX} files of ${PACKAGE_BYTES_MAX} bytes in all in ${folder}`
+      )
+    }
+    files.set(path, await reader.read(path, { bytesMax: bytes, signal }))
+  }
+  return files
+}
+
+function readerOf(files: ReadonlyMap<string, Uint8Array>): PackageReader {
   return {
     list: async function* () {
       for (const [path, bytes] of files) yield await Promise.resolve({ path, bytes: bytes.byteLength })
@@ -244,7 +276,7 @@ async function readPackage(
 async function openOwn(
   components: CapsulesComponents,
   folder: string,
-  { signal, isDevelopment = false }: { signal: AbortSignal; isDevelopment?: boolean }
+  { signal, isDevelopment = false }: VerifyOptions
 ): Promise<VerifiedPackage> {
   if (!isDevelopment) {
     throw new NodeError(
@@ -253,7 +285,7 @@ async function openOwn(
     )
   }
   await buildCapsule(components, { folder, signal })
-  const opened = await openPackage(createFolderReader(components.powers, folder), { signal })
+  const opened = await openPackage(readerOf(await readFolder(components.powers, folder, signal)), { signal })
   const { name, version } = opened.manifest
   const { files, bytes } = opened
   return { status: { cid: '', root: '', name, version, files, bytes, isSigned: false }, opened, isOwn: true }

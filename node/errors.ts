@@ -2,6 +2,8 @@ import { CodedError } from '#contracts'
 
 /** What the composed node refuses by itself; the codes of its parts pass through it unchanged. */
 export type NodeCode =
+  /** What was asked for does not fit one answer. */
+  | 'ERR_ANSWER_TOO_LARGE'
   | 'ERR_CALLER_GONE'
   | 'ERR_CANCELLED'
   | 'ERR_CONTROL_VERSION'

@@ -16,7 +16,6 @@ import {
   CONTROL_LIMITS,
   controlSocketPath,
   errorCode,
-  errorMessage,
   type Clock,
   type LogFields,
   type Logger

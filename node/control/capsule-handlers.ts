@@ -1,6 +1,7 @@
 import { CONTROL_LIMITS, type Clock } from '#contracts'
 import { createDeadline } from '../deadline.ts'
 import type { Capsules } from '../capsules.ts'
+import { createReporter } from './content-handlers.ts'
 import type { HandlersOf } from './handlers.ts'
 import type { CallContext } from './server.ts'
 
@@ -14,21 +15,30 @@ export function createCapsuleHandlers(
 ): HandlersOf<'capsule.publish' | 'capsule.verify' | 'capsule.run'> {
   const verify = async (
     target: string,
-    options: { signal: AbortSignal; deadlineMs?: number | undefined; isDevelopment?: boolean }
+    { signal, emit }: Pick<CallContext, 'signal' | 'emit'>,
+    options: { deadlineMs?: number | undefined; isDevelopment?: boolean } = {}
   ): ReturnType<Capsules['verify']> => {
-    const { signal, deadlineMs: idleMs = CAPSULE_DEADLINE_MS, isDevelopment = false } = options
+    const { deadlineMs: idleMs = CAPSULE_DEADLINE_MS, isDevelopment = false } = options
+    const report = createReporter(emit)
     using deadline = createDeadline({ clock, signal, idleMs, what: 'the capsule was not found' })
-    return await capsules.verify(target, { signal: deadline.signal, isDevelopment })
+    return await capsules.verify(target, {
+      ...{ signal: deadline.signal, isDevelopment },
+      onProgress: (bytes) => {
+        // It was found: from here on content itself gives up when nothing more arrives.
+        deadline[Symbol.dispose]()
+        report({ phase: 'fetching', bytes })
+      }
+    })
   }
   return {
     'capsule.publish': async ({ folder, first = false }, { signal }) => {
       const published = await capsules.publish(folder, { signal, isFirst: first })
       return { ...published, line: `elastos capsule run ${published.publisher}/${published.name}` }
     },
-    'capsule.verify': async ({ target }, { signal }) => (await verify(target, { signal })).status,
+    'capsule.verify': async ({ target }, context) => (await verify(target, context)).status,
     'capsule.run': async ({ target, args, dev = false, deadlineMs }, context) => {
       const { signal } = context
-      const capsule = await verify(target, { signal, deadlineMs, isDevelopment: dev })
+      const capsule = await verify(target, context, { deadlineMs, isDevelopment: dev })
       const exitCode = await capsules.run(capsule, {
         ...{ args, signal },
         stdin: readStdin(context),

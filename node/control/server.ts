@@ -88,9 +88,9 @@ interface ConnectionState {
 
 function accept(value: unknown, state: ConnectionState): void {
   const { connection, calls } = state
-  const reply = (message: object): void =>
-    void connection.write(encodeJsonLine(message)).catch(() => undefined)
   const id = readRequestId(value)
+  const reply = (message: object): void =>
+    void connection.write(encodeAnswer(message, id)).catch(() => undefined)
   try {
     const request = parseRequest(value)
     if (request.method === 'cancel') {
@@ -150,6 +150,14 @@ async function runCall(
     call.inputs.end()
     call.ended.resolve(undefined)
   }
+}
+
+/** A line longer than the caller reads would end the connection; it is told why instead. */
+function encodeAnswer(message: object, id: number | undefined): string {
+  const line = encodeJsonLine(message)
+  if (Buffer.byteLength(line) <= CONTROL_LIMITS.lineBytesMax) return line
+  const text = `expected an answer of at most ${CONTROL_LIMITS.lineBytesMax} bytes: ask for less`
+  return encodeJsonLine(failure(id, new NodeError('ERR_ANSWER_TOO_LARGE', text)))
 }
 
 function failure(id: number | undefined, thrown: unknown, advice: readonly string[] = []): object {
