@@ -38,7 +38,10 @@ export interface CliNodeInit extends CliInit {
 export async function startCliNode(home: CliHome, data: string, o: CliNodeInit = {}): Promise<CliNode> {
   const { command = ['node', 'start'], flags = [], ...init } = o
   const process = await home.start([...command, '--json', '--no-mdns', '--data', data, ...flags], init)
-  const status = (await process.event('listening', { timeoutMs: 30_000 })) as NodeFacts
+  const status = (await process.event('listening', { timeoutMs: 30_000 }).catch(async (error: unknown) => {
+    await process.end()
+    throw error
+  })) as NodeFacts
   const run: CliNode['run'] = async (args, options) =>
     await home.run([...args, '--data', data, '--json', '--no-start'], options)
   return {
