@@ -8,7 +8,7 @@ import { openBase, rememberChoices, type NodeBase } from './base.ts'
 import { createCapsules, type Capsules } from './capsules.ts'
 import { startControl } from './control/start-control.ts'
 import { dataPaths } from './data-folder.ts'
-import { findBootstrapPeers } from './first-peers.ts'
+import { findFirstContact, type FirstContact } from './first-peers.ts'
 import { realFolder } from './powers.ts'
 import { startRoomService } from './rooms.ts'
 import { createInboundLimit, startSeed } from './seed.ts'
@@ -39,7 +39,9 @@ async function compose(init: NodeInit): Promise<ElastosNode> {
   await using stack = new AsyncDisposableStack()
   const base = await openBase(init, stack)
   const denyList = await openDenyList({ files: base.privateFiles, random: base.random }, base.paths.deny)
-  const host = stack.use(await startNodeHost(base, init, denyList))
+  const contact = await findFirstContact(base, init)
+  const host = stack.use(await startNodeHost(base, { init, denyList, contact }))
+  stack.use(contact.keepAsking(host))
   const content = stack.use(await startNodeContent(base, { init, host, denyList }))
   // What could not be announced with nobody there is announced as soon as somebody is.
   stack.use(host.onPeer(({ type }) => type === 'connected' && content.hurryAnnouncements()))
@@ -80,10 +82,12 @@ async function compose(init: NodeInit): Promise<ElastosNode> {
   }
 }
 
-async function startNodeHost(base: NodeBase, init: NodeInit, denyList: DenyList): Promise<Host> {
+async function startNodeHost(
+  base: NodeBase,
+  { init, denyList, contact }: { init: NodeInit; denyList: DenyList; contact: FirstContact }
+): Promise<Host> {
   const { keystore, choices, datastore, clock, random, logger } = base
   const { reach = 'local', discover } = choices
-  const bootstrapPeers = await findBootstrapPeers(base, init)
   const signerOf = async (did: string): Promise<KeyPair | undefined> => {
     if (did !== keystore.personDid) return undefined
     await keystore.refresh()
@@ -93,7 +97,7 @@ async function startNodeHost(base: NodeBase, init: NodeInit, denyList: DenyList)
   const host = await startHost(
     { ...{ datastore, clock, random, logger, signerOf }, keyPair: keystore.device },
     {
-      ...{ reach, bootstrapPeers },
+      ...{ reach, bootstrapPeers: contact.peers },
       role: init.seed === undefined ? 'peer' : 'seed',
       version: VERSION,
       isDenied: (did) => denyList.isDeniedDid(did),
