@@ -1,5 +1,6 @@
 import type { NodeInit, SeedInit } from '#node'
 import type { ControlReach } from '#contracts'
+import { DidError } from '#did'
 import type { CliContext, CommandInput } from './context.ts'
 import { CliError } from './errors.ts'
 import { listOption, switchOption, textOption } from './input.ts'
@@ -25,7 +26,7 @@ export async function readNodeInit(input: CommandInput, context: CliContext): Pr
     ...(input.options['mdns'] === false ? { mdns: false } : {}),
     ...(input.options['routing'] === false ? { routing: false } : {}),
     ...(passphrase === undefined ? {} : { passphrase }),
-    askPassphrase: async () => await context.ask('Passphrase of the keys: ', { secret: true }),
+    askPassphrase: async () => await askToUnlock(context),
     ...(context.stdinIsTerminal ? { askDiscover: async () => await askDiscover(context) } : {}),
     confirmSeed: async ({ url, did }) => await confirmSeed(context, url, did),
     signal: context.signal
@@ -52,6 +53,14 @@ async function askDiscover(context: CliContext): Promise<boolean> {
   )
   const answer = await context.ask('Do that? Asked once, --discover changes it. [y/N] ')
   return answer?.trim().toLowerCase() === 'y'
+}
+
+async function askToUnlock(context: CliContext): Promise<string | undefined> {
+  if (context.stdinIsTerminal) return await context.ask('Passphrase of the keys: ', { secret: true })
+  throw new DidError(
+    'ERR_KEYSTORE_LOCKED',
+    'the device key is locked: start the node in a terminal, or with the passphrase in ELASTOS_PASSPHRASE'
+  )
 }
 
 async function confirmSeed(context: CliContext, url: string, did: string): Promise<boolean> {

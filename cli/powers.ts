@@ -196,13 +196,17 @@ async function askOnTerminal(
   if (!isatty(STANDARD_INPUT)) {
     throw new CliError('ERR_TERMINAL_NEEDED', `expected a terminal to ask on: ${question.trim()}`)
   }
-  process.stderr.write(question)
+  if (signal.aborted) return undefined
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() })
   const lines = createInterface({
     input: standardInput(),
     output: isSecret ? silent : process.stderr,
-    terminal: true
+    terminal: true,
+    prompt: question
   })
+  // Asked only now that the terminal echoes nothing by itself: an answer may follow at once.
+  if (isSecret) process.stderr.write(question)
+  else lines.prompt()
   const abort = (): void => lines.close()
   signal.addEventListener('abort', abort, { once: true })
   lines.once('SIGINT', () => process.kill(process.pid, 'SIGINT'))

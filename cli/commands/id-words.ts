@@ -7,7 +7,8 @@ import { formatTable, printNotice, printResult } from '../output.ts'
 
 const COLUMNS = 4
 /** The alternate screen leaves nothing in the scrollback of the terminal. */
-const ENTER_SCREEN = '\u001b[?1049h\u001b[H'
+const ENTER_SCREEN = '\u001b[?1049h'
+const CLEAR_SCREEN = '\u001b[2J\u001b[H'
 const LEAVE_SCREEN = '\u001b[?1049l'
 
 /** `elastos id words` */
@@ -20,8 +21,13 @@ export async function run(_input: CommandInput, context: CliContext): Promise<un
   }
   const { keystore, passphrase } = await openIdentity(context)
   const words = await keystore.words(passphrase === undefined ? {} : { passphrase })
-  await showWords(context, words)
-  await askBack(context, words)
+  await context.stderr.write(ENTER_SCREEN)
+  try {
+    await showWords(context, words)
+    await askBack(context, words)
+  } finally {
+    await context.stderr.write(LEAVE_SCREEN)
+  }
   const answer = await context.ask('Keep the key that publishes in your name on this device? [Y/n] ')
   if (answer === undefined)
     throw new CliError('ERR_CANCELLED', 'nothing was changed: the words are still kept here')
@@ -44,17 +50,14 @@ async function showWords(context: CliContext, words: string): Promise<void> {
     ...formatTable(rows).map((line) => `  ${line}`),
     ''
   ]
-  await context.stderr.write(ENTER_SCREEN + text.join('\n') + '\n')
-  try {
-    const answer = await context.ask('Press Enter when they are written down. ')
-    if (answer === undefined)
-      throw new CliError('ERR_CANCELLED', 'nothing was changed: the words are still kept here')
-  } finally {
-    await context.stderr.write(LEAVE_SCREEN)
-  }
+  await context.stderr.write(CLEAR_SCREEN + text.join('\n') + '\n')
+  const answer = await context.ask('Press Enter when they are written down. ')
+  if (answer === undefined)
+    throw new CliError('ERR_CANCELLED', 'nothing was changed: the words are still kept here')
 }
 
 async function askBack(context: CliContext, words: string): Promise<void> {
+  await context.stderr.write(CLEAR_SCREEN)
   const quiz = createWordQuiz(words, systemRandom)
   const answers: string[] = []
   for (const position of quiz.positions) {

@@ -11,14 +11,7 @@ import { signCapsule } from '#capsule-host'
 import { systemRandom } from '#contracts'
 import { startNode } from '#node'
 import { sealIndex } from '../../dht/index-block.ts'
-
-const NOTHING = [0x07, 0x13, 0x02, 0x06, ...Buffer.from('memory'), 2, 0, 0x06, ...Buffer.from('_start'), 0, 0]
-/** A module that does nothing; it would still show that something ran. */
-const MODULE = Uint8Array.from([
-  ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0, 5, 3, 1, 0, 0],
-  ...NOTHING,
-  ...[0x0a, 4, 1, 2, 0, 0x0b]
-])
+import { EMPTY_MODULE } from '../support/empty-module.ts'
 
 const [dataFolder = '', bootstrap = ''] = process.argv.slice(2)
 const signal = AbortSignal.timeout(120_000)
@@ -45,15 +38,15 @@ async function publish(name: string, head: CID): Promise<void> {
   await node.index.publish(publisher, { kind: 'capsule', name, head, firstPublish: true, signal })
 }
 
-const good = await addPackage('good', '1.0.0', MODULE)
+const good = await addPackage('good', '1.0.0', EMPTY_MODULE)
 const signed = signCapsule(publisher, { root: good, name: 'good', version: '1.0.0' })
 
 // One byte of the program differs from what was signed; the link says so honestly, the signature does not.
-const flipped = await addPackage('good', '1.0.0', MODULE.with(-2, 0x01))
+const flipped = await addPackage('good', '1.0.0', EMPTY_MODULE.with(-2, 0x01))
 const { envelope } = (await import('@ipld/dag-cbor')).decode<{ envelope: Uint8Array }>(signed)
 const flippedCid = await putBlock(encodeCanonical({ version: 1, root: flipped, envelope }))
 
-const bySomebodyElse = await addPackage('lent', '1.0.0', MODULE)
+const bySomebodyElse = await addPackage('lent', '1.0.0', EMPTY_MODULE)
 await publish(
   'lent',
   await putBlock(signCapsule(stranger, { root: bySomebodyElse, name: 'lent', version: '1.0.0' }))
@@ -61,7 +54,7 @@ await publish(
 
 const first = await putBlock(signed)
 await publish('good', first)
-const second = await addPackage('good', '2.0.0', MODULE)
+const second = await addPackage('good', '2.0.0', EMPTY_MODULE)
 await publish(
   'good',
   await putBlock(signCapsule(publisher, { root: second, name: 'good', version: '2.0.0' }))
