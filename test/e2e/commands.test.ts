@@ -1,7 +1,6 @@
 /** What every command keeps: help, JSON, exit codes, no hanging; and how nodes start, run beside others and end. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { once } from 'node:events'
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -258,7 +257,10 @@ async function occupyDefaultPort(home: CliHome): Promise<{ port: number } & Asyn
   const server = createServer()
   server.listen(port, '127.0.0.1')
   // Taken by somebody else already: just as good.
-  await Promise.race([once(server, 'listening'), once(server, 'error')])
+  await new Promise<void>((done) => {
+    server.once('listening', done)
+    server.once('error', () => done())
+  })
   return {
     port,
     [Symbol.asyncDispose]: async () => {
