@@ -254,7 +254,8 @@ async function occupyDefaultPort(home: CliHome): Promise<{ port: number } & Asyn
   const wanted = node.status['portFallback'] as { wanted: number } | undefined
   const port = wanted?.wanted ?? Number(/\/tcp\/(\d+)\//.exec(node.status.addresses[0] ?? '')?.[1])
   await node.stop()
-  const server = createServer()
+  // A node that remembers somebody at this port calls: an open connection would keep the server from closing.
+  const server = createServer((socket) => socket.destroy())
   server.listen(port, '127.0.0.1')
   // Taken by somebody else already: just as good.
   await new Promise<void>((done) => {
