@@ -2,13 +2,13 @@ import { existsSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { build } from 'esbuild'
 import { findProjectNode } from '../setup/runtime.js'
-import { lazyBuiltins, NO_PREFIX_LIST, oneCopyEach, OWN_METADATA } from './plugins.js'
+import { lazyBuiltins, NATIVE_LEVEL, NO_PREFIX_LIST, oneCopyEach, OWN_METADATA } from './plugins.js'
 
 /**
  * Packages that stay in `node_modules`: they load a native addon beside them, or are a program of their own
  * that only `capsule build` runs.
  */
-const EXTERNAL = ['classic-level', 'assemblyscript', 'node-datachannel', '@node-datachannel/*']
+const EXTERNAL = ['assemblyscript', 'node-datachannel', '@node-datachannel/*']
 
 /**
  * CommonJS packages in an ES module bundle still call `require`, nearly always for Node's own modules; those come without
@@ -54,14 +54,25 @@ async function outputs(root, entries) {
     banner: { js: REQUIRE },
     plugins: [
       OWN_METADATA,
-      lazyBuiltins(findProjectNode(root) ?? process.execPath),
+      lazyBuiltins(findProjectNode(root)),
+      NATIVE_LEVEL,
       NO_PREFIX_LIST,
       oneCopyEach(root)
     ],
     logLevel: 'warning'
   })
-  return result.outputFiles.map(({ path, contents }) => ({
+  return result.outputFiles.map(({ path, text }) => ({
     path: relative(join(root, 'dist'), path),
-    contents
+    contents: toAscii(text)
   }))
+}
+
+/**
+ * Escapes what is not ASCII: esbuild leaves it in regular expressions and comments, and one such character makes Node keep
+ * the whole file in two bytes a character.
+ *
+ * @param {string} code
+ */
+function toAscii(code) {
+  return code.replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
