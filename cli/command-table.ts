@@ -1,14 +1,5 @@
 import type { CommandAction } from './context.ts'
-
-/** An option of a command, in commander's flag syntax. */
-export interface OptionSpec {
-  readonly flags: string
-  readonly summary: string
-  /** May be given more than once. */
-  readonly isList?: boolean
-  /** Its values, where they are few: what completion offers. */
-  readonly choices?: readonly string[]
-}
+import { FIELD_OPTION, NODE_OPTIONS, type OptionSpec } from './options.ts'
 
 /** One command: all that help, completion, the parser and the documentation need. */
 export interface CommandSpec {
@@ -38,47 +29,6 @@ export const COMMAND_GROUPS: Readonly<Record<string, string>> = {
   contact: 'your own address book of publishers',
   deny: 'content and peers this node will not deal with'
 }
-
-/** Options of every command. */
-export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
-  { flags: '--data <folder>', summary: 'data folder (default: the platform’s)' },
-  { flags: '--json', summary: 'machine-readable: one JSON object a line' },
-  { flags: '--no-start', summary: 'refuse instead of starting a node' }
-]
-
-/** Prints one value alone, so that a shell can use it: `$(elastos node status --field bootstrapUrl)`. */
-const FIELD_OPTION: OptionSpec = {
-  flags: '--field <name>',
-  summary: 'print this one value of the --json output alone'
-}
-
-/** Options of whatever starts a node. */
-export const NODE_OPTIONS: readonly OptionSpec[] = [
-  {
-    flags: '--reach <reach>',
-    summary: 'how far to listen and dial: local (default), lan or public',
-    choices: ['local', 'lan', 'public']
-  },
-  { flags: '--listen <multiaddr>', summary: 'listen here instead of the default', isList: true },
-  {
-    flags: '--bootstrap <address>',
-    summary: 'a first peer: a multiaddr, or http://host:port#did:key:…',
-    isList: true
-  },
-  {
-    flags: '--discover <where>',
-    summary: "'ipfs' also meets peers through the public IPFS DHT; 'off' stops that",
-    choices: ['ipfs', 'off']
-  },
-  {
-    flags: '--ipfs [which]',
-    summary: 'join the IPFS DHT as a client: wan (default) or lan',
-    choices: ['wan', 'lan']
-  },
-  { flags: '--ipfs-bootstrap <multiaddr>', summary: 'a first peer of the IPFS DHT', isList: true },
-  { flags: '--no-routing', summary: 'do not look for content in the DHT: only what is here can be had' },
-  { flags: '--no-mdns', summary: 'do not look for peers by multicast (reach lan)' }
-]
 
 /** Every command, in the order of the help. */
 export const COMMANDS: readonly CommandSpec[] = [
@@ -143,7 +93,10 @@ export const COMMANDS: readonly CommandSpec[] = [
         flags: '--metrics-port <port>',
         summary: 'port of /metrics on loopback (default: 4481; 0: any free one)'
       },
-      { flags: '--dev', summary: 'allow --reach local, for trying things out on one machine' },
+      {
+        flags: '--dev',
+        summary: 'allow --reach local and take any free ports, to try things on one machine'
+      },
       { flags: '--detach', summary: 'return when it listens; it goes on in the background' }
     ],
     summary: 'start a seed: DHT server, bootstrap record, relay with limits, metrics',

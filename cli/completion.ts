@@ -1,12 +1,6 @@
-import {
-  COMMAND_GROUPS,
-  COMMANDS,
-  GLOBAL_OPTIONS,
-  NODE_OPTIONS,
-  type CommandSpec,
-  type OptionSpec
-} from './command-table.ts'
+import { COMMAND_GROUPS, COMMANDS, type CommandSpec } from './command-table.ts'
 import { CliError } from './errors.ts'
+import { GLOBAL_OPTIONS, NODE_OPTIONS, type OptionSpec } from './options.ts'
 
 /**
  * Needs nothing but bash 3.2, where the usual scripts need the package bash-completion. Words are handed over as

@@ -38,8 +38,11 @@ export function readSeedInit(input: CommandInput): SeedInit {
   const http = textOption(input, 'http')
   const metricsPort = textOption(input, 'metricsPort')
   const announce = listOption(input, 'announce')
+  const isDevelopment = switchOption(input, 'dev')
   return {
-    isDevelopment: switchOption(input, 'dev'),
+    isDevelopment,
+    // Several are tried out on one machine: none of them is in the way of another, or of a real one.
+    ...(isDevelopment ? { httpPort: 0, metricsPort: 0 } : {}),
     ...(announce.length === 0 ? {} : { announce }),
     ...(http === undefined ? {} : readHostAndPort(http)),
     ...(metricsPort === undefined ? {} : { metricsPort: readPort(metricsPort, '--metrics-port') })

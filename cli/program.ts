@@ -1,13 +1,7 @@
 import { Command, Option } from 'commander'
-import {
-  COMMAND_GROUPS,
-  COMMANDS,
-  GLOBAL_OPTIONS,
-  NODE_OPTIONS,
-  type CommandSpec,
-  type OptionSpec
-} from './command-table.ts'
+import { COMMAND_GROUPS, COMMANDS, type CommandSpec } from './command-table.ts'
 import type { CommandInput } from './context.ts'
+import { GLOBAL_OPTIONS, NODE_OPTIONS, type OptionSpec } from './options.ts'
 
 /** Options every command takes. */
 export interface GlobalOptions {
