@@ -7,6 +7,7 @@ const configuration = {
     // Programs that a test starts as processes of their own.
     'test/**/*-program.ts',
     'test/sim/lone-node.ts',
+    'test/support/shifted-clock.ts',
     'test/e2e/hostile-publisher.ts',
     'scripts/*.{js,ts}',
     'bench/*.ts',

@@ -12,6 +12,8 @@ export interface ListenInit {
   readonly listen?: readonly string[]
   /** The TCP port of the default addresses; 0 takes any free one. Default: {@link DEFAULT_PORT}. */
   readonly port?: number
+  /** Taken instead of {@link DEFAULT_PORT} while it is free: where others remember this node. */
+  readonly usualPort?: number
   /** Listen for WebSockets on this port too; 0 takes any free one. */
   readonly webSocketPort?: number
 }
@@ -38,7 +40,7 @@ export async function startListening<T>(
   powers: Pick<HostPowers, 'interfaces'>,
   start: (listen: string[]) => Promise<T>
 ): Promise<Listening<T>> {
-  const { reach, listen, port = DEFAULT_PORT, webSocketPort } = init
+  const { reach, listen, port = init.usualPort ?? DEFAULT_PORT, webSocketPort } = init
   const plan = (free: boolean): string[] =>
     planListen(reach, {
       port: free ? 0 : port,

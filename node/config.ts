@@ -9,7 +9,8 @@ const config = z.strictObject({
   reach: z.enum(['local', 'lan', 'public']).optional(),
   discover: z.enum(['ipfs', 'off']).optional(),
   bootstrap: z.array(z.string().max(BOOTSTRAP_VALUE_CHARS_MAX)).max(BOOTSTRAP_VALUES_MAX).optional(),
-  hasChatted: z.boolean().optional()
+  hasChatted: z.boolean().optional(),
+  port: z.int().min(1).max(65_535).optional()
 })
 
 /** What a node remembers of the choices its owner made, so that a command that starts one makes the same. */
@@ -19,6 +20,8 @@ export interface NodeConfig {
   readonly bootstrap?: readonly string[] | undefined
   /** Whether a room was ever used here. */
   readonly hasChatted?: boolean | undefined
+  /** The port it listened on: others remember it, so it is taken again when it is free. */
+  readonly port?: number | undefined
 }
 
 const CONFIG_BYTES_MAX = 64 * 1024

@@ -103,6 +103,7 @@ async function startNodeHost(
       isDenied: (did) => denyList.isDeniedDid(did),
       ...(limit === undefined ? {} : { allowInbound: limit.allow }),
       discoverIpfs: discover === 'ipfs',
+      ...(choices.port === undefined ? {} : { usualPort: choices.port }),
       ...(init.listen === undefined ? {} : { listen: init.listen }),
       ...(init.mdns === undefined ? {} : { mdns: init.mdns }),
       ...(init.ipfs === undefined ? {} : { ipfs: init.ipfs }),
@@ -112,7 +113,15 @@ async function startNodeHost(
     }
   )
   limit?.watch(host.libp2p)
+  if (init.listen === undefined) rememberPort(base, host)
   return host
+}
+
+/** Whoever met this node remembers where it was: with every seed gone that is how they find each other again. */
+function rememberPort(base: NodeBase, host: Host): void {
+  const ports = host.reachability().listening.map((address) => /\/tcp\/(\d+)/.exec(address)?.[1])
+  const port = Number(ports.find((text) => text !== undefined))
+  if (port > 0) base.choices = { ...base.choices, port }
 }
 
 async function startNodeContent(

@@ -34,6 +34,26 @@ describe('first contact', () => {
   })
 })
 
+describe('where a node is', () => {
+  it('stays the same over a restart, so that two who met find each other with everybody else gone', async function () {
+    this.timeout(60_000)
+    await using folder = await createTemporaryFolder()
+    const start = async (name: string, init: Partial<NodeInit> = {}): Promise<ElastosNode> =>
+      await startNode({ mdns: false, dataFolder: join(folder.path, name), ...init })
+    const addresses: string[][] = []
+    {
+      await using ann = await start('ann')
+      await using ben = await start('ben', { bootstrap: [ann.host.addresses()[0] ?? ''] })
+      await connected(ben, ann)
+      addresses.push(ann.host.addresses(), ben.host.addresses())
+    }
+    await using ben = await start('ben')
+    await using ann = await start('ann')
+    assert.deepEqual([ann.host.addresses(), ben.host.addresses()], addresses)
+    await connected(ann, ben)
+  })
+})
+
 async function connected(node: ElastosNode, seed: ElastosNode): Promise<void> {
   for (let attempt = 0; attempt < 200; attempt++) {
     if (node.host.peers().some(({ peerId }) => peerId === seed.host.peerId)) return
