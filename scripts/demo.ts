@@ -70,14 +70,15 @@ async function fetchByCid(stage: Stage): Promise<void> {
   await writeFile(file, randomBytes(3 * 1024 * 1024))
   const { json } = await personOf(stage, 'alice').act(['add', file])
   await personOf(stage, 'bob').act(['get', String(json?.['cid']), '-o', copy])
-  const isSame = (await readFile(copy)).equals(await readFile(file))
-  tell(isSame ? 'The DHT named Alice; every block was checked against the CID.' : 'THE COPY DIFFERS')
+  if (!(await readFile(copy)).equals(await readFile(file)))
+    throw new Error('expected the copy to be the same')
+  tell('The DHT named Alice; every block was checked against the CID.')
   scene('A fifth node does the same with content routing off: nobody tells it who has the file.')
   await using lonely = await startCliNode(home, join(home.folder, 'lonely'), {
     flags: ['--bootstrap', stage.bootstrap, '--no-routing']
   })
   const args = ['get', String(json?.['cid']), '-o', join(home.folder, 'none'), '--deadline', '5']
-  tell(`refused: ${codeOf(await lonely.run(args))}`)
+  tell(`refused: ${refusalOf(await lonely.run(args), 'ERR_ROUTING_OFF')}`)
 }
 
 async function keepPrivate(stage: Stage): Promise<void> {
@@ -86,7 +87,7 @@ async function keepPrivate(stage: Stage): Promise<void> {
   await writeFile(file, randomBytes(2000))
   const { json } = await personOf(stage, 'alice').act(['add', '--private', file])
   const target = ['get', String(json?.['cid']), '-o', join(stage.home.folder, 'stolen'), '--deadline', '3']
-  await personOf(stage, 'bob').isRefused(target)
+  await personOf(stage, 'bob').isRefused(target, 'ERR_CONTENT_NO_PROVIDERS', 'ERR_CONTENT_NOT_FOUND')
 }
 
 async function runByName(stage: Stage): Promise<void> {
@@ -102,6 +103,7 @@ async function runByName(stage: Stage): Promise<void> {
   const { json } = await personOf(stage, 'alice').act(['capsule', 'publish', folder])
   await personOf(stage, 'cora').act(['contact', 'add', 'alice', String(json?.['publisher'])])
   const ran = await personOf(stage, 'cora').act(['capsule', 'run', 'alice/hello'], 'from a friend\n')
+  if (!ran.stdout.includes('from a friend')) throw new Error('expected the capsule to answer')
   for (const line of ran.stdout.split('\n').filter((text) => !text.startsWith('{') && text !== ''))
     tell(`  ${line}`)
 }
@@ -115,16 +117,21 @@ async function refuseForgeries(stage: Stage): Promise<void> {
     env: stage.home.env
   })
   const forged = await forger.event('published', { timeoutMs: 60_000 })
-  const forgeries = { flipped: 'a flipped byte', signer: 'another’s signature', unsigned: 'no signature' }
-  for (const [key, what] of Object.entries(forgeries)) {
+  const forgeries = [
+    ['flipped', 'a flipped byte', 'ERR_CAPSULE_TAMPERED'],
+    ['signer', 'another’s signature', 'ERR_CAPSULE_SIGNER'],
+    ['unsigned', 'no signature', 'ERR_CAPSULE_UNSIGNED']
+  ] as const
+  const attempt = (target: unknown): string[] => ['capsule', 'run', String(target), '--deadline', '20']
+  for (const [key, what, code] of forgeries) {
     tell(`${what}:`)
-    await personOf(stage, 'cora').isRefused(['capsule', 'run', String(forged[key]), '--deadline', '20'])
+    await personOf(stage, 'cora').isRefused(attempt(forged[key]), code)
   }
   await personOf(stage, 'cora').act(['capsule', 'verify', String(forged['name'])])
   forger.write('go back\n')
   await forger.event('went-back', { timeoutMs: 60_000 })
   tell('a name that went back to an older version:')
-  await personOf(stage, 'cora').isRefused(['capsule', 'run', String(forged['name']), '--deadline', '20'])
+  await personOf(stage, 'cora').isRefused(attempt(forged['name']), 'ERR_NAME_STALE')
 }
 
 async function chat(stage: Stage): Promise<void> {
@@ -191,8 +198,8 @@ async function closeStage({ home, nodes }: Stage): Promise<void> {
 interface Person {
   /** Runs a command that must succeed. */
   act(args: readonly string[], input?: string): Promise<CliResult>
-  /** Runs a command that must be refused. */
-  isRefused(args: readonly string[]): Promise<void>
+  /** Runs a command that must be refused with one of `codes`. */
+  isRefused(args: readonly string[], ...codes: string[]): Promise<void>
 }
 
 function personOf({ home, nodes }: Stage, name: Name): Person {
@@ -205,18 +212,19 @@ function personOf({ home, nodes }: Stage, name: Name): Person {
       show(args)
       return await node.succeed(args, { input })
     },
-    isRefused: async (args) => {
+    isRefused: async (args, ...codes) => {
       show(args)
-      const result = await node.run(args)
-      if (result.code === 0) throw new Error(`expected a refusal of: ${args.join(' ')}`)
-      tell(`  refused: ${codeOf(result)}`)
+      tell(`  refused: ${refusalOf(await node.run(args), ...codes)}`)
     }
   }
 }
 
-function codeOf({ stderr }: CliResult): string {
-  const line = stderr.split('\n').find((text) => text.startsWith('{"error"')) ?? ''
-  return line === '' ? stderr : (JSON.parse(line) as { error: { code: string } }).error.code
+/** The code a command was refused with. @throws Error when it was not, or with another one */
+function refusalOf({ stderr, stdout }: CliResult, ...codes: string[]): string {
+  const line = stderr.split('\n').find((text) => text.startsWith('{"error"')) ?? '{}'
+  const { error } = JSON.parse(line) as { error?: { code: string } }
+  if (error !== undefined && codes.includes(error.code)) return error.code
+  throw new Error(`expected a refusal with ${codes.join(' or ')}, got: ${stderr}${stdout}`)
 }
 
 await main()
