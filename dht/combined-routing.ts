@@ -1,7 +1,7 @@
 import type { CID } from 'multiformats/cid'
 import { abortable } from './abortable.ts'
 import { DhtError } from './errors.ts'
-import type { FoundProvider, ProvideOutcome, Routing, RoutingOptions } from './routing.ts'
+import type { FoundProvider, ProvideOutcome, Routing, SearchOptions } from './routing.ts'
 
 /**
  * Several DHTs as one: what is announced goes to all of them, what is searched for is yielded as any of them finds it,
@@ -48,10 +48,13 @@ type Step = {
 async function* findInAll(
   routings: readonly Routing[],
   cid: CID,
-  { signal }: RoutingOptions
+  { signal, ...options }: SearchOptions
 ): AsyncGenerator<FoundProvider> {
   const leaving = new AbortController()
-  const bounds = { signal: signal === undefined ? leaving.signal : AbortSignal.any([signal, leaving.signal]) }
+  const bounds = {
+    ...options,
+    signal: signal === undefined ? leaving.signal : AbortSignal.any([signal, leaving.signal])
+  }
   const pending = new Map<Source, Promise<Step>>()
   const errors: unknown[] = []
   const seen = new Set<string>()

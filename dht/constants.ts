@@ -64,6 +64,9 @@ export const PROVIDER_ADDRESSES_MAX = 16
 /** How many of the nearest peers known a quick announcement goes to. */
 export const QUICK_PROVIDE_PEERS = 3
 
+/** How many of the nearest peers known a quick search asks. */
+export const QUICK_SEARCH_PEERS = 3
+
 /** How long after a quick announcement the nearest peers are looked for: what the user waits for comes first. */
 export const BACKGROUND_PROVIDE_DELAY_MS = 2_000
 

@@ -1,18 +1,12 @@
 import { createHash } from 'node:crypto'
-import type { Libp2p, PeerId } from '@libp2p/interface'
+import type { Libp2p } from '@libp2p/interface'
 import { MessageType } from '@libp2p/kad-dht'
-import type { KadDHT, QueryEvent } from '@libp2p/kad-dht'
+import type { KadDHT } from '@libp2p/kad-dht'
 import { peerIdFromString } from '@libp2p/peer-id'
 import type { CID } from 'multiformats/cid'
 import { QUICK_PROVIDE_PEERS } from './constants.ts'
 import type { DhtTable } from './dht-service.ts'
-
-/** What kad-dht has beyond its declared interface; held by the tests of `provideQuick`. */
-interface KadInternals {
-  readonly network: {
-    sendMessage(to: PeerId, message: object, options: object): AsyncIterable<QueryEvent>
-  }
-}
+import { kadNetworkOf, NO_PATH } from './kad-network.ts'
 
 /** What announcing directly needs. */
 export interface DirectAnnouncementComponents {
@@ -33,7 +27,7 @@ export function createDirectAnnouncement({
   table,
   libp2p
 }: DirectAnnouncementComponents): AnnounceDirectly {
-  const { network } = dht as unknown as KadInternals
+  const network = kadNetworkOf(dht)
   return async (cid, signal) => {
     const key = cid.multihash.bytes
     const kadId = createHash('sha256').update(key).digest()
@@ -43,9 +37,11 @@ export function createDirectAnnouncement({
       key,
       providers: [{ id: libp2p.peerId.toMultihash().bytes, multiaddrs }]
     }
-    const path = { index: -1, queued: 0, running: 0, total: 0 }
     const send = async (peerId: string): Promise<void> => {
-      for await (const event of network.sendMessage(peerIdFromString(peerId), message, { signal, path })) {
+      for await (const event of network.sendMessage(peerIdFromString(peerId), message, {
+        signal,
+        path: NO_PATH
+      })) {
         if (event.name === 'PEER_RESPONSE') return
       }
       throw new Error('not taken')

@@ -6,6 +6,7 @@ import type { Connect, ConnectTarget } from './connector.ts'
 import { tableOf } from './dht-service.ts'
 import type { DhtTable } from './dht-service.ts'
 import { createDirectAnnouncement } from './direct-announcement.ts'
+import { createDirectSearch } from './direct-search.ts'
 import { DhtError } from './errors.ts'
 import { createExchange } from './exchange.ts'
 import type { Exchange } from './exchange.ts'
@@ -126,6 +127,7 @@ export async function startHost(components: HostComponents, init: HostInit): Pro
     whenJoined,
     announcements: dht.providers,
     announceDirectly: createDirectAnnouncement({ libp2p, table, dht: libp2p.services.dht }),
+    searchDirectly: createDirectSearch({ table, dht: libp2p.services.dht }),
     closing: closing.signal
   })
   const networks = stack.use(

@@ -1,4 +1,4 @@
-import type { Libp2p } from '@libp2p/interface'
+import type { Libp2p, PeerInfo } from '@libp2p/interface'
 import type { KadDHT, QueryEvent } from '@libp2p/kad-dht'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
@@ -15,6 +15,7 @@ import {
 import { startDeadline } from './deadline.ts'
 import type { Deadline } from './deadline.ts'
 import type { AnnounceDirectly } from './direct-announcement.ts'
+import type { SearchDirectly } from './direct-search.ts'
 import { DhtError } from './errors.ts'
 
 /** A peer that says it has some content, and where it says it is. */
@@ -27,6 +28,15 @@ export interface FoundProvider {
 /** Bounds of one operation; without a signal it ends by itself after 30 seconds. */
 export interface RoutingOptions {
   readonly signal?: AbortSignal
+}
+
+/** How to search. */
+export interface SearchOptions extends RoutingOptions {
+  /**
+   * Ask only the few peers known that are nearest, which takes milliseconds, dials nobody and finds whoever announced
+   * itself to them by `provideQuick`. Default: false, look for nearer and nearer peers until nobody is left to ask.
+   */
+  readonly quick?: boolean
 }
 
 /** How to announce. */
@@ -67,7 +77,7 @@ export interface Routing {
    *
    * @throws the reason of the signal when the caller aborts
    */
-  findProviders(cid: CID, options?: RoutingOptions): AsyncIterable<FoundProvider>
+  findProviders(cid: CID, options?: SearchOptions): AsyncIterable<FoundProvider>
 }
 
 /** Notes on what this node announces. */
@@ -90,6 +100,8 @@ export interface RoutingComponents {
   readonly announcements?: Announcements
   /** Announces to the nearest peers known; without it `provideQuick` resolves at the first of those that are found. */
   readonly announceDirectly?: AnnounceDirectly
+  /** Asks the nearest peers known; without it every search is a thorough one. */
+  readonly searchDirectly?: SearchDirectly
   /** Aborts when the host is disposed: no operation goes on after that. */
   readonly closing?: AbortSignal
   readonly clock: Clock
@@ -253,16 +265,18 @@ async function announceInBackground(
 async function* findProviders(
   components: RoutingComponents,
   cid: CID,
-  options: RoutingOptions
+  options: SearchOptions
 ): AsyncGenerator<FoundProvider> {
   using limit = startLimit(components, options.signal)
   const { signal } = limit
+  const { searchDirectly } = components
   const seen = new Set<string>([components.libp2p.peerId.toString()])
   try {
     await components.whenJoined(signal)
-    for await (const event of components.dht.findProviders(cid, { signal })) {
-      if (event.name !== 'PROVIDER') continue
-      for (const { id, multiaddrs } of event.providers) {
+    const isQuick = options.quick === true && searchDirectly !== undefined
+    const answers = isQuick ? searchDirectly(cid, signal) : searchThoroughly(components, cid, signal)
+    for await (const providers of answers) {
+      for (const { id, multiaddrs } of providers) {
         const peerId = id.toString()
         if (seen.has(peerId)) continue
         seen.add(peerId)
@@ -274,6 +288,16 @@ async function* findProviders(
     if (limit.expired()) return
     signal.throwIfAborted()
     throw error
+  }
+}
+
+async function* searchThoroughly(
+  { dht }: RoutingComponents,
+  cid: CID,
+  signal: AbortSignal
+): AsyncGenerator<readonly PeerInfo[]> {
+  for await (const event of dht.findProviders(cid, { signal })) {
+    if (event.name === 'PROVIDER') yield event.providers
   }
 }
 

@@ -100,6 +100,8 @@ export const PROVIDE_RETRY_MS: readonly number[] = [250, 500, 1_000, 2_000, 5_00
 export const FIND_ALONE_MS: readonly number[] = [
   100, 150, 200, 250, 250, 250, 400, 600, 1_000, 1_500, 2_000, 3_000, 5_000, 10_000, 30_000, 60_000, 180_000
 ]
+/** Searches that ask the nearest peers known only, before those that look for nearer ones. */
+export const QUICK_FINDS = 4
 /** Wait between searches while fewer than {@link PEERS_FEW} subscribers are connected. */
 export const FIND_FEW_MS: number = 2 * MINUTE_MS
 /** Wait between searches otherwise; members tell each other about newcomers meanwhile. */

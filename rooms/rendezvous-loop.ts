@@ -8,6 +8,7 @@ import {
   OTHER_DAYS_EVERY,
   PEERS_FEW,
   PROVIDERS_PER_FIND_MAX,
+  QUICK_FINDS,
   PROVIDE_RETRY_MS,
   PROVIDE_TIMEOUT_MS,
   REPROVIDE_MS
@@ -123,7 +124,7 @@ async function findForever(
     const peers = init.peerCount()
     const waitMs =
       peers === 0 ? nthWait(FIND_ALONE_MS, attempt) : peers < PEERS_FEW ? FIND_FEW_MS : FIND_SETTLED_MS
-    attempt = peers === 0 ? attempt + 1 : 0
+    attempt = peers === 0 ? attempt + 1 : QUICK_FINDS
     await init.wait(jittered(waitMs, components.random)).catch(() => undefined)
   }
 }
@@ -135,10 +136,12 @@ async function findOnce(
 ): Promise<void> {
   const timeoutMs = Math.min(FIND_TIMEOUT_MS_MIN * 1.5 ** attempt, FIND_TIMEOUT_MS_MAX)
   using deadline = startDeadline(clock, timeoutMs, signal)
+  const quick = attempt < QUICK_FINDS
   const find = async (day: number): Promise<void> => {
     const cid = await rendezvousCid(room, day)
     let count = 0
-    for await (const peer of untilAborted(transport.findProviders(cid, deadline), deadline.signal)) {
+    const options = { signal: deadline.signal, quick }
+    for await (const peer of untilAborted(transport.findProviders(cid, options), deadline.signal)) {
       onFound(peer)
       if (++count >= PROVIDERS_PER_FIND_MAX) return
     }

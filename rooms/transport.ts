@@ -47,9 +47,13 @@ export interface RoomTransport {
   provide(cid: CID, options: { readonly signal: AbortSignal }): Promise<void>
   /**
    * Yields providers of `cid` as they are found, the same one possibly more than once, ourselves possibly
-   * included; ends when the search is exhausted.
+   * included; ends when the search is exhausted. A `quick` one asks few peers and finds those who announced themselves
+   * to the same; it takes a small part of the time and work of a thorough one.
    */
-  findProviders(cid: CID, options: { readonly signal: AbortSignal }): AsyncIterable<RoomPeer>
+  findProviders(
+    cid: CID,
+    options: { readonly signal: AbortSignal; readonly quick: boolean }
+  ): AsyncIterable<RoomPeer>
   /** Opens an authenticated connection to the peer, or does nothing when there is one. */
   connect(peer: RoomPeer, options: { readonly signal: AbortSignal }): Promise<void>
   /**

@@ -32,7 +32,7 @@ export interface RoomNetwork {
   /** How many connections a peer has. */
   linkCount(peerId: string): number
   /** Called before each announcement or search; a throw makes it fail. */
-  onDht: (operation: 'provide' | 'find', cid: string) => void
+  onDht: (operation: 'provide' | 'quick find' | 'find', cid: string) => void
 }
 
 interface Peer {
@@ -119,9 +119,9 @@ export function createRoomNetwork(clock: Clock, delays: RoomNetworkDelays = DELA
       const providers = records.get(keyOf(cid)) ?? new Set()
       records.set(keyOf(cid), providers.add(peer.id))
     },
-    findProviders: async function* (cid, { signal }): AsyncGenerator<RoomPeer> {
+    findProviders: async function* (cid, { signal, quick }): AsyncGenerator<RoomPeer> {
       counts.finds++
-      network.onDht('find', cid.toString())
+      network.onDht(quick ? 'quick find' : 'find', cid.toString())
       await clock.sleep(delays.findMs, signal)
       for (const id of [...(records.get(keyOf(cid)) ?? [])].slice(0, network.providersMax))
         yield { peerId: id, multiaddrs: [`/memory/${id}`] }

@@ -42,6 +42,30 @@ describe('content routing', () => {
     assert.ok(bob.peers().some(({ peerId }) => peerId === alice.peerId))
   })
 
+  it('a quick search finds who announced quickly to the same seed, and dials nobody', async () => {
+    await using seed = await startTestHost({ role: 'seed' })
+    const bootstrapPeers = seed.addresses()
+    await using stack = new AsyncDisposableStack()
+    for (let count = 0; count < 4; count += 1) {
+      const stranger = stack.use(await startTestHost({ bootstrapPeers }))
+      await stranger.ready(signal)
+    }
+    await using alice = await startTestHost({ bootstrapPeers })
+    await alice.routing.provideQuick(await cidOf('room'), { transient: true })
+    await using bob = await startTestHost({ bootstrapPeers })
+    const dialed = new Set<string>()
+    bob.libp2p.addEventListener('connection:open', ({ detail }) => {
+      if (detail.direction === 'outbound') dialed.add(detail.remotePeer.toString())
+    })
+    const cid = await cidOf('room')
+    const found = await Array.fromAsync(bob.routing.findProviders(cid, { signal, quick: true }))
+    assert.deepEqual(
+      found.map(({ peerId }) => peerId),
+      [alice.peerId]
+    )
+    assert.deepEqual([...dialed], [seed.peerId])
+  })
+
   it('yields each provider once and never the asker', async () => {
     await using seed = await startTestHost({ role: 'seed' })
     const bootstrapPeers = seed.addresses()

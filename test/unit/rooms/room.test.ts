@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { errorCode } from '#contracts'
-import { sealMessage } from '#rooms'
+import { rendezvousCid, sealMessage } from '#rooms'
 import { createParty, type GuestRoom } from '../../support/room-party.ts'
 
 const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
 
 function notices({ events }: GuestRoom): string[] {
   return events.flatMap((event) => (event.type === 'notice' ? [event.code] : []))
@@ -142,6 +143,23 @@ describe('a room', () => {
     await party.clock.advance(2_000)
     assert.deepEqual(ann.here(), ['ann', 'bob'])
     assert.deepEqual(bob.here(), ['bob', 'ann'])
+  })
+
+  it('searches quickly at first, then thoroughly for as long as it is alone, and thoroughly later on', async () => {
+    await using party = createParty()
+    const today = (await rendezvousCid('lobby', Math.floor(party.clock.nowMs() / DAY_MS))).toString()
+    const searches: string[] = []
+    party.network.onDht = (operation, cid) => {
+      if (operation !== 'provide' && cid === today) searches.push(operation)
+    }
+    await party.join('ann')
+    await party.clock.advance(10_000)
+    assert.deepEqual(searches.slice(0, 6), [...Array<string>(4).fill('quick find'), 'find', 'find'])
+    await party.join('bob')
+    await party.clock.advance(5_000)
+    searches.length = 0
+    await party.clock.advance(30 * 60_000)
+    assert.ok(searches.length > 0 && searches.every((search) => search === 'find'), searches.join())
   })
 
   it('goes on over midnight, and lets newcomers in right before and after', async () => {
