@@ -151,17 +151,19 @@ describe('bad input', function () {
   })
 
   describe('wire messages far over their limits', () => {
+    // A new one each time: the node hangs up on who did this before.
     let attacker: Host
-    before(async () => {
+    beforeEach(async () => {
       attacker = await startTestHost()
     })
-    after(async () => {
+    afterEach(async () => {
       await attacker[Symbol.asyncDispose]()
     })
 
-    /** A length prefix of 1 GiB and up to 8 MiB of what it promises, unless the node hangs up before. */
-    const flood = async (protocol: string): Promise<void> => {
-      const stream = await attacker.libp2p.dialProtocol(multiaddr(address()), protocol)
+    /** A length prefix of 1 GiB and up to 8 MiB of what it promises; false when the node has hung up on us before. */
+    const flood = async (protocol: string): Promise<boolean> => {
+      const stream = await attacker.libp2p.dialProtocol(multiaddr(address()), protocol).catch(() => undefined)
+      if (stream === undefined) return false
       const chunk = new Uint8Array(64 * 1024)
       try {
         stream.send(Uint8Array.from([0x80, 0x80, 0x80, 0x80, 0x04]))
@@ -172,13 +174,15 @@ describe('bad input', function () {
         // It was closed, or nobody reads it any more: both are fine.
       }
       stream.abort(new Error('enough'))
+      return true
     }
     const address = (): string => node.status.addresses.find((text) => !text.includes('/ws')) ?? ''
 
     for (const protocol of ['/ipfs/bitswap/1.2.0', '/elastos/kad/1.0.0', '/meshsub/1.1.0']) {
       it(`on ${protocol}: nothing of it is kept`, async () => {
         const before = await residentBytes(node.status.pid)
-        for (let round = 0; round < 4; round++) await flood(protocol)
+        assert.ok(await flood(protocol), 'the node does not speak it: the proof would be void')
+        for (let round = 0; round < 3; round++) await flood(protocol)
         const grown = (await residentBytes(node.status.pid)) - before
         assert.ok(grown < 48 * 1024 * 1024, `the node grew by ${grown} bytes`)
       })
@@ -193,13 +197,11 @@ describe('bad input', function () {
         home.start(['chat', 'meadow', '--nick', nick, '--json', '--no-start', '--data', inHome('node')])
       await using visit = await chat('ada')
       await visit.event('here')
-      // Another one: who sent garbage is not listened to any more.
-      await using loud = await startTestHost()
-      await loud.libp2p.dial(multiaddr(address()))
+      await attacker.libp2p.dial(multiaddr(address()))
       const topic = await roomTopic('meadow')
-      using _joined = loud.pubsub.subscribe(topic, () => 'ignore')
+      using _joined = attacker.pubsub.subscribe(topic, () => 'ignore')
       const bytes = new Uint8Array(MESSAGE_BYTES_MAX + 1)
-      await until(async () => (await loud.pubsub.publish(topic, bytes)).recipients > 0)
+      await until(async () => (await attacker.pubsub.publish(topic, bytes)).recipients > 0)
       const dropped = await visit.event('dropped')
       assert.match(String(dropped['code']), /^ERR_MESSAGE_/)
       visit.write('still here\n')
