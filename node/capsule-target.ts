@@ -1,4 +1,5 @@
 import type { CID } from 'multiformats/cid'
+import { errorCode } from '#contracts'
 import { isCapsuleName } from '#capsule-host'
 import { parseCid } from '#content'
 import { parseDid, type Did } from '#did'
@@ -11,6 +12,8 @@ export type CapsuleTarget =
   | { readonly kind: 'did'; readonly did: Did; readonly name: string }
   | { readonly kind: 'petname'; readonly petname: string; readonly name: string }
 
+const EXPECTED = 'expected a CID, a folder such as ./hello, did:key:…/NAME or PETNAME/NAME'
+
 /**
  * Reads a capsule's target: an absolute path, a CID, `did:key:…/NAME` or `PETNAME/NAME`.
  *
@@ -19,12 +22,20 @@ export type CapsuleTarget =
 export function parseCapsuleTarget(text: string): CapsuleTarget {
   if (text.startsWith('/')) return { kind: 'folder', folder: text }
   const slash = text.indexOf('/')
-  if (slash === -1) return { kind: 'cid', cid: parseCid(text) }
+  if (slash === -1) return { kind: 'cid', cid: readCid(text) }
   const publisher = text.slice(0, slash)
   const name = text.slice(slash + 1)
-  if (!isCapsuleName(name)) {
-    throw new NodeError('ERR_TARGET_INVALID', 'expected a CID, a folder, did:key:…/NAME or PETNAME/NAME')
-  }
+  if (!isCapsuleName(name)) throw new NodeError('ERR_TARGET_INVALID', EXPECTED)
   if (publisher.startsWith('did:')) return { kind: 'did', did: parseDid(publisher), name }
   return { kind: 'petname', petname: publisher, name }
+}
+
+/** A name alone says nothing of whose it is, which is what who typed one wants to hear. */
+function readCid(text: string): CID {
+  try {
+    return parseCid(text)
+  } catch (cause) {
+    if (errorCode(cause) !== 'ERR_CID_INVALID' || !isCapsuleName(text)) throw cause
+    throw new NodeError('ERR_TARGET_INVALID', `${EXPECTED}, got ${text}`, { cause })
+  }
 }

@@ -155,6 +155,10 @@ describe('bad disk', function () {
         }
         await writeFile(inData(file), good)
       }
+      await writeFile(inData('known-seeds.json'), 'noise', { mode: 0o600 })
+      const toSeed = ['node', 'start', '--json', '--bootstrap', 'http://127.0.0.1:1']
+      assertRefused(await home.run(toSeed), 'ERR_KNOWN_SEEDS_CORRUPT')
+      assert.equal(await readFile(inData('known-seeds.json'), 'utf8'), 'noise')
       assertRefused(await home.run(['id', 'create', '--json']), 'ERR_KEYSTORE_EXISTS')
       const node = await startCliNode(home, home.dataFolder)
       await node.stop()

@@ -20,7 +20,8 @@ describe('what capsule run is asked for', () => {
     [`${CID}/hello/more`, 'ERR_TARGET_INVALID'],
     ['did:key:zNone/hello', 'ERR_DID_INVALID'],
     ['did:web:example.org/hello', 'ERR_DID_INVALID'],
-    ['nothing', 'ERR_CID_INVALID']
+    ['nothing', 'ERR_TARGET_INVALID'],
+    ['NOTHING', 'ERR_CID_INVALID']
   ] as const) {
     it(`refuses ${text} with ${code}`, () => {
       assert.throws(() => parseCapsuleTarget(text), { code })
