@@ -1,7 +1,7 @@
 /** A full disk, and files of the data folder that something garbled: coded, never worse, and the node comes back. */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createCliHome, ROOT, type CliHome } from '../support/cli.ts'
 import { assertRefused, startCliNode } from '../support/cli-node.ts'
@@ -159,6 +159,7 @@ describe('bad disk', function () {
       const toSeed = ['node', 'start', '--json', '--bootstrap', 'http://127.0.0.1:1']
       assertRefused(await home.run(toSeed), 'ERR_KNOWN_SEEDS_CORRUPT')
       assert.equal(await readFile(inData('known-seeds.json'), 'utf8'), 'noise')
+      await rm(inData('known-seeds.json'))
       assertRefused(await home.run(['id', 'create', '--json']), 'ERR_KEYSTORE_EXISTS')
       const node = await startCliNode(home, home.dataFolder)
       await node.stop()
