@@ -20,7 +20,7 @@ import { startBitswap, type BlockSource } from '../content/bitswap/index.ts'
 
 /**
  * A process of the `exchange` benchmark: `exchange-peer.ts ours|helia serve|fetch`. Prints a JSON line when it is
- * ready, then answers each JSON line on its standard input with one. Blocks are in memory on both sides.
+ * ready, then answers each JSON line on its standard input with the event that it names. Blocks are in memory on both sides.
  */
 
 /** Where a serving process is and what it has. */
@@ -42,9 +42,9 @@ async function main([side, role]: readonly string[]): Promise<void> {
     say({ event: 'ready', root: root.toString(), peerId: libp2p.peerId.toString(), multiaddrs })
   } else say({ event: 'ready' })
   for await (const line of createInterface(process.stdin)) {
-    const served = JSON.parse(line) as Served
+    const { event, ...served } = JSON.parse(line) as Served & { readonly event: string }
     const rate = side === 'ours' ? await fetchOurs(served) : await fetchHelia(served)
-    say({ event: 'fetched', rate })
+    say({ event, rate })
   }
   process.exit()
 }

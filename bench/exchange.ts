@@ -28,9 +28,11 @@ async function openSide(stack: AsyncDisposableStack, side: 'ours' | 'helia'): Pr
   const served = await server.event('ready', { timeoutMs: READY_TIMEOUT_MS })
   const client = stack.use(await startPeer(side, 'fetch'))
   await client.event('ready', { timeoutMs: READY_TIMEOUT_MS })
+  let fetches = 0
   return async () => {
-    client.write(`${JSON.stringify(served)}\n`)
-    const { rate } = await client.event('fetched', { timeoutMs: FETCH_TIMEOUT_MS })
+    const event = `fetched-${++fetches}`
+    client.write(`${JSON.stringify({ ...served, event })}\n`)
+    const { rate } = await client.event(event, { timeoutMs: FETCH_TIMEOUT_MS })
     return Number(rate)
   }
 }

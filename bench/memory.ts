@@ -1,14 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Benchmark, Measure } from './harness.ts'
-import { createNodeRunner, proportionalSetSizeMiB, type NodeRunner } from './node-process.ts'
+import { createNodeRunner, memoryOf, type NodeRunner, type ProcessMemory } from './node-process.ts'
 
 /** How long a node is left alone before it is weighed. */
 const IDLE_MS = 5_000
 
-/** The proportional set size of a node that listens and has nothing to do. */
+/**
+ * The memory of a node that listens and has nothing to do. Its proportional set size shrinks with every other process
+ * that runs the same Node; `memory-alone` counts all of what it shares.
+ */
 export const benchmarks: readonly Benchmark[] = [
-  {
-    name: 'memory',
+  createBenchmark('memory', 'proportional'),
+  createBenchmark('memory-alone', 'resident')
+]
+
+function createBenchmark(name: string, kind: keyof ProcessMemory): Benchmark {
+  return {
+    name,
     unit: 'MiB',
     better: 'lower',
     baselineName: 'the unbundled sources',
@@ -21,18 +29,19 @@ export const benchmarks: readonly Benchmark[] = [
       const sources = stack.use(await createNodeRunner('sources'))
       const opened = stack.move()
       return {
-        ours: weigh(bundle),
-        baseline: weigh(sources),
+        ours: weigh(bundle, kind),
+        baseline: weigh(sources, kind),
         [Symbol.asyncDispose]: () => opened.disposeAsync()
       }
     }
   }
-]
+}
 
-function weigh(runner: NodeRunner): Measure {
+function weigh(runner: NodeRunner, kind: keyof ProcessMemory): Measure {
   return async () => {
     await using running = await runner.start()
     await sleep(IDLE_MS)
-    return await proportionalSetSizeMiB(running.pid)
+    const memory = await memoryOf(running.pid)
+    return memory[kind]
   }
 }

@@ -37,10 +37,21 @@ export async function createNodeRunner(variant: Variant): Promise<NodeRunner> {
   }
 }
 
-/** The memory that a process has for itself and its part of what it shares, in MiB. Linux. */
-export async function proportionalSetSizeMiB(pid: number): Promise<number> {
+/** What a process takes of the machine's memory, in MiB. */
+export interface ProcessMemory {
+  /** What it has for itself and its part of what it shares: the proportional set size. */
+  readonly proportional: number
+  /** What it would take were it the only one to use this Node and these libraries: the resident set size. */
+  readonly resident: number
+}
+
+/** Weighs a process. Linux. */
+export async function memoryOf(pid: number): Promise<ProcessMemory> {
   const rollup = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8')
-  const kilobytes = /^Pss:\s+(?<value>\d+) kB$/m.exec(rollup)?.groups?.['value']
-  if (kilobytes === undefined) throw new Error(`expected a Pss line for process ${pid}, found none`)
-  return Number(kilobytes) / 1024
+  const read = (name: string): number => {
+    const kilobytes = new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(rollup)?.[1]
+    if (kilobytes === undefined) throw new Error(`expected a ${name} line for process ${pid}, found none`)
+    return Number(kilobytes) / 1024
+  }
+  return { proportional: read('Pss'), resident: read('Rss') }
 }
