@@ -86,7 +86,8 @@ describe('bitswap between two nodes', () => {
   })
 
   it('uses one stream for many blocks, closes it when idle and opens another when needed', async () => {
-    const limits = { streamIdleMs: 50 }
+    // Longer than a busy machine pauses between two fetches.
+    const limits = { streamIdleMs: 1_000 }
     await using server = await startExchangeNode({ limits })
     await using client = await startExchangeNode({ limits, providers: () => [server.provider()] })
     const cids = fillBlocks(server.blocks, { count: 10, length: 1_000 })
