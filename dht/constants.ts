@@ -40,6 +40,9 @@ export const PEER_ADDRESS_AGE_MAX_MS: number = 48 * HOUR_MS
 /** How long a peer that nothing was heard of is remembered. */
 export const PEER_AGE_MAX_MS: number = 72 * HOUR_MS
 
+/** How many of the peers met last are kept in memory beside the datastore. */
+export const PEERS_CACHED_MAX = 512
+
 /** How many peers nearest to a key hold what is stored under it (k of Kademlia). */
 export const CLOSEST_PEERS = 20
 

@@ -11,6 +11,7 @@ import type { HostComponents, HostInit } from './host-init.ts'
 import { libp2pOptions } from './libp2p-options.ts'
 import type { HostServices, Internals } from './libp2p-options.ts'
 import { ipfsServiceOf } from './networks.ts'
+import { cachePeers } from './peer-cache.ts'
 import { renewAddresses } from './peer-datastore.ts'
 import { systemHostPowers } from './powers.ts'
 import { addressKind, parseAddress } from './reach.ts'
@@ -40,7 +41,7 @@ export async function startLibp2p(
   const libp2p = await createLibp2p<HostServices>(
     await libp2pOptions({
       keyPair,
-      datastore: renewAddresses(datastore, { clock, logger }),
+      datastore: renewAddresses(cachePeers(datastore, ownPeerId), { clock, logger }),
       reach,
       role,
       listen,

@@ -3,9 +3,7 @@ import type { Datastore, Key } from 'interface-datastore'
 import { varint } from 'multiformats'
 import { errorMessage } from '#contracts'
 import type { Clock, Logger } from '#contracts'
-
-/** Where libp2p's peer store keeps its peers. */
-const PEERS_PREFIX = '/peers/'
+import { PEERS_PREFIX } from './peer-cache.ts'
 
 /** The fields of libp2p's stored peers that matter here (its `peer.proto`). */
 const PEER_ADDRESSES_FIELD = 1
