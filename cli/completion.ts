@@ -1,4 +1,5 @@
-import { COMMAND_GROUPS, COMMANDS, type CommandSpec } from './command-table.ts'
+import type { CommandSpec } from './command-spec.ts'
+import { COMMAND_GROUPS, COMMANDS } from './command-table.ts'
 import { CliError } from './errors.ts'
 import { GLOBAL_OPTIONS, NODE_OPTIONS, type OptionSpec } from './options.ts'
 

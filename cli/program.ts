@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander'
-import { COMMAND_GROUPS, COMMANDS, type CommandSpec } from './command-table.ts'
+import type { CommandSpec } from './command-spec.ts'
+import { COMMAND_GROUPS, COMMANDS } from './command-table.ts'
 import type { CommandInput } from './context.ts'
 import { GLOBAL_OPTIONS, NODE_OPTIONS, type OptionSpec } from './options.ts'
 

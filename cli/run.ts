@@ -1,6 +1,7 @@
 import { CommanderError } from 'commander'
 import { errorCode, errorDetail, errorMessage } from '#contracts'
-import { COMMANDS, type CommandSpec } from './command-table.ts'
+import type { CommandSpec } from './command-spec.ts'
+import { COMMANDS } from './command-table.ts'
 import type { CliContext, CommandInput } from './context.ts'
 import { CliError } from './errors.ts'
 import { exitCodeOf } from './exit-codes.ts'

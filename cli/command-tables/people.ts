@@ -1,0 +1,68 @@
+import type { CommandSpec } from '../command-spec.ts'
+
+/** Commands about names, people and rooms. */
+export const PEOPLE_COMMANDS: readonly CommandSpec[] = [
+  {
+    path: ['name', 'resolve'],
+    needsNode: true,
+    args: ['<name>'],
+    summary: 'what a did, an IPNS name, or did/kind/name points to now',
+    example: 'elastos name resolve did:key:z6Mk…',
+    load: async () => await import('../commands/name-resolve.ts')
+  },
+  {
+    path: ['contact', 'add'],
+    needsNode: true,
+    args: ['<petname>', '<did>'],
+    summary: 'give a did a name of your own',
+    example: 'elastos contact add alice did:key:z6Mk…',
+    load: async () => await import('../commands/contact-add.ts')
+  },
+  {
+    path: ['contact', 'list'],
+    needsNode: true,
+    summary: 'your address book',
+    example: 'elastos contact list',
+    load: async () => await import('../commands/contact-list.ts')
+  },
+  {
+    path: ['contact', 'remove'],
+    needsNode: true,
+    args: ['<petname>'],
+    summary: 'forget a name',
+    example: 'elastos contact remove alice',
+    load: async () => await import('../commands/contact-remove.ts')
+  },
+  {
+    path: ['chat'],
+    needsNode: true,
+    args: ['[room]'],
+    options: [
+      { flags: '--nick <name>', summary: 'what others see you as' },
+      { flags: '--line', summary: 'plain lines, even on a terminal' }
+    ],
+    summary: 'talk in a room; nobody has to introduce you',
+    example: 'elastos chat garden --nick ada',
+    load: async () => await import('../commands/chat.ts')
+  },
+  {
+    path: ['deny', 'add'],
+    args: ['<subject>'],
+    summary: 'refuse a CID or a did from now on',
+    example: 'elastos deny add bafybei…',
+    load: async () => await import('../commands/deny-add.ts')
+  },
+  {
+    path: ['deny', 'remove'],
+    args: ['<subject>'],
+    summary: 'stop refusing it',
+    example: 'elastos deny remove bafybei…',
+    load: async () => await import('../commands/deny-remove.ts')
+  },
+  {
+    path: ['deny', 'list'],
+    summary: 'what this node refuses',
+    example: 'elastos deny list',
+    load: async () => await import('../commands/deny-list.ts')
+  }
+]
