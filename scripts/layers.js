@@ -9,7 +9,7 @@
  * @property {readonly string[]} [mayImportTypesOf] folders of which only types may be named
  */
 
-const parts = ['contracts', 'did', 'content', 'dht', 'rooms', 'capsule-host', 'bootstrap']
+const parts = ['contracts', 'did', 'capability', 'content', 'dht', 'rooms', 'capsule-host', 'bootstrap']
 
 /** @type {readonly Layer[]} */
 export const LAYERS = [
@@ -23,6 +23,11 @@ export const LAYERS = [
     folder: 'did',
     holds: 'Ed25519 keys, did:key, envelopes, recovery words, device certificates, keystore',
     mayImport: ['contracts']
+  },
+  {
+    folder: 'capability',
+    holds: 'capability tokens: issue, narrow, verify. Pure: no I/O, no clock of its own',
+    mayImport: ['contracts', 'did']
   },
   {
     folder: 'content',
@@ -41,8 +46,9 @@ export const LAYERS = [
   },
   {
     folder: 'capsule-host',
-    holds: 'manifest, package, signature; WASI; sandboxed process; templates and build',
-    mayImport: ['contracts', 'did']
+    holds:
+      'manifest, package, signature; WASI; sandboxed process; broker, grants, audit; templates and build',
+    mayImport: ['contracts', 'did', 'capability']
   },
   {
     folder: 'bootstrap',
@@ -65,7 +71,7 @@ export const LAYERS = [
     holds: 'commands: parse, call the node, present',
     mayImport: ['contracts', 'did', 'capsule-host', 'capsules/chat', 'node'],
     // Its table of exit codes names every error code there is.
-    mayImportTypesOf: ['content', 'dht', 'rooms', 'bootstrap']
+    mayImportTypesOf: ['capability', 'content', 'dht', 'rooms', 'bootstrap']
   },
   { folder: 'sim', holds: 'whole nodes in virtual time', mayImport: [...parts, 'node'] }
 ]
