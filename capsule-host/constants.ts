@@ -6,7 +6,7 @@ export const MANIFEST_BYTES_MAX: number = 64 * KIB
 /** The manifest's place in a package. */
 export const MANIFEST_PATH = 'capsule.json'
 /** Version of the manifest format; unknown keys are refused, so every new key needs a new one. */
-export const MANIFEST_VERSION = 1
+export const MANIFEST_VERSION = 2
 /** Characters of a capsule's name. */
 export const NAME_LENGTH_MAX = 64
 /** Characters of a version. */
@@ -15,8 +15,20 @@ export const VERSION_LENGTH_MAX = 64
 export const DESCRIPTION_LENGTH_MAX = 280
 /** Capabilities one manifest may list. */
 export const CAPABILITIES_MAX = 64
-/** Characters of one capability. */
-export const CAPABILITY_LENGTH_MAX = 256
+/** Characters of a command, or of a pattern of commands. */
+export const COMMAND_LENGTH_MAX = 128
+/** Characters of a resource, or of a pattern of resources. */
+export const RESOURCE_LENGTH_MAX = 512
+/** Characters of the reason an author gives for a capability. */
+export const REASON_LENGTH_MAX = 200
+/** Contracts one manifest may require, and may provide. */
+export const CONTRACTS_MAX = 32
+/** Powers of the host one manifest may name. */
+export const POWERS_MAX = 16
+/** Characters of the name of a contract, with its version, or of a power. */
+export const CONTRACT_LENGTH_MAX = 80
+/** Characters of what names another capsule. */
+export const CAPSULE_REFERENCE_LENGTH_MAX = 160
 /** Characters of a path inside a package. */
 export const PACKAGE_PATH_LENGTH_MAX = 255
 /** Names a path inside a package may have. */

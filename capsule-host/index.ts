@@ -32,12 +32,21 @@ export {
   capsuleLimits,
   CAPSULE_LIMIT_CEILINGS,
   CAPSULE_LIMIT_FLOORS,
+  CAPSULE_LIMIT_NAMES,
   DEFAULT_CAPSULE_LIMITS,
   lowerLimits
 } from './limits.ts'
 export type { CapsuleLimits, PartialLimits } from './limits.ts'
 export { isCapsuleName, isCapsuleVersion, manifestSchema, parseManifest } from './manifest.ts'
-export type { CapsuleBuild, CapsuleInterface, CapsuleManifest, CapsuleSubstrate } from './manifest.ts'
+export type {
+  CapsuleBuild,
+  CapsuleInterface,
+  CapsuleLanguage,
+  CapsuleManifest,
+  CapsuleSubstrate,
+  ManifestCapability,
+  ManifestRequirement
+} from './manifest.ts'
 export {
   CAPSULE_DOMAIN,
   CAPSULE_TYPE,

@@ -1,18 +1,25 @@
 import * as z from 'zod'
 import {
   CAPABILITIES_MAX,
-  CAPABILITY_LENGTH_MAX,
+  CAPSULE_REFERENCE_LENGTH_MAX,
+  COMMAND_LENGTH_MAX,
+  CONTRACT_LENGTH_MAX,
+  CONTRACTS_MAX,
   DESCRIPTION_LENGTH_MAX,
   MANIFEST_BYTES_MAX,
   MANIFEST_VERSION,
   NAME_LENGTH_MAX,
   PACKAGE_PATH_LENGTH_MAX,
+  POWERS_MAX,
+  REASON_LENGTH_MAX,
+  RESOURCE_LENGTH_MAX,
   VERSION_LENGTH_MAX
 } from './constants.ts'
 import { CapsuleError } from './errors.ts'
 import {
   CAPSULE_LIMIT_CEILINGS,
   CAPSULE_LIMIT_FLOORS,
+  CAPSULE_LIMIT_NAMES,
   type CapsuleLimits,
   type PartialLimits
 } from './limits.ts'
@@ -24,11 +31,31 @@ export type CapsuleSubstrate = 'wasm' | 'microvm' | 'native'
 /** How a capsule is spoken to over its standard streams: plain bytes, or the Model Context Protocol. */
 export type CapsuleInterface = 'stdio' | 'mcp'
 
+/** What a capsule's sources are written in. */
+export type CapsuleLanguage = 'assemblyscript' | 'typescript' | 'c' | 'rust' | 'go'
+
 /** How `capsule build` makes the entry. */
 export interface CapsuleBuild {
-  readonly language: 'assemblyscript'
+  readonly language: CapsuleLanguage
   /** The source it starts from, inside the package. */
   readonly source: string
+}
+
+/** One line of the ceiling: something the capsule may ask for, and why, in its author's words. */
+export interface ManifestCapability {
+  /** `localhost/read`, or `localhost/*` for every command of a contract. */
+  readonly command: string
+  /** A URI, such as `localhost://notes/a.txt`, or one that ends in `/*` for all below it. */
+  readonly resource: string
+  /** The author's claim, on one line. Nobody checked it. */
+  readonly reason: string
+}
+
+/** A contract the capsule calls, such as `localhost@1`. */
+export interface ManifestRequirement {
+  readonly contract: string
+  /** The lineage (`did:key:…/NAME`) or CID of the capsule that shall serve it; else whichever the user chose. */
+  readonly capsule?: string | undefined
 }
 
 /** A parsed manifest. */
@@ -42,8 +69,18 @@ export interface CapsuleManifest {
   /** The module, inside the package. */
   readonly entry: string
   readonly interface: CapsuleInterface
-  /** The most it may ever be granted. Recorded; nothing is granted yet. */
-  readonly capabilities: readonly string[]
+  /** The ceiling: the most it may ever be granted. It holds none of it when it starts. */
+  readonly capabilities: readonly ManifestCapability[]
+  /** Contracts it calls. */
+  readonly requires: readonly ManifestRequirement[]
+  /** Contracts it serves to other capsules, such as `localhost@1`. */
+  readonly provides: readonly string[]
+  /** Powers of the host it needs; given to capsules of this release and to those their user approved for it. */
+  readonly powers: readonly string[]
+  /** Whether it wants the files of its lineage as the folder `/data`. Each access still needs a grant. */
+  readonly files: boolean
+  /** Whether the engine shall compile all of it at its best before it runs: slow to start, fast in long loops. */
+  readonly optimize: boolean
   readonly limits: PartialLimits
   readonly build?: CapsuleBuild | undefined
 }
@@ -58,10 +95,51 @@ const SEMVER = new RegExp(
 // Names that mean the same on every file system: no dot first, so neither `..` nor hidden files.
 const PATH_OF = (extension: string): RegExp =>
   new RegExp(`^(?:[A-Za-z0-9_][A-Za-z0-9._-]*/){0,15}[A-Za-z0-9_][A-Za-z0-9._-]*\\.${extension}$`)
-const CAPABILITY = /^[\x21-\x7e]+$/
+const COMMAND = /^[a-z][a-z0-9-]*\/(?:[a-z][a-z0-9-]*|\*)$/
+const RESOURCE = /^[a-z][a-z0-9-]*:\/\/[\x21-\x7e]*$/
+const CONTRACT = /^[a-z][a-z0-9-]*@[1-9][0-9]{0,3}$/
+const POWER = /^[a-z][a-z0-9-]*$/
+const CAPSULE_REFERENCE = /^(?:did:key:z[1-9A-HJ-NP-Za-km-z]+\/[a-z0-9-]+|[a-z0-9]+)$/
 
 const limit = (name: keyof CapsuleLimits): z.ZodOptional<z.ZodInt> =>
   z.int().min(CAPSULE_LIMIT_FLOORS[name]).max(CAPSULE_LIMIT_CEILINGS[name]).optional()
+
+const line = (lengthMax: number): z.ZodString =>
+  z.string().max(lengthMax).regex(PRINTABLE_TEXT, 'expected one line without control characters')
+
+const path = (extensions: string, example: string): z.ZodString =>
+  z.string().max(PACKAGE_PATH_LENGTH_MAX).regex(PATH_OF(extensions), `expected a path such as ${example}`)
+
+const contract = (): z.ZodString =>
+  z.string().max(CONTRACT_LENGTH_MAX).regex(CONTRACT, 'expected a contract such as localhost@1')
+
+const limitsSchema = z.strictObject(
+  Object.fromEntries(CAPSULE_LIMIT_NAMES.map((name) => [name, limit(name)])) as {
+    [K in keyof CapsuleLimits]: z.ZodOptional<z.ZodInt>
+  }
+)
+
+const capabilitySchema = z.strictObject({
+  command: z
+    .string()
+    .max(COMMAND_LENGTH_MAX)
+    .regex(COMMAND, 'expected a command such as localhost/read, or localhost/*'),
+  resource: z
+    .string()
+    .max(RESOURCE_LENGTH_MAX)
+    .regex(RESOURCE, 'expected a resource such as localhost://notes/*'),
+  reason: line(REASON_LENGTH_MAX).min(1).describe('Why, in words its user understands. Shown as a claim.')
+})
+
+const requirementSchema = z.strictObject({
+  contract: contract(),
+  capsule: z
+    .string()
+    .max(CAPSULE_REFERENCE_LENGTH_MAX)
+    .regex(CAPSULE_REFERENCE, 'expected did:key:…/NAME or a CID')
+    .optional()
+    .describe('The lineage or CID of the capsule that shall serve it.')
+})
 
 /** The schema of a manifest; `docs/protocols/capsule-manifest.schema.json` is made from it. Unknown keys are refused. */
 export const manifestSchema: z.ZodType<CapsuleManifest> = z.strictObject({
@@ -76,41 +154,35 @@ export const manifestSchema: z.ZodType<CapsuleManifest> = z.strictObject({
     .max(VERSION_LENGTH_MAX)
     .regex(SEMVER, 'expected a semantic version such as 1.0.0')
     .describe('Semantic version 2.0.0.'),
-  description: z
-    .string()
-    .max(DESCRIPTION_LENGTH_MAX)
-    .regex(PRINTABLE_TEXT, 'expected one line without control characters')
-    .optional(),
+  description: line(DESCRIPTION_LENGTH_MAX).optional(),
   substrate: z.enum(['wasm', 'microvm', 'native']).describe('What it runs on; only wasm does today.'),
-  entry: z
-    .string()
-    .max(PACKAGE_PATH_LENGTH_MAX)
-    .regex(PATH_OF('wasm'), 'expected a path such as build/hello.wasm')
-    .describe('The module, a path inside the package.'),
+  entry: path('wasm', 'build/hello.wasm').describe('The module, a path inside the package.'),
   interface: z
     .enum(['stdio', 'mcp'])
     .default('stdio')
     .describe('How it is spoken to over its standard streams.'),
   capabilities: z
-    .array(z.string().max(CAPABILITY_LENGTH_MAX).regex(CAPABILITY, 'expected visible ASCII without spaces'))
+    .array(capabilitySchema)
     .max(CAPABILITIES_MAX)
     .default([])
-    .describe('The most it may ever be granted. Nothing is granted yet.'),
-  limits: z
-    .strictObject({
-      memoryBytesMax: limit('memoryBytesMax'),
-      cpuSecondsMax: limit('cpuSecondsMax'),
-      wallMsMax: limit('wallMsMax'),
-      outputBytesMax: limit('outputBytesMax')
-    })
-    .default({}),
+    .describe('The ceiling: the most it may ever be granted. It holds none of it when it starts.'),
+  requires: z.array(requirementSchema).max(CONTRACTS_MAX).default([]).describe('Contracts it calls.'),
+  provides: z.array(contract()).max(CONTRACTS_MAX).default([]).describe('Contracts it serves.'),
+  powers: z
+    .array(z.string().max(CONTRACT_LENGTH_MAX).regex(POWER, 'expected the name of a power'))
+    .max(POWERS_MAX)
+    .default([])
+    .describe('Powers of the host it needs; only for capsules the user approved for them.'),
+  files: z.boolean().default(false).describe('Whether it wants the files of its lineage as /data.'),
+  optimize: z
+    .boolean()
+    .default(false)
+    .describe('Compile all of it at its best first: slow to start, fast in long loops.'),
+  limits: limitsSchema.default({}),
   build: z
     .strictObject({
-      language: z.literal('assemblyscript'),
-      source: z
-        .string()
-        .max(PACKAGE_PATH_LENGTH_MAX)
-        .regex(PATH_OF('ts'), 'expected a path such as assembly/index.ts')
+      language: z.enum(['assemblyscript', 'typescript', 'c', 'rust', 'go']),
+      source: path('(?:ts|c|rs|go)', 'assembly/index.ts')
     })
     .optional()
     .describe('How `capsule build` makes the entry.')

@@ -57,6 +57,12 @@ export async function buildCapsule(
   }
   const manifest = parseManifest(manifestBytes)
   if (manifest.build !== undefined) {
+    if (manifest.build.language !== 'assemblyscript') {
+      throw new CapsuleError(
+        'ERR_CAPSULE_BUILD',
+        `expected sources in assemblyscript, got ${manifest.build.language}, which this node cannot build`
+      )
+    }
     await compileAssemblyScript(components, { folder, manifest, build: manifest.build, signal: init.signal })
   }
   const entry = await readEntry(powers, folder, manifest)

@@ -21,7 +21,7 @@ const publisher = createKeyPair(systemRandom)
 const stranger = createKeyPair(systemRandom)
 
 async function addPackage(name: string, version: string, module: Uint8Array): Promise<CID> {
-  const manifest = JSON.stringify({ manifest: 1, name, version, substrate: 'wasm', entry: 'main.wasm' })
+  const manifest = JSON.stringify({ manifest: 2, name, version, substrate: 'wasm', entry: 'main.wasm' })
   const { cid } = await node.content.addFiles([
     { path: 'capsule.json', content: new TextEncoder().encode(manifest) },
     { path: 'main.wasm', content: module }

@@ -293,7 +293,7 @@ describe('identity', function () {
 /** A capsule that is built already, so that nothing needs to be compiled. */
 async function makeCapsule(home: CliHome): Promise<string> {
   const folder = join(home.folder, 'tiny')
-  const manifest = { manifest: 1, name: 'tiny', version: '1.0.0', substrate: 'wasm', entry: 'main.wasm' }
+  const manifest = { manifest: 2, name: 'tiny', version: '1.0.0', substrate: 'wasm', entry: 'main.wasm' }
   await mkdir(folder)
   await writeFile(join(folder, 'capsule.json'), JSON.stringify(manifest))
   await writeFile(join(folder, 'main.wasm'), EMPTY_MODULE)

@@ -87,7 +87,7 @@ describe('building a capsule', () => {
 
   it('in another language only checks the module that is there', async () => {
     await using parent = await createTemporaryFolder()
-    const manifest = { manifest: 1, name: 'echo', version: '1.0.0', substrate: 'wasm', entry: 'echo.wasm' }
+    const manifest = { manifest: 2, name: 'echo', version: '1.0.0', substrate: 'wasm', entry: 'echo.wasm' }
     const folder = parent.path
     await writeFile(join(folder, 'capsule.json'), JSON.stringify(manifest))
     await assert.rejects(buildCapsule(components, { folder, signal }), { code: 'ERR_PACKAGE_INVALID' })

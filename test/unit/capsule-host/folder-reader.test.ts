@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { createFolderReader, openPackage, systemPowers, type PackageReader } from '#capsule-host'
 import { createTemporaryFolder } from '../../support/temporary-folder.ts'
 
-const MANIFEST = { manifest: 1, name: 'hello', version: '0.1.0', substrate: 'wasm', entry: 'hello.wasm' }
+const MANIFEST = { manifest: 2, name: 'hello', version: '0.1.0', substrate: 'wasm', entry: 'hello.wasm' }
 const signal = new AbortController().signal
 
 async function paths(reader: PackageReader): Promise<string[]> {

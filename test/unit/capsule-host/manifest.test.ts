@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
-import { CapsuleError, capsuleLimits, manifestSchema, parseManifest } from '#capsule-host'
+import {
+  CAPSULE_LIMIT_CEILINGS,
+  CapsuleError,
+  capsuleLimits,
+  manifestSchema,
+  parseManifest
+} from '#capsule-host'
 import invalid from '../../vectors/capsule-manifest/invalid.json' with { type: 'json' }
 import valid from '../../vectors/capsule-manifest/valid.json' with { type: 'json' }
 
@@ -62,15 +68,22 @@ describe('the limits of a capsule', () => {
       memoryBytesMax: 1024 * 1024,
       cpuSecondsMax: 60,
       wallMsMax: 24 * 60 * 60 * 1000,
-      outputBytesMax: 256 * 1024 * 1024
+      outputBytesMax: 256 * 1024 * 1024,
+      openFilesMax: 64,
+      callsPerSecondMax: 200,
+      storageBytesMax: 64 * 1024 * 1024
     })
   })
 
   it('are lowered, never raised, to what the user allows', () => {
-    const allowed = { memoryBytesMax: 2 ** 30, cpuSecondsMax: 1, wallMsMax: 1000, outputBytesMax: 2 ** 36 }
+    const allowed = {
+      ...CAPSULE_LIMIT_CEILINGS,
+      ...{ memoryBytesMax: 2 ** 30, cpuSecondsMax: 1, wallMsMax: 1000, openFilesMax: 3 }
+    }
     const limits = capsuleLimits(manifest, allowed)
     assert.equal(limits.memoryBytesMax, 1024 * 1024)
     assert.equal(limits.cpuSecondsMax, 1)
     assert.equal(limits.outputBytesMax, 256 * 1024 * 1024)
+    assert.equal(limits.openFilesMax, 3)
   })
 })

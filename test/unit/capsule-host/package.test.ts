@@ -4,7 +4,7 @@ import { openPackage, verifyPackage, type PackageReader, type VerifiedCapsule } 
 import { keyPairFromSeed } from '#did'
 
 const MANIFEST = {
-  manifest: 1,
+  manifest: 2,
   name: 'hello',
   version: '0.1.0',
   substrate: 'wasm',
