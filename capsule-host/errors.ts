@@ -66,8 +66,30 @@ export type BuildErrorCode =
   /** The compiler took too long. */
   | 'ERR_CAPSULE_BUILD_TIME_LIMIT'
 
+/** Why something was not granted, or not allowed; and what is wrong with the store of grants. */
+export type GrantErrorCode =
+  /** Nobody granted it. */
+  | 'ERR_CAPABILITY_MISSING'
+  /** Its owner denied it for good. */
+  | 'ERR_CAPABILITY_DENIED'
+  /** A grant or a delegation that contradicts itself. */
+  | 'ERR_GRANT_INVALID'
+  /** More grants than a capsule, or this device, may hold. */
+  | 'ERR_GRANT_LIMIT'
+  /** There is no such token, or another capsule holds it. */
+  | 'ERR_GRANT_UNKNOWN'
+  /** The store of grants cannot be written, so that nothing is allowed. */
+  | 'ERR_AUTHORITY_STORE'
+  /** The record of what was granted is not as this device wrote it: nothing is allowed. */
+  | 'ERR_AUTHORITY_DAMAGED'
+  /** An entry of the audit log was changed. */
+  | 'ERR_AUDIT_TAMPERED'
+  /** Entries at the end of the audit log are missing. */
+  | 'ERR_AUDIT_CUT'
+
 /** Every code a {@link CapsuleError} can carry. */
-export type CapsuleErrorCode = PackageErrorCode | ModuleErrorCode | RunErrorCode | BuildErrorCode
+export type CapsuleErrorCode =
+  PackageErrorCode | ModuleErrorCode | RunErrorCode | BuildErrorCode | GrantErrorCode
 
 /** Options of {@link CapsuleError}. */
 export interface CapsuleErrorOptions extends CodedErrorOptions {

@@ -24,6 +24,7 @@ export type {
   BuildErrorCode,
   CapsuleErrorCode,
   CapsuleErrorOptions,
+  GrantErrorCode,
   ModuleErrorCode,
   PackageErrorCode,
   RunErrorCode
@@ -78,12 +79,38 @@ export type { SandboxCheck, SandboxLevel, SandboxReport } from './sandbox/report
 export type { GuestScript, ProcessLayout, SandboxLayout } from './sandbox/layout.ts'
 export type { SandboxArch } from './sandbox/syscalls.ts'
 export { startCapsuleProcess } from './process/capsule-process.ts'
-export type {
-  CapsuleProcess,
-  CapsuleProcessComponents,
-  CapsuleProcessInit,
-  CapsuleSink
-} from './process/capsule-process.ts'
+export type { CapsuleProcess } from './process/capsule-process.ts'
+export type { CapsuleProcessComponents, CapsuleProcessInit, CapsuleSink } from './process/init.ts'
+export type { CapsuleChannel, ChannelFactory, ChannelPort } from './process/channel.ts'
+export type { FilePort, FileService, FileServiceFactory } from './process/files.ts'
 export type { CapsuleOutcome } from './process/outcome.ts'
 export { findGuestEntry, systemPowers } from './powers.ts'
 export type { FolderEntry, HostPowers, Identity, SpawnedProcess, SpawnEnd, SpawnInit } from './powers.ts'
+export type {
+  AccessRequest,
+  AccessVerdict,
+  Authority,
+  Decider,
+  Delegation,
+  Denial,
+  DenialAnswer,
+  Explanation,
+  Grant,
+  GrantFilter,
+  GrantRequest,
+  GrantScope,
+  PeekOptions,
+  RefusalCode,
+  RevocationListener,
+  WhyQuery
+} from './authority/authority.ts'
+export type {
+  Audit,
+  AuditEntry,
+  AuditEntryHead,
+  AuditProblem,
+  AuditReport,
+  RecordedEntry,
+  ReplayDifference,
+  ReplayReport
+} from './authority/audit-types.ts'
