@@ -36,8 +36,10 @@ export type FileErrorCode =
   | 'ERR_FILE_TOO_MANY_OPEN'
   /** These files cannot do that, such as links. */
   | 'ERR_FILE_UNSUPPORTED'
-  /** The disk failed, or what is on it is not what was written. */
+  /** The disk failed. */
   | 'ERR_FILE_IO'
+  /** What is on the disk is not what was written: it is never handed on. */
+  | 'ERR_FILE_CORRUPT'
 
 /** The error of every {@link CapsuleFiles}. Only its code reaches a capsule. */
 export class FileError extends CodedError<FileErrorCode> {}
