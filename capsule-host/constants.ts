@@ -76,12 +76,8 @@ export const PROCESS_END_MS_MAX = 2000
 export const PROBE_MS_MAX = 20_000
 /** Bytes kept of what the process itself (not the capsule) says on standard error. */
 export const PROCESS_LOG_BYTES_MAX: number = 8 * KIB
-/** Bytes of output that are taken from a capsule in a second before it is held back. */
-export const OUTPUT_BYTES_PER_SECOND_MAX: number = 64 * MIB
 /** Frames that are taken from a process in a second before it is held back. */
 export const FRAMES_PER_SECOND_MAX = 50_000
-/** Messages on the runtime channel that are taken in a second before the capsule is held back. */
-export const CHANNEL_MESSAGES_PER_SECOND_MAX = 1000
 /** Bytes of answers that may wait for a capsule that does not read its channel. */
 export const CHANNEL_REPLY_BYTES_MAX: number = 512 * KIB
 

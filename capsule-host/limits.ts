@@ -8,6 +8,8 @@ export interface CapsuleLimits {
   readonly wallMsMax: number
   /** Bytes of standard output, standard error and the runtime channel together. */
   readonly outputBytesMax: number
+  /** Bytes of those and of calls on files that are taken in a second; what comes faster waits. */
+  readonly bytesPerSecondMax: number
   /** Files and folders it may have open at once. */
   readonly openFilesMax: number
   /** Calls on the runtime channel that are taken in a second; what comes faster waits. */
@@ -22,8 +24,9 @@ export const DEFAULT_CAPSULE_LIMITS: CapsuleLimits = {
   cpuSecondsMax: 60,
   wallMsMax: 24 * 60 * 60 * 1000,
   outputBytesMax: 256 * 1024 * 1024,
+  bytesPerSecondMax: 64 * 1024 * 1024,
   openFilesMax: 64,
-  callsPerSecondMax: 200,
+  callsPerSecondMax: 1000,
   storageBytesMax: 64 * 1024 * 1024
 }
 
@@ -33,6 +36,7 @@ export const CAPSULE_LIMIT_FLOORS: CapsuleLimits = {
   cpuSecondsMax: 1,
   wallMsMax: 1000,
   outputBytesMax: 1024,
+  bytesPerSecondMax: 1024,
   openFilesMax: 0,
   callsPerSecondMax: 1,
   storageBytesMax: 0
@@ -45,8 +49,9 @@ export const CAPSULE_LIMIT_CEILINGS: CapsuleLimits = {
   // A timer of Node holds 2^31 - 1 milliseconds, 24.8 days.
   wallMsMax: 24 * 24 * 60 * 60 * 1000,
   outputBytesMax: 64 * 1024 * 1024 * 1024,
+  bytesPerSecondMax: 256 * 1024 * 1024,
   openFilesMax: 1024,
-  callsPerSecondMax: 1000,
+  callsPerSecondMax: 10_000,
   storageBytesMax: 64 * 1024 * 1024 * 1024
 }
 

@@ -18,6 +18,8 @@ export const FRAME = {
   stdinEnd: 5,
   /** Host: bytes of the runtime channel. */
   channelIn: 6,
+  /** Host: the answer to {@link FRAME.fileCall}. */
+  fileAnswer: 7,
   /** Guest: the process is up. */
   ready: 16,
   /** Guest: bytes of standard output. */
@@ -31,7 +33,9 @@ export const FRAME = {
   /** Guest: u32, the exit code. The last frame. */
   exit: 21,
   /** Guest: JSON {@link FailureMessage}. The last frame. */
-  failed: 22
+  failed: 22,
+  /** Guest: a call on files, one at a time; the next after its {@link FRAME.fileAnswer}. */
+  fileCall: 23
 } as const
 
 /** A type of frame. */
@@ -49,6 +53,8 @@ export interface StartMessage {
   readonly args: readonly string[]
   /** Bytes of the module that follows. */
   readonly moduleBytes: number
+  /** Whether there is anybody to answer calls on files. */
+  readonly hasFiles: boolean
 }
 
 /** How a capsule failed: its module does not compile or link, it trapped, or it flooded the channel. */

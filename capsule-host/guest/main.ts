@@ -3,6 +3,7 @@
  * its own, and gives back its output as frames. It imports nothing outside this folder. The host ends the process
  * after the last frame; one process serves one capsule.
  */
+import { FileCalls } from './file-calls.ts'
 import {
   encodeFrame,
   encodeNumberFrame,
@@ -33,6 +34,8 @@ class Guest {
   readonly #memory = new GuestMemory()
   readonly #stdin: GuestInput
   readonly #channel = new GuestInput({ windowBytes: CHANNEL_WINDOW_BYTES })
+  readonly #files: FileCalls
+  #hasFiles = false
   #module: Uint8Array<ArrayBuffer> = new Uint8Array(0)
   #filledBytes = 0
   #args: readonly Uint8Array[] = []
@@ -40,6 +43,7 @@ class Guest {
 
   constructor(powers: GuestPowers) {
     this.#powers = powers
+    this.#files = new FileCalls((request) => this.#write(FRAME.fileCall, request))
     this.#stdin = new GuestInput({
       windowBytes: STDIN_WINDOW_BYTES,
       want: (bytes) => powers.write(encodeNumberFrame(FRAME.stdinWant, bytes))
@@ -61,10 +65,12 @@ class Guest {
     else if (type === FRAME.stdin) this.#stdin.push(payload)
     else if (type === FRAME.stdinEnd) this.#stdin.end()
     else if (type === FRAME.channelIn) this.#takeChannel(payload)
+    else if (type === FRAME.fileAnswer) this.#files.answer(payload)
   }
 
-  #start({ args, moduleBytes }: StartMessage): void {
+  #start({ args, moduleBytes, hasFiles }: StartMessage): void {
     const text = new TextEncoder()
+    this.#hasFiles = hasFiles
     this.#args = args.map((argument) => text.encode(`${argument}\0`))
     this.#module = new Uint8Array(moduleBytes)
   }
@@ -86,6 +92,7 @@ class Guest {
       args: this.#args,
       stdin: this.#stdin,
       channel: this.#channel,
+      askFiles: this.#hasFiles ? (request) => this.#files.ask(request) : undefined,
       write: (descriptor, bytes) => this.#write(OUTPUT_FRAMES[descriptor] ?? FRAME.stderr, bytes),
       exit: (exitCode) => this.#finish({ kind: 'exit', exitCode }),
       nowMs,

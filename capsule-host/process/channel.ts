@@ -9,30 +9,38 @@ import {
 } from '#contracts'
 import { CapsuleError } from '../errors.ts'
 
-/** What the runtime says back to one piece of the channel. */
-export interface ChannelReply {
-  /** Lines for the capsule; empty when nothing was asked. */
-  readonly bytes: Uint8Array
-  /** Messages that were taken, for holding back a capsule that sends too many. */
-  readonly messageCount: number
+/** What a channel does to the capsule it belongs to. */
+export interface ChannelPort {
+  /** Hands whole lines to the capsule. Never waits: look at {@link waitingBytes} before more is sent than was asked for. */
+  send(lines: Uint8Array): void
+  /** Bytes on their way to the capsule's process that it has not taken. Beyond 512 KiB the capsule is ended. */
+  readonly waitingBytes: number
+  /** Ends the capsule. */
+  fail(error: CapsuleError): void
 }
 
 /** The runtime's side of one capsule's channel. */
 export interface CapsuleChannel {
   /**
-   * Takes the next bytes the capsule wrote.
+   * Takes the next bytes the capsule wrote; `bytes` is a view that is good until this returns. Returns how many messages
+   * were in them, for holding back a capsule that sends too many.
    *
    * @throws CapsuleError `ERR_CAPSULE_CHANNEL` for a line too long or not JSON; the channel is then of no further use
    */
-  push(bytes: Uint8Array): ChannelReply
+  push(bytes: Uint8Array): number
+  /** The capsule has ended; called once, nothing can be sent any more. */
+  close(): void
 }
+
+/** Opens the channel of one run, before the capsule's program starts. */
+export type ChannelFactory = (port: ChannelPort) => CapsuleChannel
 
 /**
  * A channel on which every request is refused: a capsule that was granted nothing can be given nothing.
  *
  * @see docs/protocols/capsule-channel.md
  */
-export function createRefusingChannel(): CapsuleChannel {
+export function createRefusingChannel(port: Pick<ChannelPort, 'send'>): CapsuleChannel {
   const decoder = createJsonLinesDecoder(CAPSULE_CHANNEL_LIMITS.lineBytesMax)
   const text = new TextEncoder()
   return {
@@ -41,17 +49,14 @@ export function createRefusingChannel(): CapsuleChannel {
       try {
         messages = decoder.push(bytes)
       } catch (cause) {
-        throw new CapsuleError(
-          'ERR_CAPSULE_CHANNEL',
-          `the capsule broke its channel: ${errorMessage(cause)}`,
-          {
-            cause
-          }
-        )
+        const why = errorMessage(cause)
+        throw new CapsuleError('ERR_CAPSULE_CHANNEL', `the capsule broke its channel: ${why}`, { cause })
       }
       const failures = messages.map(refuse).filter((failure) => failure !== undefined)
-      return { bytes: text.encode(failures.map(encodeJsonLine).join('')), messageCount: messages.length }
-    }
+      if (failures.length > 0) port.send(text.encode(failures.map(encodeJsonLine).join('')))
+      return messages.length
+    },
+    close: () => undefined
   }
 }
 

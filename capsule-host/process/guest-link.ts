@@ -12,9 +12,11 @@ const NO_BYTES = new Uint8Array(0)
 /** The host's side of the frames to a guest process. */
 export interface GuestLink {
   /** Hands over the program and runs it. */
-  start(args: readonly string[], module: Uint8Array): void
+  start(program: { args: readonly string[]; module: Uint8Array; hasFiles: boolean }): void
   /** Any number of bytes of one stream. */
   send(type: FrameType, bytes: Uint8Array): void
+  /** One frame; `payload` must fit it. */
+  sendFrame(type: FrameType, payload: Uint8Array): void
   /** A frame without payload. */
   signal(type: FrameType): void
 }
@@ -28,9 +30,10 @@ export function createGuestLink(process: Pick<SpawnedProcess, 'write'>): GuestLi
   }
   return {
     send,
+    sendFrame: (type, payload) => process.write(encodeFrame(type, payload)),
     signal: (type) => process.write(encodeFrame(type, NO_BYTES)),
-    start: (args, module) => {
-      const message: StartMessage = { args, moduleBytes: module.byteLength }
+    start: ({ args, module, hasFiles }) => {
+      const message: StartMessage = { args, moduleBytes: module.byteLength, hasFiles }
       process.write(encodeFrame(FRAME.start, new TextEncoder().encode(JSON.stringify(message))))
       send(FRAME.module, module)
       process.write(encodeFrame(FRAME.run, NO_BYTES))

@@ -15,6 +15,11 @@ export interface WasiHost {
   readonly args: readonly Uint8Array[]
   readonly stdin: GuestInput
   readonly channel: GuestInput
+  /**
+   * Asks the host about files, in at most one frame of 64 KiB both ways and one call at a time; `undefined` when this
+   * program has no files.
+   */
+  readonly askFiles?: ((request: Uint8Array) => Promise<Uint8Array>) | undefined
   /** Writes all of `bytes` to descriptor 1, 2 or 3. */
   write(descriptor: number, bytes: Uint8Array): void
   /** Says that the program is done; called once, before the program is unwound. */

@@ -69,8 +69,9 @@ describe('the limits of a capsule', () => {
       cpuSecondsMax: 60,
       wallMsMax: 24 * 60 * 60 * 1000,
       outputBytesMax: 256 * 1024 * 1024,
+      bytesPerSecondMax: 64 * 1024 * 1024,
       openFilesMax: 64,
-      callsPerSecondMax: 200,
+      callsPerSecondMax: 1000,
       storageBytesMax: 64 * 1024 * 1024
     })
   })

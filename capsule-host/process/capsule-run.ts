@@ -1,0 +1,246 @@
+import { errorMessage } from '#contracts'
+import { CHANNEL_REPLY_BYTES_MAX, FRAMES_PER_SECOND_MAX, PROCESS_START_MS_MAX } from '../constants.ts'
+import { CapsuleError } from '../errors.ts'
+import {
+  FRAME,
+  FRAME_PAYLOAD_BYTES_MAX,
+  FrameDecoder,
+  readNumberPayload,
+  type FailureMessage,
+  type Frame
+} from '../guest/frames.ts'
+import { STDIN_WINDOW_BYTES } from '../guest/wasi/constants.ts'
+import type { SpawnedProcess } from '../powers.ts'
+import { createRefusingChannel, type CapsuleChannel } from './channel.ts'
+import type { FileService } from './files.ts'
+import { createGuestLink, type GuestLink } from './guest-link.ts'
+import type { CapsuleProcessComponents, CapsuleProcessInit, CapsuleSink } from './init.ts'
+import { failureError, silentEndError, type CapsuleOutcome } from './outcome.ts'
+import { Rate } from './rate.ts'
+import { StdinPump } from './stdin-pump.ts'
+import { superviseProcess, type Supervisor } from './supervisor.ts'
+
+/** One run of one capsule over the frames of its process, from the module handed over to nothing left. */
+export class CapsuleRun {
+  readonly #components: CapsuleProcessComponents
+  readonly #init: CapsuleProcessInit
+  readonly #process: SpawnedProcess
+  readonly #supervisor: Supervisor
+  readonly #link: GuestLink
+  readonly #stdin: StdinPump
+  #channel: CapsuleChannel | undefined
+  #files: FileService | undefined
+  readonly #frameRate: Rate
+  readonly #outputRate: Rate
+  readonly #callRate: Rate
+  readonly #ended = new AbortController()
+  readonly #decided: PromiseWithResolvers<CapsuleOutcome> = Promise.withResolvers()
+  #outputBytes = 0
+  #isReady = false
+
+  constructor(components: CapsuleProcessComponents, init: CapsuleProcessInit, process: SpawnedProcess) {
+    this.#components = components
+    this.#init = init
+    this.#process = process
+    this.#supervisor = superviseProcess(components, process)
+    this.#link = createGuestLink(process)
+    this.#stdin = new StdinPump(init.stdin, {
+      send: (bytes) => this.#link.send(FRAME.stdin, bytes),
+      end: () => this.#link.signal(FRAME.stdinEnd)
+    })
+    this.#frameRate = new Rate(components.clock, FRAMES_PER_SECOND_MAX)
+    this.#outputRate = new Rate(components.clock, init.limits.bytesPerSecondMax)
+    this.#callRate = new Rate(components.clock, init.limits.callsPerSecondMax)
+  }
+
+  async run(args: readonly string[], module: Uint8Array): Promise<CapsuleOutcome> {
+    const { clock } = this.#components
+    const { signal, limits } = this.#init
+    const stop = (): void => this.stop()
+    signal.addEventListener('abort', stop, { once: true })
+    using _startLimit = clock.after(PROCESS_START_MS_MAX, () => {
+      if (!this.#isReady) this.#fail('ERR_SANDBOX_UNAVAILABLE', 'expected the sandbox to start in time')
+    })
+    using _wallLimit = clock.after(limits.wallMsMax, () => {
+      this.#fail('ERR_CAPSULE_TIME_LIMIT', `the capsule ran longer than ${limits.wallMsMax} ms`)
+    })
+    this.#begin(args, module)
+    const outcome = await this.#decided.promise
+    signal.removeEventListener('abort', stop)
+    this.#ended.abort()
+    this.#stdin.stop()
+    this.#channel?.close()
+    await this.#supervisor.end()
+    await this.#files?.close()
+    this.#log(outcome)
+    return outcome
+  }
+
+  #begin(args: readonly string[], module: Uint8Array): void {
+    try {
+      this.#channel = this.#openChannel()
+      this.#files = this.#openFiles()
+    } catch (thrown) {
+      this.#fail('ERR_CAPSULE_CRASHED', `the capsule's runtime broke off: ${errorMessage(thrown)}`, thrown)
+      return
+    }
+    this.#link.start({ args, module, hasFiles: this.#files !== undefined })
+    // Neither rejects, and neither is waited for: a keyboard may never answer, a sink may never take its bytes.
+    void this.#stdin.run()
+    void this.#readFrames()
+  }
+
+  #log(outcome: CapsuleOutcome): void {
+    const how = outcome.kind === 'exit' ? { exitCode: outcome.exitCode } : { code: outcome.error.code }
+    this.#components.logger.info('capsule ended', {
+      name: this.#init.name,
+      ...how,
+      outputBytes: this.#outputBytes
+    })
+  }
+
+  /** Ends the capsule because its owner wants so. */
+  stop(): void {
+    this.#fail('ERR_CAPSULE_STOPPED', 'the capsule was stopped')
+  }
+
+  #fail(code: CapsuleError['code'], message: string, cause?: unknown): void {
+    this.#decided.resolve({ kind: 'error', error: new CapsuleError(code, message, { cause }) })
+  }
+
+  async #readFrames(): Promise<void> {
+    const decoder = new FrameDecoder()
+    try {
+      for await (const chunk of this.#process.stdout) {
+        for (const frame of decoder.push(chunk)) {
+          if (this.#ended.signal.aborted) return
+          await this.#take(frame)
+        }
+      }
+      await this.#endedSilently()
+    } catch (thrown) {
+      if (thrown instanceof CapsuleError) this.#decided.resolve({ kind: 'error', error: thrown })
+      else
+        this.#fail('ERR_CAPSULE_CRASHED', `the capsule's process broke off: ${errorMessage(thrown)}`, thrown)
+    }
+  }
+
+  async #endedSilently(): Promise<void> {
+    if (this.#ended.signal.aborted) return
+    // Its pipe is closed, so it is ending; what it does beyond a moment is not waited for.
+    const { clock } = this.#components
+    using _deadline = clock.after(1000, () => void this.#supervisor.end())
+    const end = await this.#process.ended
+    await this.#supervisor.end()
+    const error = silentEndError(
+      { end, wasReady: this.#isReady, log: this.#supervisor.log },
+      this.#init.limits
+    )
+    this.#decided.resolve({ kind: 'error', error })
+  }
+
+  async #take({ type, payload }: Frame): Promise<void> {
+    await this.#count(type, payload.byteLength)
+    if (type === FRAME.stdout) await this.#takeOutput(payload, this.#init.stdout)
+    else if (type === FRAME.stderr) await this.#takeOutput(payload, this.#init.stderr)
+    else if (type === FRAME.channelOut) await this.#takeChannel(payload)
+    else if (type === FRAME.fileCall) await this.#takeFileCall(payload)
+    else if (type === FRAME.stdinWant) {
+      this.#stdin.want(readNumberPayload(payload) ?? 0, STDIN_WINDOW_BYTES)
+    } else if (type === FRAME.ready) this.#isReady = true
+    else if (type === FRAME.exit) this.#takeExit(payload)
+    else if (type === FRAME.failed) {
+      this.#decided.resolve({ kind: 'error', error: failureError(readFailure(payload), this.#init.limits) })
+    }
+  }
+
+  #takeExit(payload: Uint8Array): void {
+    const exitCode = readNumberPayload(payload)
+    if (exitCode === undefined) throw new Error('expected an exit code of four bytes')
+    this.#decided.resolve({ kind: 'exit', exitCode })
+  }
+
+  async #takeOutput(payload: Uint8Array, sink: CapsuleSink): Promise<void> {
+    try {
+      // The payload is a view of a buffer that is used again.
+      await sink.write(payload.slice())
+    } catch (cause) {
+      throw new CapsuleError(
+        'ERR_CAPSULE_OUTPUT_CLOSED',
+        `nobody takes the capsule's output: ${errorMessage(cause)}`,
+        { cause }
+      )
+    }
+  }
+
+  async #takeChannel(payload: Uint8Array): Promise<void> {
+    const messageCount = this.#channel?.push(payload) ?? 0
+    await this.#callRate.take(messageCount, this.#ended.signal)
+  }
+
+  async #takeFileCall(payload: Uint8Array): Promise<void> {
+    // A process that was told of no files and asks anyway is no longer what was started.
+    if (this.#files === undefined) throw new Error('expected no call on files')
+    await this.#files.push(payload)
+  }
+
+  #openChannel(): CapsuleChannel {
+    const process = this.#process
+    return (this.#init.channel ?? createRefusingChannel)({
+      send: (lines) => {
+        if (this.#ended.signal.aborted) return
+        // Not awaited on the pipe: a capsule that writes and never reads would hold us as it holds itself.
+        if (process.waitingBytes + lines.byteLength > CHANNEL_REPLY_BYTES_MAX) {
+          this.#fail('ERR_CAPSULE_CHANNEL', 'the capsule left too many answers unread on its channel')
+        } else this.#link.send(FRAME.channelIn, lines)
+      },
+      get waitingBytes() {
+        return process.waitingBytes
+      },
+      fail: (error) => this.#decided.resolve({ kind: 'error', error })
+    })
+  }
+
+  #openFiles(): FileService | undefined {
+    return this.#init.files?.({
+      send: (answer) => {
+        if (answer.byteLength > FRAME_PAYLOAD_BYTES_MAX)
+          throw new RangeError('expected an answer of one frame')
+        if (!this.#ended.signal.aborted) this.#link.sendFrame(FRAME.fileAnswer, answer)
+      },
+      fail: (error) => this.#decided.resolve({ kind: 'error', error })
+    })
+  }
+
+  /** Counts a frame, whatever its type: a process that broke out of its engine may send any. */
+  async #count(type: number, bytes: number): Promise<void> {
+    const { outputBytesMax } = this.#init.limits
+    // What goes into files is bounded by the storage they are given.
+    if (type !== FRAME.fileCall) this.#outputBytes += bytes
+    if (this.#outputBytes > outputBytesMax) {
+      throw new CapsuleError(
+        'ERR_CAPSULE_OUTPUT_LIMIT',
+        `the capsule wrote more than ${outputBytesMax} bytes`
+      )
+    }
+    await this.#frameRate.take(1, this.#ended.signal)
+    await this.#outputRate.take(bytes, this.#ended.signal)
+  }
+}
+
+/** What a process says of its program's failure; a process that speaks nonsense has trapped. */
+function readFailure(payload: Uint8Array): FailureMessage {
+  try {
+    const { kind, message, memoryBytes, memoryBytesAtStart } = JSON.parse(
+      new TextDecoder().decode(payload)
+    ) as Record<string, unknown>
+    return {
+      kind: kind === 'module' || kind === 'channel' ? kind : 'trap',
+      message: typeof message === 'string' ? message : '',
+      memoryBytes: typeof memoryBytes === 'number' ? memoryBytes : 0,
+      memoryBytesAtStart: typeof memoryBytesAtStart === 'number' ? memoryBytesAtStart : 0
+    }
+  } catch {
+    return { kind: 'trap', message: 'unknown', memoryBytes: 0, memoryBytesAtStart: 0 }
+  }
+}

@@ -1,0 +1,42 @@
+import type { Clock, Logger } from '#contracts'
+import type { CapsuleLimits } from '../limits.ts'
+import type { HostPowers } from '../powers.ts'
+import type { SandboxReport } from '../sandbox/report.ts'
+import type { ChannelFactory } from './channel.ts'
+import type { FileServiceFactory } from './files.ts'
+
+/** Where a capsule's output goes. A `write` that waits holds the capsule back; one that throws ends it. */
+export interface CapsuleSink {
+  write(bytes: Uint8Array): Promise<void> | void
+}
+
+/** What {@link startCapsuleProcess} works with. */
+export interface CapsuleProcessComponents {
+  powers: Pick<HostPowers, 'spawn' | 'killProcess'>
+  clock: Clock
+  logger: Logger
+  /** From `probeSandbox`; once per node is enough. */
+  sandbox: SandboxReport
+}
+
+/** One run of a capsule. */
+export interface CapsuleProcessInit {
+  /** The capsule's name, its `argv[0]`. */
+  name: string
+  /** Its entry: a WebAssembly module whose bytes were verified. It is admitted here before anything compiles it. */
+  module: Uint8Array
+  /** Arguments after the name. */
+  args?: readonly string[]
+  limits: CapsuleLimits
+  stdin: AsyncIterable<Uint8Array>
+  stdout: CapsuleSink
+  stderr: CapsuleSink
+  /** The runtime's side of its channel; one that refuses every request when absent. */
+  channel?: ChannelFactory
+  /** Who answers its calls on files; it has no files when absent. */
+  files?: FileServiceFactory
+  /** True only for what the user wrote and asked to run: it may do without a sandbox where there is none. */
+  isOwn?: boolean
+  /** Ends the capsule. */
+  signal: AbortSignal
+}
