@@ -1,4 +1,5 @@
 import type { BootstrapErrorCode } from '#bootstrap'
+import type { CapabilityErrorCode } from '#capability'
 import type { CapsuleErrorCode } from '#capsule-host'
 import type { ContentErrorCode } from '#content'
 import type { JsonLinesError } from '#contracts'
@@ -11,6 +12,7 @@ import type { CliCode } from './errors.ts'
 /** Every error code a command can end with. */
 export type KnownCode =
   | BootstrapErrorCode
+  | CapabilityErrorCode
   | CapsuleErrorCode
   | CliCode
   | ContentErrorCode
@@ -93,6 +95,7 @@ const KINDS: Readonly<Record<KnownCode, ExitKind>> = {
   ERR_CERTIFICATE_INVALID: 'refused',
   ERR_CID_INVALID: 'usage',
   ERR_CID_UNSUPPORTED: 'usage',
+  ERR_COMMAND_INVALID: 'usage',
   ERR_CONFIG_INVALID: 'host',
   ERR_CONTACT_INVALID: 'usage',
   ERR_CONTACT_UNKNOWN: 'notFound',
@@ -225,6 +228,7 @@ const KINDS: Readonly<Record<KnownCode, ExitKind>> = {
   ERR_RECORD_NETWORK: 'refused',
   ERR_RECORD_SUPERSEDED: 'refused',
   ERR_REQUEST_FAILED: 'network',
+  ERR_RESOURCE_INVALID: 'usage',
   ERR_ROOM_BUSY: 'conflict',
   ERR_ROOM_CLOSED: 'conflict',
   ERR_ROOM_CROWDED: 'refused',
@@ -249,6 +253,24 @@ const KINDS: Readonly<Record<KnownCode, ExitKind>> = {
   ERR_TERMINAL_NEEDED: 'usage',
   ERR_TEXT_INVALID: 'usage',
   ERR_TEXT_TOO_LONG: 'usage',
+  ERR_TOKEN_AUDIENCE: 'refused',
+  ERR_TOKEN_CEILING: 'refused',
+  ERR_TOKEN_CHAIN: 'refused',
+  ERR_TOKEN_COMMAND: 'refused',
+  ERR_TOKEN_DEPTH: 'refused',
+  ERR_TOKEN_EPOCH: 'refused',
+  ERR_TOKEN_EXPIRED: 'refused',
+  ERR_TOKEN_MALFORMED: 'refused',
+  ERR_TOKEN_NOT_YET: 'refused',
+  ERR_TOKEN_RESOURCE: 'refused',
+  ERR_TOKEN_REVOKED: 'refused',
+  ERR_TOKEN_ROOT: 'refused',
+  ERR_TOKEN_SIGNATURE: 'refused',
+  ERR_TOKEN_SUBJECT: 'refused',
+  ERR_TOKEN_TOO_LARGE: 'refused',
+  ERR_TOKEN_USED_UP: 'refused',
+  ERR_TOKEN_VERSION: 'refused',
+  ERR_TOKEN_WIDER: 'refused',
   ERR_TOPIC_INVALID: 'usage',
   ERR_UNSIGNED_REFUSED: 'refused',
   ERR_USAGE: 'usage',
