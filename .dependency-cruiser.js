@@ -27,13 +27,13 @@ function nameOf(folder) {
   return folder.replaceAll('/', '-')
 }
 
-/** A folder is entered through its index.ts only. */
+/** A folder is entered through its index.ts only; contracts has a second door, `#providers`, which loads schemas. */
 const frontDoorRules = LAYERS.map(({ folder }) => ({
   name: `front-door-${nameOf(folder)}`,
   comment: `import ${folder} as '#${folder.split('/').at(-1)}', not a file inside it`,
   severity: 'error',
   from: { path: `^(${LAYERS.map((layer) => layer.folder).join('|')})/`, pathNot: `^${folder}/` },
-  to: { path: `^${folder}/`, pathNot: `^${folder}/index\\.ts$` }
+  to: { path: `^${folder}/`, pathNot: `^${folder}/(providers/)?index\\.ts$` }
 }))
 
 /** @satisfies {import('dependency-cruiser').IConfiguration} */

@@ -47,10 +47,25 @@ export { controlSocketPath, defaultDataFolder } from './paths.ts'
 export type { PathFacts } from './paths.ts'
 export { CAPSULE_CHANNEL_ERROR, CAPSULE_CHANNEL_LIMITS, CAPSULE_CHANNEL_VERSION } from './capsule-channel.ts'
 export type {
+  CallerIdentity,
+  CapsuleChannelCode,
   CapsuleChannelLimits,
   CapsuleFailure,
+  CapsuleMethods,
   CapsuleNotification,
+  CapsuleNotifications,
   CapsuleRequest,
   CapsuleRequestId,
-  CapsuleResult
+  CapsuleResult,
+  CommandName,
+  ContractReference,
+  HeldCapability,
+  HostNotifications,
+  PickKind,
+  ProvideMethods,
+  ProvideParams,
+  ServingReference,
+  StreamNotifications,
+  TerminalSize,
+  TerminalStatus
 } from './capsule-channel.ts'
