@@ -100,3 +100,22 @@ export const BUILD_LINES_MAX = 60
 export const BUILD_HEAP_MIB_MAX = 1024
 /** Bytes kept of what a short program prints, on each of its streams. */
 export const PROGRAM_OUTPUT_BYTES_MAX: number = 64 * KIB
+
+/** Version of the record of installed capsules. */
+export const INSTALLED_RECORD_VERSION = 1
+/** Capsules one device can have installed. */
+export const INSTALLED_CAPSULES_MAX = 256
+/** Versions of a lineage that are kept to go back to, the running one included. */
+export const INSTALLED_VERSIONS_MAX = 5
+/** Bytes of the record of installed capsules. */
+export const INSTALLED_RECORD_BYTES_MAX: number = 4 * MIB
+/** Characters of a lineage. */
+export const LINEAGE_LENGTH_MAX = 256
+/** Capsules that run at a time. */
+export const RUNNING_CAPSULES_MAX = 256
+/** Bytes of one file of a lineage's log; there are two. */
+export const CAPSULE_LOG_BYTES_MAX: number = MIB
+/** Characters of one line of a log. */
+export const CAPSULE_LOG_LINE_LENGTH_MAX = 2000
+/** Bytes of each file that are read to show the end of a log. */
+export const CAPSULE_LOG_TAIL_BYTES_MAX: number = 512 * KIB

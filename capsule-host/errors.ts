@@ -87,9 +87,24 @@ export type GrantErrorCode =
   /** Entries at the end of the audit log are missing. */
   | 'ERR_AUDIT_CUT'
 
+/** Why the installed capsules could not be changed, or one of them was not found. */
+export type LifecycleErrorCode =
+  /** No capsule of that name is installed. */
+  | 'ERR_CAPSULE_NOT_INSTALLED'
+  /** No capsule of that name runs. */
+  | 'ERR_CAPSULE_NOT_RUNNING'
+  /** Another capsule has that name on this device, or it is no name. */
+  | 'ERR_CAPSULE_NAME_TAKEN'
+  /** That version is not kept on this device. */
+  | 'ERR_CAPSULE_NO_VERSION'
+  /** As many capsules are installed, or run, as may. */
+  | 'ERR_CAPSULES_TOO_MANY'
+  /** The record of installed capsules cannot be read. */
+  | 'ERR_CAPSULE_RECORD'
+
 /** Every code a {@link CapsuleError} can carry. */
 export type CapsuleErrorCode =
-  PackageErrorCode | ModuleErrorCode | RunErrorCode | BuildErrorCode | GrantErrorCode
+  PackageErrorCode | ModuleErrorCode | RunErrorCode | BuildErrorCode | GrantErrorCode | LifecycleErrorCode
 
 /** Options of {@link CapsuleError}. */
 export interface CapsuleErrorOptions extends CodedErrorOptions {

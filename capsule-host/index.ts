@@ -25,6 +25,7 @@ export type {
   CapsuleErrorCode,
   CapsuleErrorOptions,
   GrantErrorCode,
+  LifecycleErrorCode,
   ModuleErrorCode,
   PackageErrorCode,
   RunErrorCode
@@ -114,3 +115,30 @@ export type {
   ReplayDifference,
   ReplayReport
 } from './authority/audit-types.ts'
+export { openLifecycle, lineageOf } from './lifecycle/lifecycle.ts'
+export type {
+  CapsuleSource,
+  FetchedCapsule,
+  FetchOptions,
+  InstallPlan,
+  Lifecycle,
+  LifecycleChange,
+  LifecycleComponents,
+  LineageState
+} from './lifecycle/lifecycle.ts'
+export { ceilingOf, isEmptyCeiling, newInCeiling } from './lifecycle/ceiling.ts'
+export type { Ceiling } from './lifecycle/ceiling.ts'
+export { openInstalledRecords } from './lifecycle/records.ts'
+export type {
+  InstalledCapsule,
+  InstalledRecords,
+  InstalledVersion,
+  PendingChange,
+  RecordFile
+} from './lifecycle/records.ts'
+export { createRunningTable } from './lifecycle/running.ts'
+export type { Run, RunCounters, RunInit, RunningTable, RunSummary } from './lifecycle/running.ts'
+export { createCapsuleLogs, createLineCutter } from './lifecycle/logs.ts'
+export type { CapsuleLogs, LogFiles, LogLine } from './lifecycle/logs.ts'
+export { createLogFiles, readProcessUsage } from './lifecycle/powers.ts'
+export type { ProcessUsage } from './lifecycle/powers.ts'

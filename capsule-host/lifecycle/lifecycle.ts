@@ -1,0 +1,368 @@
+import type { Clock, Logger } from '#contracts'
+import { errorCode, errorMessage } from '#contracts'
+import { INSTALLED_VERSIONS_MAX } from '../constants.ts'
+import { CapsuleError } from '../errors.ts'
+import { isCapsuleName, type CapsuleManifest } from '../manifest.ts'
+import { printable } from '../text.ts'
+import { ceilingOf, newInCeiling, type Ceiling } from './ceiling.ts'
+import type { InstalledCapsule, InstalledRecords, InstalledVersion, PendingChange } from './records.ts'
+import type { RunningTable } from './running.ts'
+import { compareVersions } from './version-order.ts'
+
+/** A signed capsule whose every byte was verified and is on this device. */
+export interface FetchedCapsule {
+  /** CID of the signed capsule. */
+  readonly cid: string
+  readonly root: string
+  readonly publisher: string
+  readonly name: string
+  readonly version: string
+  readonly files: number
+  readonly bytes: number
+  readonly manifest: CapsuleManifest
+}
+
+/** Where capsules come from. */
+export interface CapsuleSource {
+  /** Finds a signed capsule by CID or `did:key:…/NAME` and reads all of it. @throws why it is not what it claims */
+  fetch(target: string, options: FetchOptions): Promise<FetchedCapsule>
+  /** Keeps all of it on this device until it is let go. */
+  keep(cid: string, options: { signal: AbortSignal; name: string }): Promise<void>
+  letGo(cid: string): Promise<void>
+}
+
+/** Options of {@link CapsuleSource.fetch}. */
+export interface FetchOptions {
+  readonly signal: AbortSignal
+  readonly onProgress?: (bytes: number) => void
+}
+
+/** What belongs to one lineage on this device, whatever version of it runs. */
+export interface LineageState {
+  /** Remembers the state as it is; the id brings it back. */
+  snapshot(): Promise<string>
+  /** Replaces the state by a remembered one. Doing it twice is doing it once. */
+  restore(id: string): Promise<void>
+  /** Forgets a remembered state. */
+  dropSnapshot(id: string): Promise<void>
+  /** Bytes it takes. */
+  usage(): Promise<{ readonly bytes: number }>
+  /** Removes all of it, remembered states included. */
+  remove(): Promise<void>
+}
+
+/** What {@link openLifecycle} works with. */
+export interface LifecycleComponents {
+  readonly records: InstalledRecords
+  readonly source: CapsuleSource
+  readonly running: Pick<RunningTable, 'stop'>
+  /** The state of a lineage; `undefined` when it has none. */
+  readonly stateOf: (lineage: string) => Promise<LineageState | undefined>
+  /** Ends every grant of a lineage. */
+  readonly revokeGrants: (lineage: string) => Promise<void>
+  readonly clock: Pick<Clock, 'nowMs'>
+  readonly logger: Logger
+}
+
+/** What installing a capsule would mean: what its user says yes or no to. */
+export interface InstallPlan {
+  /** `same`: this very version runs here already. */
+  readonly kind: 'install' | 'update' | 'same'
+  readonly lineage: string
+  readonly capsule: FetchedCapsule
+  /** What the user would call it. */
+  readonly alias: string
+  /** The lineage that has this alias on this device, when it is another. */
+  readonly aliasTakenBy?: string | undefined
+  /** The version that runs now. */
+  readonly from?: string | undefined
+  /** Whether it is older than that: a publisher who goes back has a reason worth asking for. */
+  readonly isOlder: boolean
+  /** All it may ever ask for. */
+  readonly ceiling: Ceiling
+  /** What of that is new; all of it for an install. */
+  readonly added: Ceiling
+}
+
+/** What a change of the installed capsules did. */
+export interface LifecycleChange {
+  readonly capsule: InstalledCapsule
+  /** How many runs of it were ended for that. */
+  readonly stopped: number
+  /** Whether its state was brought back to what it was with that version. */
+  readonly isStateRestored: boolean
+}
+
+/** Installed capsules: what is here, which version of it, and how that changes. */
+export interface Lifecycle {
+  /** What installing `target`, or updating to it, would mean. Changes nothing but what is cached. */
+  plan(target: string, options: FetchOptions & { alias?: string | undefined }): Promise<InstallPlan>
+  /**
+   * Installs the signed capsule `cid`, or makes it the running version of its lineage. State stays.
+   *
+   * @throws CapsuleError `ERR_CAPSULE_NAME_TAKEN`, `ERR_CAPSULES_TOO_MANY`, and why the capsule is not what it claims
+   */
+  install(cid: string, options: FetchOptions & { alias?: string | undefined }): Promise<LifecycleChange>
+  list(): InstalledCapsule[]
+  /** By alias, lineage or the CID of one of its versions. @throws CapsuleError `ERR_CAPSULE_NOT_INSTALLED` */
+  find(name: string): InstalledCapsule
+  /** The same, `undefined` when there is none. */
+  lookup(name: string): InstalledCapsule | undefined
+  /**
+   * Goes back to the version before the running one, or to `version`, with the state it had.
+   *
+   * @throws CapsuleError `ERR_CAPSULE_NO_VERSION` when that version is not kept here
+   */
+  rollback(name: string, options: { version?: string | undefined }): Promise<LifecycleChange>
+  /** Forgets a capsule and its grants; its state and log only with `data`. */
+  remove(name: string, options: { data: boolean }): Promise<LifecycleChange>
+  /** Finishes what a crash interrupted. @throws what kept it from that */
+  settle(name: string): Promise<InstalledCapsule>
+}
+
+/** The lifecycle over what is installed; changes are made one after the other. */
+export async function openLifecycle(components: LifecycleComponents): Promise<Lifecycle> {
+  const { records, logger } = components
+  const inOrder = createQueue()
+  const lookup = (name: string): InstalledCapsule | undefined => findInstalled(records, name)
+  const find = (name: string): InstalledCapsule => {
+    const found = lookup(name)
+    if (found !== undefined) return found
+    throw new CapsuleError(
+      'ERR_CAPSULE_NOT_INSTALLED',
+      `no capsule called ${printable(name, 160)} is installed: 'elastos capsule list' shows what is`
+    )
+  }
+  for (const capsule of records.list()) {
+    if (capsule.pending === undefined) continue
+    await finishChange(components, capsule).catch((thrown: unknown) => {
+      logger.error('an interrupted change of version is still open', {
+        lineage: capsule.lineage,
+        code: errorCode(thrown),
+        reason: errorMessage(thrown)
+      })
+    })
+  }
+  return {
+    ...{ lookup, find },
+    list: () => records.list(),
+    plan: async (target, options) => await planInstall(components, target, options),
+    install: async (cid, options) => await inOrder(async () => await install(components, cid, options)),
+    rollback: async (name, { version }) =>
+      await inOrder(async () => await rollback(components, find(name), version)),
+    remove: async (name, options) => await inOrder(async () => await remove(components, find(name), options)),
+    settle: async (name) => await inOrder(async () => (await finishChange(components, find(name))).capsule)
+  }
+}
+
+/** The lineage of a publisher's capsule. */
+export function lineageOf(publisher: string, name: string): string {
+  return `${publisher}/${name}`
+}
+
+function createQueue(): <T>(work: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve()
+  return async (work) => {
+    const done = last.then(work)
+    last = done.catch(() => undefined)
+    return await done
+  }
+}
+
+function findInstalled(records: InstalledRecords, name: string): InstalledCapsule | undefined {
+  return (
+    records.ofAlias(name) ??
+    records.ofLineage(name) ??
+    records.list().find(({ versions }) => versions.some(({ cid }) => cid === name))
+  )
+}
+
+async function planInstall(
+  { records, source }: LifecycleComponents,
+  target: string,
+  { alias: wanted, ...options }: FetchOptions & { alias?: string | undefined }
+): Promise<InstallPlan> {
+  const capsule = await source.fetch(target, options)
+  const lineage = lineageOf(capsule.publisher, capsule.name)
+  const installed = records.ofLineage(lineage)
+  const alias = aliasFor(capsule, { installed, wanted })
+  const holder = records.ofAlias(alias)?.lineage
+  const ceiling = ceilingOf(capsule.manifest)
+  const plan = { lineage, capsule, alias, ceiling, aliasTakenBy: holder === lineage ? undefined : holder }
+  if (installed === undefined) return { ...plan, kind: 'install', isOlder: false, added: ceiling }
+  // When the version that runs cannot be read any more, all of the new one counts as new.
+  const before = await source.fetch(installed.current, options).catch(() => undefined)
+  const from = installed.versions.find(({ cid }) => cid === installed.current)?.version
+  return {
+    ...plan,
+    kind: installed.current === capsule.cid ? 'same' : 'update',
+    from,
+    isOlder: from !== undefined && compareVersions(capsule.version, from) < 0,
+    added: before === undefined ? ceiling : newInCeiling(ceilingOf(before.manifest), ceiling)
+  }
+}
+
+function aliasFor(
+  { name }: FetchedCapsule,
+  { installed, wanted }: { installed: InstalledCapsule | undefined; wanted: string | undefined }
+): string {
+  const alias = wanted ?? installed?.alias ?? name
+  if (isCapsuleName(alias)) return alias
+  throw new CapsuleError(
+    'ERR_CAPSULE_NAME_TAKEN',
+    'expected a name of lower-case letters, digits and single hyphens to call it by'
+  )
+}
+
+async function install(
+  components: LifecycleComponents,
+  cid: string,
+  options: FetchOptions & { alias?: string | undefined }
+): Promise<LifecycleChange> {
+  const { records, source, clock } = components
+  const { kind, lineage, alias, aliasTakenBy, capsule } = await planInstall(components, cid, options)
+  if (aliasTakenBy !== undefined) {
+    throw new CapsuleError(
+      'ERR_CAPSULE_NAME_TAKEN',
+      `${alias} is what ${aliasTakenBy} is called here: choose another name with --as`
+    )
+  }
+  await source.keep(capsule.cid, { signal: options.signal, name: `${capsule.name} ${capsule.version}` })
+  const before = records.ofLineage(lineage)
+  const nowMs = clock.nowMs()
+  const entry: InstalledVersion = { cid: capsule.cid, version: capsule.version, installedAtMs: nowMs }
+  const { publisher, name } = capsule
+  if (before === undefined) {
+    const first = { lineage, alias, publisher, name, installedAtMs: nowMs, current: cid, versions: [entry] }
+    await records.put(first)
+    return { capsule: first, stopped: 0, isStateRestored: false }
+  }
+  if (kind === 'same') {
+    const same = { ...before, alias }
+    await records.put(same)
+    return { capsule: same, stopped: 0, isStateRestored: false }
+  }
+  const stopped = await stopLineage(components, lineage)
+  const left = await leaveCurrent(components, (await finishChange(components, before)).capsule)
+  const versions = [entry, ...left.versions.filter((version) => version.cid !== cid)]
+  const after = { ...left, alias, current: cid, versions: versions.slice(0, INSTALLED_VERSIONS_MAX) }
+  await records.put(after)
+  await forgetVersions(components, left, after)
+  return { capsule: after, stopped, isStateRestored: false }
+}
+
+/** The record with the state remembered at the version that is about to be left. */
+async function leaveCurrent(
+  { stateOf }: LifecycleComponents,
+  capsule: InstalledCapsule
+): Promise<InstalledCapsule> {
+  const state = await stateOf(capsule.lineage)
+  if (state === undefined) return capsule
+  const snapshot = await state.snapshot()
+  return {
+    ...capsule,
+    versions: capsule.versions.map((version) =>
+      version.cid === capsule.current ? { ...version, snapshot } : version
+    )
+  }
+}
+
+async function rollback(
+  components: LifecycleComponents,
+  capsule: InstalledCapsule,
+  wanted: string | undefined
+): Promise<LifecycleChange> {
+  const settled = (await finishChange(components, capsule)).capsule
+  const target = versionBefore(settled, wanted)
+  // Read now, so that a version that is damaged is not gone back to.
+  await components.source.fetch(target.cid, { signal: new AbortController().signal })
+  const stopped = await stopLineage(components, settled.lineage)
+  const left = await leaveCurrent(components, settled)
+  const pending: PendingChange = {
+    to: target.cid,
+    ...(target.snapshot === undefined ? {} : { snapshot: target.snapshot })
+  }
+  // Code and state change together: from here on a crash is finished by the next start, never half done.
+  await components.records.put({ ...left, pending })
+  await forgetSnapshots(components, settled, left)
+  const { capsule: after, isStateRestored } = await finishChange(components, { ...left, pending })
+  return { capsule: after, stopped, isStateRestored }
+}
+
+function versionBefore(
+  { versions, current }: InstalledCapsule,
+  wanted: string | undefined
+): InstalledVersion {
+  const index = versions.findIndex(({ cid }) => cid === current)
+  const found =
+    wanted === undefined
+      ? versions[index + 1]
+      : versions.find(({ version, cid }) => (version === wanted || cid === wanted) && cid !== current)
+  if (found !== undefined) return found
+  const kept = versions.filter(({ cid }) => cid !== current).map(({ version }) => version)
+  throw new CapsuleError(
+    'ERR_CAPSULE_NO_VERSION',
+    kept.length === 0
+      ? 'expected an earlier version to go back to: only the one that runs is kept here'
+      : `expected one of the versions that are kept here: ${kept.join(', ')}`
+  )
+}
+
+/** Makes the version that a pending change leads to the running one, with its state. */
+async function finishChange(
+  { records, stateOf }: LifecycleComponents,
+  capsule: InstalledCapsule
+): Promise<{ capsule: InstalledCapsule; isStateRestored: boolean }> {
+  const { pending, ...rest } = capsule
+  if (pending === undefined) return { capsule, isStateRestored: false }
+  const state = pending.snapshot === undefined ? undefined : await stateOf(capsule.lineage)
+  if (state !== undefined && pending.snapshot !== undefined) await state.restore(pending.snapshot)
+  const after = { ...rest, current: pending.to }
+  await records.put(after)
+  return { capsule: after, isStateRestored: state !== undefined }
+}
+
+async function remove(
+  components: LifecycleComponents,
+  capsule: InstalledCapsule,
+  { data }: { data: boolean }
+): Promise<LifecycleChange> {
+  const { records, source, stateOf, revokeGrants } = components
+  const { lineage } = capsule
+  const stopped = await stopLineage(components, lineage)
+  // Its grants first: what is left of a removal that is interrupted here is a capsule that may do nothing.
+  await revokeGrants(lineage)
+  if (data) await (await stateOf(lineage))?.remove()
+  else await forgetSnapshots(components, capsule, { ...capsule, versions: [] })
+  await records.delete(lineage)
+  for (const { cid } of capsule.versions) await source.letGo(cid).catch(() => undefined)
+  return { capsule, stopped, isStateRestored: false }
+}
+
+async function stopLineage({ running }: LifecycleComponents, lineage: string): Promise<number> {
+  return (await running.stop((run) => run.lineage === lineage)).length
+}
+
+async function forgetVersions(
+  components: LifecycleComponents,
+  before: InstalledCapsule,
+  after: InstalledCapsule
+): Promise<void> {
+  await forgetSnapshots(components, before, after)
+  const kept = new Set(after.versions.map(({ cid }) => cid))
+  for (const { cid } of before.versions) {
+    if (!kept.has(cid)) await components.source.letGo(cid).catch(() => undefined)
+  }
+}
+
+/** Drops the remembered states that no version names any more; one that stays behind costs space and nothing else. */
+async function forgetSnapshots(
+  { stateOf }: LifecycleComponents,
+  before: InstalledCapsule,
+  after: InstalledCapsule
+): Promise<void> {
+  const kept = new Set(after.versions.map(({ snapshot }) => snapshot))
+  const dropped = before.versions.flatMap(({ snapshot = '' }) => (kept.has(snapshot) ? [] : [snapshot]))
+  const state = dropped.every((id) => id === '') ? undefined : await stateOf(before.lineage)
+  for (const id of dropped) if (id !== '') await state?.dropSnapshot(id).catch(() => undefined)
+}
