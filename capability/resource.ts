@@ -81,8 +81,8 @@ function normaliseName(scheme: string, rest: string, text: string): string {
 function normaliseUrl(scheme: string, rest: string, text: string): string {
   const slash = rest.indexOf('/')
   const origin = normaliseHost(slash < 0 ? rest : rest.slice(0, slash), scheme, text)
-  const path = slash < 0 ? '' : rest.slice(slash + 1).replace(/\/$/, '')
-  if (path === '') return `${scheme}://${origin}`
+  if (slash < 0 || slash === rest.length - 1) return `${scheme}://${origin}`
+  const path = rest.slice(slash + 1).replace(/\/$/, '')
   const segments = path.split('/')
   assertSegments(segments, text)
   if (!segments.every((segment) => URL_SEGMENT.test(segment) && hasPlainEscapes(segment))) {

@@ -157,7 +157,7 @@ export function decodeToken(bytes: Uint8Array): Token {
   if (elements.length !== 3 || !isSigned) throw malformed('[version, claims, 64-byte signature]')
   const fields = readFields(map)
   const issuerKey = readKey(fields.iss, 'iss')
-  return new SealedToken(bytes, readClaims(fields, issuerKey), issuerKey)
+  return new SealedToken(bytes, readClaims(fields), issuerKey)
 }
 
 /** What the signature of a token covers; undefined for an object that only looks like a token. */
@@ -192,7 +192,7 @@ function readFields(value: unknown): Fields {
   return value as Fields
 }
 
-function readClaims(fields: Fields, issuerKey: Uint8Array): Claims {
+function readClaims(fields: Fields): Claims {
   const audience = readDid(fields.aud, 'aud')
   const subject = readOptional(fields.sub, (value) => readDid(value, 'sub'))
   if (subject === audience) throw malformed('sub only where it is not aud')
@@ -201,7 +201,7 @@ function readClaims(fields: Fields, issuerKey: Uint8Array): Claims {
   if (usesMax === 0) throw malformed('max of at least 1')
   const proof = readOptional(fields.prf, readProof)
   return {
-    issuer: didFromPublicKey(issuerKey),
+    issuer: readDid(fields.iss, 'iss'),
     audience,
     subject: subject ?? audience,
     command: readPattern(fields.cmd, 'cmd', parseCommandPattern),
