@@ -63,6 +63,8 @@ export type BuildErrorCode =
   | 'ERR_CAPSULE_EXISTS'
   /** The sources do not compile; the detail is what the compiler said. */
   | 'ERR_CAPSULE_BUILD'
+  /** There is no compiler for the language on this machine; the detail says what to install. */
+  | 'ERR_CAPSULE_COMPILER'
   /** The compiler took too long. */
   | 'ERR_CAPSULE_BUILD_TIME_LIMIT'
 

@@ -72,6 +72,7 @@ const KINDS: Readonly<Record<KnownCode, ExitKind>> = {
   ERR_CAPABILITY_MISSING: 'refused',
   ERR_CAPSULE_ARGUMENTS: 'usage',
   ERR_CAPSULE_BUILD: 'usage',
+  ERR_CAPSULE_COMPILER: 'usage',
   ERR_CAPSULE_BUILD_TIME_LIMIT: 'usage',
   ERR_CAPSULE_CHANNEL: 'refused',
   ERR_CAPSULE_CRASHED: 'refused',

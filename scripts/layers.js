@@ -56,6 +56,11 @@ export const LAYERS = [
     mayImport: ['contracts', 'did', 'dht']
   },
   {
+    folder: 'sdk',
+    holds: 'what a capsule written in TypeScript imports: the channel, streams, files; the globals around it',
+    mayImport: ['contracts']
+  },
+  {
     folder: 'capsules/chat',
     holds: 'a first-party capsule: the chat’s logic and screen. No Node API',
     mayImport: [],

@@ -1,20 +1,12 @@
-import { dirname, relative } from 'node:path'
 import type { Clock } from '#contracts'
-import {
-  BUILD_HEAP_MIB_MAX,
-  BUILD_LINES_MAX,
-  BUILD_MS_MAX,
-  MANIFEST_BYTES_MAX,
-  MANIFEST_PATH,
-  MODULE_BYTES_MAX
-} from '../constants.ts'
+import { MANIFEST_BYTES_MAX, MANIFEST_PATH, MODULE_BYTES_MAX } from '../constants.ts'
 import { CapsuleError } from '../errors.ts'
 import { capsuleLimits } from '../limits.ts'
-import { parseManifest, type CapsuleBuild, type CapsuleManifest } from '../manifest.ts'
+import { parseManifest, type CapsuleManifest } from '../manifest.ts'
 import type { HostPowers } from '../powers.ts'
-import { runProgram } from '../sandbox/run-program.ts'
-import { printable, printableLines } from '../text.ts'
+import { printable } from '../text.ts'
 import { admitModule } from '../wasm/admission.ts'
+import { compileEntry } from './compile-entry.ts'
 
 /** What {@link buildCapsule} works with. */
 export interface BuildComponents {
@@ -57,13 +49,7 @@ export async function buildCapsule(
   }
   const manifest = parseManifest(manifestBytes)
   if (manifest.build !== undefined) {
-    if (manifest.build.language !== 'assemblyscript') {
-      throw new CapsuleError(
-        'ERR_CAPSULE_BUILD',
-        `expected sources in assemblyscript, got ${manifest.build.language}, which this node cannot build`
-      )
-    }
-    await compileAssemblyScript(components, { folder, manifest, build: manifest.build, signal: init.signal })
+    await compileEntry(components, { folder, manifest, build: manifest.build, signal: init.signal })
   }
   const entry = await readEntry(powers, folder, manifest)
   admitModule(entry, capsuleLimits(manifest))
@@ -81,83 +67,4 @@ async function readEntry(powers: HostPowers, folder: string, manifest: CapsuleMa
   }
   // One byte more than fits, so that a module that is too large is refused as that.
   return (await powers.readFile(path, Math.min(size, MODULE_BYTES_MAX + 1))) ?? new Uint8Array(0)
-}
-
-interface Compilation {
-  readonly folder: string
-  readonly manifest: CapsuleManifest
-  readonly build: CapsuleBuild
-  readonly signal: AbortSignal
-}
-
-/**
- * Runs the AssemblyScript compiler in a process of its own, which may read the sources and itself and write into the
- * entry's folder. Its configuration file is not read: it could name code to run.
- */
-async function compileAssemblyScript(components: BuildComponents, compilation: Compilation): Promise<void> {
-  const { powers } = components
-  const { folder, manifest, build } = compilation
-  const entry = `${folder}/${manifest.entry}`
-  const partial = `${dirname(entry)}/.partial.wasm`
-  await powers.makeFolder(dirname(entry), { isShared: true })
-  try {
-    const args = compilerArguments(powers, { folder, partial, source: build.source })
-    const result = await runProgram(components, {
-      command: powers.nodePath,
-      args,
-      folder,
-      deadlineMs: BUILD_MS_MAX,
-      signal: compilation.signal
-    })
-    compilation.signal.throwIfAborted()
-    if (result.isLate) {
-      throw new CapsuleError(
-        'ERR_CAPSULE_BUILD_TIME_LIMIT',
-        `expected the build to take at most ${BUILD_MS_MAX} ms`
-      )
-    }
-    if (result.end.code !== 0) {
-      throw new CapsuleError('ERR_CAPSULE_BUILD', `expected ${build.source} to compile, it did not`, {
-        cause: result.end.failure,
-        detail: printableLines(result.stderr, BUILD_LINES_MAX)
-      })
-    }
-    await powers.rename(partial, entry)
-  } finally {
-    await powers.removeFile(partial)
-  }
-}
-
-/** What the shim that gives AssemblyScript its streams has compiled in place of the browser's. */
-const SHIM_ALIASES = [
-  'ASC_WASI=1',
-  ...['abort', 'trace', 'seed', 'console', 'crypto', 'performance', 'process', 'Date'].map(
-    (name) => `${name}=wasi_${name}`
-  )
-]
-
-function compilerArguments(
-  powers: Pick<HostPowers, 'findCompiler'>,
-  paths: { folder: string; partial: string; source: string }
-): string[] {
-  const { compiler, library } = powers.findCompiler()
-  const shim = dirname(library)
-  const packages = new Set([dirname(dirname(dirname(compiler))), dirname(dirname(shim))])
-  return [
-    ...['--permission', `--allow-fs-read=${paths.folder}`],
-    ...[...packages].map((folder) => `--allow-fs-read=${folder}`),
-    `--allow-fs-write=${dirname(paths.partial)}`,
-    // The compiler starts itself anew without this flag, which the permissions forbid.
-    '--enable-source-maps',
-    `--max-old-space-size=${BUILD_HEAP_MIB_MAX}`,
-    compiler,
-    paths.source,
-    ...['--outFile', relative(paths.folder, paths.partial)],
-    ...['--config', '.no-configuration.json'],
-    // Relative, because the compiler looks for libraries below its working folder.
-    ...['--lib', relative(paths.folder, `${shim}/assembly`)],
-    ...SHIM_ALIASES.flatMap((alias) => ['--use', alias]),
-    ...['--exportStart', '_start'],
-    '-O2'
-  ]
 }

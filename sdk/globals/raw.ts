@@ -1,0 +1,57 @@
+/**
+ * What the runtime module hands to a script: functions of WASI preview 1 that take addresses and answer error numbers,
+ * a buffer in its memory, and native text conversion. It exists while the globals are set up and is gone before a
+ * line of the author's runs.
+ *
+ * @see capsule-host/toolchain/runtime-module.ts
+ */
+export interface RawSystem {
+  /** A buffer that lies at `address` of the module's memory. */
+  readonly buffer: ArrayBuffer
+  readonly address: number
+  args_get(pointers: number, text: number): number
+  args_sizes_get(count: number, bytes: number): number
+  clock_time_get(clock: number, precision: number, result: number): number
+  fd_close(descriptor: number): number
+  fd_fdstat_set_flags(descriptor: number, flags: number): number
+  fd_filestat_get(descriptor: number, result: number): number
+  fd_filestat_set_size(descriptor: number, size: number): number
+  fd_pread(descriptor: number, vectors: number, count: number, offset: number, result: number): number
+  fd_prestat_dir_name(descriptor: number, path: number, length: number): number
+  fd_prestat_get(descriptor: number, result: number): number
+  fd_pwrite(descriptor: number, vectors: number, count: number, offset: number, result: number): number
+  fd_read(descriptor: number, vectors: number, count: number, result: number): number
+  fd_readdir(descriptor: number, buffer: number, length: number, cookie: number, result: number): number
+  fd_sync(descriptor: number): number
+  fd_write(descriptor: number, vectors: number, count: number, result: number): number
+  path_create_directory(folder: number, path: number, length: number): number
+  path_filestat_get(folder: number, follow: number, path: number, length: number, result: number): number
+  path_open(
+    folder: number,
+    follow: number,
+    path: number,
+    length: number,
+    openFlags: number,
+    rights: number,
+    inheriting: number,
+    flags: number,
+    result: number
+  ): number
+  path_remove_directory(folder: number, path: number, length: number): number
+  path_rename(
+    folder: number,
+    from: number,
+    fromLength: number,
+    toFolder: number,
+    to: number,
+    toLength: number
+  ): number
+  path_unlink_file(folder: number, path: number, length: number): number
+  poll_oneoff(subscriptions: number, events: number, count: number, result: number): number
+  proc_exit(code: number): never
+  random_get(address: number, length: number): number
+  /** UTF-8 of a string; a lone surrogate comes out as three bytes of its own, which is not UTF-8. */
+  text_encode(text: string): ArrayBuffer
+  /** The string of `length` bytes at `offset`; lenient about what is not UTF-8. */
+  text_decode(buffer: ArrayBufferLike, offset: number, length: number): string
+}

@@ -1,0 +1,1 @@
+export { SYSTEM_SYMBOL } from './globals/system.ts'
