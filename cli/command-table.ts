@@ -12,7 +12,7 @@ export const COMMAND_GROUPS: Readonly<Record<string, string>> = {
   node: 'the node of this device',
   seed: 'a seed: a node that introduces others',
   pin: 'what this device keeps',
-  capsule: 'signed programs: make, publish, run',
+  capsule: 'signed programs: make, publish, install, run',
   name: 'mutable names',
   contact: 'your own address book of publishers',
   deny: 'content and peers this node will not deal with'

@@ -87,6 +87,12 @@ export interface OutputEvent {
   readonly base64: string
 }
 
+/** Lines of a capsule's log. */
+export interface LogEvent {
+  readonly kind: 'log'
+  readonly lines: readonly CapsuleLogLine[]
+}
+
 /** Anything that happens in a room, as the room reports it. */
 export interface RoomControlEvent {
   readonly kind: 'room'
@@ -94,7 +100,7 @@ export interface RoomControlEvent {
 }
 
 /** An event that a call sends before its result. */
-export type ControlEvent = TransferProgress | NoticeEvent | OutputEvent | RoomControlEvent
+export type ControlEvent = TransferProgress | NoticeEvent | OutputEvent | LogEvent | RoomControlEvent
 
 /** What a caller may send into a call that is under way. */
 export type ControlInput =
@@ -145,6 +151,100 @@ export interface CapsuleStatus {
   readonly isSigned: boolean
 }
 
+/** What a capsule may ever ask for. Reasons are their author's claims. */
+export interface CeilingStatus {
+  readonly capabilities: readonly {
+    readonly command: string
+    readonly resource: string
+    readonly reason: string
+  }[]
+  readonly requires: readonly { readonly contract: string; readonly capsule?: string | undefined }[]
+  readonly provides: readonly string[]
+  readonly powers: readonly string[]
+  /** Whether it wants the files of its lineage as a folder. */
+  readonly files: boolean
+}
+
+/** What installing a capsule, or updating to it, would mean. */
+export interface CapsulePlanStatus {
+  /** `same`: this very version is installed. */
+  readonly kind: 'install' | 'update' | 'same'
+  readonly capsule: CapsuleStatus
+  readonly lineage: string
+  /** What it would be called here. */
+  readonly alias: string
+  /** The lineage that is called so already. */
+  readonly aliasTakenBy?: string
+  /** The version that runs now. */
+  readonly from?: string
+  readonly isOlder: boolean
+  readonly description?: string
+  /** All it may ever ask for. */
+  readonly ceiling: CeilingStatus
+  /** What of that is new; all of it for an install. */
+  readonly added: CeilingStatus
+  /** False when nothing is new, and nobody need be asked. */
+  readonly needsConsent: boolean
+}
+
+/** One kept version of an installed capsule. */
+export interface CapsuleVersionStatus {
+  readonly cid: string
+  readonly version: string
+  readonly installedAtMs: number
+  readonly isCurrent: boolean
+  /** Whether its state can be brought back with it. */
+  readonly hasState: boolean
+}
+
+/** An installed capsule. */
+export interface InstalledStatus {
+  readonly alias: string
+  readonly lineage: string
+  readonly publisher: string
+  readonly name: string
+  readonly version: string
+  readonly cid: string
+  readonly installedAtMs: number
+  readonly running: number
+  readonly versions: readonly CapsuleVersionStatus[]
+}
+
+/** What a change of the installed capsules did. */
+export interface CapsuleChangeStatus {
+  readonly capsule: InstalledStatus
+  /** How many runs of it were ended for that. */
+  readonly stopped: number
+  readonly isStateRestored: boolean
+}
+
+/** A capsule that runs, and what it uses. */
+export interface RunningStatus {
+  readonly run: number
+  readonly alias?: string
+  readonly lineage: string
+  readonly name: string
+  readonly version: string
+  readonly isDetached: boolean
+  readonly upMs: number
+  readonly pid?: number
+  /** Absent where the system does not tell. */
+  readonly cpuSeconds?: number
+  readonly memoryBytes?: number
+  readonly processes?: number
+  readonly calls: number
+  readonly bytesIn: number
+  readonly bytesOut: number
+}
+
+/** One line of a capsule's log. */
+export interface CapsuleLogLine {
+  readonly timeMs: number
+  readonly run: number
+  readonly from: 'host' | 'stdout' | 'stderr'
+  readonly text: string
+}
+
 /** A name in the owner's own address book. */
 export interface ContactStatus {
   readonly petname: string
@@ -175,9 +275,33 @@ export interface ControlMethods {
   }
   'capsule.verify': { params: { target: string }; result: CapsuleStatus }
   'capsule.run': {
-    params: { target: string; args: string[]; dev?: boolean; deadlineMs?: number }
-    result: { exitCode: number; capsule: CapsuleStatus }
+    params: { target: string; args: string[]; dev?: boolean; detach?: boolean; deadlineMs?: number }
+    /** `run` is set for one that was left running. */
+    result: { exitCode: number; capsule: CapsuleStatus; run?: number }
   }
+  'capsule.plan': {
+    params: { target: string; as?: string; installed?: boolean; deadlineMs?: number }
+    result: CapsulePlanStatus
+  }
+  'capsule.install': { params: { cid: string; as?: string }; result: CapsuleChangeStatus }
+  'capsule.list': { params: Record<string, never>; result: { capsules: InstalledStatus[] } }
+  'capsule.inspect': {
+    params: { name: string }
+    result: InstalledStatus & {
+      description?: string
+      ceiling: CeilingStatus
+      limits: Readonly<Record<string, number>>
+      stateBytes?: number
+    }
+  }
+  'capsule.logs': {
+    params: { name: string; lines: number; follow?: boolean }
+    result: { lineage: string; lines: CapsuleLogLine[] }
+  }
+  'capsule.top': { params: Record<string, never>; result: { running: RunningStatus[] } }
+  'capsule.stop': { params: { name?: string; run?: number }; result: { stopped: RunningStatus[] } }
+  'capsule.rollback': { params: { name: string; version?: string }; result: CapsuleChangeStatus }
+  'capsule.remove': { params: { name: string; data?: boolean }; result: CapsuleChangeStatus }
   'name.resolve': {
     params: { name: string }
     result: { cid: string; sequence: string; validUntilMs?: number }

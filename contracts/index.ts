@@ -24,7 +24,12 @@ export type { JsonLinesDecoder } from './json-lines.ts'
 export { CONTROL_LIMITS, CONTROL_VERSION } from './control.ts'
 export type {
   AddStatus,
+  CapsuleChangeStatus,
+  CapsuleLogLine,
+  CapsulePlanStatus,
   CapsuleStatus,
+  CapsuleVersionStatus,
+  CeilingStatus,
   ContactStatus,
   ControlEvent,
   ControlInput,
@@ -35,12 +40,15 @@ export type {
   ControlReach,
   ControlResult,
   EntryStatus,
+  InstalledStatus,
+  LogEvent,
   NodeStatus,
   NoticeEvent,
   OutputEvent,
   PeerStatus,
   PinStatus,
   RoomControlEvent,
+  RunningStatus,
   TransferProgress
 } from './control.ts'
 export { controlSocketPath, defaultDataFolder } from './paths.ts'

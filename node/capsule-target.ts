@@ -1,8 +1,9 @@
 import type { CID } from 'multiformats/cid'
 import { errorCode } from '#contracts'
-import { isCapsuleName } from '#capsule-host'
+import { isCapsuleName, lineageOf } from '#capsule-host'
 import { parseCid } from '#content'
 import { parseDid, type Did } from '#did'
+import type { Contacts } from './contacts.ts'
 import { NodeError } from './errors.ts'
 
 /** What `capsule run` was asked for. */
@@ -37,5 +38,16 @@ function readCid(text: string): CID {
   } catch (cause) {
     if (errorCode(cause) !== 'ERR_CID_INVALID' || !isCapsuleName(text)) throw cause
     throw new NodeError('ERR_TARGET_INVALID', `${EXPECTED}, got ${text}`, { cause })
+  }
+}
+
+/** Reads `PETNAME/NAME` as the lineage it means here; other text, such as an alias, stays as it is. */
+export function createLineageReader(contacts: Pick<Contacts, 'list'>): (target: string) => string {
+  return (target) => {
+    const [petname = '', name, ...more] = target.split('/')
+    if (name === undefined || more.length > 0 || !isCapsuleName(name)) return target
+    const wanted = petname.normalize('NFC')
+    const did = contacts.list().find((contact) => contact.petname === wanted)?.did
+    return did === undefined ? target : lineageOf(did, name)
   }
 }

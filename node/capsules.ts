@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { CID } from 'multiformats/cid'
 import { errorCode, type CapsuleStatus, type Clock, type Logger } from '#contracts'
 import {
@@ -6,6 +7,7 @@ import {
   capsuleReference,
   CapsuleError,
   createFolderReader,
+  lineageOf,
   openPackage,
   PACKAGE_BYTES_MAX,
   PACKAGE_FILES_MAX,
@@ -45,6 +47,8 @@ export interface CapsulesComponents {
 /** A capsule whose every byte was verified; an unsigned one is the owner's own, from a folder. */
 export interface VerifiedPackage {
   readonly status: CapsuleStatus
+  /** What its state and grants belong to. */
+  readonly lineage: string
   readonly opened: OpenedPackage
   readonly isOwn: boolean
 }
@@ -59,7 +63,10 @@ export interface PublishedCapsule extends CapsuleStatus {
 }
 
 /** The standard streams of a run and what may end it. */
-export type CapsuleStreams = Pick<CapsuleProcessInit, 'args' | 'stdin' | 'stdout' | 'stderr' | 'signal'>
+export type CapsuleStreams = Pick<CapsuleProcessInit, 'args' | 'stdin' | 'stdout' | 'stderr' | 'signal'> & {
+  /** Called with the process it is in, once there is one. */
+  readonly onProcess?: (pid: number | undefined) => void
+}
 
 /** Options of {@link Capsules.verify}. */
 export interface VerifyOptions {
@@ -101,7 +108,7 @@ export function createCapsules(components: CapsulesComponents): Capsules {
   return {
     publish: async (folder, options) => await publish(components, folder, options),
     verify: async (target, options) => await verify(components, target, options),
-    run: async ({ status, opened, isOwn }, streams) => {
+    run: async ({ status, opened, isOwn }, { onProcess, ...streams }) => {
       const { powers, clock, logger } = components
       logger.info('capsule starts', { name: status.name, cid: status.cid })
       await using running = startCapsuleProcess(
@@ -114,6 +121,7 @@ export function createCapsules(components: CapsulesComponents): Capsules {
           isOwn
         }
       )
+      onProcess?.(running.pid)
       return exitCodeOf(await running.finished)
     }
   }
@@ -203,7 +211,10 @@ async function verify(
   })
   const { publisher, root, name, version } = release
   const status = { cid: cid.toString(), root: root.toString(), publisher, name, version, isSigned: true }
-  return { status: { ...status, files: opened.files, bytes: opened.bytes }, opened, isOwn: false }
+  return {
+    status: { ...status, files: opened.files, bytes: opened.bytes },
+    ...{ lineage: lineageOf(publisher, name), opened, isOwn: false }
+  }
 }
 
 async function locate(
@@ -288,5 +299,12 @@ async function openOwn(
   const opened = await openPackage(readerOf(await readFolder(components.powers, folder, signal)), { signal })
   const { name, version } = opened.manifest
   const { files, bytes } = opened
-  return { status: { cid: '', root: '', name, version, files, bytes, isSigned: false }, opened, isOwn: true }
+  const status = { cid: '', root: '', name, version, files, bytes, isSigned: false }
+  const path = (await components.powers.resolvePath(folder)) ?? folder
+  return { status, lineage: ownLineageOf(path, name), opened, isOwn: true }
+}
+
+/** What an unsigned capsule's state belongs to: nobody vouches for its name, so it is that of its folder. */
+function ownLineageOf(folder: string, name: string): string {
+  return lineageOf(`dev:${createHash('sha256').update(folder).digest('hex').slice(0, 32)}`, name)
 }

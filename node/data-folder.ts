@@ -13,6 +13,8 @@ export interface DataPaths {
   readonly contacts: string
   readonly deny: string
   readonly knownSeeds: string
+  /** What is installed, and what capsules wrote into their logs. */
+  readonly capsules: string
   readonly log: string
 }
 
@@ -27,6 +29,7 @@ export function dataPaths(root: string): DataPaths {
     contacts: join(root, 'contacts.json'),
     deny: join(root, 'deny.json'),
     knownSeeds: join(root, 'known-seeds.json'),
+    capsules: join(root, 'capsules'),
     log: join(root, 'log', 'node.log')
   }
 }

@@ -9,6 +9,7 @@ import { createCapsules, type Capsules } from './capsules.ts'
 import { startControl } from './control/start-control.ts'
 import { dataPaths } from './data-folder.ts'
 import { findFirstContact, type FirstContact } from './first-peers.ts'
+import { openInstalledCapsules } from './installed-capsules.ts'
 import { realFolder } from './powers.ts'
 import { startRoomService } from './rooms.ts'
 import { createInboundLimit, startSeed } from './seed.ts'
@@ -51,12 +52,16 @@ async function compose(init: NodeInit): Promise<ElastosNode> {
   )
   const seed =
     init.seed === undefined ? undefined : stack.use(await startSeed(base, { host, init, seed: init.seed }))
+  const capsules = createNodeCapsules(base, { content, index, denyList })
+  const installed = stack.use(
+    await openInstalledCapsules({ ...base, capsules, content }, base.paths.capsules)
+  )
   const parts = {
     did: base.keystore.device.did,
     personDid: base.keystore.personDid,
     dataFolder: base.paths.root,
     ...{ host, index, content, rooms, contacts: base.contacts },
-    capsules: createNodeCapsules(base, { content, index, denyList }),
+    ...{ capsules, installed },
     status: createStatusReader(base, { host, init, seed })
   }
   const stopping = Promise.withResolvers<undefined>()

@@ -6,6 +6,7 @@ import type { Rooms } from '#rooms'
 import type { Datastore } from 'interface-datastore'
 import type { Capsules } from './capsules.ts'
 import type { Contacts } from './contacts.ts'
+import type { InstalledCapsules } from './installed-capsules.ts'
 
 /** What a node is asked to be; everything but the data folder has a default that is safe. */
 export interface NodeInit {
@@ -83,6 +84,7 @@ export interface ElastosNode extends AsyncDisposable {
   readonly index: PublisherIndex
   readonly content: Content
   readonly capsules: Capsules
+  readonly installed: InstalledCapsules
   readonly rooms: Rooms
   readonly contacts: Contacts
   /** What it is and does now. */

@@ -31,6 +31,7 @@ export const CAPSULES_COMMANDS: readonly CommandSpec[] = [
     needsNode: true,
     args: ['<target>', '[args...]'],
     options: [
+      { flags: '--detach', summary: 'leave it running and return; what it writes goes to its log' },
       { flags: '--dev', summary: 'also run your own unsigned capsule from a folder' },
       {
         flags: '--raw',
@@ -41,8 +42,7 @@ export const CAPSULES_COMMANDS: readonly CommandSpec[] = [
         summary: 'give up when it could not be found for so long (default 60)'
       }
     ],
-    summary:
-      'verify a capsule whole, then run it in a sandbox: NAME, CID or folder; its own options after --',
+    summary: 'verify a capsule whole, then run it in a sandbox: an installed NAME, DID/NAME, CID or folder',
     example: 'elastos capsule run did:key:z6Mk…/hello',
     load: async () => await import('../commands/capsule-run.ts')
   },
@@ -53,5 +53,99 @@ export const CAPSULES_COMMANDS: readonly CommandSpec[] = [
     summary: 'fetch a capsule and check every byte and its signature, without running it',
     example: 'elastos capsule verify alice/hello',
     load: async () => await import('../commands/capsule-verify.ts')
+  },
+  {
+    path: ['capsule', 'install'],
+    needsNode: true,
+    args: ['<target>'],
+    options: [
+      { flags: '--as <name>', summary: 'what to call it here (default: its own name)' },
+      { flags: '--yes', summary: 'do not ask: what it may ask for is still asked when it runs' },
+      { flags: '--dry-run', summary: 'only show what it may ask for' },
+      {
+        flags: '--deadline <seconds>',
+        summary: 'give up when it could not be found for so long (default 60)'
+      }
+    ],
+    summary: 'verify a capsule, show all it may ever ask for, and keep it',
+    example: 'elastos capsule install did:key:z6Mk…/hello',
+    load: async () => await import('../commands/capsule-install.ts')
+  },
+  {
+    path: ['capsule', 'list'],
+    needsNode: true,
+    summary: 'the capsules that are installed',
+    example: 'elastos capsule list',
+    load: async () => await import('../commands/capsule-list.ts')
+  },
+  {
+    path: ['capsule', 'inspect'],
+    needsNode: true,
+    args: ['<name>'],
+    summary: 'who signed it, its versions, its limits, what it keeps and may ask for',
+    example: 'elastos capsule inspect hello',
+    load: async () => await import('../commands/capsule-inspect.ts')
+  },
+  {
+    path: ['capsule', 'update'],
+    needsNode: true,
+    args: ['<name>'],
+    options: [
+      { flags: '--yes', summary: 'do not ask: what it may ask for is still asked when it runs' },
+      { flags: '--dry-run', summary: 'only show what it may ask for' },
+      {
+        flags: '--deadline <seconds>',
+        summary: 'give up when it could not be found for so long (default 60)'
+      }
+    ],
+    summary: 'fetch its latest version, show what is new in what it may ask for; its data stays',
+    example: 'elastos capsule update hello',
+    load: async () => await import('../commands/capsule-update.ts')
+  },
+  {
+    path: ['capsule', 'rollback'],
+    needsNode: true,
+    args: ['<name>'],
+    options: [{ flags: '--to <version>', summary: 'a version that is kept (default: the one before)' }],
+    summary: 'go back to the version before, with the data it had then',
+    example: 'elastos capsule rollback hello',
+    load: async () => await import('../commands/capsule-rollback.ts')
+  },
+  {
+    path: ['capsule', 'remove'],
+    needsNode: true,
+    args: ['<name>'],
+    options: [{ flags: '--data', summary: 'also all it kept on this device' }],
+    summary: 'forget a capsule and what it was granted; its data stays',
+    example: 'elastos capsule remove hello',
+    load: async () => await import('../commands/capsule-remove.ts')
+  },
+  {
+    path: ['capsule', 'top'],
+    needsNode: true,
+    summary: 'the capsules that run, and what they use',
+    example: 'elastos capsule top',
+    load: async () => await import('../commands/capsule-top.ts')
+  },
+  {
+    path: ['capsule', 'stop'],
+    needsNode: true,
+    args: ['[name]'],
+    options: [{ flags: '--all', summary: 'every capsule that runs' }],
+    summary: 'end what runs of a capsule, at once',
+    example: 'elastos capsule stop hello',
+    load: async () => await import('../commands/capsule-stop.ts')
+  },
+  {
+    path: ['capsule', 'logs'],
+    needsNode: true,
+    args: ['<name>'],
+    options: [
+      { flags: '--lines <count>', summary: 'how many of its last lines (default 50)' },
+      { flags: '--follow', summary: 'go on with what it writes' }
+    ],
+    summary: 'what it wrote while nobody watched, and how it started and ended',
+    example: 'elastos capsule logs hello --follow',
+    load: async () => await import('../commands/capsule-logs.ts')
   }
 ]

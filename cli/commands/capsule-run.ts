@@ -2,7 +2,7 @@ import { CONTROL_LIMITS } from '#contracts'
 import { capsuleTarget } from '../capsule-target.ts'
 import type { CliContext, CommandInput, ControlCall, OutputStream } from '../context.ts'
 import { requiredArgument, restArguments, secondsOption, switchOption } from '../input.ts'
-import { createProgressLine, createTerminalFilter, formatBytes, printNotice } from '../output.ts'
+import { createProgressLine, createTerminalFilter, formatBytes, printNotice, printResult } from '../output.ts'
 
 /** `elastos capsule run NAME|CID|PATH [ARGS…]`; the exit code is the capsule's. */
 export async function run(input: CommandInput, context: CliContext): Promise<number> {
@@ -11,6 +11,7 @@ export async function run(input: CommandInput, context: CliContext): Promise<num
     target: capsuleTarget(requiredArgument(input, 'target'), context),
     args: restArguments(input, 'args'),
     dev: switchOption(input, 'dev'),
+    ...(switchOption(input, 'detach') ? { detach: true } : {}),
     ...(deadlineMs === undefined ? {} : { deadlineMs })
   }
   await using client = await context.connect()
@@ -27,10 +28,15 @@ export async function run(input: CommandInput, context: CliContext): Promise<num
       await outputs[event.stream](Buffer.from(event.base64, 'base64'))
     }
   })
-  void sendInput(call, context).catch(() => undefined)
-  const { exitCode } = await call.result
+  if (params.detach !== true) void sendInput(call, context).catch(() => undefined)
+  const result = await call.result
   await line.end()
-  return exitCode
+  if (result.run !== undefined) {
+    const { name, version } = result.capsule
+    await printResult(context, result, [`${name} ${version} runs as #${result.run}`])
+    await printNotice(context, `'elastos capsule logs ${name}' shows what it writes, 'capsule stop' ends it`)
+  }
+  return result.exitCode
 }
 
 /** A pipe gets the capsule's bytes as they are; a terminal gets text that cannot steer it. */

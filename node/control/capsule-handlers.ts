@@ -1,6 +1,8 @@
 import { CONTROL_LIMITS, type Clock } from '#contracts'
 import { createDeadline } from '../deadline.ts'
+import { runAttached, runDetached } from '../capsule-run.ts'
 import type { Capsules } from '../capsules.ts'
+import type { InstalledCapsules } from '../installed-capsules.ts'
 import { createReporter } from './content-handlers.ts'
 import type { HandlersOf } from './handlers.ts'
 import type { CallContext } from './server.ts'
@@ -8,11 +10,22 @@ import type { CallContext } from './server.ts'
 /** How long finding and fetching a capsule may take. */
 const CAPSULE_DEADLINE_MS = 60_000
 
+/** What the handlers act on. */
+export interface CapsuleHandlerParts {
+  readonly capsules: Capsules
+  readonly installed: InstalledCapsules
+  /** A lineage for `PETNAME/NAME`; other text as it is. */
+  readonly toLineage: (target: string) => string
+  readonly clock: Clock
+}
+
 /** Capsules for commands. */
-export function createCapsuleHandlers(
-  capsules: Capsules,
-  clock: Clock
-): HandlersOf<'capsule.publish' | 'capsule.verify' | 'capsule.run'> {
+export function createCapsuleHandlers({
+  capsules,
+  installed,
+  toLineage,
+  clock
+}: CapsuleHandlerParts): HandlersOf<'capsule.publish' | 'capsule.verify' | 'capsule.run'> {
   const verify = async (
     target: string,
     { signal, emit }: Pick<CallContext, 'signal' | 'emit'>,
@@ -20,8 +33,11 @@ export function createCapsuleHandlers(
   ): ReturnType<Capsules['verify']> => {
     const { deadlineMs: idleMs = CAPSULE_DEADLINE_MS, isDevelopment = false } = options
     const report = createReporter(emit)
+    // What is installed runs as it is installed, without anybody being asked for something newer.
+    const known = installed.lifecycle.lookup(toLineage(target))
+    const wanted = known === undefined ? target : (await installed.lifecycle.settle(known.lineage)).current
     using deadline = createDeadline({ clock, signal, idleMs, what: 'the capsule was not found' })
-    return await capsules.verify(target, {
+    return await capsules.verify(wanted, {
       ...{ signal: deadline.signal, isDevelopment },
       onProgress: (bytes) => {
         // It was found: from here on content itself gives up when nothing more arrives.
@@ -36,10 +52,15 @@ export function createCapsuleHandlers(
       return { ...published, line: `elastos capsule run ${published.publisher}/${published.name}` }
     },
     'capsule.verify': async ({ target }, context) => (await verify(target, context)).status,
-    'capsule.run': async ({ target, args, dev = false, deadlineMs }, context) => {
+    'capsule.run': async ({ target, args, dev = false, detach = false, deadlineMs }, context) => {
       const { signal } = context
       const capsule = await verify(target, context, { deadlineMs, isDevelopment: dev })
-      const exitCode = await capsules.run(capsule, {
+      const parts = { capsules, installed }
+      if (detach) {
+        const run = runDetached(parts, capsule, { args, signal: new AbortController().signal })
+        return { exitCode: 0, capsule: capsule.status, run }
+      }
+      const exitCode = await runAttached(parts, capsule, {
         ...{ args, signal },
         stdin: readStdin(context),
         stdout: { write: async (bytes) => await writeOutput(context, 'stdout', bytes) },

@@ -3,12 +3,14 @@ import type { DenyList } from '#bootstrap'
 import type { Host } from '#dht'
 import type { NodeBase } from '../base.ts'
 import { processId } from '../powers.ts'
+import { createLineageReader } from '../capsule-target.ts'
 import { readPeers } from '../status.ts'
 import type { ElastosNode } from '../types.ts'
 import { createCapsuleHandlers } from './capsule-handlers.ts'
 import { createChatHandler } from './chat-handler.ts'
 import { createContentHandlers } from './content-handlers.ts'
 import { createDenyHandlers } from './deny-handlers.ts'
+import { createLifecycleHandlers } from './lifecycle-handlers.ts'
 import { createNameHandlers } from './name-handlers.ts'
 import type { CallContext, ControlHandlers } from './server.ts'
 
@@ -32,11 +34,14 @@ export type HandlersOf<M extends ControlMethod> = { readonly [K in M]: Handler<K
 /** The handler of every method. */
 export function createHandlers(base: NodeBase, parts: HandlerParts): ControlHandlers {
   const { node, denyList } = parts
-  const { content, capsules, rooms } = node
+  const { content, capsules, installed, rooms } = node
+  const toLineage = createLineageReader(node.contacts)
+  const capsuleParts = { capsules, installed, toLineage, clock: base.clock }
   return {
     ...createNodeHandlers(base, parts),
     ...createContentHandlers(content, base.clock),
-    ...createCapsuleHandlers(capsules, base.clock),
+    ...createCapsuleHandlers(capsuleParts),
+    ...createLifecycleHandlers(capsuleParts),
     ...createNameHandlers(node),
     ...createDenyHandlers(denyList, async () => await leaveDenied(node.host, denyList)),
     'chat.join': createChatHandler({ rooms, noteUse: async () => await base.remember({ hasChatted: true }) })

@@ -12,6 +12,8 @@ const path = z
 const target = z.string().min(1).max(4096)
 const label = z.string().min(1).max(256)
 const deadlineMs = z.int().min(1).max(86_400_000)
+/** Lines of a log that ride in one answer. */
+const CAPSULE_LOG_LINES_MAX = 200
 const empty = z.strictObject({})
 
 /** The parameters of every method, parsed once, here. */
@@ -42,8 +44,27 @@ const PARAMS = {
     target,
     args: z.array(z.string().max(4096)).max(64),
     dev: z.boolean().optional(),
+    detach: z.boolean().optional(),
     deadlineMs: deadlineMs.optional()
   }),
+  'capsule.plan': z.strictObject({
+    target,
+    as: label.optional(),
+    installed: z.boolean().optional(),
+    deadlineMs: deadlineMs.optional()
+  }),
+  'capsule.install': z.strictObject({ cid: target, as: label.optional() }),
+  'capsule.list': empty,
+  'capsule.inspect': z.strictObject({ name: label }),
+  'capsule.logs': z.strictObject({
+    name: label,
+    lines: z.int().min(0).max(CAPSULE_LOG_LINES_MAX),
+    follow: z.boolean().optional()
+  }),
+  'capsule.top': empty,
+  'capsule.stop': z.strictObject({ name: label.optional(), run: z.int().min(1).optional() }),
+  'capsule.rollback': z.strictObject({ name: label, version: label.optional() }),
+  'capsule.remove': z.strictObject({ name: label, data: z.boolean().optional() }),
   'name.resolve': z.strictObject({ name: z.string().min(1).max(512) }),
   'contact.add': z.strictObject({ petname: label, did: label }),
   'contact.remove': z.strictObject({ petname: label }),

@@ -1,0 +1,125 @@
+import { createLineCutter, type CapsuleLogs, type LogLine, type Run, type RunInit } from '#capsule-host'
+import { errorCode, errorMessage } from '#contracts'
+import type { Capsules, CapsuleStreams, VerifiedPackage } from './capsules.ts'
+import type { InstalledCapsules } from './installed-capsules.ts'
+
+/** What a run is made with. */
+export interface RunParts {
+  readonly capsules: Pick<Capsules, 'run'>
+  readonly installed: Pick<InstalledCapsules, 'running' | 'logs'>
+}
+
+/** Runs a capsule for who waits for it. @throws CapsuleError why it could not, or was ended */
+export async function runAttached(
+  { capsules, installed }: RunParts,
+  capsule: VerifiedPackage,
+  streams: CapsuleStreams
+): Promise<number> {
+  using run = installed.running.enter(runInitOf(capsule, false), streams.signal)
+  return await logRun(installed.logs, { capsule, run }, async () => {
+    const counted = countBytes(streams, run)
+    return await capsules.run(capsule, { ...counted, signal: run.signal, onProcess: run.setProcess })
+  })
+}
+
+/** Runs a capsule that nobody watches: no input, and what it writes goes to its log. Returns the number of its run. */
+export function runDetached(
+  { capsules, installed }: RunParts,
+  capsule: VerifiedPackage,
+  init: { readonly args: string[]; readonly signal: AbortSignal }
+): number {
+  const run = installed.running.enter(runInitOf(capsule, true), init.signal)
+  const work = async (): Promise<void> => {
+    using _entry = run
+    await logRun(installed.logs, { capsule, run }, async () => {
+      const streams = createLoggedStreams(installed.logs, { lineage: capsule.lineage, run: run.id })
+      try {
+        const counted = countBytes({ ...streams, ...init }, run)
+        return await capsules.run(capsule, { ...counted, signal: run.signal, onProcess: run.setProcess })
+      } finally {
+        await streams.end()
+      }
+    })
+  }
+  // Its log says how it ended; there is nobody else to tell.
+  void work().catch(() => undefined)
+  return run.id
+}
+
+function runInitOf({ lineage, status }: VerifiedPackage, isDetached: boolean): RunInit {
+  const { name, version, cid } = status
+  return { lineage, name, version, cid, isDetached }
+}
+
+/** The same streams, whose bytes are counted. */
+function countBytes(streams: CapsuleStreams, run: Pick<Run, 'counters'>): CapsuleStreams {
+  const { counters } = run
+  const counted = (sink: CapsuleStreams['stdout']): CapsuleStreams['stdout'] => ({
+    write: (bytes) => {
+      counters.bytesOut += bytes.byteLength
+      return sink.write(bytes)
+    }
+  })
+  return {
+    ...streams,
+    stdin: countInput(streams.stdin, run),
+    stdout: counted(streams.stdout),
+    stderr: counted(streams.stderr)
+  }
+}
+
+async function* countInput(
+  source: AsyncIterable<Uint8Array>,
+  { counters }: Pick<Run, 'counters'>
+): AsyncGenerator<Uint8Array> {
+  for await (const bytes of source) {
+    counters.bytesIn += bytes.byteLength
+    yield bytes
+  }
+}
+
+/** Streams of a run that nobody watches: no input, and its output goes to the log of its lineage. */
+function createLoggedStreams(
+  logs: CapsuleLogs,
+  { lineage, run }: { lineage: string; run: number }
+): Pick<CapsuleStreams, 'stdin' | 'stdout' | 'stderr'> & { end(): Promise<void> } {
+  const cutter = (from: LogLine['from']): ReturnType<typeof createLineCutter> =>
+    createLineCutter(async (lines) => {
+      await logs.append(
+        lineage,
+        lines.map((text) => ({ run, from, text }))
+      )
+    })
+  const [stdout, stderr] = [cutter('stdout'), cutter('stderr')]
+  return {
+    stdin: noInput(),
+    ...{ stdout, stderr },
+    end: async () => {
+      await stdout.end()
+      await stderr.end()
+    }
+  }
+}
+
+async function* noInput(): AsyncGenerator<Uint8Array> {
+  // Nobody is there to type.
+}
+
+/** Writes how a run began and ended into the log of its lineage. */
+async function logRun(
+  logs: CapsuleLogs,
+  { capsule, run }: { capsule: VerifiedPackage; run: Run },
+  work: () => Promise<number>
+): Promise<number> {
+  const say = async (text: string): Promise<void> =>
+    await logs.append(capsule.lineage, [{ run: run.id, from: 'host', text }])
+  await say(`started ${capsule.status.version}`)
+  try {
+    const exitCode = await work()
+    await say(`ended with code ${exitCode}`)
+    return exitCode
+  } catch (thrown) {
+    await say(`ended: ${errorMessage(thrown)} (${errorCode(thrown) ?? 'ERR_UNKNOWN'})`)
+    throw thrown
+  }
+}
