@@ -8,7 +8,7 @@ import { lazyBuiltins, NATIVE_LEVEL, NO_PREFIX_LIST, oneCopyEach, OWN_METADATA }
  * Packages that stay in `node_modules`: they load a native addon beside them, or are a program of their own
  * that only `capsule build` runs.
  */
-const EXTERNAL = ['assemblyscript', 'node-datachannel', '@node-datachannel/*']
+const EXTERNAL = ['assemblyscript', 'binaryen', 'esbuild', 'node-datachannel', '@node-datachannel/*']
 
 /**
  * CommonJS packages in an ES module bundle still call `require`, nearly always for Node's own modules; those come without
