@@ -88,6 +88,24 @@ export type { CapsuleProcessComponents, CapsuleProcessInit, CapsuleSink } from '
 export type { CapsuleChannel, ChannelFactory, ChannelPort } from './process/channel.ts'
 export type { FilePort, FileService, FileServiceFactory } from './process/files.ts'
 export type { CapsuleOutcome } from './process/outcome.ts'
+export { FileError } from './files/errors.ts'
+export type { FileErrorCode } from './files/errors.ts'
+export type {
+  CapsuleFiles,
+  FileEntry,
+  FileHandle,
+  FileKind,
+  FileLinks,
+  FileStat,
+  FileTimes,
+  LinkOptions,
+  OpenOptions
+} from './files/files.ts'
+export { checkFilePath } from './files/paths.ts'
+export { createMemoryFiles } from './files/memory-files.ts'
+export type { MemoryFilesInit } from './files/memory-files.ts'
+export { serveFiles } from './files/serve-files.ts'
+export type { ServeFilesInit } from './files/serve-files.ts'
 export { findGuestEntry, systemPowers } from './powers.ts'
 export type { FolderEntry, HostPowers, Identity, SpawnedProcess, SpawnEnd, SpawnInit } from './powers.ts'
 export type {

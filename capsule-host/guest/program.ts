@@ -1,6 +1,6 @@
 import { ProcessExit } from './wasi/errno.ts'
 import type { WasiHost } from './wasi/host.ts'
-import { answer, answerLater, createWasiCalls } from './wasi/imports.ts'
+import { answer, answerLater, createWasiCalls, type WasiCalls } from './wasi/imports.ts'
 import { WASI_MODULE } from './wasi/signatures.ts'
 
 /**
@@ -23,8 +23,9 @@ export type ProgramEnd =
 /** Compiles, links and runs a module until its `_start` returns, exits or traps. Never rejects. */
 export async function runProgram(bytes: Uint8Array<ArrayBuffer>, host: WasiHost): Promise<ProgramEnd> {
   let memoryBytesAtStart = 0
+  const calls = createWasiCalls(host)
   try {
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), programImports(host))
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), programImports(calls))
     host.memory.attach(instance.exports['memory'] as WebAssembly.Memory)
     memoryBytesAtStart = host.memory.byteLength
     await promising(instance.exports['_start'])()
@@ -34,11 +35,12 @@ export async function runProgram(bytes: Uint8Array<ArrayBuffer>, host: WasiHost)
     const isModule = thrown instanceof WebAssembly.CompileError || thrown instanceof WebAssembly.LinkError
     const message = thrown instanceof Error ? thrown.message : String(thrown)
     return { kind: isModule ? 'module' : 'trap', message, memoryBytesAtStart }
+  } finally {
+    calls.finish()
   }
 }
 
-function programImports(host: WasiHost): WebAssembly.Imports {
-  const calls = createWasiCalls(host)
+function programImports(calls: WasiCalls): WebAssembly.Imports {
   const functions: WebAssembly.ModuleImports = {}
   for (const [name, call] of Object.entries(calls.immediate)) functions[name] = answer(call)
   for (const [name, call] of Object.entries(calls.suspending))

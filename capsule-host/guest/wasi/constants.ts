@@ -18,3 +18,19 @@ export const STDIN_WINDOW_BYTES: number = 256 * 1024
 export const CHANNEL_WINDOW_BYTES: number = 1024 * 1024
 /** The runtime channel's descriptor. */
 export const CHANNEL_DESCRIPTOR = 3
+/** The name a program's files are preopened under. */
+export const FILES_PREOPEN = '/data'
+/** Descriptors a program can have; files among them are counted by the host, to their own limit. */
+export const DESCRIPTORS_MAX = 2048
+/** Bytes of one path, in UTF-8. */
+export const PATH_BYTES_MAX = 4096
+/** Bytes of one name in a path, in UTF-8. */
+export const PATH_NAME_BYTES_MAX = 255
+/** Names of one folder that are listed. */
+export const LISTED_ENTRIES_MAX = 65_536
+/** Bytes read ahead the first time a program reads on; doubled each time it does. */
+export const READ_AHEAD_BYTES_MIN = 4096
+/** Files whose bytes are kept read ahead. */
+export const READ_AHEAD_FILES_MAX = 16
+/** Bytes of small writes that are gathered before the host hears of them. */
+export const WRITE_BEHIND_BYTES_MAX: number = 32 * 1024

@@ -7,12 +7,14 @@ export type WasiCall = (...values: never[]) => number
 /** A call that may suspend the program. */
 export type SuspendingWasiCall = (...values: never[]) => Promise<number>
 
-/** What the calls act on: a program's standard streams, its channel, a clock and randomness. Nothing else. */
+/** What the calls act on: a program's streams, its channel, its files, a clock and randomness. Nothing else. */
 export interface WasiHost {
   readonly memory: GuestMemory
   readonly descriptors: DescriptorTable
   /** `argv`, each with its closing zero. */
   readonly args: readonly Uint8Array[]
+  /** Variables as `NAME=value`, each with its closing zero; none when absent, as for every capsule. */
+  readonly environment?: readonly Uint8Array[]
   readonly stdin: GuestInput
   readonly channel: GuestInput
   /**

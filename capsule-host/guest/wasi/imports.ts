@@ -1,25 +1,128 @@
-import { WasiError } from './errno.ts'
+import type { DescriptorTable } from './descriptors.ts'
+import { ERRNO, WasiError } from './errno.ts'
+import { closeDescriptor, fileCalls, immediateFileCalls, type FileWorld } from './file-calls.ts'
+import { FileClient } from './file-client.ts'
+import { FileIo } from './file-io.ts'
 import type { SuspendingWasiCall, WasiCall, WasiHost } from './host.ts'
+import { pathCalls } from './path-calls.ts'
 import { pollCall } from './poll.ts'
 import { processCalls } from './process-calls.ts'
-import { refusedCalls } from './refused-calls.ts'
+import { preopenCalls, refusedCalls } from './refused-calls.ts'
 import type { WasiName } from './signatures.ts'
-import { readCall, streamCalls } from './stream-calls.ts'
+import { descriptorCalls, readCall, statStream, streamCalls, writeStream } from './stream-calls.ts'
 
-/** Functions of WASI preview 1, by whether they may suspend the program. */
+/** Functions of WASI preview 1, by whether they may suspend the program. Every name is in one of the two. */
 export interface WasiCalls {
-  readonly immediate: Readonly<Record<Exclude<WasiName, 'fd_read' | 'poll_oneoff'>, WasiCall>>
-  readonly suspending: Readonly<Record<'fd_read' | 'poll_oneoff', SuspendingWasiCall>>
+  readonly immediate: Readonly<Partial<Record<WasiName, WasiCall>>>
+  readonly suspending: Readonly<Partial<Record<WasiName, SuspendingWasiCall>>>
+  /** Comes when the program has ended, however it did: what it was told is written is handed over. */
+  finish(): void
 }
 
 /**
- * All of WASI preview 1 for a program with nothing but its streams. Only the two calls that can wait suspend:
- * a suspending import always suspends, even when it has its answer.
+ * All of WASI preview 1 for a program with its streams and, when the host answers for them, its files. Only calls that
+ * can wait suspend: a suspending import always suspends, even when it has its answer.
  */
 export function createWasiCalls(host: WasiHost): WasiCalls {
+  const atAnyTime = { ...descriptorCalls(host), ...preopenCalls(host) }
+  const refused = refusedCalls(host.descriptors)
+  if (host.askFiles === undefined) {
+    return {
+      immediate: { ...refused, ...processCalls(host), ...streamCalls(host), ...atAnyTime },
+      suspending: { fd_read: readCall(host), poll_oneoff: pollCall(host) },
+      finish: () => undefined
+    }
+  }
+  const client = new FileClient(host.askFiles)
+  const world: FileWorld = { host, client, io: new FileIo(client) }
+  const finish = (): void => void world.io.flush()
+  const exit = (exitCode: number): void => {
+    finish()
+    host.exit(exitCode)
+  }
   return {
-    immediate: { ...processCalls(host), ...streamCalls(host), ...refusedCalls(host.descriptors) },
-    suspending: { fd_read: readCall(host), poll_oneoff: pollCall(host) }
+    immediate: {
+      ...refused,
+      ...processCalls({ ...host, exit }),
+      ...atAnyTime,
+      ...instead(host.descriptors, immediateFileCalls(world), refused)
+    },
+    suspending: { ...onStreams(world, refused), poll_oneoff: settled(world, pollCall(host)) },
+    finish
+  }
+}
+
+/** Calls on files, with what each answers on a stream. */
+function onStreams(
+  world: FileWorld,
+  refused: Readonly<Partial<Record<WasiName, WasiCall>>>
+): Partial<Record<WasiName, SuspendingWasiCall>> {
+  const { host } = world
+  const { descriptors } = host
+  const read = settled(world, readCall(host))
+  const onStream: Readonly<Partial<Record<WasiName, SuspendingWasiCall>>> = {
+    fd_read: read,
+    fd_write: settled(world, (number: number, vectors: number, count: number, result: number) =>
+      Promise.resolve(writeStream(host, descriptors.get(number), { vectors, count, result }))
+    ),
+    fd_filestat_get: (number: number, result: number) =>
+      Promise.resolve(statStream(host, descriptors.get(number), result)),
+    fd_close: (number: number) => {
+      descriptors.remove(number)
+      return Promise.resolve(ERRNO.success)
+    }
+  }
+  const calls: Partial<Record<WasiName, SuspendingWasiCall>> = {
+    ...fileCalls(world),
+    ...pathCalls(world)
+  }
+  const all = Object.entries(calls).map(([key, call]): [WasiName, SuspendingWasiCall] => {
+    const name = key as WasiName
+    const stream = onStream[name] ?? promised(refused[name])
+    // The descriptor of a path call is checked where the path is.
+    if (stream === undefined || name.startsWith('path_')) return [name, call]
+    return [name, async (...values) => await (isStream(descriptors, values) ? stream : call)(...values)]
+  })
+  return {
+    ...(Object.fromEntries(all) as Partial<Record<WasiName, SuspendingWasiCall>>),
+    fd_renumber: async (from: number, to: number) => {
+      const replaced = descriptors.renumber(from, to)
+      if (replaced !== undefined) await closeDescriptor(world, replaced)
+      return ERRNO.success
+    }
+  }
+}
+
+/** Immediate calls on files, with what each answers on a stream. */
+function instead<K extends WasiName>(
+  descriptors: DescriptorTable,
+  calls: Record<K, WasiCall>,
+  refused: Readonly<Partial<Record<WasiName, WasiCall>>>
+): Partial<Record<WasiName, WasiCall>> {
+  const all = Object.entries<WasiCall>(calls).map(([name, call]): [string, WasiCall] => {
+    const stream = refused[name as WasiName] ?? call
+    return [name, (...values) => (isStream(descriptors, values) ? stream : call)(...values)]
+  })
+  return Object.fromEntries(all)
+}
+
+/** Every call of this layer on a descriptor has it first. */
+function isStream(descriptors: DescriptorTable, values: readonly number[]): boolean {
+  return descriptors.get(values[0] ?? -1).kind === 'stream'
+}
+
+function promised(call: WasiCall | undefined): SuspendingWasiCall | undefined {
+  if (call === undefined) return undefined
+  return (...values) => Promise.resolve(call(...values))
+}
+
+function settled(
+  { io }: FileWorld,
+  call: (...values: [number, number, number, number]) => Promise<number>
+): (...values: [number, number, number, number]) => Promise<number> {
+  return async (...values) => {
+    await io.settle()
+    return await call(...values)
   }
 }
 

@@ -1,7 +1,9 @@
 import { POLL_SLEEP_MS_MAX, POLL_SUBSCRIPTIONS_MAX } from './constants.ts'
+import { may } from './descriptors.ts'
 import { ERRNO, WasiError, type Errno } from './errno.ts'
 import type { WasiHost } from './host.ts'
 import { readClockNs } from './process-calls.ts'
+import { RIGHT } from './rights.ts'
 import { inputOf } from './stream-calls.ts'
 
 const SUBSCRIPTION_BYTES = 48
@@ -9,8 +11,8 @@ const EVENT_BYTES = 32
 const KIND = { clock: 0, read: 1, write: 2 } as const
 const ABSOLUTE_TIME = 1
 const HANGUP = 1
-/** What `fd_write` takes without waiting, as far as a program can know. */
-const WRITABLE_BYTES = 65_536n
+/** What a call takes or gives without waiting, as far as a program can know. */
+const READY_BYTES = 65_536n
 const NS_PER_MS = 1_000_000n
 
 interface ClockSubscription {
@@ -96,11 +98,12 @@ function streamEvent(
   } catch {
     return refused
   }
-  if (kind === KIND.write) {
-    if (!descriptor.isWritable) return refused
-    return { userdata, errno: ERRNO.success, kind, bytes: WRITABLE_BYTES, flags: 0 }
+  const isWriting = kind === KIND.write
+  if (!may(descriptor, isWriting ? RIGHT.write : RIGHT.read)) return refused
+  // A file never makes a program wait, not even at its end.
+  if (isWriting || descriptor.kind !== 'stream') {
+    return { userdata, errno: ERRNO.success, kind, bytes: READY_BYTES, flags: 0 }
   }
-  if (!descriptor.isReadable) return refused
   const input = inputOf(host, descriptor)
   if (!input.isReady) return undefined
   const flags = input.isDrained ? HANGUP : 0
@@ -116,7 +119,8 @@ async function somethingHappens(host: WasiHost, subscriptions: readonly Subscrip
         if (subscription.kind === KIND.clock) {
           cancels.push(host.after(Math.max(0, subscription.dueMs - host.monotonicMs()), resolve))
         } else if (subscription.kind === KIND.read) {
-          cancels.push(inputOf(host, host.descriptors.get(subscription.descriptor)).onReady(resolve))
+          const descriptor = host.descriptors.get(subscription.descriptor)
+          if (descriptor.kind === 'stream') cancels.push(inputOf(host, descriptor).onReady(resolve))
         }
       }
     })

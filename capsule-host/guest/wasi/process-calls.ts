@@ -6,22 +6,34 @@ import type { WasiName } from './signatures.ts'
 
 const CLOCK = { realtime: 0, monotonic: 1 } as const
 const NS_PER_MS = 1_000_000n
+/** Signals of WASI preview 1 by what they do to a program that cannot handle any; the rest end it, as a shell says it. */
+const SIGNAL = {
+  count: 31,
+  /** None, a child's, to go on, urgent data, a window's size. */
+  ignored: new Set([0, 16, 17, 22, 27]),
+  stopping: new Set([18, 19, 20, 21]),
+  exitCode: 128
+} as const
 
 type ProcessCallName = Extract<
   WasiName,
   `args_${string}` | `environ_${string}` | `clock_${string}` | `proc_${string}`
 >
 
-/** Calls about the program itself: arguments, an empty environment, coarse clocks, randomness, its end. */
+/** Calls about the program itself: arguments, an environment, coarse clocks, randomness, its end. */
 export function processCalls(
   host: WasiHost
 ): Record<ProcessCallName | 'random_get' | 'sched_yield', (...values: never[]) => number> {
-  const { memory } = host
+  const { memory, environment = [] } = host
+  const exit = (exitCode: number): never => {
+    host.exit(exitCode)
+    throw new ProcessExit(exitCode)
+  }
   return {
     args_get: (pointers: number, text: number) => writeStrings(memory, host.args, { pointers, text }),
     args_sizes_get: (count: number, bytes: number) => writeSizes(memory, host.args, { count, bytes }),
-    environ_get: () => ERRNO.success,
-    environ_sizes_get: (count: number, bytes: number) => writeSizes(memory, [], { count, bytes }),
+    environ_get: (pointers: number, text: number) => writeStrings(memory, environment, { pointers, text }),
+    environ_sizes_get: (count: number, bytes: number) => writeSizes(memory, environment, { count, bytes }),
     clock_res_get: (clock: number, result: number) => {
       readClockNs(host, clock)
       memory.setU64(result, CLOCK_RESOLUTION_NS)
@@ -40,11 +52,14 @@ export function processCalls(
       return ERRNO.success
     },
     sched_yield: () => ERRNO.success,
-    proc_exit: (exitCode: number) => {
-      host.exit(exitCode >>> 0)
-      throw new ProcessExit(exitCode >>> 0)
-    },
-    proc_raise: () => ERRNO.nosys
+    proc_exit: (exitCode: number) => exit(exitCode >>> 0),
+    proc_raise: (signal: number) => {
+      const number = signal >>> 0
+      if (number >= SIGNAL.count) return ERRNO.inval
+      if (SIGNAL.ignored.has(number)) return ERRNO.success
+      if (SIGNAL.stopping.has(number)) return ERRNO.notsup
+      return exit(SIGNAL.exitCode + number)
+    }
   }
 }
 

@@ -1,54 +1,81 @@
 import type { GuestInput } from '../streams.ts'
-import { CHANNEL_DESCRIPTOR, IO_BYTES_MAX, IO_VECTORS_MAX } from './constants.ts'
-import { isNonblocking, type Descriptor } from './descriptors.ts'
-import { ERRNO, WasiError } from './errno.ts'
+import { CHANNEL_DESCRIPTOR } from './constants.ts'
+import { fileTypeOf, isNonblocking, may, type Descriptor, type StreamDescriptor } from './descriptors.ts'
+import { ERRNO } from './errno.ts'
 import type { WasiHost } from './host.ts'
 import type { GuestMemory } from './memory.ts'
+import { RIGHT } from './rights.ts'
+import { bytesOf, readVectors } from './vectors.ts'
 
-const VECTOR_BYTES = 8
 const FDSTAT_BYTES = 24
 const FILESTAT_BYTES = 64
 
-type StreamCallName =
-  | 'fd_close'
-  | 'fd_fdstat_get'
-  | 'fd_fdstat_set_flags'
-  | 'fd_fdstat_set_rights'
-  | 'fd_filestat_get'
-  | 'fd_write'
+type DescriptorCallName = 'fd_fdstat_get' | 'fd_fdstat_set_flags' | 'fd_fdstat_set_rights'
+type StreamCallName = 'fd_close' | 'fd_filestat_get' | 'fd_renumber' | 'fd_write'
 
-/** Calls on the open streams that answer at once. */
-export function streamCalls(host: WasiHost): Record<StreamCallName, (...values: never[]) => number> {
+/** Calls on any open descriptor that need nobody's answer. */
+export function descriptorCalls(host: WasiHost): Record<DescriptorCallName, (...values: never[]) => number> {
   const { memory, descriptors } = host
   return {
-    fd_close: (number: number) => {
-      descriptors.close(number)
-      return ERRNO.success
-    },
     fd_fdstat_get: (number: number, result: number) => writeFdstat(memory, descriptors.get(number), result),
     fd_fdstat_set_flags: (number: number, flags: number) => {
       descriptors.setFlags(number, flags)
       return ERRNO.success
     },
     fd_fdstat_set_rights: (number: number, rights: bigint, inheriting: bigint) => {
-      const held = descriptors.get(number).rights
-      const asked = BigInt.asUintN(64, rights) | BigInt.asUintN(64, inheriting)
-      return (asked & ~held) === 0n ? ERRNO.success : ERRNO.notcapable
-    },
-    fd_filestat_get: (number: number, result: number) =>
-      writeFilestat(memory, descriptors.get(number), result),
-    fd_write: (number: number, vectors: number, count: number, result: number) => {
-      const descriptor = descriptors.get(number)
-      if (!descriptor.isWritable) return ERRNO.badf
-      let written = 0
-      for (const part of readVectors(memory, vectors, count)) {
-        if (part.byteLength > 0) host.write(descriptor.number, part)
-        written += part.byteLength
-      }
-      memory.setU32(result, written)
+      descriptors.setRights(number, { rights, inheriting })
       return ERRNO.success
     }
   }
+}
+
+/** Calls that answer at once when streams are all that is open. */
+export function streamCalls(host: WasiHost): Record<StreamCallName, (...values: never[]) => number> {
+  const { descriptors } = host
+  return {
+    fd_close: (number: number) => {
+      descriptors.remove(number)
+      return ERRNO.success
+    },
+    fd_filestat_get: (number: number, result: number) => statStream(host, descriptors.get(number), result),
+    fd_renumber: (from: number, to: number) => {
+      descriptors.renumber(from, to)
+      return ERRNO.success
+    },
+    fd_write: (number: number, vectors: number, count: number, result: number) =>
+      writeStream(host, descriptors.get(number), { vectors, count, result })
+  }
+}
+
+/** Where a call finds its buffers, and where it says how many bytes it moved. */
+export interface Buffers {
+  readonly vectors: number
+  readonly count: number
+  readonly result: number
+}
+
+/** `fd_write` on a stream. */
+export function writeStream(host: WasiHost, descriptor: Descriptor, at: Buffers): number {
+  if (descriptor.kind !== 'stream' || !may(descriptor, RIGHT.write)) return ERRNO.badf
+  let written = 0
+  for (const part of readVectors(host.memory, at.vectors, at.count)) {
+    if (part.byteLength > 0) host.write(descriptor.stream, part)
+    written += part.byteLength
+  }
+  host.memory.setU32(at.result, written)
+  return ERRNO.success
+}
+
+/** `fd_filestat_get` on a stream. */
+export function statStream({ memory }: WasiHost, descriptor: Descriptor, result: number): number {
+  if (descriptor.kind !== 'stream') return ERRNO.badf
+  if (!may(descriptor, RIGHT.stat)) return ERRNO.notcapable
+  const bytes = memory.bytes(result, FILESTAT_BYTES).fill(0)
+  const view = new DataView(bytes.buffer, bytes.byteOffset, FILESTAT_BYTES)
+  view.setBigUint64(8, BigInt(descriptor.stream), true)
+  view.setUint8(16, descriptor.fileType)
+  view.setBigUint64(24, 1n, true)
+  return ERRNO.success
 }
 
 /** `fd_read`: waits for at least one byte or the end, unless the descriptor is non-blocking. */
@@ -58,9 +85,9 @@ export function readCall(
   const { memory, descriptors } = host
   return async (number, vectors, count, result) => {
     const descriptor = descriptors.get(number)
-    if (!descriptor.isReadable) return ERRNO.badf
+    if (descriptor.kind !== 'stream' || !may(descriptor, RIGHT.read)) return ERRNO.badf
     // Before waiting, so that a bad address is answered at once and costs no input.
-    const asked = readVectors(memory, vectors, count).reduce((total, part) => total + part.byteLength, 0)
+    const asked = bytesOf(readVectors(memory, vectors, count))
     memory.bytes(result, 4)
     const input = inputOf(host, descriptor)
     if (asked > 0 && !input.isReady) {
@@ -74,40 +101,17 @@ export function readCall(
   }
 }
 
-/** The input behind a readable descriptor. */
-export function inputOf(host: WasiHost, descriptor: Descriptor): GuestInput {
-  return descriptor.number === CHANNEL_DESCRIPTOR ? host.channel : host.stdin
-}
-
-/** Views of the buffers a program names, {@link IO_BYTES_MAX} bytes in all at most. */
-function readVectors(memory: GuestMemory, vectors: number, count: number): Uint8Array[] {
-  const vectorCount = count >>> 0
-  if (vectorCount > IO_VECTORS_MAX) throw new WasiError(ERRNO.inval)
-  const parts: Uint8Array[] = []
-  let left = IO_BYTES_MAX
-  for (let index = 0; index < vectorCount && left > 0; index++) {
-    const at = (vectors >>> 0) + index * VECTOR_BYTES
-    const part = memory.bytes(memory.u32(at), memory.u32(at + 4)).subarray(0, left)
-    parts.push(part)
-    left -= part.byteLength
-  }
-  return parts
+/** The input behind a readable stream. */
+export function inputOf(host: WasiHost, descriptor: StreamDescriptor): GuestInput {
+  return descriptor.stream === CHANNEL_DESCRIPTOR ? host.channel : host.stdin
 }
 
 function writeFdstat(memory: GuestMemory, descriptor: Descriptor, result: number): number {
   const bytes = memory.bytes(result, FDSTAT_BYTES).fill(0)
   const view = new DataView(bytes.buffer, bytes.byteOffset, FDSTAT_BYTES)
-  view.setUint8(0, descriptor.fileType)
+  view.setUint8(0, fileTypeOf(descriptor))
   view.setUint16(2, descriptor.flags, true)
   view.setBigUint64(8, descriptor.rights, true)
-  return ERRNO.success
-}
-
-function writeFilestat(memory: GuestMemory, descriptor: Descriptor, result: number): number {
-  const bytes = memory.bytes(result, FILESTAT_BYTES).fill(0)
-  const view = new DataView(bytes.buffer, bytes.byteOffset, FILESTAT_BYTES)
-  view.setBigUint64(8, BigInt(descriptor.number), true)
-  view.setUint8(16, descriptor.fileType)
-  view.setBigUint64(24, 1n, true)
+  view.setBigUint64(16, descriptor.inheriting, true)
   return ERRNO.success
 }
