@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { parseCommandPattern, parseResourcePattern } from '#capability'
 import {
   CAPABILITIES_MAX,
   CAPSULE_REFERENCE_LENGTH_MAX,
@@ -119,15 +120,29 @@ const limitsSchema = z.strictObject(
   }
 )
 
+/** What is in the ceiling is compared with what is asked for, so it must have the one form that has. */
+function isNormal(parse: (text: string) => string, text: string): boolean {
+  try {
+    return parse(text) === text
+  } catch {
+    return false
+  }
+}
+
 const capabilitySchema = z.strictObject({
   command: z
     .string()
     .max(COMMAND_LENGTH_MAX)
-    .regex(COMMAND, 'expected a command such as localhost/read, or localhost/*'),
+    .regex(COMMAND, 'expected a command such as localhost/read, or localhost/*')
+    .refine((text) => isNormal(parseCommandPattern, text), 'expected words of at most 32 characters'),
   resource: z
     .string()
     .max(RESOURCE_LENGTH_MAX)
-    .regex(RESOURCE, 'expected a resource such as localhost://notes/*'),
+    .regex(RESOURCE, 'expected a resource such as localhost://notes/*')
+    .refine(
+      (text) => isNormal(parseResourcePattern, text),
+      'expected a resource in its normal form, such as localhost://notes/*'
+    ),
   reason: line(REASON_LENGTH_MAX).min(1).describe('Why, in words its user understands. Shown as a claim.')
 })
 

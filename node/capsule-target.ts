@@ -13,7 +13,7 @@ export type CapsuleTarget =
   | { readonly kind: 'did'; readonly did: Did; readonly name: string }
   | { readonly kind: 'petname'; readonly petname: string; readonly name: string }
 
-const EXPECTED = 'expected a CID, a folder such as ./hello, did:key:…/NAME or PETNAME/NAME'
+const EXPECTED = 'expected the name of an installed capsule, a CID, a folder such as ./hello, did:key:…/NAME or PETNAME/NAME'
 
 /**
  * Reads a capsule's target: an absolute path, a CID, `did:key:…/NAME` or `PETNAME/NAME`.

@@ -303,8 +303,8 @@ function versionBefore(
   throw new CapsuleError(
     'ERR_CAPSULE_NO_VERSION',
     kept.length === 0
-      ? 'expected an earlier version to go back to: only the one that runs is kept here'
-      : `expected one of the versions that are kept here: ${kept.join(', ')}`
+      ? 'expected an earlier version to go back to: only this one is kept here'
+      : `expected one of the other versions that are kept here, named by --to: ${kept.join(', ')}`
   )
 }
 

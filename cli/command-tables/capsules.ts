@@ -115,7 +115,7 @@ export const CAPSULES_COMMANDS: readonly CommandSpec[] = [
     path: ['capsule', 'remove'],
     needsNode: true,
     args: ['<name>'],
-    options: [{ flags: '--data', summary: 'also all it kept on this device' }],
+    options: [{ flags: '--with-data', summary: 'also all it kept on this device' }],
     summary: 'forget a capsule and what it was granted; its data stays',
     example: 'elastos capsule remove hello',
     load: async () => await import('../commands/capsule-remove.ts')

@@ -5,7 +5,7 @@ import { printNotice, printResult } from '../output.ts'
 /** `elastos capsule remove NAME` */
 export async function run(input: CommandInput, context: CliContext): Promise<undefined> {
   const name = requiredArgument(input, 'name')
-  const data = switchOption(input, 'data')
+  const data = switchOption(input, 'withData')
   await using client = await context.connect()
   const change = await client.call('capsule.remove', { name, data })
   const { alias, version, lineage } = change.capsule
