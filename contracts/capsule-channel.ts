@@ -32,8 +32,8 @@ export const CAPSULE_CHANNEL_LIMITS: CapsuleChannelLimits = {
   requestsMax: 16,
   provideRequestsMax: 8,
   streamsMax: 16,
-  provideStreamsMax: 64,
-  creditMax: 64,
+  provideStreamsMax: 32,
+  creditMax: 16,
   reasonLengthMax: 280,
   logLengthMax: 1024
 }
@@ -109,7 +109,9 @@ export type CapsuleChannelCode =
   | 'ERR_CHANNEL_BUSY'
   /** More was sent on a stream than the other side allowed. */
   | 'ERR_STREAM_CREDIT'
-  /** No token that this capsule holds allows it, or its user said no. */
+  /** Nobody granted it. */
+  | 'ERR_CAPABILITY_MISSING'
+  /** Its user said no. */
   | 'ERR_CAPABILITY_DENIED'
   /** The capsule's manifest does not list it, so it can never be granted. */
   | 'ERR_CAPABILITY_CEILING'
@@ -139,6 +141,8 @@ export type CapsuleChannelCode =
   | 'ERR_POWER_NONE'
   /** The capsule has no terminal. */
   | 'ERR_TERMINAL_NONE'
+  /** The capsule cancelled its request. */
+  | 'ERR_CANCELLED'
   /** The session is over. */
   | 'ERR_SESSION_ENDED'
   /** A fault of the host. */

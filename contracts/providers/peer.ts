@@ -116,6 +116,7 @@ export const peer: ProviderContract<PeerCommands> = {
     'ERR_TEXT_TOO_LONG',
     'ERR_ROOM_BUSY',
     'ERR_ROOM_CLOSED',
+    'ERR_ROOM_JOINED',
     'ERR_ROOM_NOT_JOINED'
   ],
   commands: {

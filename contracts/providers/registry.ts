@@ -66,3 +66,9 @@ export function requestedAccess(name: string, params: unknown): RequestedAccess 
   if (!parsed.success) return undefined
   return { command: name, resource: found.command.resource(parsed.data), params: parsed.data }
 }
+
+/** Whether a command, or a pattern that covers all of a contract, belongs to the host alone. */
+export function isHostOnlyCommand(pattern: string): boolean {
+  const name = pattern.split('/')[0]
+  return [...CONTRACTS.values()].some((contract) => contract.isHostOnly === true && contract.name === name)
+}
