@@ -163,3 +163,12 @@ export { createCapsuleLogs, createLineCutter } from './lifecycle/logs.ts'
 export type { CapsuleLogs, LogFiles, LogLine } from './lifecycle/logs.ts'
 export { createLogFiles, readProcessUsage } from './lifecycle/powers.ts'
 export type { ProcessUsage } from './lifecycle/powers.ts'
+export type { HostPower } from './broker/host-power.ts'
+export type {
+  FoundProvider,
+  Provider,
+  ProviderDirectory,
+  ProviderRequest,
+  ProviderRequirement,
+  ProviderSeeker
+} from './broker/provider.ts'

@@ -241,6 +241,7 @@ const KINDS: Readonly<Record<KnownCode, ExitKind>> = {
   ERR_ROOM_CROWDED: 'refused',
   ERR_ROOM_JOINED: 'conflict',
   ERR_ROOM_NAME_INVALID: 'usage',
+  ERR_ROOM_NOT_JOINED: 'conflict',
   ERR_ROOM_TIMEOUT: 'network',
   ERR_ROUTING_OFF: 'network',
   ERR_SANDBOX_UNAVAILABLE: 'host',

@@ -16,6 +16,8 @@ export type RoomRefusalCode =
   | 'ERR_ROOM_CLOSED'
   /** This node is in that room already. */
   | 'ERR_ROOM_JOINED'
+  /** Whoever asks has not joined that room. */
+  | 'ERR_ROOM_NOT_JOINED'
   /** A peer did not answer in time. */
   | 'ERR_ROOM_TIMEOUT'
 
