@@ -1,5 +1,5 @@
 import { CapsuleError } from '../errors.ts'
-import type { ChannelPort } from './channel-port.ts'
+import type { ChannelPort } from '../process/channel.ts'
 import { CHANNEL_WAITING_BYTES_MAX } from './constants.ts'
 import { encodeMessage, fitsLine } from './json-rpc.ts'
 
