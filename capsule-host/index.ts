@@ -116,6 +116,7 @@ export type {
   Delegation,
   Denial,
   DenialAnswer,
+  ExplainedCheck,
   Explanation,
   Grant,
   GrantFilter,
@@ -172,3 +173,8 @@ export type {
   ProviderRequirement,
   ProviderSeeker
 } from './broker/provider.ts'
+export { openAuthority } from './authority/open-authority.ts'
+export type { AuthorityComponents, AuthorityInit } from './authority/core.ts'
+export { createMemoryAuthorityStore } from './authority/memory-store.ts'
+export { createLevelAuthorityStore } from './authority/powers.ts'
+export type { AuthorityStore, StoreChange, StoreRange } from './authority/store.ts'

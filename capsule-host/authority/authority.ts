@@ -1,4 +1,4 @@
-import type { CapabilityErrorCode, CeilingEntry, Check } from '#capability'
+import type { CapabilityErrorCode, CeilingEntry, CheckName } from '#capability'
 import type { Did } from '#did'
 import type { GrantErrorCode } from '../errors.ts'
 import type { Audit } from './audit-types.ts'
@@ -138,6 +138,15 @@ export interface WhyQuery {
   readonly ceiling?: readonly CeilingEntry[]
 }
 
+/** One check of an {@link Explanation}: those of the token, whether one is held, its uses, and a durable denial. */
+export interface ExplainedCheck {
+  readonly name: CheckName | 'held' | 'uses' | 'denial'
+  readonly isOk: boolean
+  /** A sentence for a person. */
+  readonly detail: string
+  readonly code?: RefusalCode
+}
+
 /** Why something is allowed or refused: every check, the token, who decided. */
 export interface Explanation {
   readonly isAllowed: boolean
@@ -145,7 +154,7 @@ export interface Explanation {
   /** One lower-case sentence for a person. */
   readonly sentence: string
   /** Every check of the token that came nearest, also after the first that failed. */
-  readonly checks: readonly Check[]
+  readonly checks: readonly ExplainedCheck[]
   /** The chain, root first; the last one is what the capsule holds. */
   readonly chain: readonly Grant[]
   /** The durable denial that keeps the shell from being asked, when there is one. */
