@@ -27,13 +27,16 @@ function nameOf(folder) {
   return folder.replaceAll('/', '-')
 }
 
-/** A folder is entered through its index.ts only; contracts has a second door, `#providers`, which loads schemas. */
+/**
+ * A folder is entered through its index.ts only; contracts has two doors more: `#providers`, which loads schemas, and
+ * `#capsule-channel`, which loads nothing and so serves capsules too.
+ */
 const frontDoorRules = LAYERS.map(({ folder }) => ({
   name: `front-door-${nameOf(folder)}`,
   comment: `import ${folder} as '#${folder.split('/').at(-1)}', not a file inside it`,
   severity: 'error',
   from: { path: `^(${LAYERS.map((layer) => layer.folder).join('|')})/`, pathNot: `^${folder}/` },
-  to: { path: `^${folder}/`, pathNot: `^${folder}/(providers/)?index\\.ts$` }
+  to: { path: `^${folder}/`, pathNot: `^${folder}/((providers/)?index|capsule-channel)\\.ts$` }
 }))
 
 /** @satisfies {import('dependency-cruiser').IConfiguration} */

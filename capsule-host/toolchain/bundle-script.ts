@@ -13,7 +13,7 @@ const SCRIPT_TARGET = 'es2023'
 export interface ScriptSource {
   /** Absolute path of the source it starts from. */
   readonly entry: string
-  /** Absolute path of the SDK's front door. */
+  /** The text of the SDK, a module without imports. */
   readonly sdk: string
 }
 
@@ -46,6 +46,11 @@ export async function bundleGlobals(entry: string): Promise<string> {
   return `(() => {${text};return globals.install})()`
 }
 
+/** Bundles the SDK into one module without imports. */
+export async function bundleSdk(entry: string): Promise<string> {
+  return await bundle({ absWorkingDir: dirname(entry), entryPoints: [entry], format: 'esm' })
+}
+
 async function bundle(options: BuildOptions): Promise<string> {
   // A native program of its own that only builds start.
   const esbuild = await import('esbuild')
@@ -74,12 +79,13 @@ async function bundle(options: BuildOptions): Promise<string> {
   }
 }
 
-/** Finds the SDK where this program keeps it. */
+/** Gives the SDK a place that is the same wherever this program lies: bundles name the files they are made of. */
 function sdkPlugin(sdk: string): Plugin {
   return {
     name: 'sdk',
     setup: (build) => {
-      build.onResolve({ filter: SDK_NAMES }, () => ({ path: sdk }))
+      build.onResolve({ filter: SDK_NAMES }, () => ({ path: 'elastos/sdk', namespace: 'package' }))
+      build.onLoad({ filter: /^/, namespace: 'package' }, () => ({ contents: sdk, loader: 'js' }))
     }
   }
 }

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { bundleGlobals } from './bundle-script.ts'
+import { bundleGlobals, bundleSdk } from './bundle-script.ts'
 
 /** The parts that capsules in TypeScript are made of. */
 export interface Toolchain {
@@ -11,7 +11,7 @@ export interface Toolchain {
   readonly runtime: Uint8Array<ArrayBuffer>
   /** The script that sets up what scripts expect around them. */
   readonly globals: string
-  /** Absolute path of the SDK's front door. */
+  /** The SDK, a module without imports. */
   readonly sdk: string
 }
 
@@ -34,7 +34,7 @@ export async function loadToolchain(): Promise<Toolchain> {
   return {
     runtime: Uint8Array.from(await readFile(bundled)),
     globals: await readFile(join(HERE, TOOLCHAIN_FILES.globals), 'utf8'),
-    sdk: join(HERE, TOOLCHAIN_FILES.sdk)
+    sdk: await readFile(join(HERE, TOOLCHAIN_FILES.sdk), 'utf8')
   }
 }
 
@@ -43,7 +43,7 @@ export async function makeToolchain(): Promise<Toolchain> {
   return {
     runtime: await cachedRuntime(),
     globals: await bundleGlobals(join(ROOT, 'sdk', 'globals', 'main.ts')),
-    sdk: join(ROOT, 'sdk', 'index.ts')
+    sdk: await bundleSdk(join(ROOT, 'sdk', 'index.ts'))
   }
 }
 

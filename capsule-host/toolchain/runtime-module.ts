@@ -5,7 +5,7 @@ import { WASI_MODULE, WASI_PARAMETERS, type WasiName } from '../guest/wasi/signa
  * Functions of WASI that a script's system is made of, in the order of their numbers. A script never sees them: the
  * globals of the SDK (`sdk/globals/`) wrap them.
  */
-export const SYSTEM_CALLS = [
+export const SYSTEM_CALLS: readonly WasiName[] = [
   'args_get',
   'args_sizes_get',
   'clock_time_get',
@@ -30,13 +30,13 @@ export const SYSTEM_CALLS = [
   'poll_oneoff',
   'proc_exit',
   'random_get'
-] as const satisfies readonly WasiName[]
+]
 
-/** Conversions between strings and UTF-8, which the engine does far faster than a script could. */
-export const TEXT_CALLS = ['text_encode', 'text_decode'] as const
+/** What scripts' globals are made of: the system, and conversions of text, at which the engine is far faster. */
+export type HostCall = WasiName | 'text_encode' | 'text_decode'
 
-/** What scripts' globals are made of, in the order of their numbers. */
-export const HOST_CALLS = [...SYSTEM_CALLS, ...TEXT_CALLS] as const
+/** Every host call, in the order of their numbers. */
+export const HOST_CALLS: readonly HostCall[] = [...SYSTEM_CALLS, 'text_encode', 'text_decode']
 
 /** The first byte of the name a system call is registered under; the one that follows is the next call's. */
 export const HOST_CALL_NAME_START = 0x21
@@ -172,7 +172,7 @@ function dispatch(module: Module, names: Names): Expression {
   return body
 }
 
-function hostCall(module: Module, names: Names, name: (typeof HOST_CALLS)[number]): Expression[] {
+function hostCall(module: Module, names: Names, name: HostCall): Expression[] {
   if (name === 'text_encode') return [textEncode(module, names)]
   if (name === 'text_decode') return [textDecode(module, names)]
   return systemCall(module, names, name)
@@ -216,7 +216,7 @@ function textDecode(module: Module, names: Names): Expression {
 }
 
 /** One system call with its arguments taken from script values; the result is a script's number. */
-function systemCall(module: Module, names: Names, name: (typeof SYSTEM_CALLS)[number]): Expression[] {
+function systemCall(module: Module, names: Names, name: WasiName): Expression[] {
   const parameters = [...WASI_PARAMETERS[name]].map((letter, index) => {
     const number = module.call(inside(names, 'qjs_get_float64'), [argument(module, index)], f64)
     return letter === 'I' ? module.i64.trunc_s_sat.f64(number) : module.i32.trunc_u_sat.f64(number)

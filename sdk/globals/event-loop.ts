@@ -9,8 +9,8 @@ const AGAIN = -1
 
 /** Options of {@link EventLoop.onReadable}. */
 export interface ReadableOptions {
-  /** Whether waiting for this alone does not keep the capsule running. */
-  readonly isPassive?: boolean
+  /** Asked before each wait: whether this alone keeps the capsule running. It does when absent. */
+  readonly keepsAlive?: () => boolean
 }
 
 /** A capsule's turns: its timers, its descriptors and its main function. */
@@ -35,7 +35,7 @@ interface Timer {
 interface Waiter {
   readonly descriptor: number
   readonly task: () => void
-  readonly isPassive: boolean
+  readonly keepsAlive: () => boolean
 }
 
 /** What the runtime module calls. */
@@ -77,7 +77,7 @@ class Loop implements EventLoop, Turns {
   }
 
   onReadable(descriptor: number, task: () => void, options: ReadableOptions = {}): () => void {
-    const waiter = { descriptor, task, isPassive: options.isPassive ?? false }
+    const waiter = { descriptor, task, keepsAlive: options.keepsAlive ?? (() => true) }
     this.#waiters.add(waiter)
     return () => this.#waiters.delete(waiter)
   }
@@ -130,7 +130,7 @@ class Loop implements EventLoop, Turns {
 
   /** Waits for what comes next and does it, or ends when nothing can come. */
   #wait(): number {
-    const isWaiting = this.#timers.size > 0 || [...this.#waiters].some((waiter) => !waiter.isPassive)
+    const isWaiting = this.#timers.size > 0 || [...this.#waiters].some((waiter) => waiter.keepsAlive())
     if (!isWaiting) {
       if (this.#state === 'settled') return this.exitCode
       this.#init.report('the capsule waits for something that can never happen')
