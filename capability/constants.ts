@@ -13,7 +13,7 @@ export const TOKEN_NONCE_BYTES = 12
 /** Most links of a chain, the root included. */
 export const CHAIN_LINKS_MAX = 8
 /** Largest use count and largest epoch. */
-export const TOKEN_COUNTER_MAX = 2 ** 32 - 1
+export const TOKEN_COUNTER_MAX = 4_294_967_295
 
 /** Longest command, `provider/verb`. */
 export const COMMAND_CHARS_MAX = 65

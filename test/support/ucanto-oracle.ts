@@ -24,11 +24,19 @@ export interface OracleAccess {
   readonly revoked?: number
 }
 
-/** What `@ucanto/validator` says of the same chain, by the clock of this machine: the actor invokes with the leaf as proof. */
-export async function oracleAllows(links: readonly OracleLink[], access: OracleAccess): Promise<boolean> {
+/** A chain as UCANs, and the invocation that would use it. */
+export interface OracleChain {
+  readonly access: OracleAccess
+  readonly root: UcantoSigner
+  readonly links: readonly Delegation[]
+  readonly invocation: Delegation
+}
+
+/** The same chain as UCANs; the actor invokes with the leaf as proof. */
+export async function oracleChain(links: readonly OracleLink[], access: OracleAccess): Promise<OracleChain> {
   const [root, actor] = await Promise.all([signerOf(access.root), signerOf(access.actor)])
   const chain: Delegation[] = []
-  for (const link of links) chain.push(await oracleDelegation(link, chain.at(-1)))
+  for (const link of links) chain.push(await delegationOf(link, chain.at(-1)))
   const leaf = chain.at(-1)
   const invocation = await delegate({
     issuer: actor,
@@ -37,22 +45,25 @@ export async function oracleAllows(links: readonly OracleLink[], access: OracleA
     expiration: Infinity,
     ...(leaf === undefined ? {} : { proofs: [leaf] })
   })
-  const revoked = access.revoked === undefined ? undefined : chain[access.revoked]?.cid.toString()
+  return { access, root, links: chain, invocation }
+}
+
+/** What `@ucanto/validator` says of it, by the clock of this machine. */
+export async function oracleAllows({ access, root, links, invocation }: OracleChain): Promise<boolean> {
+  const revoked = access.revoked === undefined ? undefined : links[access.revoked]?.cid.toString()
   const result = await claim(capabilityOf(access.command), [invocation], {
     authority: root,
     principal: Verifier,
     canIssue: (_capability, issuer) => issuer === root.did(),
     validateAuthorization: () =>
-      namesOf(invocation).includes(revoked ?? '') ? { error: new Revoked(invocation) } : { ok: {} }
+      revoked !== undefined && namesOf(invocation).includes(revoked)
+        ? { error: new Revoked(invocation) }
+        : { ok: {} }
   })
   return result.ok !== undefined
 }
 
-/** The same link as a UCAN. */
-export async function oracleDelegation(
-  link: OracleLink,
-  parent: Delegation | undefined
-): Promise<Delegation> {
+async function delegationOf(link: OracleLink, parent: Delegation | undefined): Promise<Delegation> {
   const [issuer, audience] = await Promise.all([signerOf(link.issuer), signerOf(link.audience)])
   return await delegate({
     issuer,

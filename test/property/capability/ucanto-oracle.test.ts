@@ -4,7 +4,7 @@ import { resourceCovers, verifyChain, type Token } from '#capability'
 import { keyPairFromSeed, type KeyPair } from '#did'
 import { sealRawToken } from '../../support/raw-token.ts'
 import { createSeededRandom } from '../../support/seeded-random.ts'
-import { oracleAllows, type OracleLink } from '../../support/ucanto-oracle.ts'
+import { oracleAllows, oracleChain, type OracleLink } from '../../support/ucanto-oracle.ts'
 
 // Where the semantics meet: signatures, who passes on to whom, patterns of commands and resources, times, revocation.
 // UCAN has no epoch, no use counts, no ceiling and no bound on the length of a chain, and looks at the times and the
@@ -51,10 +51,8 @@ describe('the UCAN validator as an oracle', function () {
           ...{ nowMs: nowS * 1000, epoch: 0, ceiling: [{ command, resource }] },
           isRevoked: (cid) => cid === ourChain(chain)[revoked ?? 9]?.cid
         })
-        const theirs = await oracleAllows(chain, {
-          ...{ ...asked, root: DEVICE },
-          ...(revoked === undefined ? {} : { revoked })
-        })
+        const question = { ...asked, root: DEVICE, ...(revoked === undefined ? {} : { revoked }) }
+        const theirs = await oracleAllows(await oracleChain(chain, question))
         if (ours.code === 'ERR_TOKEN_WIDER') {
           seen.stricter++
           const isResourceWider = chain.some(
