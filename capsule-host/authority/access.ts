@@ -1,4 +1,5 @@
 import { parseCommand, parseResource, type CeilingEntry } from '#capability'
+import { parseDid } from '#did'
 import type { AccessRequest, AccessVerdict, PeekOptions, RefusalCode } from './authority.ts'
 import {
   CEILING_ENTRIES_MAX,
@@ -33,8 +34,9 @@ export class AccessDesk implements Disposable {
     const { failure } = core
     const question = this.#questionOf(request)
     if (failure !== undefined) return refused(question, failure.code as RefusalCode)
-    if (!isBounded(request)) return refused(question, 'ERR_GRANT_INVALID')
-    this.#noteCeiling(request.lineage, request.ceiling)
+    if (!isBounded(request) || !this.#noteCeiling(request.lineage, request.ceiling)) {
+      return refused(question, 'ERR_GRANT_INVALID')
+    }
     const decision = decide(core, question)
     const takesUse = decision.isAllowed && decision.counts.length > 0
     const entry = this.#record(request, question, decision)
@@ -92,12 +94,14 @@ export class AccessDesk implements Disposable {
     }
   }
 
-  /** The ceiling is in the log once, before the first verdict that depends on it. */
-  #noteCeiling(lineage: string, ceiling: readonly CeilingEntry[]): void {
+  /** The ceiling is in the log once, before the first verdict that depends on it. False for one that cannot be. */
+  #noteCeiling(lineage: string, ceiling: readonly CeilingEntry[]): boolean {
     const known = this.#core.state.lineages.get(lineage)?.ceiling
-    if (known?.hash === ceilingHash(ceiling)) return
+    if (known?.hash === ceilingHash(ceiling)) return true
     const entries = ceiling.map(({ command, resource }) => ({ command, resource }))
+    if (!entries.every(isCeilingEntry)) return false
     this.#core.record({ kind: 'ceiling', lineage, ceiling: entries })
+    return true
   }
 
   /** The number of the verdict's entry; undefined when it was summed up. */
@@ -110,7 +114,7 @@ export class AccessDesk implements Disposable {
     const entry: NewEntry = {
       kind: 'verdict',
       ...{ lineage, sessionId, subject, command, resource },
-      ...(providerCid === undefined ? {} : { provider: providerCid.slice(0, REASON_CHARS_MAX) }),
+      ...(providerCid === undefined ? {} : { provider: providerCid }),
       ceiling: ceilingHash(request.ceiling),
       revocations: this.#core.state.revocations,
       tokens: decision.chain.map(({ token }) => token.cid),
@@ -145,13 +149,32 @@ function kept(text: string): string {
   return (text.isWellFormed() ? text : JSON.stringify(text)).slice(0, REFUSED_NAME_CHARS_MAX).toWellFormed()
 }
 
-function isBounded({ lineage, sessionId, ceiling }: AccessRequest): boolean {
+/** Everything of a request that the log repeats, besides its names. */
+function isBounded({ lineage, sessionId, ceiling, subject, providerCid = '' }: AccessRequest): boolean {
   return (
+    isLogText(lineage, LINEAGE_CHARS_MAX) &&
     lineage !== '' &&
-    lineage.length <= LINEAGE_CHARS_MAX &&
-    sessionId.length <= SESSION_ID_CHARS_MAX &&
-    ceiling.length <= CEILING_ENTRIES_MAX
+    isLogText(sessionId, SESSION_ID_CHARS_MAX) &&
+    isLogText(providerCid, REASON_CHARS_MAX) &&
+    ceiling.length <= CEILING_ENTRIES_MAX &&
+    (subject === undefined || isDid(subject))
   )
+}
+
+function isCeilingEntry({ command, resource }: CeilingEntry): boolean {
+  return isLogText(command, REFUSED_NAME_CHARS_MAX) && isLogText(resource, REFUSED_NAME_CHARS_MAX)
+}
+
+function isLogText(text: string, charsMax: number): boolean {
+  return text.length <= charsMax && text.isWellFormed()
+}
+
+function isDid(text: string): boolean {
+  try {
+    return parseDid(text) === text
+  } catch {
+    return false
+  }
 }
 
 function verdictOf({ subject }: Question, { isAllowed, code, chain }: Decision): AccessVerdict {

@@ -57,12 +57,9 @@ function checksOf(
       : { name: 'held', isOk: true, detail: `a token is held: ${leaf.token.cid}` }
   const links: readonly Check[] = leaf === undefined ? [] : explainChain(core, chain, question)
   const uses = leaf === undefined ? [] : [usesCheck(chain)]
-  return [
-    held,
-    ...links,
-    ...uses,
-    ...(denial === undefined ? [] : [denialCheck(core, denial, leaf, question)])
-  ]
+  // A denial keeps the shell from being asked; a token that is held stays good.
+  const isOverruled = leaf !== undefined && tryGrant(core, leaf, question).isAllowed
+  return [held, ...links, ...uses, ...(denial === undefined ? [] : [denialCheck(denial, isOverruled)])]
 }
 
 function usesCheck(chain: readonly HeldGrant[]): ExplainedCheck {
@@ -82,14 +79,7 @@ function usesCheck(chain: readonly HeldGrant[]): ExplainedCheck {
   return { name: 'uses', isOk: true, detail }
 }
 
-/** A denial keeps the shell from being asked; a token that is held stays good. */
-function denialCheck(
-  core: AuthorityCore,
-  { command, resource, decidedBy }: Denial,
-  leaf: HeldGrant | undefined,
-  question: Question
-): ExplainedCheck {
-  const isOverruled = leaf !== undefined && tryGrant(core, leaf, question).isAllowed
+function denialCheck({ command, resource, decidedBy }: Denial, isOverruled: boolean): ExplainedCheck {
   return {
     name: 'denial',
     isOk: isOverruled,

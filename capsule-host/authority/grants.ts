@@ -249,10 +249,10 @@ function expiryOf(scope: GrantScope, nowMs: number): number | null {
 }
 
 function assertNames(lineage: string, sessionId = ''): void {
-  if (lineage === '' || lineage.length > LINEAGE_CHARS_MAX) {
+  if (lineage === '' || lineage.length > LINEAGE_CHARS_MAX || !lineage.isWellFormed()) {
     throw invalid(`expected a lineage of at most ${LINEAGE_CHARS_MAX} characters`)
   }
-  if (sessionId.length > SESSION_ID_CHARS_MAX) {
+  if (sessionId.length > SESSION_ID_CHARS_MAX || !sessionId.isWellFormed()) {
     throw invalid(`expected a session of at most ${SESSION_ID_CHARS_MAX} characters`)
   }
 }

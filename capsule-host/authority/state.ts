@@ -100,7 +100,7 @@ export function applyEntry(state: AuthorityState, entry: AuditEntry): HeldGrant[
       return end(state, entry, (grant) => isRevokedBy(grant, entry))
     case 'revoke-all':
       state.epoch = entry.epoch
-      return end(state, entry, () => true, 'ERR_TOKEN_EPOCH')
+      return end(state, entry, () => true)
     case 'session-end':
       return end(state, entry, ({ sessionId }) => sessionId === entry.sessionId)
     case 'verdict':
@@ -225,12 +225,8 @@ function isRevokedBy({ token, lineage }: HeldGrant, entry: RevokeEntry): boolean
 }
 
 /** Ends what `isMeant` names and everything made from it. */
-function end(
-  state: AuthorityState,
-  { timeMs }: AuditEntry,
-  isMeant: (grant: HeldGrant) => boolean,
-  code: CapabilityErrorCode = 'ERR_TOKEN_REVOKED'
-): HeldGrant[] {
+function end(state: AuthorityState, entry: AuditEntry, isMeant: (grant: HeldGrant) => boolean): HeldGrant[] {
+  const code = entry.kind === 'revoke-all' ? 'ERR_TOKEN_EPOCH' : 'ERR_TOKEN_REVOKED'
   const meant = new Set<string>()
   const ended: HeldGrant[] = []
   // A token is held before what is made from it, so that one pass finds every descendant.
@@ -239,7 +235,7 @@ function end(
     if (!isMeant(grant) && (proof === undefined || !meant.has(proof))) continue
     meant.add(cid)
     if (grant.ended !== undefined) continue
-    grant.ended = { code, atMs: timeMs }
+    grant.ended = { code, atMs: entry.timeMs }
     state.revocations = hashOf(Buffer.from(state.revocations, 'hex'), cid)
     ended.push(grant)
   }
