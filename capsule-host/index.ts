@@ -73,7 +73,9 @@ export { buildCapsule } from './build/build-capsule.ts'
 export type { BuildComponents, BuiltCapsule } from './build/build-capsule.ts'
 export { compileTypeScript } from './toolchain/compile-typescript.ts'
 export type { CompileTypeScriptInit } from './toolchain/compile-typescript.ts'
-export type { Toolchain } from './toolchain/powers.ts'
+export type { Toolchain } from './toolchain/powers/toolchain.ts'
+export { loadFirstPartyCapsule } from './toolchain/powers/first-party.ts'
+export type { FirstPartyCapsule } from './toolchain/powers/first-party.ts'
 export { admitModule } from './wasm/admission.ts'
 export type { AdmissionInit, AdmittedModule } from './wasm/admission.ts'
 export { probeSandbox } from './sandbox/probe.ts'
@@ -82,6 +84,11 @@ export { mendingCommands } from './sandbox/report.ts'
 export type { SandboxCheck, SandboxLevel, SandboxReport } from './sandbox/report.ts'
 export type { GuestScript, ProcessLayout, SandboxLayout } from './sandbox/layout.ts'
 export type { SandboxArch } from './sandbox/syscalls.ts'
+export { createCapsulePool } from './pool/capsule-pool.ts'
+export type { CapsulePool, CapsulePoolComponents, CapsulePoolInit } from './pool/capsule-pool.ts'
+export type { GuestProcess } from './process/guest-process.ts'
+export type { Supervisor } from './process/supervisor.ts'
+export type { ProcessLimits } from './sandbox/command.ts'
 export { startCapsuleProcess } from './process/capsule-process.ts'
 export type { CapsuleProcess } from './process/capsule-process.ts'
 export type { CapsuleProcessComponents, CapsuleProcessInit, CapsuleSink } from './process/init.ts'
@@ -178,3 +185,28 @@ export type { AuthorityComponents, AuthorityInit } from './authority/core.ts'
 export { createMemoryAuthorityStore } from './authority/memory-store.ts'
 export { createLevelAuthorityStore } from './authority/powers.ts'
 export type { AuthorityStore, StoreChange, StoreRange } from './authority/store.ts'
+export { createPromptDesk } from './shell/prompt-desk.ts'
+export type {
+  PendingQuestion,
+  PromptChoice,
+  PromptDesk,
+  PromptDeskComponents,
+  ShownQuestion,
+  Watcher
+} from './shell/prompt-desk.ts'
+export type { Shell } from './broker/shell.ts'
+export { createBroker } from './broker/broker.ts'
+export type { Broker, BrokerComponents, BrokerSession } from './broker/broker.ts'
+export type { CapsuleSession, TerminalPower } from './broker/capsule-session.ts'
+export { denyingShell } from './broker/shell.ts'
+export type { Shell } from './broker/shell.ts'
+export { openVault } from './vault/vault.ts'
+export type {
+  Vault,
+  VaultComponents,
+  VaultInit,
+  VaultRoot,
+  VaultSnapshot,
+  VaultUsage
+} from './vault/vault.ts'
+export { systemVaultDisk } from './vault/powers.ts'

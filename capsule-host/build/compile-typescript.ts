@@ -1,4 +1,4 @@
-import { findToolchainProgram } from '../toolchain/powers.ts'
+import { findToolchainProgram } from '../toolchain/powers/toolchain.ts'
 import type { Compiler } from './compile-entry.ts'
 
 /** TypeScript on QuickJS, by the toolchain's own program. */

@@ -2,7 +2,7 @@ import { MODULE_BYTES_MAX } from '../constants.ts'
 import { CapsuleError } from '../errors.ts'
 import { bundleScript } from './bundle-script.ts'
 import { freezeModule } from './frozen-module.ts'
-import { loadToolchain, type Toolchain } from './powers.ts'
+import { loadToolchain, type Toolchain } from './powers/toolchain.ts'
 import { startRuntime } from './snapshot.ts'
 
 /** What {@link compileTypeScript} compiles. */

@@ -2,10 +2,11 @@ import { existsSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { build } from 'esbuild'
 import { findProjectNode } from '../setup/runtime.js'
+import { capsules } from './capsules.js'
 import { lazyBuiltins, NATIVE_LEVEL, NO_PREFIX_LIST, oneCopyEach, OWN_METADATA } from './plugins.js'
 
 /**
- * Packages that stay in `node_modules`: they load a native addon beside them, or are a program of their own
+ * Packages that stay in `node_modules`: they load a native addon or program beside them, or are a program of their own
  * that only `capsule build` runs.
  */
 const EXTERNAL = ['assemblyscript', 'binaryen', 'esbuild', 'node-datachannel', '@node-datachannel/*']
@@ -24,7 +25,8 @@ export async function bundle(root) {
   const node = await outputs(root, { elastos: 'cli/main.ts', index: 'node/index.ts' })
   // A single file of its own: the sandbox shows the guest nothing else.
   const guest = await outputs(root, { 'capsule-guest': 'capsule-host/guest/main.ts' })
-  return [...node, ...guest]
+  const toolchain = await outputs(root, { 'capsule-toolchain': 'capsule-host/toolchain/main.ts' })
+  return [...node, ...guest, ...toolchain, ...capsules(root)]
 }
 
 /**

@@ -47,13 +47,26 @@ function sourcesIn(root, folder) {
 }
 
 /**
+ * The manifests of the project's own capsules.
+ *
+ * @param {string} root
+ * @returns {string[]}
+ */
+function manifests(root) {
+  const folder = join(root, 'capsules')
+  if (!existsSync(folder)) return []
+  const names = readdirSync(folder).sort()
+  return names.map((name) => `capsules/${name}/capsule.json`).filter((path) => existsSync(join(root, path)))
+}
+
+/**
  * @param {string} root
  * @returns {string} SHA-256 in hex
  */
 export function sourceHash(root) {
   const hash = createHash('sha256')
   const own = readdirSync(join(root, 'scripts', 'build')).map((name) => `scripts/build/${name}`)
-  for (const path of [...CONFIGURATION, ...own, ...productSources(root)]) {
+  for (const path of [...CONFIGURATION, ...own, ...productSources(root), ...manifests(root)]) {
     hash.update(`${path}\0`)
     hash.update(
       createHash('sha256')

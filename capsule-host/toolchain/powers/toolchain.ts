@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { bundleGlobals, bundleSdk } from './bundle-script.ts'
+import { bundleGlobals, bundleSdk } from '../bundle-script.ts'
 
 /** The parts that capsules in TypeScript are made of. */
 export interface Toolchain {
@@ -25,7 +25,7 @@ export const TOOLCHAIN_FILES = {
 
 const HERE = import.meta.dirname
 /** Of the sources; there is nothing of it beside the bundle. */
-const ROOT = join(HERE, '..', '..')
+const ROOT = join(HERE, '..', '..', '..')
 
 /** The toolchain beside the bundle, else made of the sources, with the runtime kept in the cache of `node_modules`. */
 export async function loadToolchain(): Promise<Toolchain> {
@@ -50,14 +50,14 @@ export async function makeToolchain(): Promise<Toolchain> {
 /** The program that compiles one capsule in a process of its own. */
 export function findToolchainProgram(): string {
   const bundled = join(HERE, TOOLCHAIN_FILES.program)
-  return existsSync(bundled) ? bundled : join(HERE, 'main.ts')
+  return existsSync(bundled) ? bundled : join(HERE, '..', 'main.ts')
 }
 
 /** Makes the runtime once for each version of what it is made of. */
 async function cachedRuntime(): Promise<Uint8Array<ArrayBuffer>> {
   const quickjs = await readFile(fileURLToPath(import.meta.resolve('quickjs-wasi/quickjs.wasm')))
   const recipe = await Promise.all([
-    readFile(join(HERE, 'runtime-module.ts')),
+    readFile(join(HERE, '..', 'runtime-module.ts')),
     readFile(join(ROOT, 'capsule-host', 'guest', 'wasi', 'signatures.ts')),
     readFile(join(dirname(fileURLToPath(import.meta.resolve('binaryen'))), 'package.json'))
   ])
@@ -65,7 +65,7 @@ async function cachedRuntime(): Promise<Uint8Array<ArrayBuffer>> {
   for (const part of recipe) hash.update(createHash('sha256').update(part).digest())
   const path = join(ROOT, 'node_modules', '.cache', 'elastos', `capsule-runtime-${hash.digest('hex')}.wasm`)
   if (existsSync(path)) return Uint8Array.from(await readFile(path))
-  const { createRuntimeModule } = await import('./runtime-module.ts')
+  const { createRuntimeModule } = await import('../runtime-module.ts')
   const runtime = Uint8Array.from(createRuntimeModule(quickjs))
   await keep(path, runtime).catch(() => {
     // A cache that cannot be written costs time, nothing else.

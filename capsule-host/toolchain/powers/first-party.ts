@@ -1,0 +1,62 @@
+import { existsSync } from 'node:fs'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { MANIFEST_PATH } from '../../constants.ts'
+import { parseManifest, type CapsuleManifest } from '../../manifest.ts'
+import { compileTypeScript } from '../compile-typescript.ts'
+import { loadToolchain } from './toolchain.ts'
+
+/** A capsule that this release ships. */
+export interface FirstPartyCapsule {
+  readonly manifest: CapsuleManifest
+  /** The manifest as it stands in its file. */
+  readonly manifestBytes: Uint8Array
+  readonly module: Uint8Array<ArrayBuffer>
+}
+
+/** Where a build puts them, beside the bundle. */
+const FOLDER = 'capsules'
+const HERE = import.meta.dirname
+/** Their sources; there are none beside the bundle. */
+const SOURCES = join(HERE, '..', '..', '..', 'capsules')
+
+const compiled = new Map<string, Promise<FirstPartyCapsule>>()
+
+/**
+ * The capsule `name` of this release: beside the bundle, else compiled from its sources, once a process.
+ *
+ * @throws Error when this release has none of that name; CapsuleError `ERR_CAPSULE_BUILD` from sources
+ */
+export async function loadFirstPartyCapsule(name: string): Promise<FirstPartyCapsule> {
+  const built = compiled.get(name) ?? load(name)
+  compiled.set(name, built)
+  return await built
+}
+
+/** The names of the capsules there are sources of; for the build. */
+export async function listFirstPartySources(): Promise<string[]> {
+  const folders = await readdir(SOURCES).catch(() => [])
+  return folders.filter((name) => existsSync(join(SOURCES, name, MANIFEST_PATH))).toSorted()
+}
+
+async function load(name: string): Promise<FirstPartyCapsule> {
+  const beside = join(HERE, FOLDER, `${name}.wasm`)
+  if (!existsSync(beside)) return await compile(name)
+  const manifestBytes = await readFile(join(HERE, FOLDER, `${name}.json`))
+  return {
+    manifest: parseManifest(manifestBytes),
+    manifestBytes,
+    module: Uint8Array.from(await readFile(beside))
+  }
+}
+
+async function compile(name: string): Promise<FirstPartyCapsule> {
+  const manifestBytes = await readFile(join(SOURCES, name, MANIFEST_PATH))
+  const manifest = parseManifest(manifestBytes)
+  const entry = join(SOURCES, name, manifest.build?.source ?? 'main.ts')
+  return {
+    manifest,
+    manifestBytes,
+    module: await compileTypeScript({ entry, toolchain: await loadToolchain() })
+  }
+}
