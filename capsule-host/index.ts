@@ -69,6 +69,7 @@ export { createFolderReader } from './folder-reader.ts'
 export { MANIFEST_PATH, PACKAGE_BYTES_MAX, PACKAGE_FILE_BYTES_MAX, PACKAGE_FILES_MAX } from './constants.ts'
 export { newCapsule } from './build/new-capsule.ts'
 export type { NewCapsule } from './build/new-capsule.ts'
+export { CAPSULE_LANGUAGES, isCapsuleLanguage } from './build/template.ts'
 export { buildCapsule } from './build/build-capsule.ts'
 export type { BuildComponents, BuiltCapsule } from './build/build-capsule.ts'
 export { compileTypeScript } from './toolchain/compile-typescript.ts'
@@ -194,7 +195,6 @@ export type {
   ShownQuestion,
   Watcher
 } from './shell/prompt-desk.ts'
-export type { Shell } from './broker/shell.ts'
 export { createBroker } from './broker/broker.ts'
 export type { Broker, BrokerComponents, BrokerSession } from './broker/broker.ts'
 export type { CapsuleSession, TerminalPower } from './broker/capsule-session.ts'
@@ -210,3 +210,22 @@ export type {
   VaultUsage
 } from './vault/vault.ts'
 export { systemVaultDisk } from './vault/powers.ts'
+export { createBroker } from './broker/broker.ts'
+export type { Broker, BrokerComponents, BrokerSession } from './broker/broker.ts'
+export type { BrokerAuthority } from './broker/broker-core.ts'
+export type { CapsuleSession, TerminalPower } from './broker/capsule-session.ts'
+export { denyingShell } from './broker/shell.ts'
+export type { Shell } from './broker/shell.ts'
+export { createCapsuleShell } from './broker/capsule-shell.ts'
+export type { CapsuleShellComponents } from './broker/capsule-shell.ts'
+export { startProviderDirectory } from './broker/directory.ts'
+export type { DirectoryComponents, LoadedProvider, RunningDirectory } from './broker/directory.ts'
+export { openProviderChoices } from './broker/provider-choices.ts'
+export type { ProviderChoiceRecord } from './broker/provider-choices.ts'
+export type {
+  ProviderChoices,
+  ProviderSource,
+  ProviderWish,
+  ResolvedProvider,
+  StartedProvider
+} from './broker/provider-source.ts'

@@ -28,6 +28,10 @@ export const PROVIDER_LOST_MAX = 4
 export const PROVIDER_IDLE_MS = 60_000
 /** Between being asked to end and being ended. */
 export const PROVIDER_STOP_MS = 2_000
+/** A provider that ended by itself so often within the pause is left alone for its rest. */
+export const PROVIDER_CRASHES_MAX = 3
+/** See {@link PROVIDER_CRASHES_MAX}. */
+export const PROVIDER_CRASH_PAUSE_MS = 30_000
 /** Providers that may run at a time. */
 export const PROVIDERS_MAX = 32
 /** How many providers may stand behind one another. */
@@ -35,3 +39,12 @@ export const PROVIDER_DEPTH_MAX = 8
 
 /** Sessions that may be open at a time. */
 export const SESSIONS_MAX = 1024
+
+/** Version of the record of chosen and pinned providers. */
+export const CHOICES_VERSION = 1
+/** Bytes of that record. */
+export const CHOICES_BYTES_MAX: number = 1024 * 1024
+/** Pins in it; the oldest gives way, and is resolved anew. */
+export const PINS_MAX = 4096
+/** Contracts a user can choose a provider for. */
+export const CHOICES_MAX = 256

@@ -1,0 +1,282 @@
+import { errorCode, errorMessage, type Clock, type Logger } from '#contracts'
+import { abortable } from './abortable.ts'
+import {
+  PROVIDER_CRASH_PAUSE_MS,
+  PROVIDER_CRASHES_MAX,
+  PROVIDER_DEPTH_MAX,
+  PROVIDER_IDLE_MS,
+  PROVIDER_STOP_MS,
+  PROVIDERS_MAX
+} from './constants.ts'
+import type { FoundProvider, Provider, ProviderDirectory, ProviderSeeker } from './provider.ts'
+import type {
+  ProviderChoices,
+  ProviderSource,
+  ProviderWish,
+  ResolvedProvider,
+  StartedProvider
+} from './provider-source.ts'
+import { refusal, Refusal } from './refusal.ts'
+
+/** What {@link startProviderDirectory} works with. */
+export interface DirectoryComponents {
+  readonly source: ProviderSource
+  readonly choices: ProviderChoices
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+/** A provider capsule that is up, for operators. */
+export interface LoadedProvider {
+  readonly cid: string
+  readonly lineage: string
+  /** Calls and streams under way. */
+  readonly active: number
+}
+
+/** Providers that are found when they are called, and run no longer than they are used. */
+export interface RunningDirectory extends ProviderDirectory, AsyncDisposable {
+  /** What runs now. */
+  loaded(): LoadedProvider[]
+  /** Ends a provider when nothing is under way: it was updated, or replaced. It starts anew when it is called. */
+  unload(cid: string): void
+}
+
+/** A directory in which nothing runs yet. */
+export function startProviderDirectory(components: DirectoryComponents): RunningDirectory {
+  return new Directory(components)
+}
+
+class Directory implements RunningDirectory {
+  readonly #components: DirectoryComponents
+  readonly #loaded = new Map<string, LoadedCapsule>()
+  /** Those that were asked to end and have not yet. */
+  readonly #ending = new Map<string, Promise<void>>()
+  readonly #crashes = new Map<string, number[]>()
+  readonly #stopped = new AbortController()
+
+  constructor(components: DirectoryComponents) {
+    this.#components = components
+  }
+
+  async find(contract: string, seeker: ProviderSeeker, signal: AbortSignal): Promise<FoundProvider> {
+    const either = AbortSignal.any([signal, this.#stopped.signal])
+    const resolved = await this.#resolve(contract, seeker, either)
+    if (resolved === undefined) {
+      const native = this.#components.source.native?.(contract)
+      if (native === undefined) throw refusal('ERR_PROVIDER_NONE')
+      return { provider: native }
+    }
+    await this.#checkCircles(resolved, [seeker.lineage], either)
+    const capsule = await abortable(this.#load(resolved), either)
+    return { provider: capsule.provider, cid: resolved.cid }
+  }
+
+  loaded(): LoadedProvider[] {
+    return [...this.#loaded.values()].map(({ resolved: { cid, lineage }, active }) => ({
+      cid,
+      lineage,
+      active
+    }))
+  }
+
+  unload(cid: string): void {
+    const capsule = this.#loaded.get(cid)
+    if (capsule === undefined) return
+    capsule.isUnwanted = true
+    if (capsule.active === 0) this.#end(capsule)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped.abort(refusal('ERR_PROVIDER_GONE'))
+    for (const capsule of [...this.#loaded.values()]) this.#end(capsule)
+    await Promise.all(this.#ending.values())
+  }
+
+  /** The user's choice, else what the seeker's manifest names, else whatever this device uses. */
+  async #resolve(
+    contract: string,
+    { lineage, requires }: ProviderSeeker,
+    signal: AbortSignal
+  ): Promise<ResolvedProvider | undefined> {
+    const { choices, source, logger } = this.#components
+    const chosen = choices.chosen(contract)
+    const wish: ProviderWish = {
+      contract,
+      capsule: chosen ?? requires.find((one) => one.contract === contract)?.capsule,
+      // A pin belongs to what the manifest led to; a choice is the user's own and changes at once.
+      pinned: chosen === undefined ? choices.pinned(lineage, contract) : undefined
+    }
+    try {
+      const found = await abortable(source.resolve(wish, signal), signal)
+      if (found === undefined || !found.provides.includes(contract)) return undefined
+      if (chosen === undefined && found.cid !== wish.pinned) await choices.pin(lineage, contract, found.cid)
+      return found
+    } catch (thrown) {
+      signal.throwIfAborted()
+      logger.warn('provider not resolved', { contract, code: errorCode(thrown), error: errorMessage(thrown) })
+      throw refusal('ERR_PROVIDER_NONE', thrown)
+    }
+  }
+
+  /** Follows what a provider requires, as it would be resolved now. */
+  async #checkCircles(
+    provider: ResolvedProvider,
+    above: readonly string[],
+    signal: AbortSignal
+  ): Promise<void> {
+    if (above.includes(provider.lineage) || above.length > PROVIDER_DEPTH_MAX) {
+      throw refusal('ERR_PROVIDER_CYCLE')
+    }
+    for (const { contract } of provider.requires) {
+      // One that is not there closes no circle; who calls it will be told.
+      const next = await this.#resolve(contract, provider, signal).catch(() => undefined)
+      signal.throwIfAborted()
+      if (next !== undefined) await this.#checkCircles(next, [...above, provider.lineage], signal)
+    }
+  }
+
+  async #load(resolved: ResolvedProvider): Promise<LoadedCapsule> {
+    const known = this.#loaded.get(resolved.cid)
+    if (known !== undefined) {
+      await known.started.catch((thrown: unknown) => {
+        throw refusal('ERR_PROVIDER_GONE', thrown)
+      })
+      return known
+    }
+    this.#checkCrashes(resolved.cid)
+    this.#makeRoom()
+    const capsule = new LoadedCapsule(resolved, {
+      start: async () => {
+        await this.#ending.get(resolved.cid)
+        return await this.#components.source.start(resolved, this.#stopped.signal)
+      },
+      onIdle: () => this.#whenIdle(capsule)
+    })
+    this.#loaded.set(resolved.cid, capsule)
+    try {
+      const started = await capsule.started
+      void started.ended.then(() => this.#ended(capsule))
+    } catch (thrown) {
+      this.#forget(capsule)
+      if (thrown instanceof Refusal) throw thrown
+      this.#components.logger.warn('provider not started', {
+        ...{ cid: resolved.cid, code: errorCode(thrown), error: errorMessage(thrown) }
+      })
+      this.#noteCrash(resolved.cid)
+      throw refusal('ERR_PROVIDER_GONE', thrown)
+    }
+    this.#whenIdle(capsule)
+    return capsule
+  }
+
+  #whenIdle(capsule: LoadedCapsule): void {
+    capsule.idleTimer?.[Symbol.dispose]()
+    if (capsule.active > 0) return
+    if (capsule.isUnwanted) this.#end(capsule)
+    else capsule.idleTimer = this.#components.clock.after(PROVIDER_IDLE_MS, () => this.#end(capsule))
+  }
+
+  /** One that is idle gives way when too many run. */
+  #makeRoom(): void {
+    if (this.#loaded.size < PROVIDERS_MAX) return
+    const idle = [...this.#loaded.values()].find(({ active }) => active === 0)
+    if (idle === undefined) throw refusal('ERR_CHANNEL_BUSY')
+    this.#end(idle)
+  }
+
+  /** Asks it to end, and ends it when it does not. */
+  #end(capsule: LoadedCapsule): void {
+    if (this.#loaded.get(capsule.resolved.cid) !== capsule) return
+    this.#forget(capsule)
+    const end = async (): Promise<void> => {
+      try {
+        const started = await capsule.started
+        started.stop(PROVIDER_STOP_MS)
+        const patience = new AbortController()
+        using _timer = this.#components.clock.after(PROVIDER_STOP_MS, () => patience.abort())
+        await abortable(started.ended, patience.signal).catch(() => undefined)
+        await started[Symbol.asyncDispose]()
+      } catch {
+        // One that never started has nothing to end.
+      } finally {
+        this.#ending.delete(capsule.resolved.cid)
+      }
+    }
+    this.#ending.set(capsule.resolved.cid, end())
+  }
+
+  #ended(capsule: LoadedCapsule): void {
+    // One that was asked to is no longer listed.
+    if (this.#loaded.get(capsule.resolved.cid) !== capsule) return
+    this.#forget(capsule)
+    this.#noteCrash(capsule.resolved.cid)
+    this.#components.logger.warn('provider ended by itself', { cid: capsule.resolved.cid })
+    void capsule.started.then(async (started) => await started[Symbol.asyncDispose]()).catch(() => undefined)
+  }
+
+  #forget(capsule: LoadedCapsule): void {
+    capsule.idleTimer?.[Symbol.dispose]()
+    if (this.#loaded.get(capsule.resolved.cid) === capsule) this.#loaded.delete(capsule.resolved.cid)
+  }
+
+  #noteCrash(cid: string): void {
+    const nowMs = this.#components.clock.monotonicMs()
+    const crashes = [...(this.#crashes.get(cid) ?? []), nowMs].slice(-PROVIDER_CRASHES_MAX)
+    // Bounded like what runs: the oldest is forgotten.
+    this.#crashes.delete(cid)
+    const [oldest] = this.#crashes.keys()
+    if (this.#crashes.size >= PROVIDERS_MAX && oldest !== undefined) this.#crashes.delete(oldest)
+    this.#crashes.set(cid, crashes)
+  }
+
+  /** One that keeps ending is left alone for a while: starting it is dear. */
+  #checkCrashes(cid: string): void {
+    const crashes = this.#crashes.get(cid) ?? []
+    const sinceMs = this.#components.clock.monotonicMs() - PROVIDER_CRASH_PAUSE_MS
+    if (crashes.filter((atMs) => atMs > sinceMs).length >= PROVIDER_CRASHES_MAX) {
+      throw refusal('ERR_PROVIDER_GONE')
+    }
+  }
+}
+
+/** A provider capsule that runs or starts, and what is under way at it. */
+class LoadedCapsule {
+  readonly resolved: ResolvedProvider
+  readonly started: Promise<StartedProvider>
+  readonly provider: Provider
+  active = 0
+  isUnwanted = false
+  idleTimer: Disposable | undefined
+
+  constructor(
+    resolved: ResolvedProvider,
+    hooks: { start: () => Promise<StartedProvider>; onIdle: () => void }
+  ) {
+    this.resolved = resolved
+    this.started = hooks.start()
+    // Whoever waits for it hears of it; with nobody waiting it is still no unhandled rejection.
+    this.started.catch(() => undefined)
+    const use = (): Disposable => {
+      this.active += 1
+      this.idleTimer?.[Symbol.dispose]()
+      return {
+        [Symbol.dispose]: () => {
+          this.active -= 1
+          if (this.active === 0) hooks.onIdle()
+        }
+      }
+    }
+    const started = this.started
+    this.provider = {
+      call: async (request) => {
+        using _use = use()
+        return await (await started).provider.call(request)
+      },
+      open: async function* (request, input) {
+        using _use = use()
+        yield* (await started).provider.open(request, input)
+      }
+    }
+  }
+}

@@ -1,0 +1,231 @@
+import assert from 'node:assert/strict'
+import { silentLogger } from '#contracts'
+import { startProviderDirectory, type RunningDirectory } from '../../../../capsule-host/broker/directory.ts'
+import type { Provider } from '../../../../capsule-host/broker/provider.ts'
+import { openProviderChoices } from '../../../../capsule-host/broker/provider-choices.ts'
+import type {
+  ProviderSource,
+  ProviderWish,
+  ResolvedProvider,
+  StartedProvider
+} from '../../../../capsule-host/broker/provider-source.ts'
+import type { RecordFile } from '../../../../capsule-host/lifecycle/records.ts'
+import { createVirtualClock, type VirtualClock } from '../../../support/virtual-clock.ts'
+
+const NOTES = { lineage: 'did:key:zA/notes', requires: [{ contract: 'localhost@1' }] }
+const never = new AbortController().signal
+
+/** Capsules that could serve something, and what was done with them. */
+class Shelf implements ProviderSource {
+  readonly capsules = new Map<string, ResolvedProvider>()
+  readonly log: string[] = []
+  readonly wishes: ProviderWish[] = []
+  readonly ends = new Map<string, PromiseWithResolvers<void>>()
+  startFails = false
+  native: (contract: string) => Provider | undefined = () => undefined
+
+  put(cid: string, init: Partial<ResolvedProvider> = {}): void {
+    this.capsules.set(cid, {
+      ...{ cid, lineage: `did:key:zP/${cid}`, requires: [], provides: ['localhost@1'] },
+      ...init
+    })
+  }
+
+  async resolve(wish: ProviderWish): Promise<ResolvedProvider | undefined> {
+    this.wishes.push(wish)
+    const wanted = wish.pinned ?? wish.capsule
+    return this.capsules
+      .values()
+      .find(({ cid, lineage, provides }) =>
+        wanted === undefined ? provides.includes(wish.contract) : cid === wanted || lineage === wanted
+      )
+  }
+
+  async start({ cid }: ResolvedProvider): Promise<StartedProvider> {
+    this.log.push(`start ${cid}`)
+    if (this.startFails) throw new Error('no sandbox')
+    const end = Promise.withResolvers<void>()
+    this.ends.set(cid, end)
+    return {
+      provider: {
+        call: async ({ command }) => `${cid} ${command}`,
+        open: async function* () {
+          yield cid
+          await end.promise
+        }
+      },
+      ended: end.promise,
+      stop: () => {
+        this.log.push(`stop ${cid}`)
+        end.resolve()
+      },
+      [Symbol.asyncDispose]: async () => {
+        this.log.push(`end ${cid}`)
+        end.resolve()
+      }
+    }
+  }
+}
+
+function memoryFile(): RecordFile & { text: string | undefined } {
+  const file = {
+    text: undefined as string | undefined,
+    read: async () => file.text,
+    replace: async (text: string) => {
+      file.text = text
+    }
+  }
+  return file
+}
+
+describe('the provider directory', () => {
+  let clock: VirtualClock
+  let shelf: Shelf
+  let file: ReturnType<typeof memoryFile>
+  let directory: RunningDirectory
+  let choices: Awaited<ReturnType<typeof openProviderChoices>>
+
+  beforeEach(async () => {
+    clock = createVirtualClock()
+    shelf = new Shelf()
+    file = memoryFile()
+    choices = await openProviderChoices(file)
+    directory = startProviderDirectory({ source: shelf, choices, clock, logger: silentLogger })
+  })
+  afterEach(async () => {
+    await directory[Symbol.asyncDispose]()
+    assert.equal(clock.pendingCount(), 0)
+  })
+
+  const request = (): Parameters<Provider['call']>[0] =>
+    ({ command: 'localhost/read', signal: never }) as Parameters<Provider['call']>[0]
+
+  it('starts a provider when it is called, once for everybody', async () => {
+    shelf.put('files')
+    const found = await Promise.all([
+      directory.find('localhost@1', NOTES, never),
+      directory.find('localhost@1', { ...NOTES, lineage: 'did:key:zB/other' }, never)
+    ])
+    assert.deepEqual(shelf.log, ['start files'])
+    assert.equal(found[0].cid, 'files')
+    assert.equal(await found[1].provider.call(request()), 'files localhost/read')
+  })
+
+  it('ends it when it was idle for a while, not while a stream is open, and starts it anew', async () => {
+    shelf.put('files')
+    const { provider } = await directory.find('localhost@1', NOTES, never)
+    const items = provider.open(request(), (async function* () {})())[Symbol.asyncIterator]()
+    await items.next()
+    await clock.advance(300_000)
+    assert.deepEqual(shelf.log, ['start files'])
+    const ending = items.return?.()
+    shelf.ends.get('files')
+    await ending
+    await clock.advance(60_000)
+    assert.deepEqual(shelf.log, ['start files', 'stop files', 'end files'])
+    await directory.find('localhost@1', NOTES, never)
+    assert.equal(shelf.log.at(-1), 'start files')
+  })
+
+  it('pins what a requirement led to, also after a restart', async () => {
+    shelf.put('files-1')
+    await directory.find('localhost@1', NOTES, never)
+    shelf.capsules.delete('files-1')
+    shelf.put('files-2')
+    shelf.put('files-1')
+    const again = startProviderDirectory({
+      ...{ source: shelf, clock, logger: silentLogger },
+      choices: await openProviderChoices(file)
+    })
+    assert.equal((await again.find('localhost@1', NOTES, never)).cid, 'files-1')
+    assert.equal(
+      (await again.find('localhost@1', { ...NOTES, lineage: 'did:key:zC/new' }, never)).cid,
+      'files-2'
+    )
+    await again[Symbol.asyncDispose]()
+  })
+
+  it('takes the capsule that the manifest names, by lineage or CID', async () => {
+    shelf.put('files')
+    shelf.put('vault')
+    for (const capsule of ['did:key:zP/vault', 'vault']) {
+      const seeker = {
+        lineage: `did:key:zA/${capsule.length}`,
+        requires: [{ contract: 'localhost@1', capsule }]
+      }
+      assert.equal((await directory.find('localhost@1', seeker, never)).cid, 'vault')
+    }
+  })
+
+  it('takes the capsule the user chose instead, whatever was pinned or named', async () => {
+    shelf.put('files')
+    shelf.put('cloud')
+    shelf.put('broken', { provides: [] })
+    await directory.find('localhost@1', NOTES, never)
+    await choices.choose('localhost@1', 'cloud')
+    assert.equal((await directory.find('localhost@1', NOTES, never)).cid, 'cloud')
+    await choices.choose('localhost@1', undefined)
+    assert.equal((await directory.find('localhost@1', NOTES, never)).cid, 'files')
+    await choices.choose('localhost@1', 'broken')
+    await assert.rejects(directory.find('localhost@1', NOTES, never), { code: 'ERR_PROVIDER_NONE' })
+  })
+
+  it('finds circles, of one and of several, before it starts any of it', async () => {
+    shelf.put('files', { requires: [{ contract: 'did@1' }] })
+    shelf.put('keys', { provides: ['did@1'], requires: [{ contract: 'localhost@1' }] })
+    await assert.rejects(directory.find('localhost@1', NOTES, never), { code: 'ERR_PROVIDER_CYCLE' })
+    shelf.put('files', { requires: [{ contract: 'localhost@1' }] })
+    await assert.rejects(directory.find('localhost@1', NOTES, never), { code: 'ERR_PROVIDER_CYCLE' })
+    assert.deepEqual(shelf.log, [])
+    const itself = { lineage: 'did:key:zP/files', requires: [{ contract: 'localhost@1' }] }
+    shelf.put('files')
+    await assert.rejects(directory.find('localhost@1', itself, never), { code: 'ERR_PROVIDER_CYCLE' })
+  })
+
+  it('leaves one alone for a while that keeps ending', async () => {
+    shelf.put('files')
+    for (let turn = 0; turn < 3; turn++) {
+      await directory.find('localhost@1', NOTES, never)
+      shelf.ends.get('files')?.resolve()
+      await clock.settle()
+      assert.deepEqual(directory.loaded(), [])
+    }
+    await assert.rejects(directory.find('localhost@1', NOTES, never), { code: 'ERR_PROVIDER_GONE' })
+    await clock.advance(30_000)
+    await directory.find('localhost@1', NOTES, never)
+  })
+
+  it('says that it is gone when it cannot be started, to all who wait', async () => {
+    shelf.put('files')
+    shelf.startFails = true
+    const finding = [0, 1].map(async () => await directory.find('localhost@1', NOTES, never))
+    for (const one of finding) await assert.rejects(one, { code: 'ERR_PROVIDER_GONE' })
+    assert.deepEqual(directory.loaded(), [])
+  })
+
+  it('does what no capsule does itself, where it can', async () => {
+    await assert.rejects(directory.find('localhost@1', NOTES, never), { code: 'ERR_PROVIDER_NONE' })
+    const native: Provider = { call: async () => 'native', open: async function* () {} }
+    shelf.native = (contract) => (contract === 'localhost@1' ? native : undefined)
+    const { provider, cid } = await directory.find('localhost@1', NOTES, never)
+    assert.equal(await provider.call(request()), 'native')
+    assert.equal(cid, undefined)
+  })
+
+  it('unloads an updated one when its last call is done', async () => {
+    shelf.put('files')
+    const { provider } = await directory.find('localhost@1', NOTES, never)
+    const items = provider.open(request(), (async function* () {})())[Symbol.asyncIterator]()
+    await items.next()
+    directory.unload('files')
+    assert.deepEqual(shelf.log, ['start files'])
+    await items.return?.()
+    await clock.settle()
+    assert.deepEqual(shelf.log, ['start files', 'stop files', 'end files'])
+  })
+
+  it('keeps its record as it is when that is damaged', async () => {
+    file.text = '{"version":1,"chosen":{}}'
+    await assert.rejects(openProviderChoices(file), { code: 'ERR_CAPSULE_RECORD' })
+  })
+})
