@@ -195,11 +195,6 @@ export type {
   ShownQuestion,
   Watcher
 } from './shell/prompt-desk.ts'
-export { createBroker } from './broker/broker.ts'
-export type { Broker, BrokerComponents, BrokerSession } from './broker/broker.ts'
-export type { CapsuleSession, TerminalPower } from './broker/capsule-session.ts'
-export { denyingShell } from './broker/shell.ts'
-export type { Shell } from './broker/shell.ts'
 export { openVault } from './vault/vault.ts'
 export type {
   Vault,
