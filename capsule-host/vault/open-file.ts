@@ -10,7 +10,7 @@ import {
 } from './chunk-cache.ts'
 import { ChunkIndex, type ContentPlace } from './chunk-index.ts'
 import { BATCH_BYTES_MAX, CHUNK_BYTES, FILE_BYTES_MAX, UNIT_BYTES } from './constants.ts'
-import type { Entry, EntryTimes } from './entry.ts'
+import { pickTimes, type Entry, type EntryTimes } from './entry.ts'
 import type { Draft } from './space.ts'
 
 /** What {@link OpenFile} works with. */
@@ -49,7 +49,7 @@ export class OpenFile implements ChunkOwner {
     this.inode = entry.inode
     this.place = place
     this.#bytes = this.#publishedBytes = entry.bytes
-    this.#times = entry
+    this.#times = pickTimes(entry)
     const { blocks, draft } = components
     this.#index = new ChunkIndex({ blocks, units: draft, inode: entry.inode }, entry)
   }

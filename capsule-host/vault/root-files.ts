@@ -107,6 +107,7 @@ export class RootFiles {
       const place = await placeOf(this.volume, path)
       const found = await entryAt(this.volume, place)
       const isCreating = options.isCreating === true
+      if (found !== undefined && isRoot(found)) throw isFolder()
       if (found !== undefined && isCreating && options.isExclusive === true) throw exists()
       if (found?.kind === 'folder') throw isFolder()
       if (found === undefined && !isCreating) {
@@ -132,6 +133,7 @@ export class RootFiles {
   async remove(path: string): Promise<void> {
     await this.change(async () => {
       const entry = await findEntry(this.volume, path)
+      if (isRoot(entry)) throw busy()
       if (entry.kind === 'folder') throw isFolder()
       await deleteEntry(this.volume, entry)
       await this.#unname(entry)
@@ -141,8 +143,8 @@ export class RootFiles {
   async removeFolder(path: string): Promise<void> {
     await this.change(async () => {
       const entry = await findEntry(this.volume, path)
-      if (entry.kind !== 'folder') throw notFolder()
       if (isRoot(entry)) throw busy()
+      if (entry.kind !== 'folder') throw notFolder()
       if (!(await isFolderEmpty(this.volume, entry.inode))) throw notEmpty()
       await deleteEntry(this.volume, entry)
       this.volume.changed({ entries: -1 })
@@ -152,9 +154,9 @@ export class RootFiles {
   async rename(from: string, to: string): Promise<void> {
     await this.change(async () => {
       const source = await findEntry(this.volume, from)
+      if (isRoot(source) || to === '') throw busy()
       const place = await placeOf(this.volume, to)
       const target = await entryAt(this.volume, place)
-      if (isRoot(source) || (target !== undefined && isRoot(target))) throw busy()
       if (target?.inode === source.inode) return
       if (source.kind === 'folder' && (await isBelow(this.volume, to, source.inode))) {
         throw new FileError('ERR_FILE_INVALID', 'expected a place outside the folder that is moved')

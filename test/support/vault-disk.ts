@@ -32,10 +32,10 @@ export class DiskFile {
 
 /** A disk in memory that remembers every step, can be full, and can fail. */
 export class MemoryDisk implements VaultDisk {
-  readonly files = new Map<string, DiskFile>()
+  readonly files: Map<string, DiskFile> = new Map()
   readonly steps: DiskStep[] = []
   /** Bytes that all files may have; written over is what is there already. */
-  bytesMax = Number.POSITIVE_INFINITY
+  bytesMax: number = Number.POSITIVE_INFINITY
   /** Called before every step; what it throws is what the disk says. */
   before: (step: DiskStep) => void = () => undefined
 
@@ -132,7 +132,9 @@ export function diskAfterCrash(
       if (at > lastFolderSync && survives(0) === false) return
       applyName(disk, step.change, copyOf)
     } else if (step.kind === 'write' || step.kind === 'truncate') {
-      const isSynced = past.some((later, index) => index > at && later.kind === 'sync' && later.file === step.file)
+      const isSynced = past.some(
+        (later, index) => index > at && later.kind === 'sync' && later.file === step.file
+      )
       const fate = isSynced ? true : survives(step.kind === 'write' ? step.bytes.length : 0)
       if (fate === false) return
       if (step.kind === 'truncate') copyOf(step.file).truncate(step.bytes)
