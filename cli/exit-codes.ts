@@ -50,6 +50,7 @@ export const EXIT: Readonly<Record<ExitKind, number>> = {
 const KINDS: Readonly<Record<KnownCode, ExitKind>> = {
   ERR_ADDRESS_INVALID: 'usage',
   ERR_ADDRESS_OUT_OF_REACH: 'usage',
+  ERR_ANSWER_INVALID: 'usage',
   ERR_ANSWER_TOO_LARGE: 'conflict',
   ERR_AUDIT_CUT: 'refused',
   ERR_AUDIT_TAMPERED: 'refused',
@@ -125,6 +126,7 @@ const KINDS: Readonly<Record<KnownCode, ExitKind>> = {
   ERR_DENY_LIST_FULL: 'conflict',
   ERR_DENY_VALUE: 'usage',
   ERR_DHT_NOT_STORED: 'network',
+  ERR_DEVICE_LIST_INVALID: 'refused',
   ERR_DHT_NO_PEERS: 'network',
   ERR_DHT_TIMEOUT: 'network',
   ERR_DID_INVALID: 'usage',
@@ -229,6 +231,7 @@ const KINDS: Readonly<Record<KnownCode, ExitKind>> = {
   ERR_PROVIDER_UNREACHABLE: 'network',
   ERR_PUBLISHER_DENIED: 'refused',
   ERR_PUBLISHER_KEY_MISSING: 'refused',
+  ERR_QUESTION_UNKNOWN: 'notFound',
   ERR_RECORD_EARLY: 'refused',
   ERR_RECORD_EXPIRED: 'refused',
   ERR_RECORD_INVALID: 'refused',

@@ -48,6 +48,12 @@ export const DEVICE_NAME_CHARS_MAX = 64
 export const CERTIFICATE_BYTES_MAX = 1024
 /** Largest device statement that is read. */
 export const DEVICE_STATEMENT_BYTES_MAX = 2048
+/** Devices of one person that may speak for it, on its list. */
+export const DEVICES_LISTED_MAX = 16
+/** Devices of one person that were revoked: they stay on its list for ever. */
+export const DEVICES_REVOKED_MAX = 96
+/** Largest device list that is read; a statement takes about 600 bytes. */
+export const DEVICE_LIST_BYTES_MAX: number = 96 * 1024
 
 /** The end of every temporary file, so that what a killed process left can be found and removed. */
 export const TEMPORARY_SUFFIX = '.tmp'

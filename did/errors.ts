@@ -51,6 +51,8 @@ export type CertificateErrorCode =
   | 'ERR_CERTIFICATE_INVALID'
   // A certificate for another device than the one that presents it.
   | 'ERR_CERTIFICATE_DEVICE'
+  // A list of a person's devices whose content is not what it should be.
+  | 'ERR_DEVICE_LIST_INVALID'
 
 /** Codes of {@link DidError} about files that only their user may read. */
 export type FileErrorCode =

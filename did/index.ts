@@ -51,7 +51,16 @@ export {
   stateDevice
 } from './certificate.ts'
 export type { DeviceCertificate, DeviceClaim, DeviceStatement } from './certificate.ts'
-export { createKeystore, openKeystore, readIdentity, recoverKeystore } from './open-keystore.ts'
+export { openDeviceList, signDeviceList } from './device-list.ts'
+export type { DeviceList, DeviceListClaim, ListedDevice } from './device-list.ts'
+export { DEVICE_LIST_BYTES_MAX, DEVICES_LISTED_MAX, DEVICES_REVOKED_MAX } from './constants.ts'
+export {
+  adoptKeystore,
+  createKeystore,
+  openKeystore,
+  readIdentity,
+  recoverKeystore
+} from './open-keystore.ts'
 export type {
   ExportOptions,
   IdentitySummary,

@@ -1,5 +1,6 @@
-import { certifyDevice } from './certificate.ts'
+import { certifyDevice, personOfDevice } from './certificate.ts'
 import { EXPORT_FILE_BYTES_MAX } from './constants.ts'
+import type { Did } from './did.ts'
 import { DidError } from './errors.ts'
 import { openExport } from './export-file.ts'
 import { createKeyPair, type KeyPair } from './keys.ts'
@@ -97,6 +98,22 @@ export async function recoverKeystore(
   return await storeNew(folder, components, { person, ...rest, secrets })
 }
 
+/**
+ * Makes this device one of a person's by a certificate that another device of the person signed for `device`. Neither
+ * words nor person key come with it: this device speaks for the person, but publishes and certifies nothing.
+ *
+ * @throws DidError `ERR_KEYSTORE_EXISTS` rather than replace an identity, `ERR_CERTIFICATE_DEVICE` for a certificate of
+ * another device, another `ERR_CERTIFICATE_…` or `ERR_ENVELOPE_…` code, `ERR_KEYSTORE_BUSY` or an `ERR_FILE_…` code
+ */
+export async function adoptKeystore(
+  folder: string,
+  components: KeystoreComponents,
+  { device, certificate }: { readonly device: KeyPair; readonly certificate: Uint8Array }
+): Promise<Keystore> {
+  const person = personOfDevice(certificate, device.did)
+  return await store(folder, components, { person, device, certificate, secrets: {} })
+}
+
 async function readExported(
   components: KeystoreComponents,
   from: { readonly exportFile: string; readonly passphrase?: string }
@@ -113,21 +130,37 @@ interface NewIdentity extends KeystoreInit {
 async function storeNew(
   folder: string,
   components: KeystoreComponents,
-  identity: NewIdentity
+  { person, secrets, deviceName }: NewIdentity
 ): Promise<Keystore> {
-  const { files, clock, random } = components
+  const { clock, random } = components
   const device = createKeyPair(random)
-  const certificate = certifyDevice(identity.person, {
+  const certificate = certifyDevice(person, {
     device: device.did,
     issuedAtMs: clock.nowMs(),
-    ...(identity.deviceName === undefined ? {} : { name: identity.deviceName })
+    ...(deviceName === undefined ? {} : { name: deviceName })
   })
+  return await store(folder, components, { person: person.did, device, certificate, secrets })
+}
+
+interface Certified {
+  readonly person: Did
+  readonly device: KeyPair
+  readonly certificate: Uint8Array
+  readonly secrets: Pick<KeystoreBody, 'root' | 'publishing'>
+}
+
+async function store(
+  folder: string,
+  components: KeystoreComponents,
+  { person, device, certificate, secrets }: Certified
+): Promise<Keystore> {
+  const { files, random } = components
   const body: KeystoreBody = {
     format: 'elastos/keystore/1',
-    person: identity.person.did,
+    person,
     certificate: Buffer.from(certificate).toString('base64'),
     device: plainSecret(device.seed),
-    ...identity.secrets
+    ...secrets
   }
   await asOnlyWriter(components, folder, async () => {
     try {
