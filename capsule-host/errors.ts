@@ -103,6 +103,10 @@ export type LifecycleErrorCode =
   | 'ERR_CAPSULES_TOO_MANY'
   /** The record of installed capsules cannot be read. */
   | 'ERR_CAPSULE_RECORD'
+  /** No such question of a capsule is open, or it was answered. */
+  | 'ERR_QUESTION_UNKNOWN'
+  /** The answer does not fit what a capsule asked. */
+  | 'ERR_ANSWER_INVALID'
 
 /** Every code a {@link CapsuleError} can carry. */
 export type CapsuleErrorCode =

@@ -1,6 +1,7 @@
 import type { CommandSpec } from './command-spec.ts'
 import { CAPSULES_COMMANDS } from './command-tables/capsules.ts'
 import { CONTENT_COMMANDS } from './command-tables/content.ts'
+import { GRANTS_COMMANDS } from './command-tables/grants.ts'
 import { IDENTITY_COMMANDS } from './command-tables/identity.ts'
 import { NODE_COMMANDS } from './command-tables/node.ts'
 import { PEOPLE_COMMANDS } from './command-tables/people.ts'
@@ -13,6 +14,7 @@ export const COMMAND_GROUPS: Readonly<Record<string, string>> = {
   seed: 'a seed: a node that introduces others',
   pin: 'what this device keeps',
   capsule: 'signed programs: make, publish, install, run',
+  grant: 'what capsules may do, and who said so',
   name: 'mutable names',
   contact: 'your own address book of publishers',
   deny: 'content and peers this node will not deal with'
@@ -24,6 +26,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...IDENTITY_COMMANDS,
   ...CONTENT_COMMANDS,
   ...CAPSULES_COMMANDS,
+  ...GRANTS_COMMANDS,
   ...PEOPLE_COMMANDS,
   ...SHELL_COMMANDS
 ]

@@ -182,6 +182,7 @@ const KINDS: Readonly<Record<KnownCode, ExitKind>> = {
   ERR_MESSAGE_MALFORMED: 'refused',
   ERR_MESSAGE_RATE: 'refused',
   ERR_MESSAGE_REPLAYED: 'refused',
+  ERR_MESSAGE_REVOKED: 'refused',
   ERR_MESSAGE_ROOM: 'refused',
   ERR_MESSAGE_SIGNATURE: 'refused',
   ERR_MESSAGE_TIME: 'refused',

@@ -1,6 +1,6 @@
 import type { NodeInit, SeedInit } from '#node'
 import type { NodeStatus } from '#contracts'
-import { describeStatus } from './commands/node-status.ts'
+import { describeStatus, SHELL_AUTO_NOTICE } from './commands/node-status.ts'
 import type { CliContext } from './context.ts'
 import { CliError } from './errors.ts'
 import { jsonLine, printNotice, safeText } from './output.ts'
@@ -49,6 +49,7 @@ async function announce(context: CliContext, status: NodeStatus): Promise<void> 
     )
   }
   await printNotice(context, reachNotice(status))
+  if (status.shell === 'auto') await printNotice(context, `WARNING: shell ${SHELL_AUTO_NOTICE}`)
   if (status.wordsPending) {
     await printNotice(
       context,

@@ -11,6 +11,7 @@ export async function readNodeInit(input: CommandInput, context: CliContext): Pr
   const reach = oneOf(input, 'reach', ['local', 'lan', 'public'] as const)
   const discover = oneOf(input, 'discover', ['ipfs', 'off'] as const)
   const ipfs = switchOption(input, 'ipfs') ? 'wan' : oneOf(input, 'ipfs', ['wan', 'lan'] as const)
+  const shell = oneOf(input, 'shell', ['prompt', 'auto'] as const)
   const listen = listOption(input, 'listen')
   const bootstrap = listOption(input, 'bootstrap')
   const ipfsBootstrap = listOption(input, 'ipfsBootstrap')
@@ -20,6 +21,7 @@ export async function readNodeInit(input: CommandInput, context: CliContext): Pr
     ...(reach === undefined ? {} : { reach: reach satisfies ControlReach }),
     ...(discover === undefined ? {} : { discover }),
     ...(ipfs === undefined ? {} : { ipfs }),
+    ...(shell === undefined ? {} : { shell }),
     ...(listen.length === 0 ? {} : { listen }),
     ...(bootstrap.length === 0 ? {} : { bootstrap }),
     ...(ipfsBootstrap.length === 0 ? {} : { ipfsBootstrap }),

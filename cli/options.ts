@@ -28,6 +28,11 @@ export const NODE_OPTIONS: readonly OptionSpec[] = [
     summary: 'how far to listen and dial: local (default), lan or public',
     choices: ['local', 'lan', 'public']
   },
+  {
+    flags: '--shell <mode>',
+    summary: 'who decides what capsules may do: prompt (default) asks you, auto allows ALL (development)',
+    choices: ['prompt', 'auto']
+  },
   { flags: '--listen <multiaddr>', summary: 'listen here instead of the default', isList: true },
   {
     flags: '--bootstrap <address>',

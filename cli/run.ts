@@ -92,7 +92,7 @@ function createContext(input: CommandInput, globals: GlobalOptions, signal: Abor
 /** The options of a command that a node it starts would be given. */
 export function nodeFlagsOf(input: CommandInput): string[] {
   const flags: string[] = []
-  for (const name of ['reach', 'discover', 'ipfs']) {
+  for (const name of ['reach', 'discover', 'ipfs', 'shell']) {
     const value = textOption(input, name)
     if (value !== undefined) flags.push(`--${name}`, value)
     else if (switchOption(input, name)) flags.push(`--${name}`)

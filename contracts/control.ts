@@ -50,6 +50,8 @@ export interface NodeStatus {
   readonly bootstrapUrl?: string
   /** Where a seed serves its metrics. */
   readonly metricsUrl?: string
+  /** Who decides what capsules may do: a person, or nobody. */
+  readonly shell: 'prompt' | 'auto'
   /** Whether a room was ever used here; the first time, who can listen is said. */
   readonly hasChatted: boolean
   /** True until the owner has written down the recovery words. */
@@ -93,6 +95,24 @@ export interface LogEvent {
   readonly lines: readonly CapsuleLogLine[]
 }
 
+/** A capsule asks for something, and somebody is asked about it. */
+export interface QuestionEvent {
+  readonly kind: 'question'
+  readonly question: QuestionStatus
+}
+
+/** A question that was shown is no longer open. */
+export interface QuestionEndEvent {
+  readonly kind: 'question-end'
+  readonly id: string
+}
+
+/** A capsule asked and nobody could be asked about it. */
+export interface QuestionMissedEvent {
+  readonly kind: 'question-missed'
+  readonly question: QuestionStatus
+}
+
 /** Anything that happens in a room, as the room reports it. */
 export interface RoomControlEvent {
   readonly kind: 'room'
@@ -100,7 +120,15 @@ export interface RoomControlEvent {
 }
 
 /** An event that a call sends before its result. */
-export type ControlEvent = TransferProgress | NoticeEvent | OutputEvent | LogEvent | RoomControlEvent
+export type ControlEvent =
+  | TransferProgress
+  | NoticeEvent
+  | OutputEvent
+  | LogEvent
+  | QuestionEvent
+  | QuestionEndEvent
+  | QuestionMissedEvent
+  | RoomControlEvent
 
 /** What a caller may send into a call that is under way. */
 export type ControlInput =
@@ -245,6 +273,46 @@ export interface CapsuleLogLine {
   readonly text: string
 }
 
+/** What a capsule asked for. Its reasons are claims. */
+export interface QuestionStatus {
+  readonly id: string
+  readonly lineage: string
+  readonly name: string
+  readonly version: string
+  /** Who signed it; absent for the owner's own from a folder. */
+  readonly publisher?: string
+  /** What the owner calls that publisher. */
+  readonly petname?: string
+  readonly command: string
+  /** What the command does, in the words of its contract. */
+  readonly summary?: string
+  readonly resource: string
+  readonly pick?: 'file' | 'folder' | 'person' | 'room'
+  readonly choices: readonly { readonly label: string; readonly resource: string }[]
+  readonly reason?: string
+  readonly manifestReason?: string
+  readonly askedAtMs: number
+  readonly expiresAtMs: number
+  /** Whether the capsule still waits; else an answer is for the next time it asks. */
+  readonly isWaiting: boolean
+}
+
+/** What a person answers. */
+export type QuestionAnswer =
+  | {
+      readonly isAllowed: true
+      readonly scope: 'once' | 'session' | 'day' | 'always'
+      /** Narrower than what was asked for. */
+      readonly resource?: string | undefined
+    }
+  | {
+      readonly isAllowed: false
+      /** Never ask this again. */
+      readonly isDurable: boolean
+      /** Nor anything else in this run. */
+      readonly isAll?: boolean | undefined
+    }
+
 /** A name in the owner's own address book. */
 export interface ContactStatus {
   readonly petname: string
@@ -275,7 +343,15 @@ export interface ControlMethods {
   }
   'capsule.verify': { params: { target: string }; result: CapsuleStatus }
   'capsule.run': {
-    params: { target: string; args: string[]; dev?: boolean; detach?: boolean; deadlineMs?: number }
+    params: {
+      target: string
+      args: string[]
+      dev?: boolean
+      detach?: boolean
+      /** Whether there is a person at a terminal who can be asked what it may do. */
+      canAsk?: boolean
+      deadlineMs?: number
+    }
     /** `run` is set for one that was left running. */
     result: { exitCode: number; capsule: CapsuleStatus; run?: number }
   }
@@ -302,6 +378,8 @@ export interface ControlMethods {
   'capsule.stop': { params: { name?: string; run?: number }; result: { stopped: RunningStatus[] } }
   'capsule.rollback': { params: { name: string; version?: string }; result: CapsuleChangeStatus }
   'capsule.remove': { params: { name: string; data?: boolean }; result: CapsuleChangeStatus }
+  'grant.pending': { params: Record<string, never>; result: { questions: QuestionStatus[] } }
+  'grant.answer': { params: { id: string; answer: QuestionAnswer }; result: { isWaiting: boolean } }
   'name.resolve': {
     params: { name: string }
     result: { cid: string; sequence: string; validUntilMs?: number }

@@ -47,6 +47,11 @@ export type {
   OutputEvent,
   PeerStatus,
   PinStatus,
+  QuestionAnswer,
+  QuestionEndEvent,
+  QuestionEvent,
+  QuestionMissedEvent,
+  QuestionStatus,
   RoomControlEvent,
   RunningStatus,
   TransferProgress

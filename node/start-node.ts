@@ -1,15 +1,13 @@
 import type { CID } from 'multiformats/cid'
 import { openDenyList, type DenyList } from '#bootstrap'
-import { findGuestEntry, systemPowers } from '#capsule-host'
 import { createMemoryBlockStore, startContent, type Content, type ContentComponents } from '#content'
 import { createPublisherIndex, startHost, type Host, type PublisherIndex } from '#dht'
 import type { KeyPair } from '#did'
 import { openBase, rememberChoices, type NodeBase } from './base.ts'
-import { createCapsules, type Capsules } from './capsules.ts'
+import { startCapsuleParts } from './capsule-parts.ts'
 import { startControl } from './control/start-control.ts'
 import { dataPaths } from './data-folder.ts'
 import { findFirstContact, type FirstContact } from './first-peers.ts'
-import { openInstalledCapsules } from './installed-capsules.ts'
 import { realFolder } from './powers.ts'
 import { startRoomService } from './rooms.ts'
 import { createInboundLimit, startSeed } from './seed.ts'
@@ -52,16 +50,13 @@ async function compose(init: NodeInit): Promise<ElastosNode> {
   )
   const seed =
     init.seed === undefined ? undefined : stack.use(await startSeed(base, { host, init, seed: init.seed }))
-  const capsules = createNodeCapsules(base, { content, index, denyList })
-  const installed = stack.use(
-    await openInstalledCapsules({ ...base, capsules, content }, base.paths.capsules)
-  )
+  const capsuleParts = await startCapsuleParts(base, { content, index, rooms, denyList, init }, stack)
   const parts = {
     did: base.keystore.device.did,
     personDid: base.keystore.personDid,
     dataFolder: base.paths.root,
     ...{ host, index, content, rooms, contacts: base.contacts },
-    ...{ capsules, installed },
+    ...capsuleParts,
     status: createStatusReader(base, { host, init, seed })
   }
   const stopping = Promise.withResolvers<undefined>()
@@ -162,16 +157,4 @@ function indexBlocks(content: Content): Parameters<typeof createPublisherIndex>[
       return cid
     }
   }
-}
-
-function createNodeCapsules(
-  { keystore, contacts, clock, logger }: NodeBase,
-  { content, index, denyList }: { content: Content; index: PublisherIndex; denyList: DenyList }
-): Capsules {
-  return createCapsules({
-    ...{ content, index, keystore, contacts, clock, logger },
-    powers: systemPowers,
-    guestEntry: findGuestEntry(),
-    isDenied: (did) => denyList.isDeniedDid(did)
-  })
 }

@@ -33,6 +33,7 @@ export function createStatusReader(base: NodeBase, { host, init, seed }: StatusP
       peerCount: host.peers().length,
       uptimeMs: Math.round(clock.monotonicMs() - startedAtMs),
       hasChatted: base.choices.hasChatted === true,
+      shell: init.shell ?? 'prompt',
       wordsPending: keystore.summary().status.root !== 'absent',
       ...(host.portFallback === undefined ? {} : { portFallback: host.portFallback }),
       ...(advice.length === 0 ? {} : { advice: describeAdvice(advice) }),

@@ -3,10 +3,13 @@ import type { Content } from '#content'
 import type { Host, PublisherIndex, TransportFactory } from '#dht'
 import type { Did, PrivateFiles } from '#did'
 import type { Rooms } from '#rooms'
+import type { ShellMode } from '#shell'
 import type { Datastore } from 'interface-datastore'
+import type { CapsuleRuntime } from './capsule-runtime.ts'
 import type { Capsules } from './capsules.ts'
 import type { Contacts } from './contacts.ts'
 import type { InstalledCapsules } from './installed-capsules.ts'
+import type { NodeShell } from './shell.ts'
 
 /** What a node is asked to be; everything but the data folder has a default that is safe. */
 export interface NodeInit {
@@ -38,6 +41,8 @@ export interface NodeInit {
   readonly confirmSeed?: (seed: { url: string; did: string }) => Promise<boolean>
   /** Makes the node a seed. */
   readonly seed?: SeedInit
+  /** Who decides what capsules may do: a person (`prompt`, the default), or nobody: `auto` allows everything they ask. */
+  readonly shell?: ShellMode
   /** Aborts the start. */
   readonly signal?: AbortSignal
   /** Replaces the operating system, for a simulator. */
@@ -85,6 +90,8 @@ export interface ElastosNode extends AsyncDisposable {
   readonly content: Content
   readonly capsules: Capsules
   readonly installed: InstalledCapsules
+  readonly shell: NodeShell
+  readonly runtime: CapsuleRuntime
   readonly rooms: Rooms
   readonly contacts: Contacts
   /** What it is and does now. */

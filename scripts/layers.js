@@ -67,9 +67,15 @@ export const LAYERS = [
     mayImportTypesOf: ['rooms']
   },
   {
+    folder: 'capsules/shell',
+    holds: 'a first-party capsule: decides what others may do. Pure policy',
+    mayImport: ['sdk'],
+    mayImportTypesOf: ['contracts']
+  },
+  {
     folder: 'node',
     holds: 'composition root, control server: the one place that constructs parts',
-    mayImport: parts
+    mayImport: [...parts, 'capsules/shell']
   },
   {
     folder: 'cli',

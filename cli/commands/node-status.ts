@@ -19,6 +19,10 @@ export async function run(input: CommandInput, context: CliContext): Promise<und
   else await printResult(context, status, describeStatus(status))
 }
 
+/** Said wherever a node shows itself while nobody is asked. */
+export const SHELL_AUTO_NOTICE =
+  'AUTO: every capsule gets ALL it asks for, unasked. For development only; restart without --shell auto'
+
 /** The status of a node, for people. */
 export function describeStatus(status: NodeStatus): string[] {
   const rows = [
@@ -31,6 +35,7 @@ export function describeStatus(status: NodeStatus): string[] {
     ['data', status.dataFolder],
     ['process', `${status.pid}, up ${Math.round(status.uptimeMs / 1000)} s`]
   ]
+  if (status.shell === 'auto') rows.push(['shell', SHELL_AUTO_NOTICE])
   if (status.bootstrapUrl !== undefined) rows.push(['bootstrap', status.bootstrapUrl])
   if (status.metricsUrl !== undefined) rows.push(['metrics', status.metricsUrl])
   if (status.advice !== undefined) rows.push(['advice', status.advice])

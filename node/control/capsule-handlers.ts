@@ -5,6 +5,7 @@ import type { Capsules } from '../capsules.ts'
 import type { InstalledCapsules } from '../installed-capsules.ts'
 import { createReporter } from './content-handlers.ts'
 import type { HandlersOf } from './handlers.ts'
+import { createWatcher, type QuestionParts } from './question-handlers.ts'
 import type { CallContext } from './server.ts'
 
 /** How long finding and fetching a capsule may take. */
@@ -14,6 +15,7 @@ const CAPSULE_DEADLINE_MS = 60_000
 export interface CapsuleHandlerParts {
   readonly capsules: Capsules
   readonly installed: InstalledCapsules
+  readonly questions: QuestionParts
   /** A lineage for `PETNAME/NAME`; other text as it is. */
   readonly toLineage: (target: string) => string
   readonly clock: Clock
@@ -23,6 +25,7 @@ export interface CapsuleHandlerParts {
 export function createCapsuleHandlers({
   capsules,
   installed,
+  questions,
   toLineage,
   clock
 }: CapsuleHandlerParts): HandlersOf<'capsule.publish' | 'capsule.verify' | 'capsule.run'> {
@@ -52,7 +55,10 @@ export function createCapsuleHandlers({
       return { ...published, line: `elastos capsule run ${published.publisher}/${published.name}` }
     },
     'capsule.verify': async ({ target }, context) => (await verify(target, context)).status,
-    'capsule.run': async ({ target, args, dev = false, detach = false, deadlineMs }, context) => {
+    'capsule.run': async (
+      { target, args, dev = false, detach = false, canAsk = false, deadlineMs },
+      context
+    ) => {
       const { signal } = context
       const capsule = await verify(target, context, { deadlineMs, isDevelopment: dev })
       const parts = { capsules, installed }
@@ -60,6 +66,8 @@ export function createCapsuleHandlers({
         const run = runDetached(parts, capsule, { args, signal: new AbortController().signal })
         return { exitCode: 0, capsule: capsule.status, run }
       }
+      const watcher = createWatcher(questions, { emit: context.emit, canAsk })
+      using _watching = questions.desk.watch(capsule.lineage, watcher)
       const exitCode = await runAttached(parts, capsule, {
         ...{ args, signal },
         stdin: readStdin(context),

@@ -12,6 +12,7 @@ import { createContentHandlers } from './content-handlers.ts'
 import { createDenyHandlers } from './deny-handlers.ts'
 import { createLifecycleHandlers } from './lifecycle-handlers.ts'
 import { createNameHandlers } from './name-handlers.ts'
+import { createQuestionHandlers } from './question-handlers.ts'
 import type { CallContext, ControlHandlers } from './server.ts'
 
 /** What the handlers act on. */
@@ -36,12 +37,14 @@ export function createHandlers(base: NodeBase, parts: HandlerParts): ControlHand
   const { node, denyList } = parts
   const { content, capsules, installed, rooms } = node
   const toLineage = createLineageReader(node.contacts)
-  const capsuleParts = { capsules, installed, toLineage, clock: base.clock }
+  const questions = { desk: node.shell.desk, contacts: node.contacts }
+  const capsuleParts = { capsules, installed, questions, toLineage, clock: base.clock }
   return {
     ...createNodeHandlers(base, parts),
     ...createContentHandlers(content, base.clock),
     ...createCapsuleHandlers(capsuleParts),
     ...createLifecycleHandlers(capsuleParts),
+    ...createQuestionHandlers(questions),
     ...createNameHandlers(node),
     ...createDenyHandlers(denyList, async () => await leaveDenied(node.host, denyList)),
     'chat.join': createChatHandler({ rooms, noteUse: async () => await base.remember({ hasChatted: true }) })

@@ -16,6 +16,15 @@ const deadlineMs = z.int().min(1).max(86_400_000)
 const CAPSULE_LOG_LINES_MAX = 200
 const empty = z.strictObject({})
 
+const questionAnswer = z.discriminatedUnion('isAllowed', [
+  z.strictObject({
+    isAllowed: z.literal(true),
+    scope: z.enum(['once', 'session', 'day', 'always']),
+    resource: z.string().min(1).max(2048).optional()
+  }),
+  z.strictObject({ isAllowed: z.literal(false), isDurable: z.boolean(), isAll: z.boolean().optional() })
+])
+
 /** The parameters of every method, parsed once, here. */
 const PARAMS = {
   'node.status': empty,
@@ -45,6 +54,7 @@ const PARAMS = {
     args: z.array(z.string().max(4096)).max(64),
     dev: z.boolean().optional(),
     detach: z.boolean().optional(),
+    canAsk: z.boolean().optional(),
     deadlineMs: deadlineMs.optional()
   }),
   'capsule.plan': z.strictObject({
@@ -65,6 +75,8 @@ const PARAMS = {
   'capsule.stop': z.strictObject({ name: label.optional(), run: z.int().min(1).optional() }),
   'capsule.rollback': z.strictObject({ name: label, version: label.optional() }),
   'capsule.remove': z.strictObject({ name: label, data: z.boolean().optional() }),
+  'grant.pending': empty,
+  'grant.answer': z.strictObject({ id: label, answer: questionAnswer }),
   'name.resolve': z.strictObject({ name: z.string().min(1).max(512) }),
   'contact.add': z.strictObject({ petname: label, did: label }),
   'contact.remove': z.strictObject({ petname: label }),
