@@ -1,5 +1,5 @@
 import { CapsuleError } from '../errors.ts'
-import { isCapsuleName } from '../manifest.ts'
+import { isCapsuleName, type CapsuleLanguage } from '../manifest.ts'
 import type { HostPowers } from '../powers.ts'
 import { printable } from '../text.ts'
 import { templateFiles } from './template.ts'
@@ -12,16 +12,16 @@ export interface NewCapsule {
 }
 
 /**
- * Writes the sources of a new capsule, in AssemblyScript, into `folder`, which must not exist.
+ * Writes the sources of a new capsule, in TypeScript unless another language is named, into `folder`, which must not exist.
  *
  * @throws CapsuleError `ERR_MANIFEST_INVALID` for a name no manifest may have, `ERR_CAPSULE_EXISTS` when there is
  * something at `folder`
  */
 export async function newCapsule(
   powers: Pick<HostPowers, 'makeFolder' | 'writeNewFile'>,
-  init: { name: string; folder: string }
+  init: { name: string; folder: string; language?: CapsuleLanguage | undefined }
 ): Promise<NewCapsule> {
-  const { name, folder } = init
+  const { name, folder, language = 'typescript' } = init
   if (!isCapsuleName(name)) {
     throw new CapsuleError(
       'ERR_MANIFEST_INVALID',
@@ -37,7 +37,7 @@ export async function newCapsule(
       { cause }
     )
   }
-  const files = templateFiles(name)
+  const files = templateFiles(name, language)
   for (const file of files) {
     const slash = file.path.lastIndexOf('/')
     if (slash !== -1) await powers.makeFolder(`${folder}/${file.path.slice(0, slash)}`, { isShared: true })

@@ -1,4 +1,11 @@
 import { MANIFEST_PATH, MANIFEST_VERSION } from '../constants.ts'
+import type { CapsuleLanguage } from '../manifest.ts'
+import { assemblyScriptStarter } from './starters/assemblyscript.ts'
+import { cStarter } from './starters/c.ts'
+import { goStarter } from './starters/go.ts'
+import { rustStarter } from './starters/rust.ts'
+import type { Starter } from './starters/starter.ts'
+import { typeScriptStarter } from './starters/typescript.ts'
 
 /** One file of a new capsule. */
 export interface TemplateFile {
@@ -6,11 +13,31 @@ export interface TemplateFile {
   readonly text: string
 }
 
-/** Where the sources of an AssemblyScript capsule start. */
-export const TEMPLATE_SOURCE = 'assembly/index.ts'
+const STARTERS: Readonly<Record<CapsuleLanguage, Starter>> = {
+  assemblyscript: assemblyScriptStarter,
+  typescript: typeScriptStarter,
+  c: cStarter,
+  rust: rustStarter,
+  go: goStarter
+}
 
-/** The files of a new capsule in AssemblyScript that greets and echoes. `name` was checked by the manifest's rules. */
-export function templateFiles(name: string): TemplateFile[] {
+/** Languages a new capsule can start in, the one it starts in unless told first. */
+export const CAPSULE_LANGUAGES: readonly CapsuleLanguage[] = [
+  'typescript',
+  'assemblyscript',
+  'c',
+  'rust',
+  'go'
+]
+
+/** Whether a text names one of {@link CAPSULE_LANGUAGES}. */
+export function isCapsuleLanguage(text: string): text is CapsuleLanguage {
+  return Object.hasOwn(STARTERS, text)
+}
+
+/** The files of a new capsule that greets and echoes. `name` was checked by the manifest's rules. */
+export function templateFiles(name: string, language: CapsuleLanguage): TemplateFile[] {
+  const starter = STARTERS[language]
   const manifest = {
     manifest: MANIFEST_VERSION,
     name,
@@ -18,37 +45,27 @@ export function templateFiles(name: string): TemplateFile[] {
     description: 'Says hello and repeats what it is told.',
     substrate: 'wasm',
     entry: `build/${name}.wasm`,
-    build: { language: 'assemblyscript', source: TEMPLATE_SOURCE }
+    build: { language, source: starter.source }
   }
+  const more = Object.entries(starter.more?.(name) ?? {}).map(([path, text]) => ({ path, text }))
   return [
     { path: MANIFEST_PATH, text: `${JSON.stringify(manifest, null, 2)}\n` },
-    { path: TEMPLATE_SOURCE, text: sourceText(name) },
-    { path: 'README.md', text: readmeText(name) }
+    { path: starter.source, text: starter.text(name) },
+    ...more,
+    { path: 'README.md', text: readmeText(name, starter) }
   ]
 }
 
-function sourceText(name: string): string {
-  return `// A capsule: it has its standard streams and nothing else. AssemblyScript, see https://www.assemblyscript.org
-
-const greeting = process.argv.length > 1 ? process.argv[1] : 'world'
-console.log('hello, ' + greeting + ', from ${name}')
-
-const buffer = new ArrayBuffer(4096)
-for (let length = process.stdin.read(buffer); length > 0; length = process.stdin.read(buffer)) {
-  process.stdout.write(buffer.slice(0, length))
-}
-`
-}
-
-function readmeText(name: string): string {
+function readmeText(name: string, { source, note }: Starter): string {
   return `# ${name}
 
-    elastos capsule build ./${name}
+    elastos capsule dev ./${name}
     elastos capsule run ./${name} --dev
     elastos capsule publish ./${name}
 
-\`assembly/index.ts\` is the program, in AssemblyScript; nothing needs to be installed to build it. \`capsule.json\` says
-what it is called, its version and its limits. Another language that compiles to wasm32-wasip1 works too: take
-\`build\` out of \`capsule.json\` and put the module where \`entry\` says.
+\`${source}\` is the program. ${note}
+
+\`capsule.json\` says what it is called, its version, its limits and what it may ever ask for. Another language that compiles to
+wasm32-wasip1 works too: take \`build\` out of \`capsule.json\` and put the module where \`entry\` says.
 `
 }

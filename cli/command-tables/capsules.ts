@@ -5,7 +5,13 @@ export const CAPSULES_COMMANDS: readonly CommandSpec[] = [
   {
     path: ['capsule', 'new'],
     args: ['<name>'],
-    options: [{ flags: '--folder <path>', summary: 'where to make it (default: ./NAME)' }],
+    options: [
+      { flags: '--folder <path>', summary: 'where to make it (default: ./NAME)' },
+      {
+        flags: '--lang <language>',
+        summary: 'typescript (default), assemblyscript, c, rust or go; the last three need a compiler here'
+      }
+    ],
     summary: 'make a folder with a small capsule to start from',
     example: 'elastos capsule new hello',
     load: async () => await import('../commands/capsule-new.ts')

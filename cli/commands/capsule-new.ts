@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
-import { newCapsule, systemPowers } from '#capsule-host'
+import { CAPSULE_LANGUAGES, isCapsuleLanguage, newCapsule, systemPowers } from '#capsule-host'
 import type { CliContext, CommandInput } from '../context.ts'
+import { CliError } from '../errors.ts'
 import { requiredArgument, textOption } from '../input.ts'
 import { printNotice, printResult } from '../output.ts'
 
@@ -8,7 +9,14 @@ import { printNotice, printResult } from '../output.ts'
 export async function run(input: CommandInput, context: CliContext): Promise<undefined> {
   const name = requiredArgument(input, 'name')
   const folder = resolve(context.workingFolder, textOption(input, 'folder') ?? name)
-  const made = await newCapsule(systemPowers, { name, folder })
+  const language = textOption(input, 'lang')
+  if (language !== undefined && !isCapsuleLanguage(language)) {
+    throw new CliError(
+      'ERR_USAGE',
+      `expected --lang ${CAPSULE_LANGUAGES.join(', ')}, got ${JSON.stringify(language.slice(0, 40))}`
+    )
+  }
+  const made = await newCapsule(systemPowers, { name, folder, language })
   await printResult(context, made, [made.folder])
-  await printNotice(context, `try it: elastos capsule run ${made.folder} --dev`)
+  await printNotice(context, `try it: elastos capsule dev ${made.folder}`)
 }

@@ -11,11 +11,18 @@ export type Requirement =
   | 'prlimit'
   | 'terminal'
   | 'go'
+  | 'clang for WASI'
+  | 'rust for WASI'
   | 'linux'
   | 'kvm'
   | 'namespaces'
   | 'root'
   | 'user other than root'
+
+const COMPILE_C =
+  'for c in /opt/wasi-sdk/bin/clang clang clang-14; do ' +
+  'echo "int main(){}" | "$c" --target=wasm32-wasi -x c -o /dev/null - && exit; done; exit 1'
+const FIND_RUST = 'test -d "$(rustc --target wasm32-wasip1 --print target-libdir)"'
 
 /** What a test may need from the machine, and how a reader of the summary gets it. */
 const REQUIREMENTS: Readonly<Record<Requirement, { isMet: () => Promise<boolean>; reason: string }>> = {
@@ -30,6 +37,14 @@ const REQUIREMENTS: Readonly<Record<Requirement, { isMet: () => Promise<boolean>
   },
   terminal: { isMet: hasTerminal, reason: 'no pseudo-terminal: script is absent (apt-get install bsdutils)' },
   go: { isMet: () => succeeds('go', ['version']), reason: 'Go is absent: Kubo cannot be built' },
+  'clang for WASI': {
+    isMet: () => succeeds('sh', ['-c', COMPILE_C]),
+    reason: 'no clang with a WASI library (apt-get install clang lld wasi-libc libclang-rt-dev-wasm32)'
+  },
+  'rust for WASI': {
+    isMet: () => succeeds('sh', ['-c', FIND_RUST]),
+    reason: 'no Rust for wasm32-wasip1 (rustup target add wasm32-wasip1)'
+  },
   linux: {
     isMet: () => Promise.resolve(process.platform === 'linux'),
     reason: 'not Linux: there is no /proc'

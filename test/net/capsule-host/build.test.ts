@@ -18,7 +18,7 @@ const signal = new AbortController().signal
 
 async function newHello(parent: string): Promise<string> {
   const folder = join(parent, 'hello')
-  await newCapsule(systemPowers, { name: 'hello', folder })
+  await newCapsule(systemPowers, { name: 'hello', folder, language: 'assemblyscript' })
   return folder
 }
 

@@ -1,0 +1,17 @@
+import type { Starter } from './starter.ts'
+
+/** TypeScript: all of the language and the SDK, on an engine inside the capsule. */
+export const typeScriptStarter: Starter = {
+  source: 'src/main.ts',
+  note: 'It is TypeScript on an engine of its own inside the capsule; nothing needs to be installed to build it.',
+  text: (
+    name
+  ) => `// A capsule: it has its standard streams, and on its channel what it was allowed. There is no Node and no browser.
+import { capsule } from 'elastos/sdk'
+
+const [greeting = 'world'] = capsule.args
+console.log(\`hello, \${greeting}, from ${name}\`)
+
+for await (const line of capsule.lines()) console.log(line)
+`
+}
