@@ -91,6 +91,22 @@ export const PROCESS_FILES_MAX = 64
 export const PROCESS_HEAP_MIB_MAX = 64
 /** Processor seconds a process may use beside the capsule's own. */
 export const PROCESS_CPU_SECONDS = 2
+/** Niceness of a capsule's process: beside a busy node it gets a tenth of the processor, beside an idle one all of it. */
+export const PROCESS_NICENESS = 10
+/** Processors that are counted on when the next look at a capsule's processor time is planned. */
+export const CPU_THREADS_EXPECTED = 2
+/** How soon after one look at a capsule's processor time the next may come, and how late it must. */
+export const CPU_CHECK_MS_MIN = 5
+export const CPU_CHECK_MS_MAX = 2000
+
+/** Processes that are kept ready for the next capsule. */
+export const POOL_WARM_MAX = 1
+/** How long after a capsule was started the next process is made ready. */
+export const POOL_REFILL_DELAY_MS = 50
+/** How long after a capsule was given a ready process the kernel is told of its processor time too. */
+export const POOL_LIMIT_DELAY_MS = 1000
+/** Processes that may fail to come up in a row before the pool waits for the next capsule to try again. */
+export const POOL_FAILURES_MAX = 3
 
 /** How long a build may take. */
 export const BUILD_MS_MAX = 120_000
@@ -119,3 +135,10 @@ export const CAPSULE_LOG_BYTES_MAX: number = MIB
 export const CAPSULE_LOG_LINE_LENGTH_MAX = 2000
 /** Bytes of each file that are read to show the end of a log. */
 export const CAPSULE_LOG_TAIL_BYTES_MAX: number = 512 * KIB
+
+/** Questions of capsules that wait for a person at a time, and that were missed and are kept. */
+export const PROMPT_QUESTIONS_MAX = 64
+/** Things one question offers to pick from. */
+export const PROMPT_CHOICES_MAX = 100
+/** How long a question that nobody answered can still be answered for the next time. */
+export const MISSED_QUESTION_MS: number = 24 * 60 * 60 * 1000
