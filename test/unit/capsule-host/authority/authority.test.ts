@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { CapabilityError } from '#capability'
-import { CapsuleError, type Grant } from '#capsule-host'
+import type { CapsuleError, Grant } from '#capsule-host'
 import { createKeyPair } from '#did'
 import { createSeededRandom } from '../../../support/seeded-random.ts'
 import { MAIL, notesGrant, NOTES, openFixture, reading } from './fixture.ts'
@@ -210,7 +210,7 @@ describe('authority: revocation', () => {
 
   it('remembers revocations and the epoch after a restart', async () => {
     const records = new Map<string, Uint8Array>()
-    let epoch = 0
+    let epoch: number
     {
       await using fixture = await openFixture({ records })
       const grant = await fixture.authority.grant(notesGrant())
