@@ -1,6 +1,8 @@
 import type { Clock, Logger, Random, TerminalSize } from '#contracts'
 import { errorMessage } from '#contracts'
 import { CapsuleError } from '../errors.ts'
+import type { CapsuleFiles } from '../files/files.ts'
+import { authoriseFiles, type FileAccess } from './authorised-files.ts'
 import type { BrokerAuthority, BrokerCore } from './broker-core.ts'
 import type { CapsuleSession } from './capsule-session.ts'
 import type { ChannelFactory } from '../process/channel.ts'
@@ -30,6 +32,8 @@ export interface BrokerSession {
   readonly channel: ChannelFactory
   /** The capsule as a provider of what it `provides`; fails with `ERR_PROVIDER_GONE` before it runs and after it ended. */
   readonly provider: Provider
+  /** `files`, each call only with a token for it; what nobody decided yet is asked when it is needed. */
+  files(files: CapsuleFiles): CapsuleFiles
   /** Asks the capsule to end within `graceMs`; ending it then is the caller's to do. */
   stop(graceMs: number): void
   /** The terminal of its user has another size. */
@@ -86,6 +90,11 @@ export function createBroker(components: BrokerComponents): Broker {
       return {
         channel: attach(session),
         provider: whileRunning(() => running.get(session.id)),
+        files: (files) => {
+          const { lineage, id: sessionId, ceiling } = session
+          const ask: FileAccess['ask'] = async (entry) => (await running.get(sessionId)?.ask(entry)) ?? false
+          return authoriseFiles(files, { authority, lineage, sessionId, ceiling, ask })
+        },
         stop: (graceMs) => running.get(session.id)?.stop(graceMs),
         resize: (size) => running.get(session.id)?.resize(size)
       }

@@ -84,11 +84,11 @@ async function allow(
   const { core, session } = state
   const found = findRequired(state, call.command, kind)
   const { access, params } = accessOf(state, call)
-  const glance = core.authority.peek(access)
   // A provider is not even looked for on behalf of one who may not call it; the refusal is recorded.
-  if (!glance.isAllowed) await authorize(state, access, signal)
+  const early = core.authority.peek(access).isAllowed ? undefined : await authorize(state, access, signal)
   const { provider, cid } = await abortable(core.providers.find(found.reference, session, signal), signal)
-  const verdict = await authorize(state, cid === undefined ? access : { ...access, providerCid: cid }, signal)
+  const verdict =
+    early ?? (await authorize(state, cid === undefined ? access : { ...access, providerCid: cid }, signal))
   return {
     ...{ found, provider, access, verdict },
     request: {

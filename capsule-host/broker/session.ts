@@ -6,7 +6,7 @@ import {
   type TerminalSize,
   type TerminalStatus
 } from '#contracts'
-import type { CapabilityErrorCode } from '#capability'
+import type { CapabilityErrorCode, CeilingEntry } from '#capability'
 import type { Did } from '#did'
 import type { Grant } from '../authority/authority.ts'
 import { CapsuleError } from '../errors.ts'
@@ -47,6 +47,8 @@ export interface RunningSession {
   /** Asks the capsule to end. */
   stop(graceMs: number): void
   resize(size: TerminalSize): void
+  /** Asks for what its manifest lists, on behalf of a program that does not know the channel. */
+  ask(entry: CeilingEntry): Promise<boolean>
   /** A grant of its lineage ended. */
   revoked(grant: Grant, code: CapabilityErrorCode): void
 }
@@ -92,6 +94,15 @@ export function runSession({ core, session, port, onClosed }: SessionComponents)
     provider: createCapsuleProvider({ state, requests, gate, writer }),
     stop: (graceMs) => void writer.send({ jsonrpc: '2.0', method: 'stop', params: { graceMs } }),
     resize: (size) => dispatcher.tell('terminal.resize', size),
+    ask: async ({ command, resource }) => {
+      try {
+        await requestCapability(state, { command, resource }, ended.signal)
+        return true
+      } catch (thrown) {
+        if (thrown instanceof Refusal) return false
+        throw thrown
+      }
+    },
     revoked: ({ cid }, code) => {
       for (const use of [...state.uses]) {
         if (use.tokens.includes(cid)) use.abort(new Refusal(code, 'the token was revoked'))
