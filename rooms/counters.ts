@@ -36,6 +36,8 @@ const VERDICTS: Readonly<Record<RoomDropCode, TopicVerdict>> = {
   ERR_MESSAGE_TIME: 'ignore',
   ERR_MESSAGE_RATE: 'ignore',
   ERR_MESSAGE_DENIED: 'ignore',
+  // Whoever passed it on may not have heard of it yet.
+  ERR_MESSAGE_REVOKED: 'ignore',
   ERR_ROOM_CROWDED: 'ignore'
 }
 

@@ -41,6 +41,8 @@ export type RoomDropCode =
   | 'ERR_MESSAGE_RATE'
   /** The author or device is on the deny list. */
   | 'ERR_MESSAGE_DENIED'
+  /** The person has revoked the device that signed. */
+  | 'ERR_MESSAGE_REVOKED'
   /** So many devices spoke within the time tolerance that a further one could not be told from a replay. */
   | 'ERR_ROOM_CROWDED'
 

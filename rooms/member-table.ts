@@ -35,7 +35,7 @@ export interface MemberTable {
   reachable(device: Did, addresses: readonly string[]): void
   /** Takes note of a farewell. */
   left(device: Did): readonly MemberChange[]
-  /** Removes who was not heard for {@link PRESENCE_EXPIRY_MS}. */
+  /** Removes who was not heard for {@link PRESENCE_EXPIRY_MS}, and devices that were revoked meanwhile. */
   expire(): readonly MemberChange[]
   list(): readonly Member[]
   /** Those whose presence we can show, with their addresses, heard most recently first. */
@@ -53,10 +53,12 @@ interface Row {
 export interface MemberTableInit {
   readonly clock: Pick<Clock, 'nowMs' | 'monotonicMs'>
   readonly labels: Labels
+  /** Whether a person has revoked a device of theirs. */
+  readonly isRevoked?: (person: Did, device: Did) => boolean
 }
 
 /** An empty table. Rows are kept in the order in which they were heard, so the first one is the one to give way. */
-export function createMemberTable({ clock, labels }: MemberTableInit): MemberTable {
+export function createMemberTable({ clock, labels, isRevoked }: MemberTableInit): MemberTable {
   const rows = new Map<Did, Row>()
 
   const remove = (device: Did, reason: 'leave' | 'timeout'): readonly MemberChange[] => {
@@ -88,7 +90,10 @@ export function createMemberTable({ clock, labels }: MemberTableInit): MemberTab
     },
     expire: () => {
       const deadlineMs = clock.monotonicMs() - PRESENCE_EXPIRY_MS
-      const gone = [...rows].filter(([, row]) => row.heardAtMs < deadlineMs)
+      const gone = [...rows].filter(
+        ([device, { member, heardAtMs }]) =>
+          heardAtMs < deadlineMs || (member.author !== device && isRevoked?.(member.author, device) === true)
+      )
       return gone.flatMap(([device]) => remove(device, 'timeout'))
     },
     list: () => [...rows.values()].map((row) => row.member),

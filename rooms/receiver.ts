@@ -26,7 +26,7 @@ export interface ReceivedMessage extends VerifiedMessage {
 /** What stands between the network and a room. Everything is checked; nothing is sent or waited for. */
 export interface Receiver {
   /**
-   * The checks that need no memory of earlier messages: size, signature, schema, room, certificate, deny list, time.
+   * The checks that need no memory of earlier messages: size, signature, schema, room, certificate, deny list, revocation, time.
    *
    * @throws RoomError one of the `ERR_MESSAGE_…` codes
    */
@@ -59,10 +59,13 @@ export interface ReceiverInit {
   readonly room: string
   readonly clock: Pick<Clock, 'nowMs' | 'monotonicMs'>
   readonly isDenied?: (did: Did) => boolean
+  /** Whether a person has revoked a device of theirs; asked for every message that shows a certificate. */
+  readonly isRevoked?: (person: Did, device: Did) => boolean
 }
 
 /** The receiver of one room. */
-export function createReceiver({ room, clock, isDenied = () => false }: ReceiverInit): Receiver {
+export function createReceiver(init: ReceiverInit): Receiver {
+  const { room, clock, isDenied = () => false, isRevoked = () => false } = init
   const replays = createReplayGuard()
   const texts = createRateLimit({ burst: TEXT_BURST, perSecond: TEXTS_PER_SECOND, namesMax: RATED_MAX })
   const presences = createRateLimit({
@@ -77,6 +80,9 @@ export function createReceiver({ room, clock, isDenied = () => false }: Receiver
     const message = openMessage(bytes, { room, personOfDevice: personOf })
     if (isDenied(message.author) || isDenied(message.device)) {
       throw new RoomError('ERR_MESSAGE_DENIED', 'expected an author who is not on the deny list')
+    }
+    if (message.author !== message.device && isRevoked(message.author, message.device)) {
+      throw new RoomError('ERR_MESSAGE_REVOKED', 'expected a device that its person has not revoked')
     }
     return { ...message, clockOffMs: readClock(message.sentAtMs - clock.nowMs()) }
   }

@@ -32,6 +32,8 @@ export interface RoomComponents {
   readonly logger: Logger
   /** People and devices whom this node does not want to hear or meet. */
   readonly isDenied?: (did: Did) => boolean
+  /** Whether a person has revoked a device of theirs: its messages are dropped, and it is no member any more. */
+  readonly isRevoked?: (person: Did, device: Did) => boolean
 }
 
 /** Which room, as whom. */
@@ -101,19 +103,20 @@ export async function startRoomOn(
   components: RoomComponents,
   init: RoomInit
 ): Promise<Room> {
-  const { transport, clock, random, isDenied } = components
+  const { transport, clock, random, isDenied, isRevoked } = components
   const logger = components.logger.child('room')
   const name = parseRoomName(init.room)
   const topic = await roomTopic(name)
   const speaker = createSpeaker({ ...components, room: name, nick: init.nick })
   const labels = createLabels()
-  const members = createMemberTable({ clock, labels })
+  const revocation = isRevoked === undefined ? {} : { isRevoked }
+  const members = createMemberTable({ clock, labels, ...revocation })
   const counters = createCounters()
   const hub = createEventHub((count) => (counters.eventsDropped += count))
   const denial = isDenied === undefined ? {} : { isDenied }
   const inbound = createInbound({
     ...{ clock, random, members, labels, speaker, counters },
-    receiver: createReceiver({ room: name, clock, ...denial }),
+    receiver: createReceiver({ room: name, clock, ...denial, ...revocation }),
     emit: hub.emit,
     addresses: () => transport.addresses(),
     offer: (peer) => contacts.offer(peer)

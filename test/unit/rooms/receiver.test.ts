@@ -140,6 +140,32 @@ describe('a receiver', () => {
     }
   })
 
+  it('drops what a revoked device says for its person from the moment it knows, and nothing else', () => {
+    const { clock } = setUp()
+    const [ann, eve] = [createKeyPair(random), createKeyPair(random)]
+    const certificate = certifyDevice(ann, { device: device.did, issuedAtMs: 0 })
+    const revoked = new Set<string>()
+    const receiver = createReceiver({
+      ...{ room: 'lobby', clock },
+      isRevoked: (person, one) => revoked.has(`${person} ${one}`)
+    })
+    const say = (sequence: number, author = ann.did): Uint8Array => {
+      const base = { room: 'lobby', author, sequence, sentAtMs: clock.nowMs(), nick: 'ann' }
+      return sealMessage(
+        device,
+        { ...base, kind: 'text', text: 'hi' },
+        author === ann.did ? certificate : undefined
+      )
+    }
+    assert.equal(receiver.take(say(1), 'peer').author, ann.did)
+    revoked.add(`${eve.did} ${device.did}`)
+    assert.equal(receiver.take(say(2), 'peer').author, ann.did)
+    revoked.add(`${ann.did} ${device.did}`)
+    assert.throws(() => receiver.take(say(3), 'peer'), code('ERR_MESSAGE_REVOKED'))
+    // It is still somebody, though nobody's.
+    assert.equal(receiver.take(say(4, device.did), 'peer').author, device.did)
+  })
+
   it('refuses a certificate that changed, though it knew a valid one of the device', () => {
     const { clock, receiver } = setUp()
     const [ann, eve] = [createKeyPair(random), createKeyPair(random)]
