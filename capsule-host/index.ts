@@ -215,8 +215,6 @@ export { createCapsuleShell } from './broker/capsule-shell.ts'
 export type { CapsuleShellComponents } from './broker/capsule-shell.ts'
 export { startProviderDirectory } from './broker/directory.ts'
 export type { DirectoryComponents, LoadedProvider, RunningDirectory } from './broker/directory.ts'
-export { openProviderChoices } from './broker/provider-choices.ts'
-export type { ProviderChoiceRecord } from './broker/provider-choices.ts'
 export type {
   ProviderChoices,
   ProviderSource,

@@ -1,6 +1,7 @@
 import { CAPSULE_CHANNEL_LIMITS, type ProvideParams } from '#contracts'
 import { findCommand } from '#providers'
 import { CapsuleError } from '../errors.ts'
+import { abortable } from './abortable.ts'
 import type { ChannelStream } from './channel-stream.ts'
 import type { ChannelWriter } from './channel-writer.ts'
 import { PROVIDER_LOST_MAX, PROVIDER_QUEUE_MAX, STREAM_CREDIT } from './constants.ts'
@@ -14,7 +15,7 @@ import type { SessionState } from './session-state.ts'
 
 /** What a capsule that provides something is reached through. */
 export interface CapsuleProviderComponents {
-  readonly state: Pick<SessionState, 'serving' | 'streams'>
+  readonly state: Pick<SessionState, 'ended' | 'introduced' | 'serving' | 'streams'>
   readonly requests: HostRequests
   readonly gate: FairGate
   readonly writer: Pick<ChannelWriter, 'fail'>
@@ -30,6 +31,7 @@ export function createCapsuleProvider(components: CapsuleProviderComponents): Pr
 
 async function call(components: CapsuleProviderComponents, request: ProviderRequest): Promise<unknown> {
   const { gate, requests } = components
+  await introduced(components, request.signal)
   using _turn = await gate.enter(request.caller.lineage, request.signal)
   const id = requests.nextId()
   using _serving = serve(components, { key: servingKey({ call: id }), request })
@@ -41,6 +43,7 @@ async function* open(
   { request, input }: { request: ProviderRequest; input: AsyncIterable<unknown> }
 ): AsyncGenerator<unknown, void, undefined> {
   const { state, gate, requests } = components
+  await introduced(components, request.signal)
   const command = findCommand(request.command)?.command
   const givesInput = command?.kind === 'stream' && command.input !== undefined
   const { number, stream } = state.streams.open('served', {
@@ -65,6 +68,11 @@ async function* open(
     request.signal.removeEventListener('abort', letGo)
     stream.stopReceiving()
   }
+}
+
+/** A capsule that is still being loaded or compiled does not read its channel: what it is asked waits here. */
+async function introduced({ state }: CapsuleProviderComponents, signal: AbortSignal): Promise<void> {
+  await abortable(state.introduced.promise, AbortSignal.any([signal, state.ended]))
 }
 
 function startInput(

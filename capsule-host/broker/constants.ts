@@ -39,12 +39,3 @@ export const PROVIDER_DEPTH_MAX = 8
 
 /** Sessions that may be open at a time. */
 export const SESSIONS_MAX = 1024
-
-/** Version of the record of chosen and pinned providers. */
-export const CHOICES_VERSION = 1
-/** Bytes of that record. */
-export const CHOICES_BYTES_MAX: number = 1024 * 1024
-/** Pins in it; the oldest gives way, and is resolved anew. */
-export const PINS_MAX = 4096
-/** Contracts a user can choose a provider for. */
-export const CHOICES_MAX = 256

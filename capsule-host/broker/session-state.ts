@@ -20,6 +20,8 @@ export interface SessionState {
   readonly audience: Did
   /** Aborts when the capsule has ended. */
   readonly ended: AbortSignal
+  /** Resolves when the capsule has introduced itself: until then it is told and asked nothing. */
+  readonly introduced: PromiseWithResolvers<void>
   readonly streams: StreamTable
   /** Calls and streams that tokens of this session allowed. */
   readonly uses: Set<TokenUse>

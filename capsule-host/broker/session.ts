@@ -70,6 +70,7 @@ export function runSession({ core, session, port, onClosed }: SessionComponents)
     ...{ core, session, audience },
     identity: identityOf(session, audience),
     ended: ended.signal,
+    introduced: Promise.withResolvers<void>(),
     streams: createStreamTable(writer),
     uses: new Set(),
     serving: new Map(),
@@ -218,6 +219,7 @@ class Dispatcher {
   #initialize({ versions }: CapsuleMethods['initialize']['params']): CapsuleMethods['initialize']['result'] {
     if (!versions.includes(CAPSULE_CHANNEL_VERSION)) throw refusal('ERR_CHANNEL_VERSION')
     this.#isInitialized = true
+    this.#state.introduced.resolve()
     const terminal = this.#state.session.terminal?.status()
     return {
       version: CAPSULE_CHANNEL_VERSION,

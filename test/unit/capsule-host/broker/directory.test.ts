@@ -2,14 +2,13 @@ import assert from 'node:assert/strict'
 import { silentLogger } from '#contracts'
 import { startProviderDirectory, type RunningDirectory } from '../../../../capsule-host/broker/directory.ts'
 import type { Provider } from '../../../../capsule-host/broker/provider.ts'
-import { openProviderChoices } from '../../../../capsule-host/broker/provider-choices.ts'
 import type {
+  ProviderChoices,
   ProviderSource,
   ProviderWish,
   ResolvedProvider,
   StartedProvider
 } from '../../../../capsule-host/broker/provider-source.ts'
-import type { RecordFile } from '../../../../capsule-host/lifecycle/records.ts'
 import { createVirtualClock, type VirtualClock } from '../../../support/virtual-clock.ts'
 
 const NOTES = { lineage: 'did:key:zA/notes', requires: [{ contract: 'localhost@1' }] }
@@ -67,29 +66,33 @@ class Shelf implements ProviderSource {
   }
 }
 
-function memoryFile(): RecordFile & { text: string | undefined } {
-  const file = {
-    text: undefined as string | undefined,
-    read: async () => file.text,
-    replace: async (text: string) => {
-      file.text = text
-    }
+class Choices implements ProviderChoices {
+  readonly chosenOnes = new Map<string, string>()
+  readonly pins = new Map<string, string>()
+
+  chosen(contract: string): string | undefined {
+    return this.chosenOnes.get(contract)
   }
-  return file
+
+  pinned(lineage: string, contract: string): string | undefined {
+    return this.pins.get(`${lineage} ${contract}`)
+  }
+
+  async pin(lineage: string, contract: string, cid: string): Promise<void> {
+    this.pins.set(`${lineage} ${contract}`, cid)
+  }
 }
 
 describe('the provider directory', () => {
   let clock: VirtualClock
   let shelf: Shelf
-  let file: ReturnType<typeof memoryFile>
   let directory: RunningDirectory
-  let choices: Awaited<ReturnType<typeof openProviderChoices>>
+  let choices: Choices
 
-  beforeEach(async () => {
+  beforeEach(() => {
     clock = createVirtualClock()
     shelf = new Shelf()
-    file = memoryFile()
-    choices = await openProviderChoices(file)
+    choices = new Choices()
     directory = startProviderDirectory({ source: shelf, choices, clock, logger: silentLogger })
   })
   afterEach(async () => {
@@ -134,8 +137,7 @@ describe('the provider directory', () => {
     shelf.put('files-2')
     shelf.put('files-1')
     const again = startProviderDirectory({
-      ...{ source: shelf, clock, logger: silentLogger },
-      choices: await openProviderChoices(file)
+      ...{ source: shelf, choices, clock, logger: silentLogger }
     })
     assert.equal((await again.find('localhost@1', NOTES, never)).cid, 'files-1')
     assert.equal(
@@ -162,11 +164,11 @@ describe('the provider directory', () => {
     shelf.put('cloud')
     shelf.put('broken', { provides: [] })
     await directory.find('localhost@1', NOTES, never)
-    await choices.choose('localhost@1', 'cloud')
+    choices.chosenOnes.set('localhost@1', 'cloud')
     assert.equal((await directory.find('localhost@1', NOTES, never)).cid, 'cloud')
-    await choices.choose('localhost@1', undefined)
+    choices.chosenOnes.clear()
     assert.equal((await directory.find('localhost@1', NOTES, never)).cid, 'files')
-    await choices.choose('localhost@1', 'broken')
+    choices.chosenOnes.set('localhost@1', 'broken')
     await assert.rejects(directory.find('localhost@1', NOTES, never), { code: 'ERR_PROVIDER_NONE' })
   })
 
@@ -222,10 +224,5 @@ describe('the provider directory', () => {
     await items.return?.()
     await clock.settle()
     assert.deepEqual(shelf.log, ['start files', 'stop files', 'end files'])
-  })
-
-  it('keeps its record as it is when that is damaged', async () => {
-    file.text = '{"version":1,"chosen":{}}'
-    await assert.rejects(openProviderChoices(file), { code: 'ERR_CAPSULE_RECORD' })
   })
 })
