@@ -11,9 +11,11 @@ export type CapsuleTarget =
   | { readonly kind: 'folder'; readonly folder: string }
   | { readonly kind: 'cid'; readonly cid: CID }
   | { readonly kind: 'did'; readonly did: Did; readonly name: string }
+  | { readonly kind: 'shipped'; readonly name: string }
   | { readonly kind: 'petname'; readonly petname: string; readonly name: string }
 
-const EXPECTED = 'expected the name of an installed capsule, a CID, a folder such as ./hello, did:key:…/NAME or PETNAME/NAME'
+const EXPECTED =
+  'expected the name of an installed capsule, a CID, a folder such as ./hello, did:key:…/NAME or PETNAME/NAME'
 
 /**
  * Reads a capsule's target: an absolute path, a CID, `did:key:…/NAME` or `PETNAME/NAME`.
@@ -28,6 +30,7 @@ export function parseCapsuleTarget(text: string): CapsuleTarget {
   const name = text.slice(slash + 1)
   if (!isCapsuleName(name)) throw new NodeError('ERR_TARGET_INVALID', EXPECTED)
   if (publisher.startsWith('did:')) return { kind: 'did', did: parseDid(publisher), name }
+  if (publisher === 'shipped') return { kind: 'shipped', name }
   return { kind: 'petname', petname: publisher, name }
 }
 

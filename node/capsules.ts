@@ -3,7 +3,6 @@ import type { CID } from 'multiformats/cid'
 import { errorCode, type CapsuleStatus, type Clock, type Logger } from '#contracts'
 import {
   buildCapsule,
-  capsuleLimits,
   capsuleReference,
   CapsuleError,
   createFolderReader,
@@ -11,24 +10,23 @@ import {
   openPackage,
   PACKAGE_BYTES_MAX,
   PACKAGE_FILES_MAX,
-  probeSandbox,
   signCapsule,
-  startCapsuleProcess,
   verifyCapsule,
   type CapsuleOutcome,
   type CapsuleProcessInit,
   type HostPowers,
   type OpenedPackage,
   type PackageReader,
-  type SandboxReport,
   type VerifiedCapsule
 } from '#capsule-host'
 import type { Content } from '#content'
 import type { PublisherIndex } from '#dht'
 import type { Did, Keystore } from '#did'
+import type { CapsuleRuntime } from './capsule-runtime.ts'
 import { parseCapsuleTarget, type CapsuleTarget } from './capsule-target.ts'
 import type { Contacts } from './contacts.ts'
 import { NodeError } from './errors.ts'
+import { loadShippedCapsule } from './shipped-capsules.ts'
 
 /** What capsules need of the other parts of a node. */
 export interface CapsulesComponents {
@@ -40,8 +38,7 @@ export interface CapsulesComponents {
   readonly clock: Clock
   readonly logger: Logger
   readonly isDenied: (did: string) => boolean
-  /** The guest script of the sandboxed process. */
-  readonly guestEntry: string
+  readonly runtime: Pick<CapsuleRuntime, 'start'>
 }
 
 /** A capsule whose every byte was verified; an unsigned one is the owner's own, from a folder. */
@@ -97,30 +94,12 @@ export interface Capsules {
 
 /** Capsules over content, names and the sandbox of this machine. */
 export function createCapsules(components: CapsulesComponents): Capsules {
-  let sandbox: Promise<SandboxReport> | undefined
-  const probe = async (): Promise<SandboxReport> => {
-    sandbox ??= probeSandbox(components, { guestEntry: components.guestEntry })
-    const report = await sandbox
-    // What was lacking may be mended by now: then it is looked for again the next time.
-    if (report.layout === undefined) sandbox = undefined
-    return report
-  }
   return {
     publish: async (folder, options) => await publish(components, folder, options),
     verify: async (target, options) => await verify(components, target, options),
-    run: async ({ status, opened, isOwn }, { onProcess, ...streams }) => {
-      const { powers, clock, logger } = components
-      logger.info('capsule starts', { name: status.name, cid: status.cid })
-      await using running = startCapsuleProcess(
-        { powers, clock, logger, sandbox: await probe() },
-        {
-          ...streams,
-          name: status.name,
-          module: opened.entry,
-          limits: capsuleLimits(opened.manifest),
-          isOwn
-        }
-      )
+    run: async (capsule, { onProcess, ...streams }) => {
+      const { process } = await components.runtime.start(capsule, streams)
+      await using running = process
       onProcess?.(running.pid)
       return exitCodeOf(await running.finished)
     }
@@ -193,6 +172,7 @@ async function verify(
 ): Promise<VerifiedPackage> {
   const target = parseCapsuleTarget(text)
   if (target.kind === 'folder') return await openOwn(components, target.folder, options)
+  if (target.kind === 'shipped') return await loadShippedCapsule(target.name)
   const { cid, expected } = await locate(components, target, options.signal)
   if (capsuleReference(cid) !== 'signed') {
     throw new CapsuleError(
@@ -219,7 +199,7 @@ async function verify(
 
 async function locate(
   { index, contacts }: CapsulesComponents,
-  target: Exclude<CapsuleTarget, { kind: 'folder' }>,
+  target: Exclude<CapsuleTarget, { kind: 'folder' | 'shipped' }>,
   signal: AbortSignal
 ): Promise<{ cid: CID; expected: { publisher?: Did; name?: string } }> {
   if (target.kind === 'cid') return { cid: target.cid, expected: {} }

@@ -15,6 +15,10 @@ export interface DataPaths {
   readonly knownSeeds: string
   /** What is installed, and what capsules wrote into their logs. */
   readonly capsules: string
+  /** The level store of grants and of what was decided. */
+  readonly authority: string
+  /** What capsules keep, encrypted. */
+  readonly vault: string
   readonly log: string
 }
 
@@ -30,6 +34,8 @@ export function dataPaths(root: string): DataPaths {
     deny: join(root, 'deny.json'),
     knownSeeds: join(root, 'known-seeds.json'),
     capsules: join(root, 'capsules'),
+    authority: join(root, 'authority'),
+    vault: join(root, 'vault'),
     log: join(root, 'log', 'node.log')
   }
 }

@@ -9,6 +9,9 @@ export interface RoomsPowerComponents {
   readonly noteUse: () => Promise<void>
 }
 
+/** Rooms one run of a capsule may be in at a time. */
+const ROOMS_PER_SESSION_MAX = 4
+
 /** A room a capsule is in. */
 interface Visit {
   readonly sessionId: string
@@ -28,6 +31,10 @@ export function createRoomsPower(components: RoomsPowerComponents): HostPower {
   }
   const join = async (request: ProviderRequest, { room: name, nick }: PeerNick): Promise<void> => {
     if (visits.has(name)) throw new RoomError('ERR_ROOM_JOINED', 'expected a room nobody here is in yet')
+    const own = [...visits.values()].filter(({ sessionId }) => sessionId === request.sessionId)
+    if (own.length >= ROOMS_PER_SESSION_MAX) {
+      throw new RoomError('ERR_ROOM_BUSY', `expected at most ${ROOMS_PER_SESSION_MAX} rooms a capsule`)
+    }
     request.sessionSignal.throwIfAborted()
     const room = components.rooms.join({ room: name, nick })
     visits.set(name, { sessionId: request.sessionId, room })

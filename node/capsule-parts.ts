@@ -1,0 +1,87 @@
+import { join } from 'node:path'
+import type { DenyList } from '#bootstrap'
+import { findGuestEntry, startProviderDirectory, systemPowers, type HostPower } from '#capsule-host'
+import type { Content } from '#content'
+import type { PublisherIndex } from '#dht'
+import type { Rooms } from '#rooms'
+import type { NodeBase } from './base.ts'
+import { createCapsuleRuntime, type CapsuleRuntime } from './capsule-runtime.ts'
+import { createCapsules, type Capsules } from './capsules.ts'
+import { createRoomsPower } from './host-powers/rooms.ts'
+import { openInstalledCapsules, type InstalledCapsules } from './installed-capsules.ts'
+import { keepAnswer } from './keep-answer.ts'
+import { openProviderChoices } from './provider-choices.ts'
+import { createProviderSource } from './provider-source.ts'
+import { startShellCapsule } from './shell-capsule.ts'
+import { createNodeShell, type NodeShell } from './shell.ts'
+import type { NodeInit } from './types.ts'
+
+/** What capsules need of the other parts of a node. */
+export interface CapsulePartsComponents {
+  readonly content: Content
+  readonly index: PublisherIndex
+  readonly rooms: Rooms
+  readonly denyList: DenyList
+  readonly init: Pick<NodeInit, 'shell'>
+}
+
+/** All of a node that is about capsules. */
+export interface CapsuleParts {
+  readonly capsules: Capsules
+  readonly installed: InstalledCapsules
+  readonly shell: NodeShell
+  readonly runtime: CapsuleRuntime
+}
+
+/** Joins what is about capsules; `stack` ends it. @throws CapsuleError `ERR_CAPSULE_RECORD` */
+export async function startCapsuleParts(
+  base: NodeBase,
+  { content, index, rooms, denyList, init }: CapsulePartsComponents,
+  stack: AsyncDisposableStack
+): Promise<CapsuleParts> {
+  const { keystore, contacts, clock, logger } = base
+  const shell = createNodeShell(
+    {
+      ...base,
+      did: keystore.device.did,
+      start: async (mode) => await startShellCapsule({ runtime, logger }, mode),
+      filesBelow: async (lineage, resource) => await runtime.filesBelow(lineage, resource),
+      keep: async (question, answer) => await keepAnswer(await runtime.authority(), question, answer)
+    },
+    init
+  )
+  const hostPowers = new Map<string, HostPower>([
+    ['shell', shell.power],
+    ['rooms', createRoomsPower({ rooms, noteUse: async () => await base.remember({ hasChatted: true }) })]
+  ])
+  const guestEntry = findGuestEntry()
+  const choices = await openProviderChoices(base.files, join(base.paths.capsules, 'providers.json'))
+  const runtime = stack.use(
+    createCapsuleRuntime({
+      ...base,
+      ...{ powers: systemPowers, guestEntry, hostPowers, shell: shell.shell },
+      createDirectory: (started) =>
+        startProviderDirectory({
+          ...{ choices, clock, logger },
+          source: createProviderSource({ capsules: () => capsules, runtime: started, logger })
+        })
+    })
+  )
+  const capsules = createCapsules({
+    ...{ content, index, keystore, contacts, clock, logger, runtime },
+    powers: systemPowers,
+    isDenied: (did) => denyList.isDeniedDid(did)
+  })
+  const installed = stack.use(
+    await openInstalledCapsules(
+      {
+        ...{ ...base, capsules, content },
+        stateOf: async (lineage) => await runtime.stateOf(lineage),
+        revokeGrants: async (lineage) => await runtime.revokeGrants(lineage)
+      },
+      base.paths.capsules
+    )
+  )
+  stack.use(shell)
+  return { capsules, installed, shell, runtime }
+}

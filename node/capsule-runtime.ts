@@ -1,0 +1,212 @@
+import {
+  CAPSULE_LIMIT_CEILINGS,
+  capsuleLimits,
+  createBroker,
+  createCapsulePool,
+  createLevelAuthorityStore,
+  openAuthority,
+  openVault,
+  probeSandbox,
+  startCapsuleProcess,
+  systemVaultDisk,
+  type Authority,
+  type Broker,
+  type BrokerSession,
+  type CapsulePool,
+  type CapsuleProcess,
+  type CapsuleSession,
+  type HostPower,
+  type HostPowers,
+  type LineageState,
+  type PromptChoice,
+  type RunningDirectory,
+  type SandboxReport,
+  type Shell,
+  type Vault,
+  type VaultRoot
+} from '#capsule-host'
+import type { Clock, Logger, Random } from '#contracts'
+import type { Keystore } from '#did'
+import type { CapsuleStreams, VerifiedPackage } from './capsules.ts'
+import type { DataPaths } from './data-folder.ts'
+import { SHIPPED_PREFIX } from './shipped-capsules.ts'
+
+/** What {@link createCapsuleRuntime} works with. */
+export interface CapsuleRuntimeComponents {
+  readonly keystore: Pick<Keystore, 'device'>
+  readonly paths: Pick<DataPaths, 'authority' | 'vault'>
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly powers: HostPowers
+  /** The guest script of the sandboxed process. */
+  readonly guestEntry: string
+  /** What the host lends to the capsules that provide contracts, by name. */
+  readonly hostPowers: ReadonlyMap<string, HostPower>
+  readonly shell: Shell
+  /** Who provides what; it starts providers through the runtime it is given. */
+  readonly createDirectory: (runtime: Pick<CapsuleRuntime, 'start'>) => RunningDirectory
+}
+
+/** A capsule that runs, and its session with the broker. */
+export interface RunningCapsule {
+  readonly process: CapsuleProcess
+  readonly session: BrokerSession
+}
+
+/**
+ * Everything between capsules that run and this node: who was granted what, their files, their processes. Opened when the
+ * first capsule needs it; a node that runs none has none of it.
+ */
+export interface CapsuleRuntime extends AsyncDisposable {
+  /** The token store of this device. @throws CapsuleError `ERR_AUTHORITY_STORE` */
+  authority(): Promise<Authority>
+  /** What a lineage keeps; `undefined` when it keeps nothing. */
+  stateOf(lineage: string): Promise<LineageState | undefined>
+  /** Ends every grant of a lineage. */
+  revokeGrants(lineage: string): Promise<void>
+  /** What a lineage keeps directly below `localhost://…/`. */
+  filesBelow(lineage: string, resource: string): Promise<readonly PromptChoice[]>
+  /** Starts a verified capsule. @throws CapsuleError why it cannot be started */
+  start(capsule: VerifiedPackage, streams: CapsuleStreams): Promise<RunningCapsule>
+}
+
+interface Services {
+  readonly authority: Authority
+  readonly vault: Vault
+  readonly broker: Broker
+}
+
+/** The runtime of a node. */
+export function createCapsuleRuntime(components: CapsuleRuntimeComponents): CapsuleRuntime {
+  return new LazyRuntime(components)
+}
+
+class LazyRuntime implements CapsuleRuntime {
+  readonly #components: CapsuleRuntimeComponents
+  readonly #stack = new AsyncDisposableStack()
+  #services: Promise<Services> | undefined
+  #machine: Promise<{ sandbox: SandboxReport; pool: CapsulePool }> | undefined
+
+  constructor(components: CapsuleRuntimeComponents) {
+    this.#components = components
+  }
+
+  async authority(): Promise<Authority> {
+    return (await this.#opened()).authority
+  }
+
+  async stateOf(lineage: string): Promise<LineageState | undefined> {
+    const { vault } = await this.#opened()
+    if (!(await vault.has(lineage))) return undefined
+    return createLineageState(vault, lineage)
+  }
+
+  async revokeGrants(lineage: string): Promise<void> {
+    await (await this.authority()).revokeLineage(lineage)
+  }
+
+  async filesBelow(lineage: string, resource: string): Promise<readonly PromptChoice[]> {
+    const { vault } = await this.#opened()
+    if (!(await vault.has(lineage))) return []
+    return await atRoot(vault, lineage, async (root) => {
+      const entries = await root.list(resource.slice('localhost://'.length).replace(/\/$/, ''))
+      return entries.map(({ name }) => ({ label: name, resource: resource + name }))
+    })
+  }
+
+  async start(capsule: VerifiedPackage, streams: CapsuleStreams): Promise<RunningCapsule> {
+    const { powers, clock, logger } = this.#components
+    const { opened, status, isOwn } = capsule
+    const { broker } = await this.#opened()
+    const { sandbox, pool } = await this.#probed()
+    logger.info('capsule starts', { name: status.name, cid: status.cid })
+    const session = broker.open(this.#sessionOf(capsule))
+    const process = startCapsuleProcess(
+      { powers, clock, logger, sandbox, pool },
+      {
+        ...streams,
+        name: status.name,
+        module: opened.entry,
+        limits: capsuleLimits(opened.manifest),
+        channel: session.channel,
+        isOwn
+      }
+    )
+    return { process, session }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#stack.disposeAsync()
+  }
+
+  #sessionOf({ lineage, status, opened, isOwn }: VerifiedPackage): CapsuleSession {
+    const { name, version, publisher } = status
+    const { capabilities, requires, provides, powers } = opened.manifest
+    return {
+      id: Buffer.from(this.#components.random.bytes(16)).toString('hex'),
+      ...{ lineage, name, version, isOwn, requires, provides },
+      ...(publisher === undefined ? {} : { publisher }),
+      ceiling: capabilities,
+      powers: lineage.startsWith(SHIPPED_PREFIX) ? powers : []
+    }
+  }
+
+  async #opened(): Promise<Services> {
+    this.#services ??= this.#open()
+    // What kept it from opening may be gone the next time.
+    this.#services.catch(() => (this.#services = undefined))
+    return await this.#services
+  }
+
+  async #open(): Promise<Services> {
+    const { keystore, paths, clock, random, logger, shell, hostPowers, createDirectory } = this.#components
+    const { device } = keystore
+    const store = await createLevelAuthorityStore(paths.authority, logger)
+    const authority = this.#stack.use(await openAuthority({ store, device, clock, random, logger }))
+    const vault = this.#stack.use(
+      openVault(
+        { disk: systemVaultDisk, clock, random, logger },
+        { folder: paths.vault, secret: device.seed }
+      )
+    )
+    const providers = this.#stack.use(createDirectory(this))
+    const broker = this.#stack.use(
+      createBroker({ authority, shell, providers, powers: hostPowers, clock, random, logger })
+    )
+    return { authority, vault, broker }
+  }
+
+  async #probed(): Promise<{ sandbox: SandboxReport; pool: CapsulePool }> {
+    this.#machine ??= this.#probe()
+    const machine = await this.#machine
+    // What was lacking may be mended by now: then it is looked for again the next time.
+    if (machine.sandbox.layout === undefined) this.#machine = undefined
+    return machine
+  }
+
+  async #probe(): Promise<{ sandbox: SandboxReport; pool: CapsulePool }> {
+    const { guestEntry, ...components } = this.#components
+    const sandbox = await probeSandbox(components, { guestEntry })
+    const pool = createCapsulePool({ ...components, sandbox })
+    this.#stack.use(pool)
+    return { sandbox, pool }
+  }
+}
+
+/** Opens the files of a lineage for one act. What bounds them is given when its capsule runs. */
+async function atRoot<T>(vault: Vault, lineage: string, act: (root: VaultRoot) => Promise<T>): Promise<T> {
+  await using root = await vault.root(lineage, { quotaBytes: CAPSULE_LIMIT_CEILINGS.storageBytesMax })
+  return await act(root)
+}
+
+/** The state of a lineage: the files it keeps. */
+function createLineageState(vault: Vault, lineage: string): LineageState {
+  return {
+    snapshot: async () => await atRoot(vault, lineage, async (root) => await root.snapshot()),
+    restore: async (id) => await atRoot(vault, lineage, async (root) => await root.restore(id)),
+    dropSnapshot: async (id) => await atRoot(vault, lineage, async (root) => await root.dropSnapshot(id)),
+    usage: async () => await atRoot(vault, lineage, async (root) => await root.usage()),
+    remove: async () => await vault.remove(lineage)
+  }
+}

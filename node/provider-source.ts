@@ -1,0 +1,86 @@
+import { CapsuleError, type ProviderSource, type ResolvedProvider, type StartedProvider } from '#capsule-host'
+import { errorMessage, type Logger } from '#contracts'
+import type { CapsuleRuntime } from './capsule-runtime.ts'
+import type { Capsules, CapsuleStreams, VerifiedPackage } from './capsules.ts'
+import { loadShippedProvider } from './shipped-capsules.ts'
+
+/** Bytes of what a provider writes that one line of the node's log shows. */
+const LOGGED_BYTES_MAX = 512
+
+/** What {@link createProviderSource} works with. */
+export interface ProviderSourceComponents {
+  /** Finds the capsules a user chose or a manifest names; only read after all parts are made. */
+  readonly capsules: () => Pick<Capsules, 'verify'>
+  readonly runtime: Pick<CapsuleRuntime, 'start'>
+  readonly logger: Logger
+}
+
+/** Providers: the capsules of this release, and those that a user or a manifest names. */
+export function createProviderSource({
+  capsules,
+  runtime,
+  logger
+}: ProviderSourceComponents): ProviderSource {
+  const found = new Map<string, VerifiedPackage>()
+  return {
+    resolve: async ({ contract, capsule, pinned }, signal) => {
+      const verified =
+        capsule === undefined
+          ? await loadShippedProvider(contract)
+          : await capsules().verify(pinned ?? capsule, { signal })
+      if (verified === undefined) return undefined
+      found.set(verified.status.cid, verified)
+      return resolvedOf(verified)
+    },
+    start: async (provider) => {
+      const verified = found.get(provider.cid)
+      if (verified === undefined) throw new Error('expected a provider that was resolved')
+      return await startProvider({ runtime, logger }, verified)
+    }
+  }
+}
+
+function resolvedOf({ status, lineage, opened }: VerifiedPackage): ResolvedProvider {
+  const { requires, provides } = opened.manifest
+  return { cid: status.cid, lineage, requires, provides }
+}
+
+/** Runs a provider with nobody at its standard streams: what it writes goes to the node's log. */
+async function startProvider(
+  { runtime, logger }: Pick<ProviderSourceComponents, 'runtime' | 'logger'>,
+  capsule: VerifiedPackage
+): Promise<StartedProvider> {
+  const stop = new AbortController()
+  const write = (bytes: Uint8Array): void => {
+    const text = new TextDecoder().decode(bytes.subarray(0, LOGGED_BYTES_MAX))
+    logger.info('a provider wrote', { name: capsule.status.name, text })
+  }
+  const streams: CapsuleStreams = {
+    stdin: noInput(),
+    stdout: { write },
+    stderr: { write },
+    signal: stop.signal
+  }
+  const { process, session } = await runtime.start(capsule, streams)
+  return {
+    provider: session.provider,
+    ended: process.finished.then((outcome) => {
+      if (outcome.kind === 'error' && !isStopped(outcome.error)) {
+        logger.warn('a provider failed', { name: capsule.status.name, error: errorMessage(outcome.error) })
+      }
+    }),
+    stop: (graceMs) => session.stop(graceMs),
+    [Symbol.asyncDispose]: async () => {
+      stop.abort()
+      await process[Symbol.asyncDispose]()
+    }
+  }
+}
+
+function isStopped(error: CapsuleError): boolean {
+  return error.code === 'ERR_CAPSULE_STOPPED'
+}
+
+async function* noInput(): AsyncGenerator<Uint8Array> {
+  // Nobody is there to type.
+}

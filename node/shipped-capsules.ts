@@ -1,0 +1,42 @@
+import { createHash } from 'node:crypto'
+import { CID } from 'multiformats/cid'
+import * as raw from 'multiformats/codecs/raw'
+import { create as createDigest } from 'multiformats/hashes/digest'
+import { sha256 } from 'multiformats/hashes/sha2'
+import { loadFirstPartyCapsule } from '#capsule-host'
+import type { VerifiedPackage } from './capsules.ts'
+
+/**
+ * Capsules that came with this release have a lineage of their own: no publisher's did begins like this, so none can be
+ * mistaken for them. They alone are given powers of the host.
+ */
+export const SHIPPED_PREFIX = 'shipped/'
+
+/** Which of them serves a contract, unless its user chose another. */
+const PROVIDERS: Readonly<Record<string, string>> = {
+  'localhost@1': 'localhost-provider',
+  'did@1': 'did-provider',
+  'peer@1': 'peer-provider',
+  'content@1': 'content-provider',
+  'http@1': 'http-provider'
+}
+
+/** The shipped capsule that serves a contract; `undefined` when none does. */
+export async function loadShippedProvider(contract: string): Promise<VerifiedPackage | undefined> {
+  const name = PROVIDERS[contract]
+  return name === undefined ? undefined : await loadShippedCapsule(name)
+}
+
+/** A capsule of this release. @throws Error when there is none of that name; CapsuleError when it does not compile */
+export async function loadShippedCapsule(name: string): Promise<VerifiedPackage> {
+  const { manifest, manifestBytes, module } = await loadFirstPartyCapsule(name)
+  const bytes = module.byteLength + manifestBytes.byteLength
+  const digest = createDigest(sha256.code, createHash('sha256').update(module).digest())
+  const cid = CID.createV1(raw.code, digest).toString()
+  return {
+    status: { cid, root: '', name, version: manifest.version, files: 2, bytes, isSigned: false },
+    lineage: SHIPPED_PREFIX + name,
+    opened: { manifest, entry: module, files: 2, bytes },
+    isOwn: false
+  }
+}
