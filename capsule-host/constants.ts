@@ -138,6 +138,8 @@ export const CAPSULE_LOG_TAIL_BYTES_MAX: number = 512 * KIB
 
 /** Questions of capsules that wait for a person at a time, and that were missed and are kept. */
 export const PROMPT_QUESTIONS_MAX = 64
+/** Of those that wait, with nobody watching: the shell holds few at a time, and must be free for whoever is there. */
+export const UNWATCHED_QUESTIONS_MAX = 4
 /** Things one question offers to pick from. */
 export const PROMPT_CHOICES_MAX = 100
 /** How long a question that nobody answered can still be answered for the next time. */

@@ -1,7 +1,12 @@
 import { commandCovers, parseCommandPattern, parseResourcePattern, resourceCovers } from '#capability'
 import type { Clock } from '#contracts'
 import type { GrantAnswer, GrantQuestion } from '#providers'
-import { MISSED_QUESTION_MS, PROMPT_CHOICES_MAX, PROMPT_QUESTIONS_MAX } from '../constants.ts'
+import {
+  MISSED_QUESTION_MS,
+  PROMPT_CHOICES_MAX,
+  PROMPT_QUESTIONS_MAX,
+  UNWATCHED_QUESTIONS_MAX
+} from '../constants.ts'
 import { CapsuleError } from '../errors.ts'
 
 /** A question as a person sees it. */
@@ -83,7 +88,8 @@ export function createPromptDesk(components: PromptDeskComponents): PromptDesk {
       const shown = { question, choices: found.slice(0, PROMPT_CHOICES_MAX) }
       signal.throwIfAborted()
       const watcher = watchers.of(question.capsule.lineage)
-      if (watcher?.canAsk === false || entries.waitingCount() >= PROMPT_QUESTIONS_MAX) {
+      const most = watcher === undefined ? UNWATCHED_QUESTIONS_MAX : PROMPT_QUESTIONS_MAX
+      if (watcher?.canAsk === false || entries.waitingCount() >= most) {
         entries.miss(shown)
         watcher?.refused(question)
         return REFUSED
