@@ -108,9 +108,28 @@ export type LifecycleErrorCode =
   /** The answer does not fit what a capsule asked. */
   | 'ERR_ANSWER_INVALID'
 
+/** Why a tool server in a capsule did not do what was asked. */
+export type ToolErrorCode =
+  /** The capsule is no tool server: its manifest does not say `interface: mcp`. */
+  | 'ERR_MCP_INTERFACE'
+  /** The tool server said something that is not of the Model Context Protocol, or of no version spoken here. */
+  | 'ERR_MCP_PROTOCOL'
+  /** The tool server took too long to say who it is. */
+  | 'ERR_MCP_TIME_LIMIT'
+  /** The tool server refused: it has no such tool, or not with such arguments; the detail is what it said. */
+  | 'ERR_MCP_REFUSED'
+  /** The arguments are no JSON object, or too long. */
+  | 'ERR_MCP_ARGUMENTS'
+
 /** Every code a {@link CapsuleError} can carry. */
 export type CapsuleErrorCode =
-  PackageErrorCode | ModuleErrorCode | RunErrorCode | BuildErrorCode | GrantErrorCode | LifecycleErrorCode
+  | PackageErrorCode
+  | ModuleErrorCode
+  | RunErrorCode
+  | BuildErrorCode
+  | GrantErrorCode
+  | LifecycleErrorCode
+  | ToolErrorCode
 
 /** Options of {@link CapsuleError}. */
 export interface CapsuleErrorOptions extends CodedErrorOptions {

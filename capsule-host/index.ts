@@ -28,7 +28,8 @@ export type {
   LifecycleErrorCode,
   ModuleErrorCode,
   PackageErrorCode,
-  RunErrorCode
+  RunErrorCode,
+  ToolErrorCode
 } from './errors.ts'
 export {
   capsuleLimits,
@@ -77,6 +78,9 @@ export type { CompileTypeScriptInit } from './toolchain/compile-typescript.ts'
 export type { Toolchain } from './toolchain/powers/toolchain.ts'
 export { loadFirstPartyCapsule } from './toolchain/powers/first-party.ts'
 export type { FirstPartyCapsule } from './toolchain/powers/first-party.ts'
+export { createToolServer } from './mcp/tool-server.ts'
+export type { ToolServer } from './mcp/tool-server.ts'
+export type { McpContent, McpTool, McpToolResult } from './mcp/messages.ts'
 export { admitModule } from './wasm/admission.ts'
 export type { AdmissionInit, AdmittedModule } from './wasm/admission.ts'
 export { probeSandbox } from './sandbox/probe.ts'

@@ -58,6 +58,37 @@ export interface NodeStatus {
   readonly wordsPending: boolean
 }
 
+/** Which tool server to start. */
+export interface ToolServerParams {
+  readonly target: string
+  readonly dev?: boolean
+  /** Whether there is a person at a terminal who can be asked what it may do. */
+  readonly canAsk?: boolean
+  readonly deadlineMs?: number
+}
+
+/** A tool, in its server's own words. */
+export interface ToolStatus {
+  readonly name: string
+  readonly title?: string
+  readonly description?: string
+  /** JSON Schema of its arguments. */
+  readonly inputSchema: Readonly<Record<string, unknown>>
+}
+
+/** What a tool answered. */
+export interface ToolAnswer {
+  /** Parts of the answer: text, or another kind with its own fields. */
+  readonly content: readonly {
+    readonly type: string
+    readonly text?: string
+    readonly [more: string]: unknown
+  }[]
+  readonly structuredContent?: Readonly<Record<string, unknown>>
+  /** The tool itself says that it failed. */
+  readonly isError: boolean
+}
+
 /** One connected peer. */
 export interface PeerStatus {
   readonly peerId: string
@@ -354,6 +385,13 @@ export interface ControlMethods {
     }
     /** `run` is set for one that was left running. */
     result: { exitCode: number; capsule: CapsuleStatus; run?: number }
+  }
+  /** What a tool server in a capsule can do. */
+  'capsule.tools': { params: ToolServerParams; result: { capsule: CapsuleStatus; tools: ToolStatus[] } }
+  /** Has a tool server in a capsule do something. */
+  'capsule.call': {
+    params: ToolServerParams & { tool: string; arguments: Readonly<Record<string, unknown>> }
+    result: { capsule: CapsuleStatus } & ToolAnswer
   }
   'capsule.plan': {
     params: { target: string; as?: string; installed?: boolean; deadlineMs?: number }

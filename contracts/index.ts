@@ -54,6 +54,9 @@ export type {
   QuestionStatus,
   RoomControlEvent,
   RunningStatus,
+  ToolAnswer,
+  ToolServerParams,
+  ToolStatus,
   TransferProgress
 } from './control.ts'
 export { controlSocketPath, defaultDataFolder } from './paths.ts'

@@ -21,19 +21,21 @@ export interface CapsuleHandlerParts {
   readonly clock: Clock
 }
 
-/** Capsules for commands. */
-export function createCapsuleHandlers({
+/** Finds a capsule and reads all of it, for a command that waits. */
+export type CapsuleVerifier = (
+  target: string,
+  context: Pick<CallContext, 'signal' | 'emit'>,
+  options?: { deadlineMs?: number | undefined; isDevelopment?: boolean }
+) => ReturnType<Capsules['verify']>
+
+/** Verifies what is named as it is installed, else as it is published now, and tells how far it is. */
+export function createCapsuleVerifier({
   capsules,
   installed,
-  questions,
   toLineage,
   clock
-}: CapsuleHandlerParts): HandlersOf<'capsule.publish' | 'capsule.verify' | 'capsule.run'> {
-  const verify = async (
-    target: string,
-    { signal, emit }: Pick<CallContext, 'signal' | 'emit'>,
-    options: { deadlineMs?: number | undefined; isDevelopment?: boolean } = {}
-  ): ReturnType<Capsules['verify']> => {
+}: Pick<CapsuleHandlerParts, 'capsules' | 'installed' | 'toLineage' | 'clock'>): CapsuleVerifier {
+  return async (target, { signal, emit }, options = {}) => {
     const { deadlineMs: idleMs = CAPSULE_DEADLINE_MS, isDevelopment = false } = options
     const report = createReporter(emit)
     // What is installed runs as it is installed, without anybody being asked for something newer.
@@ -49,6 +51,14 @@ export function createCapsuleHandlers({
       }
     })
   }
+}
+
+/** Capsules for commands. */
+export function createCapsuleHandlers(
+  parts: CapsuleHandlerParts
+): HandlersOf<'capsule.publish' | 'capsule.verify' | 'capsule.run'> {
+  const { capsules, installed, questions } = parts
+  const verify = createCapsuleVerifier(parts)
   return {
     'capsule.publish': async ({ folder, first = false }, { signal }) => {
       const published = await capsules.publish(folder, { signal, isFirst: first })
@@ -61,14 +71,16 @@ export function createCapsuleHandlers({
     ) => {
       const { signal } = context
       const capsule = await verify(target, context, { deadlineMs, isDevelopment: dev })
-      const parts = { capsules, installed }
       if (detach) {
-        const run = runDetached(parts, capsule, { args, signal: new AbortController().signal })
+        const run = runDetached({ capsules, installed }, capsule, {
+          args,
+          signal: new AbortController().signal
+        })
         return { exitCode: 0, capsule: capsule.status, run }
       }
       const watcher = createWatcher(questions, { emit: context.emit, canAsk })
       using _watching = questions.desk.watch(capsule.lineage, watcher)
-      const exitCode = await runAttached(parts, capsule, {
+      const exitCode = await runAttached({ capsules, installed }, capsule, {
         ...{ args, signal },
         stdin: readStdin(context),
         stdout: { write: async (bytes) => await writeOutput(context, 'stdout', bytes) },
@@ -86,7 +98,8 @@ async function* readStdin({ nextInput }: CallContext): AsyncIterable<Uint8Array>
   }
 }
 
-async function writeOutput(
+/** Sends bytes of a capsule to the command, in pieces that fit a message. */
+export async function writeOutput(
   { emit }: CallContext,
   stream: 'stdout' | 'stderr',
   bytes: Uint8Array

@@ -14,6 +14,7 @@ import { createLifecycleHandlers } from './lifecycle-handlers.ts'
 import { createNameHandlers } from './name-handlers.ts'
 import { createQuestionHandlers } from './question-handlers.ts'
 import type { CallContext, ControlHandlers } from './server.ts'
+import { createToolHandlers } from './tool-handlers.ts'
 
 /** What the handlers act on. */
 export interface HandlerParts {
@@ -43,6 +44,7 @@ export function createHandlers(base: NodeBase, parts: HandlerParts): ControlHand
     ...createNodeHandlers(base, parts),
     ...createContentHandlers(content, base.clock),
     ...createCapsuleHandlers(capsuleParts),
+    ...createToolHandlers(capsuleParts),
     ...createLifecycleHandlers(capsuleParts),
     ...createQuestionHandlers(questions),
     ...createNameHandlers(node),

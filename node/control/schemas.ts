@@ -16,6 +16,13 @@ const deadlineMs = z.int().min(1).max(86_400_000)
 const CAPSULE_LOG_LINES_MAX = 200
 const empty = z.strictObject({})
 
+const toolServer = {
+  target,
+  dev: z.boolean().optional(),
+  canAsk: z.boolean().optional(),
+  deadlineMs: deadlineMs.optional()
+}
+
 const questionAnswer = z.discriminatedUnion('isAllowed', [
   z.strictObject({
     isAllowed: z.literal(true),
@@ -56,6 +63,12 @@ const PARAMS = {
     detach: z.boolean().optional(),
     canAsk: z.boolean().optional(),
     deadlineMs: deadlineMs.optional()
+  }),
+  'capsule.tools': z.strictObject(toolServer),
+  'capsule.call': z.strictObject({
+    ...toolServer,
+    tool: z.string().min(1).max(128),
+    arguments: z.record(z.string(), z.unknown())
   }),
   'capsule.plan': z.strictObject({
     target,
