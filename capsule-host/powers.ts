@@ -4,6 +4,7 @@ import { access, lstat, mkdir, open, readdir, realpath, rename, rm, writeFile } 
 import { arch, platform, release } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { errorCode } from '#contracts'
 
 /** A user and a group of the operating system. */
 export interface Identity {
@@ -75,6 +76,13 @@ export interface HostPowers {
   spawn(init: SpawnInit): SpawnedProcess
   /** Ends any process at once; nothing happens when there is none. */
   killProcess(pid: number): void
+  /** Milliseconds of processor time a process has used; `undefined` when it is gone or the system does not say. */
+  processorMs(pid: number): Promise<number | undefined>
+  /**
+   * Lets a process's session yield to others where the system weighs whole sessions before their processes, so that
+   * niceness alone would mean nothing. Best effort.
+   */
+  yieldSession(pid: number, niceness: number): Promise<void>
   /** Where the program `name` is in the usual folders. */
   findProgram(name: string): Promise<string | undefined>
   /** The file behind a path, links followed; `undefined` when there is none. */
@@ -119,6 +127,21 @@ export const systemPowers: HostPowers = {
       // It is gone already, which is what was wanted.
     }
   },
+  processorMs: async (pid) => {
+    const stat = await readFileUpTo(`/proc/${pid}/stat`, PROC_STAT_BYTES_MAX)
+    return stat === undefined ? undefined : parseProcessorMs(new TextDecoder().decode(stat))
+  },
+  yieldSession: async (pid, niceness) => {
+    // The kernel takes ten a second from an ordinary user, all in all.
+    for (let attempt = 0; attempt < YIELD_ATTEMPTS_MAX; attempt += 1) {
+      const isDone = await writeFile(`/proc/${pid}/autogroup`, String(niceness)).then(
+        () => true,
+        (thrown: unknown) => errorCode(thrown) !== 'EAGAIN'
+      )
+      if (isDone) return
+      await new Promise((resolve) => setTimeout(resolve, YIELD_PAUSE_MS).unref())
+    }
+  },
   findProgram: async (name) => {
     const fromPath = (process.env['PATH'] ?? '').split(':').filter((folder) => folder.startsWith('/'))
     for (const folder of [...PROGRAM_FOLDERS, ...fromPath]) {
@@ -149,6 +172,19 @@ export const systemPowers: HostPowers = {
     compiler: fileURLToPath(import.meta.resolve('assemblyscript/bin/asc.js')),
     library: fileURLToPath(import.meta.resolve('@assemblyscript/wasi-shim/asconfig.json'))
   })
+}
+
+const PROC_STAT_BYTES_MAX = 4096
+/** Linux counts in hundredths of a second towards programs, whatever its own tick (`USER_HZ`). */
+const MS_PER_TICK = 10
+const YIELD_ATTEMPTS_MAX = 50
+const YIELD_PAUSE_MS = 100
+
+/** The 14th and 15th field of proc_pid_stat(5); the 2nd is a name in brackets that may hold anything. */
+function parseProcessorMs(stat: string): number | undefined {
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  const ticks = Number(fields[11]) + Number(fields[12])
+  return Number.isSafeInteger(ticks) ? ticks * MS_PER_TICK : undefined
 }
 
 function spawnProcess(init: SpawnInit): SpawnedProcess {

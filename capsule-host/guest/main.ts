@@ -17,8 +17,14 @@ import {
 } from './frames.ts'
 import { guestPowers, type GuestPowers } from './powers.ts'
 import { runProgram, type ProgramEnd } from './program.ts'
+import { rehearsalPowers } from './rehearsal.ts'
 import { GuestInput } from './streams.ts'
-import { CHANNEL_DESCRIPTOR, CHANNEL_WINDOW_BYTES, STDIN_WINDOW_BYTES } from './wasi/constants.ts'
+import {
+  CHANNEL_DESCRIPTOR,
+  CHANNEL_WINDOW_BYTES,
+  FILES_PREOPEN,
+  STDIN_WINDOW_BYTES
+} from './wasi/constants.ts'
 import { DescriptorTable } from './wasi/descriptors.ts'
 import type { WasiHost } from './wasi/host.ts'
 import { GuestMemory } from './wasi/memory.ts'
@@ -52,9 +58,13 @@ class Guest {
 
   async serve(): Promise<void> {
     const decoder = new FrameDecoder()
+    const chunks = this.#powers.input[Symbol.asyncIterator]()
+    let next = chunks.next()
+    // Not before it listens: who hears this measures from here.
     this.#powers.write(encodeFrame(FRAME.ready, new Uint8Array(0)))
-    for await (const chunk of this.#powers.input) {
-      for (const frame of decoder.push(chunk)) this.#take(frame)
+    for (let chunk = await next; chunk.done !== true; chunk = await next) {
+      for (const frame of decoder.push(chunk.value)) this.#take(frame)
+      next = chunks.next()
     }
   }
 
@@ -88,7 +98,7 @@ class Guest {
     const { nowMs, monotonicMs, after, fillRandom } = this.#powers
     return {
       memory: this.#memory,
-      descriptors: new DescriptorTable(),
+      descriptors: new DescriptorTable({ preopen: this.#hasFiles ? FILES_PREOPEN : undefined }),
       args: this.#args,
       stdin: this.#stdin,
       channel: this.#channel,
@@ -138,4 +148,6 @@ class Guest {
   }
 }
 
-await new Guest(guestPowers()).serve()
+const powers = guestPowers()
+await new Guest(rehearsalPowers(powers)).serve()
+await new Guest(powers).serve()

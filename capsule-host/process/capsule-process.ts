@@ -1,17 +1,17 @@
 import { ARGUMENTS_MAX, MODULE_BYTES_MAX } from '../constants.ts'
 import { CapsuleError } from '../errors.ts'
 import { FRAME_PAYLOAD_BYTES_MAX } from '../guest/frames.ts'
-import type { CapsuleLimits } from '../limits.ts'
-import type { SpawnedProcess } from '../powers.ts'
-import { spawnConfined, spawnSandboxed } from '../sandbox/command.ts'
 import { mendingCommands } from '../sandbox/report.ts'
 import { admitModule } from '../wasm/admission.ts'
 import { CapsuleRun } from './capsule-run.ts'
+import { startGuestProcess } from './guest-process.ts'
 import type { CapsuleProcessComponents, CapsuleProcessInit } from './init.ts'
 import type { CapsuleOutcome } from './outcome.ts'
 
 /** A capsule that runs. Disposing it ends it. */
 export interface CapsuleProcess extends AsyncDisposable {
+  /** Its outermost process. */
+  readonly pid: number | undefined
   /** Resolves when the capsule has ended and nothing of it is left; never rejects. */
   readonly finished: Promise<CapsuleOutcome>
 }
@@ -39,20 +39,17 @@ export function startCapsuleProcess(
   const args = [init.name, ...(init.args ?? [])]
   checkArguments(args)
   const { bytes } = admitModule(init.module, init.limits)
-  const run = new CapsuleRun(components, init, spawnGuest(components, init.limits))
+  const guest = components.pool?.take(init.limits) ?? startGuestProcess(components, init.limits)
+  const run = new CapsuleRun(components, init, guest)
   const finished = run.run(args, bytes)
   return {
+    pid: guest.process.pid,
     finished,
     [Symbol.asyncDispose]: async () => {
       run.stop()
       await finished
     }
   }
-}
-
-function spawnGuest({ powers, sandbox }: CapsuleProcessComponents, limits: CapsuleLimits): SpawnedProcess {
-  if (sandbox.layout === undefined) return spawnConfined(powers, sandbox.process, limits)
-  return spawnSandboxed(powers, sandbox.layout, limits)
 }
 
 function checkArguments(args: readonly string[]): void {

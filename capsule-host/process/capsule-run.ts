@@ -1,5 +1,10 @@
 import { errorMessage } from '#contracts'
-import { CHANNEL_REPLY_BYTES_MAX, FRAMES_PER_SECOND_MAX, PROCESS_START_MS_MAX } from '../constants.ts'
+import {
+  CHANNEL_REPLY_BYTES_MAX,
+  FRAMES_PER_SECOND_MAX,
+  PROCESS_NICENESS,
+  PROCESS_START_MS_MAX
+} from '../constants.ts'
 import { CapsuleError } from '../errors.ts'
 import {
   FRAME,
@@ -10,22 +15,21 @@ import {
   type Frame
 } from '../guest/frames.ts'
 import { STDIN_WINDOW_BYTES } from '../guest/wasi/constants.ts'
-import type { SpawnedProcess } from '../powers.ts'
 import { createRefusingChannel, type CapsuleChannel } from './channel.ts'
 import type { FileService } from './files.ts'
+import { watchCpu } from './cpu-watch.ts'
 import { createGuestLink, type GuestLink } from './guest-link.ts'
+import type { GuestProcess } from './guest-process.ts'
 import type { CapsuleProcessComponents, CapsuleProcessInit, CapsuleSink } from './init.ts'
-import { failureError, silentEndError, type CapsuleOutcome } from './outcome.ts'
+import { cpuLimitError, failureError, silentEndError, type CapsuleOutcome } from './outcome.ts'
 import { Rate } from './rate.ts'
 import { StdinPump } from './stdin-pump.ts'
-import { superviseProcess, type Supervisor } from './supervisor.ts'
 
 /** One run of one capsule over the frames of its process, from the module handed over to nothing left. */
 export class CapsuleRun {
   readonly #components: CapsuleProcessComponents
   readonly #init: CapsuleProcessInit
-  readonly #process: SpawnedProcess
-  readonly #supervisor: Supervisor
+  readonly #guest: GuestProcess
   readonly #link: GuestLink
   readonly #stdin: StdinPump
   #channel: CapsuleChannel | undefined
@@ -38,12 +42,11 @@ export class CapsuleRun {
   #outputBytes = 0
   #isReady = false
 
-  constructor(components: CapsuleProcessComponents, init: CapsuleProcessInit, process: SpawnedProcess) {
+  constructor(components: CapsuleProcessComponents, init: CapsuleProcessInit, guest: GuestProcess) {
     this.#components = components
     this.#init = init
-    this.#process = process
-    this.#supervisor = superviseProcess(components, process)
-    this.#link = createGuestLink(process)
+    this.#guest = guest
+    this.#link = createGuestLink(guest.process)
     this.#stdin = new StdinPump(init.stdin, {
       send: (bytes) => this.#link.send(FRAME.stdin, bytes),
       end: () => this.#link.signal(FRAME.stdinEnd)
@@ -64,13 +67,18 @@ export class CapsuleRun {
     using _wallLimit = clock.after(limits.wallMsMax, () => {
       this.#fail('ERR_CAPSULE_TIME_LIMIT', `the capsule ran longer than ${limits.wallMsMax} ms`)
     })
+    using _cpuLimit = watchCpu(this.#components, {
+      pid: this.#guest.supervisor.pid,
+      cpuMsMax: limits.cpuSecondsMax * 1000,
+      onUsedUp: () => this.#decided.resolve({ kind: 'error', error: cpuLimitError(limits) })
+    })
     this.#begin(args, module)
     const outcome = await this.#decided.promise
     signal.removeEventListener('abort', stop)
     this.#ended.abort()
     this.#stdin.stop()
     this.#channel?.close()
-    await this.#supervisor.end()
+    await this.#guest.supervisor.end()
     await this.#files?.close()
     this.#log(outcome)
     return outcome
@@ -111,7 +119,7 @@ export class CapsuleRun {
   async #readFrames(): Promise<void> {
     const decoder = new FrameDecoder()
     try {
-      for await (const chunk of this.#process.stdout) {
+      for await (const chunk of this.#guest.output) {
         for (const frame of decoder.push(chunk)) {
           if (this.#ended.signal.aborted) return
           await this.#take(frame)
@@ -129,11 +137,11 @@ export class CapsuleRun {
     if (this.#ended.signal.aborted) return
     // Its pipe is closed, so it is ending; what it does beyond a moment is not waited for.
     const { clock } = this.#components
-    using _deadline = clock.after(1000, () => void this.#supervisor.end())
-    const end = await this.#process.ended
-    await this.#supervisor.end()
+    using _deadline = clock.after(1000, () => void this.#guest.supervisor.end())
+    const end = await this.#guest.process.ended
+    await this.#guest.supervisor.end()
     const error = silentEndError(
-      { end, wasReady: this.#isReady, log: this.#supervisor.log },
+      { end, wasReady: this.#isReady, log: this.#guest.supervisor.log },
       this.#init.limits
     )
     this.#decided.resolve({ kind: 'error', error })
@@ -147,11 +155,19 @@ export class CapsuleRun {
     else if (type === FRAME.fileCall) await this.#takeFileCall(payload)
     else if (type === FRAME.stdinWant) {
       this.#stdin.want(readNumberPayload(payload) ?? 0, STDIN_WINDOW_BYTES)
-    } else if (type === FRAME.ready) this.#isReady = true
+    } else if (type === FRAME.ready) void this.#takeReady()
     else if (type === FRAME.exit) this.#takeExit(payload)
     else if (type === FRAME.failed) {
       this.#decided.resolve({ kind: 'error', error: failureError(readFailure(payload), this.#init.limits) })
     }
+  }
+
+  async #takeReady(): Promise<void> {
+    if (this.#isReady) return
+    this.#isReady = true
+    // Not before now: bubblewrap gives the process a session of its own on its way up.
+    const pid = await this.#guest.supervisor.pid
+    if (pid !== undefined) await this.#components.powers.yieldSession(pid, PROCESS_NICENESS)
   }
 
   #takeExit(payload: Uint8Array): void {
@@ -185,7 +201,7 @@ export class CapsuleRun {
   }
 
   #openChannel(): CapsuleChannel {
-    const process = this.#process
+    const { process } = this.#guest
     return (this.#init.channel ?? createRefusingChannel)({
       send: (lines) => {
         if (this.#ended.signal.aborted) return

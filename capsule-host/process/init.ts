@@ -1,5 +1,6 @@
 import type { Clock, Logger } from '#contracts'
 import type { CapsuleLimits } from '../limits.ts'
+import type { CapsulePool } from '../pool/capsule-pool.ts'
 import type { HostPowers } from '../powers.ts'
 import type { SandboxReport } from '../sandbox/report.ts'
 import type { ChannelFactory } from './channel.ts'
@@ -12,11 +13,13 @@ export interface CapsuleSink {
 
 /** What {@link startCapsuleProcess} works with. */
 export interface CapsuleProcessComponents {
-  powers: Pick<HostPowers, 'spawn' | 'killProcess'>
+  powers: Pick<HostPowers, 'spawn' | 'killProcess' | 'processorMs' | 'yieldSession'>
   clock: Clock
   logger: Logger
   /** From `probeSandbox`; once per node is enough. */
   sandbox: SandboxReport
+  /** Processes that are already up; without one each capsule waits for its own. */
+  pool?: Pick<CapsulePool, 'take'> | undefined
 }
 
 /** One run of a capsule. */

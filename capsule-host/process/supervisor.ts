@@ -9,21 +9,27 @@ const CHILD_PID = /"child-pid"\s*:\s*(\d+)/
 export interface Supervisor {
   /** The end of what the process said on standard error, not the capsule. */
   readonly log: string
+  /**
+   * The process the program runs in, as this machine numbers it; `undefined` when it ended before that was known. Whoever
+   * uses it may find it gone.
+   */
+  readonly pid: Promise<number | undefined>
   /** Ends the process and its sandbox and resolves when nothing is left. Idempotent. */
   end(): Promise<SpawnEnd>
 }
 
 /**
- * Watches `process`. bubblewrap is two processes: one outside that waits and one inside that everything hangs on.
+ * Watches `process`. In a sandbox it is two: bubblewrap outside, that waits, and the one inside that everything hangs on.
  * The inner one is killed first, so that the outer one buries it and nobody is left to the machine's init.
  */
 export function superviseProcess(
   components: { clock: Clock; powers: Pick<HostPowers, 'killProcess'> },
-  process: SpawnedProcess
+  process: SpawnedProcess,
+  { isSandboxed }: { isSandboxed: boolean }
 ): Supervisor {
   const { clock, powers } = components
   const log = keepTail(process.stderr, PROCESS_LOG_BYTES_MAX)
-  const innerPid = findInnerPid(process.status)
+  const innerPid = isSandboxed ? findInnerPid(process.status) : Promise.resolve(process.pid)
   let ending: Promise<SpawnEnd> | undefined
 
   const end = async (): Promise<SpawnEnd> => {
@@ -40,6 +46,7 @@ export function superviseProcess(
     get log() {
       return log.text()
     },
+    pid: Promise.race([innerPid, process.ended.then(() => undefined)]),
     end: () => (ending ??= end())
   }
 }

@@ -4,6 +4,7 @@ import {
   PROCESS_DATA_BYTES,
   PROCESS_FILES_MAX,
   PROCESS_HEAP_MIB_MAX,
+  PROCESS_NICENESS,
   PROCESS_THREADS_MAX,
   TABLE_ELEMENTS_MAX
 } from '../constants.ts'
@@ -39,6 +40,8 @@ export function sandboxArguments(layout: SandboxLayout, limits: ProcessLimits): 
     ...['--uid', NOBODY, '--gid', NOBODY],
     ...['--cap-drop', 'ALL'],
     '--die-with-parent',
+    // No second process inside that only buries: the program's own has no children.
+    '--as-pid-1',
     '--new-session',
     '--clearenv',
     ...shown.flatMap(([source, target]) => ['--ro-bind', source, target]),
@@ -56,14 +59,12 @@ export function sandboxArguments(layout: SandboxLayout, limits: ProcessLimits): 
 
 /** Arguments of prlimit: what the kernel itself holds the process to. */
 export function resourceArguments(hasOwnThreadCount: boolean, limits: ProcessLimits): string[] {
-  const cpuSeconds = limits.cpuSecondsMax + PROCESS_CPU_SECONDS
   return [
     ...(hasOwnThreadCount ? [`--nproc=${PROCESS_THREADS_MAX}`] : []),
     `--nofile=${PROCESS_FILES_MAX}`,
     '--fsize=0',
     '--core=0',
-    // The soft limit ends the process with SIGXCPU, which tells this end from others; the hard one backs it.
-    `--cpu=${cpuSeconds}:${cpuSeconds + 1}`,
+    cpuArgument(limits),
     `--data=${PROCESS_DATA_BYTES + limits.memoryBytesMax}`
   ]
 }
@@ -92,13 +93,14 @@ export function nodeArguments(guest: GuestScript, limits: ProcessLimits): string
 /** Starts the guest script with no sandbox but Node's own permissions, for a capsule one wrote oneself. */
 export function spawnConfined(
   powers: Pick<HostPowers, 'spawn'>,
-  { node, prlimit, guest }: ProcessLayout,
+  { node, prlimit, nice, guest }: ProcessLayout,
   limits: ProcessLimits
 ): SpawnedProcess {
   const args = nodeArguments(guest, limits)
-  if (prlimit === undefined) return powers.spawn({ command: node, args })
+  if (prlimit === undefined) return powers.spawn(withNice(nice, { command: node, args }))
   // Threads are counted by user here, and the user has others.
-  return powers.spawn({ command: prlimit, args: [...resourceArguments(false, limits), node, ...args] })
+  const limited = [...resourceArguments(false, limits), node, ...args]
+  return powers.spawn(withNice(nice, { command: prlimit, args: limited }))
 }
 
 /** Starts the layout's guest script in the sandbox. */
@@ -108,10 +110,32 @@ export function spawnSandboxed(
   limits: ProcessLimits
 ): SpawnedProcess {
   return powers.spawn({
-    command: layout.bubblewrap,
-    args: sandboxArguments(layout, limits),
+    ...withNice(layout.nice, { command: layout.bubblewrap, args: sandboxArguments(layout, limits) }),
     identity: layout.identity,
     descriptor3: seccompFilter(layout.arch),
     hasStatus: true
   })
+}
+
+/**
+ * Arguments of prlimit that lower the processor time of a process that runs already. What else it is held to it has from
+ * its start. A stranger cannot raise it again: that takes a capability nobody in the sandbox has.
+ */
+export function assignmentArguments(pid: number, limits: Pick<ProcessLimits, 'cpuSecondsMax'>): string[] {
+  return [`--pid=${pid}`, cpuArgument(limits)]
+}
+
+function cpuArgument({ cpuSecondsMax }: Pick<ProcessLimits, 'cpuSecondsMax'>): string {
+  const cpuSeconds = cpuSecondsMax + PROCESS_CPU_SECONDS
+  // The soft limit is SIGXCPU, which the first process of a namespace does not get; the hard one is SIGKILL.
+  return `--cpu=${cpuSeconds}:${cpuSeconds + 1}`
+}
+
+/** The same program at a lower priority, which it and all it starts keep: none of them may raise it. */
+function withNice(
+  nice: string | undefined,
+  { command, args }: { command: string; args: readonly string[] }
+): { command: string; args: readonly string[] } {
+  if (nice === undefined) return { command, args }
+  return { command: nice, args: ['-n', String(PROCESS_NICENESS), command, ...args] }
 }

@@ -15,6 +15,8 @@ export interface GuestScript {
 export interface SandboxLayout {
   readonly bubblewrap: string
   readonly prlimit: string
+  /** The program that lowers a priority; without it capsules run beside the node as equals. */
+  readonly nice?: string | undefined
   readonly node: string
   /** Shared libraries of Node and prlimit, and the loader. */
   readonly libraries: readonly string[]
@@ -30,6 +32,7 @@ export interface SandboxLayout {
 export interface ProcessLayout {
   readonly node: string
   readonly prlimit: string | undefined
+  readonly nice?: string | undefined
   readonly guest: GuestScript
 }
 

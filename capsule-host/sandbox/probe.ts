@@ -77,14 +77,16 @@ export async function probeSandbox(components: ProbeComponents, init: ProbeInit)
   const bubblewrap = await findNeeded(powers, 'bwrap', 'bubblewrap')
   const prlimit = await findNeeded(powers, 'prlimit', 'util-linux')
   const ldd = await findNeeded(powers, 'ldd', 'libc-bin')
+  const nice = await powers.findProgram('nice')
   const checks = [bubblewrap.check, prlimit.check, ldd.check]
-  const process = { ...inPlace, prlimit: prlimit.path }
+  const process = { ...inPlace, prlimit: prlimit.path, nice }
   if (bubblewrap.path === undefined || prlimit.path === undefined || ldd.path === undefined) {
     return { level: 'process', checks, process }
   }
   const layout: SandboxLayout = {
     bubblewrap: bubblewrap.path,
     prlimit: prlimit.path,
+    nice,
     node: powers.nodePath,
     libraries: await linkedFiles(components, ldd.path, [powers.nodePath, prlimit.path]),
     guest: guestScript(init.guestEntry),

@@ -7,6 +7,8 @@ export interface FakeProgram {
   readonly status?: string
   readonly code?: number | null
   readonly signal?: string
+  /** Whether it stays, its streams open, until it is killed. */
+  readonly isWaiting?: boolean
 }
 
 /** What a make-believe machine holds. */
@@ -26,11 +28,16 @@ export interface MachineInit {
 /** A machine that is only told of, with a list of what was started on it. */
 export interface Machine extends HostPowers {
   readonly started: SpawnInit[]
+  /** Programs that wait. */
+  runningCount(): number
+  /** Ends those that wait, as their own doing. */
+  endAll(): void
 }
 
 /** Powers over a machine that does not exist, to see what is done on one without bubblewrap, or on another system. */
 export function createMachine(init: MachineInit): Machine {
   const started: SpawnInit[] = []
+  const running = new Set<SpawnedProcess>()
   const files = init.files ?? {}
   return {
     started,
@@ -41,9 +48,22 @@ export function createMachine(init: MachineInit): Machine {
     nodePath: '/opt/node/bin/node',
     spawn: (spawnInit) => {
       started.push(spawnInit)
-      return fakeProcess(init.run?.(spawnInit) ?? {})
+      const program = init.run?.(spawnInit) ?? {}
+      if (program.isWaiting !== true) return fakeProcess(program)
+      const process = waitingProcess(program)
+      running.add(process)
+      void process.ended.then(() => running.delete(process))
+      return process
     },
-    killProcess: () => undefined,
+    runningCount: () => running.size,
+    endAll: () => {
+      for (const process of running) process.kill()
+    },
+    killProcess: () => {
+      for (const process of running) process.kill()
+    },
+    processorMs: async () => undefined,
+    yieldSession: async () => undefined,
     findProgram: async (name) => (init.programs?.includes(name) === true ? `/usr/bin/${name}` : undefined),
     resolvePath: async (path) => path,
     readFile: async (path, bytesMax) => {
@@ -79,6 +99,24 @@ function fakeProcess(program: FakeProgram): SpawnedProcess {
     kill: () => undefined,
     closeOutput: () => undefined,
     ended: Promise.resolve(end)
+  }
+}
+
+function waitingProcess(program: FakeProgram): SpawnedProcess {
+  const ended = Promise.withResolvers<SpawnEnd>()
+  const untilEnd = async function* (value: string | undefined): AsyncGenerator<Uint8Array> {
+    yield* text(value)
+    await ended.promise
+  }
+  return {
+    ...fakeProcess(program),
+    stdout: untilEnd(program.stdout),
+    stderr: untilEnd(program.stderr),
+    status: untilEnd(program.status),
+    kill: () => {
+      ended.resolve({ code: null, signal: 'SIGKILL' })
+    },
+    ended: ended.promise
   }
 }
 
