@@ -11,8 +11,9 @@ import { createRoomsPower } from './host-powers/rooms.ts'
 import { openInstalledCapsules, type InstalledCapsules } from './installed-capsules.ts'
 import { keepAnswer } from './keep-answer.ts'
 import { openProviderChoices } from './provider-choices.ts'
-import { createProviderSource } from './provider-source.ts'
+import { createProviderSource, startProvider } from './provider-source.ts'
 import { startShellCapsule } from './shell-capsule.ts'
+import { loadShippedCapsule } from './shipped-capsules.ts'
 import { createNodeShell, type NodeShell } from './shell.ts'
 import type { NodeInit } from './types.ts'
 
@@ -40,7 +41,7 @@ export async function startCapsuleParts(
   stack: AsyncDisposableStack
 ): Promise<CapsuleParts> {
   const { keystore, contacts, clock, logger } = base
-  const shell = createNodeShell(
+  const shell: NodeShell = createNodeShell(
     {
       ...base,
       did: keystore.device.did,
@@ -50,13 +51,13 @@ export async function startCapsuleParts(
     },
     init
   )
-  const hostPowers = new Map<string, HostPower>([
+  const hostPowers: ReadonlyMap<string, HostPower> = new Map<string, HostPower>([
     ['shell', shell.power],
     ['rooms', createRoomsPower({ rooms, noteUse: async () => await base.remember({ hasChatted: true }) })]
   ])
   const guestEntry = findGuestEntry()
   const choices = await openProviderChoices(base.files, join(base.paths.capsules, 'providers.json'))
-  const runtime = stack.use(
+  const runtime: CapsuleRuntime = stack.use(
     createCapsuleRuntime({
       ...base,
       ...{ powers: systemPowers, guestEntry, hostPowers, shell: shell.shell },
@@ -67,6 +68,8 @@ export async function startCapsuleParts(
         })
     })
   )
+  // Before what it stands on ends.
+  stack.use(shell)
   const capsules = createCapsules({
     ...{ content, index, keystore, contacts, clock, logger, runtime },
     powers: systemPowers,

@@ -7,6 +7,7 @@ import {
   openAuthority,
   openVault,
   probeSandbox,
+  serveFiles,
   startCapsuleProcess,
   systemVaultDisk,
   type Authority,
@@ -118,21 +119,27 @@ class LazyRuntime implements CapsuleRuntime {
   async start(capsule: VerifiedPackage, streams: CapsuleStreams): Promise<RunningCapsule> {
     const { powers, clock, logger } = this.#components
     const { opened, status, isOwn } = capsule
-    const { broker } = await this.#opened()
+    const { broker, vault } = await this.#opened()
     const { sandbox, pool } = await this.#probed()
     logger.info('capsule starts', { name: status.name, cid: status.cid })
     const session = broker.open(this.#sessionOf(capsule))
+    const limits = capsuleLimits(opened.manifest)
+    const root = opened.manifest.files
+      ? await vault.root(capsule.lineage, { quotaBytes: limits.storageBytesMax })
+      : undefined
     const process = startCapsuleProcess(
       { powers, clock, logger, sandbox, pool },
       {
         ...streams,
         name: status.name,
         module: opened.entry,
-        limits: capsuleLimits(opened.manifest),
+        limits,
         channel: session.channel,
+        ...(root === undefined ? {} : { files: serveFiles(session.files(root), limits) }),
         isOwn
       }
     )
+    void process.finished.then(async () => await root?.[Symbol.asyncDispose]())
     return { process, session }
   }
 

@@ -46,9 +46,10 @@ function resolvedOf({ status, lineage, opened }: VerifiedPackage): ResolvedProvi
 }
 
 /** Runs a provider with nobody at its standard streams: what it writes goes to the node's log. */
-async function startProvider(
+export async function startProvider(
   { runtime, logger }: Pick<ProviderSourceComponents, 'runtime' | 'logger'>,
-  capsule: VerifiedPackage
+  capsule: VerifiedPackage,
+  args: readonly string[] = []
 ): Promise<StartedProvider> {
   const stop = new AbortController()
   const write = (bytes: Uint8Array): void => {
@@ -56,6 +57,7 @@ async function startProvider(
     logger.info('a provider wrote', { name: capsule.status.name, text })
   }
   const streams: CapsuleStreams = {
+    args,
     stdin: noInput(),
     stdout: { write },
     stderr: { write },

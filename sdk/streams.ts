@@ -3,7 +3,7 @@ import type { Connection } from './connection.ts'
 import { CapsuleCallError, codeOf } from './errors.ts'
 
 /** Items the other side may be ahead, on one stream. */
-const WINDOW = 32
+const WINDOW: number = CAPSULE_CHANNEL_LIMITS.creditMax
 
 /**
  * One stream of the runtime channel: items that come are iterated, items that go wait until they are allowed. Ending the

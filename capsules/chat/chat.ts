@@ -41,8 +41,9 @@ function apply(state: ChatState, event: ChatEvent): ChatStep {
     case 'room':
       return onRoomEvent(state, event.event)
     case 'refused': {
-      const sends = event.asked === 'send' ? 1 : 0
-      const next = { ...state, pendingCount: Math.max(state.pendingCount - sends, 0) }
+      // In a room that could not be joined, nothing that was said is heard any more.
+      const settled = { send: 1, nick: 0, join: state.pendingCount }[event.asked]
+      const next = { ...state, pendingCount: Math.max(state.pendingCount - settled, 0) }
       return refuse(next, `${event.code}: ${event.message}`)
     }
     case 'resize':
