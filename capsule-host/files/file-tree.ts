@@ -137,7 +137,6 @@ export class FileTree {
 
   /** Cuts or lengthens a file. */
   resize(node: TreeNode, bytes: number): void {
-    if (bytes > this.#init.bytesMax) throw new FileError('ERR_FILE_TOO_LARGE', 'expected a smaller file')
     if (this.#bytes + bytes - node.bytes > this.#init.bytesMax) {
       throw new FileError('ERR_FILE_QUOTA', `expected at most ${this.#init.bytesMax} bytes in all`)
     }

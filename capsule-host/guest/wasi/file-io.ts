@@ -51,7 +51,6 @@ export class FileIo {
       filled += piece.bytes.byteLength
       isMore = !piece.isLast
     }
-    file.readEnd = offset + filled
     return gather(parts)
   }
 
@@ -114,7 +113,9 @@ export class FileIo {
     const ahead = this.#ahead.get(file)
     const skipped = ahead === undefined ? -1 : offset - ahead.offset
     if (ahead !== undefined && skipped >= 0 && skipped < ahead.bytes.byteLength) {
-      return { bytes: ahead.bytes.subarray(skipped, skipped + length), isLast: false }
+      const bytes = ahead.bytes.subarray(skipped, skipped + length)
+      file.readEnd = offset + bytes.byteLength
+      return { bytes, isLast: false }
     }
     file.aheadBytes =
       offset === file.readEnd

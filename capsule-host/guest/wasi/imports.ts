@@ -40,11 +40,12 @@ export function createWasiCalls(host: WasiHost): WasiCalls {
     finish()
     host.exit(exitCode)
   }
+  const { sock_accept, sock_recv, sock_send, sock_shutdown } = refused
   return {
     immediate: {
-      ...refused,
       ...processCalls({ ...host, exit }),
       ...atAnyTime,
+      ...{ sock_accept, sock_recv, sock_send, sock_shutdown },
       ...instead(host.descriptors, immediateFileCalls(world), refused)
     },
     suspending: { ...onStreams(world, refused), poll_oneoff: settled(world, pollCall(host)) },
