@@ -61,6 +61,36 @@ export const CAPSULES_COMMANDS: readonly CommandSpec[] = [
     load: async () => await import('../commands/capsule-verify.ts')
   },
   {
+    path: ['capsule', 'tools'],
+    needsNode: true,
+    args: ['<target>'],
+    options: [
+      { flags: '--dev', summary: 'also your own unsigned capsule from a folder' },
+      {
+        flags: '--deadline <seconds>',
+        summary: 'give up when it could not be found for so long (default 60)'
+      }
+    ],
+    summary: 'what a capsule that serves tools (Model Context Protocol) can do',
+    example: 'elastos capsule tools ./calculator --dev',
+    load: async () => await import('../commands/capsule-tools.ts')
+  },
+  {
+    path: ['capsule', 'call'],
+    needsNode: true,
+    args: ['<target>', '<tool>', '[json]'],
+    options: [
+      { flags: '--dev', summary: 'also your own unsigned capsule from a folder' },
+      {
+        flags: '--deadline <seconds>',
+        summary: 'give up when it could not be found for so long (default 60)'
+      }
+    ],
+    summary: 'have a capsule that serves tools do something, and show what it answers',
+    example: `elastos capsule call ./calculator add '{"a":1,"b":2}' --dev`,
+    load: async () => await import('../commands/capsule-call.ts')
+  },
+  {
     path: ['capsule', 'install'],
     needsNode: true,
     args: ['<target>'],

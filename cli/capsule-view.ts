@@ -1,0 +1,73 @@
+import type { ControlEvent, QuestionStatus } from '#contracts'
+import type { CliContext, ControlClient, OutputStream } from './context.ts'
+import type { InputRouter } from './input-router.ts'
+import { createTerminalFilter, formatBytes, printNotice, type ProgressLine } from './output.ts'
+
+/** What a {@link createCapsuleView} shows on, and whom it asks. */
+export interface CapsuleViewParts {
+  readonly context: CliContext
+  readonly client: ControlClient
+  readonly router: InputRouter
+  readonly line: ProgressLine
+  readonly isRaw: boolean
+}
+
+/** Shows what a run does. While a question is open, what the capsule writes waits. */
+export function createCapsuleView(parts: CapsuleViewParts): (event: ControlEvent) => Promise<void> {
+  const { context, line, isRaw } = parts
+  const outputs = { stdout: writerOf(context.stdout, isRaw), stderr: writerOf(context.stderr, isRaw) }
+  const prompts = createPrompts(parts)
+  return async (event) => {
+    if (event.kind === 'progress') line.update(`${event.phase} ${formatBytes(event.bytes)}`)
+    if (event.kind === 'notice') await printNotice(context, event.text)
+    if (event.kind === 'question') prompts.show(event.question)
+    if (event.kind === 'question-end') prompts.withdraw(event.id)
+    if (event.kind === 'question-missed') await printNotice(context, describeMissed(event.question))
+    if (event.kind !== 'output') return
+    await prompts.done()
+    await line.end()
+    await outputs[event.stream](Buffer.from(event.base64, 'base64'))
+  }
+}
+
+/** Questions, one after the other. */
+function createPrompts({ context, client, router: input, line, isRaw }: CapsuleViewParts): {
+  show(question: QuestionStatus): void
+  withdraw(id: string): void
+  done(): Promise<void>
+} {
+  const open = new Map<string, AbortController>()
+  let last: Promise<void> = Promise.resolve()
+  const show = async (question: QuestionStatus, controller: AbortController): Promise<void> => {
+    const { promptForGrant } = await import('./grant-prompt.ts')
+    await line.end()
+    const signal = AbortSignal.any([context.signal, controller.signal])
+    await promptForGrant({ context, client, input, isRaw }, question, signal)
+  }
+  return {
+    show: (question) => {
+      const controller = new AbortController()
+      open.set(question.id, controller)
+      last = last
+        .then(async () => await show(question, controller))
+        .catch(async (thrown: unknown) => await printNotice(context, String(thrown)))
+        .finally(() => open.delete(question.id))
+    },
+    withdraw: (id) => open.get(id)?.abort(new Error('it is no longer open')),
+    done: async () => await last
+  }
+}
+
+function describeMissed({ id, name, command, resource }: QuestionStatus): string {
+  return (
+    `${name} was refused ${command} of ${resource}, as there is no terminal to ask on: ` +
+    `'elastos grant answer ${id.slice(0, 8)} --allow always' allows it from its next run on`
+  )
+}
+
+/** A pipe gets the capsule's bytes as they are; a terminal gets text that cannot steer it. */
+function writerOf(stream: OutputStream, isRaw: boolean): (bytes: Uint8Array) => Promise<void> {
+  if (isRaw || !stream.isTerminal) return async (bytes) => await stream.write(bytes)
+  const filter = createTerminalFilter()
+  return async (bytes) => await stream.write(filter(bytes))
+}
