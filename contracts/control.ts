@@ -2,6 +2,7 @@
  * The control protocol between a command and the node it talks to: JSON-RPC 2.0, a message a line, over a Unix
  * socket that only the owner may open. See docs/protocols/control.md.
  */
+import type { AuditEvent, GrantControlMethods } from './control-grants.ts'
 
 /** Limits of the control protocol. */
 export interface ControlLimits {
@@ -159,6 +160,7 @@ export type ControlEvent =
   | QuestionEvent
   | QuestionEndEvent
   | QuestionMissedEvent
+  | AuditEvent
   | RoomControlEvent
 
 /** What a caller may send into a call that is under way. */
@@ -351,7 +353,7 @@ export interface ContactStatus {
 }
 
 /** Every method: its parameters and its result. */
-export interface ControlMethods {
+export interface ControlMethods extends GrantControlMethods {
   'node.status': { params: Record<string, never>; result: NodeStatus }
   'node.peers': { params: Record<string, never>; result: { peers: PeerStatus[] } }
   'node.connect': { params: { address: string }; result: { peerId: string } }

@@ -59,6 +59,17 @@ export type {
   ToolStatus,
   TransferProgress
 } from './control.ts'
+export type {
+  AuditEntryStatus,
+  AuditEvent,
+  AuditProblemStatus,
+  AuditReportStatus,
+  DenialStatus,
+  GrantControlMethods,
+  GrantStatus,
+  ReplayReportStatus,
+  WhyStatus
+} from './control-grants.ts'
 export { controlSocketPath, defaultDataFolder } from './paths.ts'
 export type { PathFacts } from './paths.ts'
 export { CAPSULE_CHANNEL_ERROR, CAPSULE_CHANNEL_LIMITS, CAPSULE_CHANNEL_VERSION } from './capsule-channel.ts'
