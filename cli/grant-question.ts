@@ -103,7 +103,7 @@ function deny(isDurable: boolean, isAll: boolean): Reply {
   return { kind: 'answer', answer: { isAllowed: false, isDurable, ...(isAll ? { isAll } : {}) } }
 }
 
-const LABEL_WIDTH = 10
+const LABEL_WIDTH = 12
 
 function row(label: string, text: string, width: number): string[] {
   return wrap(plain(text, 1200), width - LABEL_WIDTH - 2).map(
