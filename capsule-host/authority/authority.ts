@@ -228,6 +228,8 @@ export interface Authority extends AsyncDisposable {
   onRevoked(listener: RevocationListener): Disposable
   list(filter?: GrantFilter): Grant[]
   denials(lineage?: string): Denial[]
+  /** Every lineage of which anything is remembered. */
+  lineages(): string[]
   /** Why a capsule may or may not do something now. @throws CapabilityError for what is no command or resource */
   why(query: WhyQuery): Promise<Explanation>
   readonly audit: Audit

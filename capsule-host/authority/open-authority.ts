@@ -240,6 +240,10 @@ class OpenAuthority implements Authority {
     return listDenials(this.#core, lineage)
   }
 
+  lineages(): string[] {
+    return [...this.#core.state.lineages.keys()]
+  }
+
   async why(query: WhyQuery): Promise<Explanation> {
     return await Promise.try(() => explain(this.#core, query))
   }

@@ -14,6 +14,8 @@ const label = z.string().min(1).max(256)
 const deadlineMs = z.int().min(1).max(86_400_000)
 /** Lines of a log that ride in one answer. */
 const CAPSULE_LOG_LINES_MAX = 200
+/** Entries of the audit log that ride in one answer. */
+const AUDIT_ENTRIES_MAX = 200
 const empty = z.strictObject({})
 
 const toolServer = {
@@ -88,6 +90,18 @@ const PARAMS = {
   'capsule.stop': z.strictObject({ name: label.optional(), run: z.int().min(1).optional() }),
   'capsule.rollback': z.strictObject({ name: label, version: label.optional() }),
   'capsule.remove': z.strictObject({ name: label, data: z.boolean().optional() }),
+  'grant.list': z.strictObject({ capsule: target.optional(), all: z.boolean().optional() }),
+  'grant.revoke': z.strictObject({ what: target }),
+  'grant.revoke-all': empty,
+  'grant.forget': z.strictObject({ capsule: target }),
+  'grant.why': z.strictObject({ capsule: target, command: label, resource: z.string().min(1).max(2048) }),
+  'audit.entries': z.strictObject({
+    from: z.int().min(0).optional(),
+    limit: z.int().min(0).max(AUDIT_ENTRIES_MAX).optional(),
+    follow: z.boolean().optional()
+  }),
+  'audit.verify': empty,
+  'audit.replay': empty,
   'grant.pending': empty,
   'grant.answer': z.strictObject({ id: label, answer: questionAnswer }),
   'name.resolve': z.strictObject({ name: z.string().min(1).max(512) }),
