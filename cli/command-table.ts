@@ -15,6 +15,7 @@ export const COMMAND_GROUPS: Readonly<Record<string, string>> = {
   pin: 'what this device keeps',
   capsule: 'signed programs: make, publish, install, run',
   grant: 'what capsules may do, and who said so',
+  audit: 'every decision about capsules, as it was made',
   name: 'mutable names',
   contact: 'your own address book of publishers',
   deny: 'content and peers this node will not deal with'

@@ -42,6 +42,8 @@ export function createProgram({ version, args, isJson }: ProgramInit, run: Comma
     const parent = parentOf(spec, program, groups)
     const command = parent.command(spec.path.at(-1) ?? '').description(spec.summary)
     for (const argument of spec.args ?? []) command.argument(argument)
+    // A command may have others below it, such as `audit` and `audit verify`.
+    if (spec.path.length === 1) groups.set(command.name(), command.helpCommand(false))
     if (spec.path.every((word) => args.includes(word))) completeCommand(command, spec, run)
   }
   program.addHelpText('after', '\nStart here:\n  elastos node start\n  elastos chat garden --nick YOU\n')
