@@ -23,6 +23,16 @@ export type NodeCode =
   | 'ERR_PUBLISHER_DENIED'
   | 'ERR_PUBLISHER_KEY_MISSING'
   | 'ERR_DEADLINE'
+  /** Text that is no pairing code or certificate, or not the whole of one. */
+  | 'ERR_PAIRING_CODE'
+  /** A device that was revoked: it never comes back with the same key. */
+  | 'ERR_DEVICE_REVOKED'
+  /** No device of that name or did is on the owner's list. */
+  | 'ERR_DEVICE_UNKNOWN'
+  /** A device cannot revoke itself. */
+  | 'ERR_DEVICE_SELF'
+  /** One person has as many devices, or revoked devices, as a list holds. */
+  | 'ERR_DEVICES_FULL'
 
 /** An error of the composed node. */
 export class NodeError extends CodedError<NodeCode> {}

@@ -1,0 +1,81 @@
+/** The protocol by which nodes tell each other of revoked devices. */
+export const DEVICES_PROTOCOL = '/elastos/devices/1.0.0'
+/** The protocol by which a new device is handed its certificate. */
+export const PAIRING_PROTOCOL = '/elastos/pairing/1.0.0'
+/** Where a person's device list stands in the publisher index. */
+export const DEVICES_ENTRY = { kind: 'devices', name: 'list' } as const
+
+const SECOND_MS = 1_000
+const MINUTE_MS = 60_000
+
+/** Largest file of revocations that is read. */
+export const DEVICES_FILE_BYTES_MAX: number = 8 * 1024 * 1024
+/** Revoked devices held of one person, over all lists it ever signed. */
+export const REVOKED_OF_PERSON_MAX = 256
+/** Revoked devices held on disk, of people this node has met. */
+export const REVOKED_KEPT_MAX = 20_000
+/** People met since the start whose revocations are kept on disk when there are any. */
+export const PEOPLE_MET_MAX = 8_192
+/** People never met whose revocations are remembered in memory; the one heard of first gives way. */
+export const STRANGERS_MAX = 256
+/** Devices that were seen to speak for their person. */
+export const BOUND_MAX = 8_192
+
+/** Lists that are passed on to those who missed them, the oldest given up first. */
+export const RECENT_LISTS_MAX = 64
+/** Recent lists of one person. */
+export const RECENT_OF_PERSON_MAX = 4
+/** Bytes of the hash by which lists are compared. */
+export const DIGEST_BYTES = 16
+/** Lists in one message. */
+export const LISTS_PER_MESSAGE_MAX = 16
+/** Bytes of the lists in one message. */
+export const LISTS_BYTES_MAX: number = 200 * 1024
+/** Largest message of the devices protocol. */
+export const DEVICES_MESSAGE_BYTES_MAX: number = 240 * 1024
+/** Messages a peer may send at once, and how often another one later on. */
+export const MESSAGES_BURST = 16
+/** Time after which a peer may send one message more. */
+export const MESSAGE_EVERY_MS: number = 2 * SECOND_MS
+/** Peers whose rate is remembered. */
+export const RATED_PEERS_MAX = 1_024
+/** Peers told at the same time. */
+export const TELL_AT_ONCE_MAX = 8
+/** Time after a peer connected until it is asked what was missed. */
+export const CATCH_UP_DELAY_MS = 500
+/** Peers asked within {@link CATCH_UP_WINDOW_MS}; what later ones know comes by itself. */
+export const CATCH_UP_PEERS_MAX = 16
+/** After so long the count of peers asked begins anew. */
+export const CATCH_UP_WINDOW_MS: number = 10 * MINUTE_MS
+
+/** Time after somebody was met until their list is looked up. */
+export const LOOKUP_DELAY_MS: number = 2 * SECOND_MS
+/** Time one lookup may take. */
+export const LOOKUP_TIMEOUT_MS: number = 20 * SECOND_MS
+/** Time after which somebody's list is looked up again when they are heard. */
+export const LOOKUP_AGAIN_MS: number = 60 * MINUTE_MS
+/** People waiting to be looked up; a further one is looked up when heard again. */
+export const LOOKUP_QUEUE_MAX = 256
+/** Time that looking for the own list may take before it is changed. */
+export const OWN_LOOKUP_TIMEOUT_MS: number = 5 * SECOND_MS
+/** Time that publishing the own list may take before it goes on in the background. */
+export const PUBLISH_WAIT_MS: number = 15 * SECOND_MS
+/** Time between attempts to publish a list that nobody has yet. */
+export const PUBLISH_RETRY_MS: number = 30 * SECOND_MS
+
+/** Time that a new device waits for its certificate. */
+export const PAIRING_MS: number = 15 * MINUTE_MS
+/** Bytes of the one-time key in a pairing code. */
+export const PAIRING_KEY_BYTES = 16
+/** Longest pairing code or certificate text that is read. */
+export const PAIRING_TEXT_CHARS_MAX = 4_096
+/** Addresses in a pairing code. */
+export const PAIRING_ADDRESSES_MAX = 4
+/** Longest of them. */
+export const PAIRING_ADDRESS_CHARS_MAX = 128
+/** Largest message of the pairing protocol. */
+export const PAIRING_MESSAGE_BYTES_MAX = 4_096
+/** Wrong certificates after which a new device stops listening. */
+export const PAIRING_ATTEMPTS_MAX = 16
+/** Time that handing over a certificate may take. */
+export const PAIRING_DELIVERY_MS: number = 20 * SECOND_MS

@@ -1,0 +1,209 @@
+import type { CID } from 'multiformats/cid'
+import { errorCode, errorMessage, type Clock, type Logger } from '#contracts'
+import type { Content } from '#content'
+import type { Host, PublisherIndex } from '#dht'
+import { DEVICE_LIST_BYTES_MAX, type Did, type Keystore } from '#did'
+import { createDeadline } from '../deadline.ts'
+import { NodeError } from '../errors.ts'
+import {
+  DEVICES_ENTRY,
+  LOOKUP_AGAIN_MS,
+  LOOKUP_DELAY_MS,
+  LOOKUP_QUEUE_MAX,
+  LOOKUP_TIMEOUT_MS,
+  OWN_LOOKUP_TIMEOUT_MS,
+  PEOPLE_MET_MAX,
+  PUBLISH_RETRY_MS,
+  PUBLISH_WAIT_MS
+} from './constants.ts'
+import { readList, type Revocations, type SignedList } from './revocations.ts'
+import type { Spread } from './spread.ts'
+
+/** What publishing and looking up lists works with. */
+export interface PublicationComponents {
+  readonly host: Pick<Host, 'onPeer' | 'peers'>
+  readonly index: PublisherIndex
+  readonly content: Pick<Content, 'getBlock' | 'putBlock' | 'unpin'>
+  readonly keystore: Pick<Keystore, 'personDid' | 'publisher' | 'refresh' | 'summary'>
+  readonly revocations: Pick<Revocations, 'onMet' | 'own'>
+  readonly spread: Pick<Spread, 'take'>
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+/** The owner's list in the publisher index, and those of others there. */
+export interface Publication extends AsyncDisposable {
+  /** Publishes the owner's latest list; false when that takes longer, or cannot be done yet: it goes on by itself. */
+  publish(o: { readonly signal: AbortSignal; readonly isFirst?: boolean }): Promise<boolean>
+  /** Looks for a later list of the owner, so that a change builds upon it; not for long. */
+  refreshOwn(signal: AbortSignal): Promise<void>
+}
+
+/** Codes that say that there is nothing in the index. */
+const ABSENT: ReadonlySet<string | undefined> = new Set(['ERR_NAME_NOT_FOUND', 'ERR_INDEX_ENTRY_NOT_FOUND'])
+
+/** Starts publishing, and looking up the lists of people who are heard. */
+export function startPublication(components: PublicationComponents): Publication {
+  const stopping = new AbortController()
+  const core: PublicationCore = {
+    ...components,
+    stopping: stopping.signal,
+    state: { publishedSequence: 0, isPending: false, isFirst: false, head: undefined, publishing: undefined }
+  }
+  const lookups = startLookups(core)
+  const retry = components.clock.every(PUBLISH_RETRY_MS, () => {
+    if (core.state.isPending && core.host.peers().length > 0) void publishOnce(core).catch(() => undefined)
+  })
+  return {
+    publish: async ({ signal, isFirst = false }) => {
+      core.state.isPending = true
+      core.state.isFirst = isFirst
+      using deadline = createDeadline({
+        ...{ clock: core.clock, signal, idleMs: PUBLISH_WAIT_MS, what: 'the list was not published' }
+      })
+      const waited = Promise.withResolvers<boolean>()
+      deadline.signal.addEventListener('abort', () => waited.resolve(false), { once: true })
+      return await Promise.race([publishOnce(core).catch(() => false), waited.promise])
+    },
+    refreshOwn: async (signal) => {
+      await lookUpOwn(core, signal, OWN_LOOKUP_TIMEOUT_MS)
+    },
+    [Symbol.asyncDispose]: async () => {
+      retry[Symbol.dispose]()
+      stopping.abort(new NodeError('ERR_CANCELLED', 'the node stops'))
+      await lookups[Symbol.asyncDispose]()
+      await core.state.publishing?.catch(() => undefined)
+    }
+  }
+}
+
+interface PublicationState {
+  /** The sequence of the owner's list that is in the index, as far as is known. */
+  publishedSequence: number
+  isPending: boolean
+  isFirst: boolean
+  head: CID | undefined
+  publishing: Promise<boolean> | undefined
+}
+
+interface PublicationCore extends PublicationComponents {
+  readonly stopping: AbortSignal
+  readonly state: PublicationState
+}
+
+/** One attempt at a time; whether the latest list is in the index afterwards. */
+async function publishOnce(core: PublicationCore): Promise<boolean> {
+  const { state, logger } = core
+  if (state.publishing !== undefined) await state.publishing.catch(() => undefined)
+  const attempt = publishLatest(core)
+  state.publishing = attempt
+  try {
+    return await attempt
+  } catch (thrown) {
+    const said = { code: errorCode(thrown), reason: errorMessage(thrown) }
+    if (!core.stopping.aborted) logger.warn('the device list is not published yet', said)
+    return false
+  } finally {
+    if (state.publishing === attempt) state.publishing = undefined
+  }
+}
+
+async function publishLatest(core: PublicationCore): Promise<boolean> {
+  const { index, content, keystore, revocations, state, stopping: signal } = core
+  const list = revocations.own()
+  const signer = keystore.publisher()
+  if (list === undefined || signer === undefined) return false
+  if (list.sequence <= state.publishedSequence) {
+    state.isPending = false
+    return true
+  }
+  const name = 'device list'
+  const { cid } = await content.putBlock(list.bytes, { codec: 'dag-cbor', public: true, name, signal })
+  // While the words are still here this identity was made on this device, so nothing was published elsewhere.
+  const firstPublish = state.isFirst || keystore.summary().status.root !== 'absent'
+  await index.publish(signer, { ...DEVICES_ENTRY, head: cid, firstPublish, signal })
+  const before = state.head
+  Object.assign(state, { head: cid, publishedSequence: list.sequence, isPending: false })
+  if (before !== undefined && !before.equals(cid)) await content.unpin(before).catch(() => undefined)
+  return true
+}
+
+/** Takes the owner's list from the index; if it is older than the one here, that is to be published. */
+async function lookUpOwn(core: PublicationCore, signal: AbortSignal, timeoutMs: number): Promise<void> {
+  const { keystore, revocations, state } = core
+  if (core.host.peers().length === 0) return
+  const found = await lookUp(core, keystore.personDid, { signal, timeoutMs })
+  if (found === undefined) return
+  state.publishedSequence = Math.max(state.publishedSequence, found === 'absent' ? 0 : found.sequence)
+  const own = revocations.own()
+  state.isPending ||= own !== undefined && own.sequence > state.publishedSequence
+}
+
+/** Somebody's list from the index, taken; `undefined` when it could not be had. */
+async function lookUp(
+  core: PublicationCore,
+  person: Did,
+  { signal: outer, timeoutMs }: { readonly signal: AbortSignal; readonly timeoutMs: number }
+): Promise<SignedList | 'absent' | undefined> {
+  const { index, content, spread, clock, logger } = core
+  using deadline = createDeadline({
+    ...{ clock, idleMs: timeoutMs, what: 'a device list was not found' },
+    signal: AbortSignal.any([outer, core.stopping])
+  })
+  const { signal } = deadline
+  try {
+    const { head } = await index.lookup(person, { ...DEVICES_ENTRY, signal })
+    const bytes = await content.getBlock(head, { signal })
+    if (bytes.length > DEVICE_LIST_BYTES_MAX) throw new Error('expected a smaller device list')
+    const list = readList(bytes)
+    if (list.person !== person) throw new Error(`expected a list signed by ${person}`)
+    await spread.take(list)
+    return list
+  } catch (thrown) {
+    if (ABSENT.has(errorCode(thrown))) return 'absent'
+    logger.debug('a device list was not looked up', { person, reason: errorMessage(thrown) })
+    return undefined
+  }
+}
+
+/** Looks up, one after the other, the lists of people who are heard, and the owner's when somebody connects. */
+function startLookups(core: PublicationCore): AsyncDisposable {
+  const { host, clock, keystore, revocations, stopping } = core
+  const queue = new Set<Did>([keystore.personDid])
+  const lastAtMs = new Map<Did, number>()
+  let running: Promise<void> | undefined
+  const work = async (): Promise<void> => {
+    await clock.sleep(LOOKUP_DELAY_MS, stopping)
+    for (const person of queue) {
+      if (stopping.aborted || host.peers().length === 0) return
+      queue.delete(person)
+      lastAtMs.set(person, clock.monotonicMs())
+      while (lastAtMs.size > PEOPLE_MET_MAX)
+        for (const oldest of lastAtMs.keys().take(1)) lastAtMs.delete(oldest)
+      if (person === keystore.personDid) await lookUpOwn(core, stopping, LOOKUP_TIMEOUT_MS)
+      else await lookUp(core, person, { signal: stopping, timeoutMs: LOOKUP_TIMEOUT_MS })
+    }
+  }
+  const start = (): void => {
+    if (queue.size === 0 || stopping.aborted) return
+    running ??= work()
+      .catch(() => undefined)
+      .finally(() => (running = undefined))
+  }
+  const met = revocations.onMet((person) => {
+    const before = lastAtMs.get(person)
+    if (before !== undefined && clock.monotonicMs() - before < LOOKUP_AGAIN_MS) return
+    if (queue.size < LOOKUP_QUEUE_MAX) queue.add(person)
+    start()
+  })
+  const watching = host.onPeer(({ type }) => {
+    if (type === 'connected') start()
+  })
+  return {
+    [Symbol.asyncDispose]: async () => {
+      met[Symbol.dispose]()
+      watching[Symbol.dispose]()
+      await running
+    }
+  }
+}
