@@ -30,7 +30,10 @@ export interface ScriptOptions extends Pick<CapsuleProcessInit, 'channel' | 'fil
   readonly stdin?: AsyncIterable<Uint8Array> | readonly string[]
   readonly limits?: Partial<CapsuleLimits>
   readonly signal?: AbortSignal
+  /** All of standard output so far, whenever there is more. */
   readonly onOutput?: (text: string) => void
+  /** Each piece of standard output. */
+  readonly onBytes?: (bytes: Uint8Array) => void
 }
 
 /** Compiles sources of a capsule, `main.ts` first of all, in a folder that is gone afterwards. */
@@ -68,6 +71,7 @@ export async function runModule(module: Uint8Array, options: ScriptOptions = {})
       stdout: {
         write: (bytes) => {
           output.push(bytes)
+          options.onBytes?.(bytes)
           options.onOutput?.(Buffer.concat(output).toString())
         }
       },
