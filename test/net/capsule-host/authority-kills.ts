@@ -4,8 +4,10 @@ import { fileURLToPath } from 'node:url'
 import { silentLogger, systemClock, systemRandom, type Random } from '#contracts'
 import { createLevelAuthorityStore, openAuthority } from '#capsule-host'
 import { keyPairFromSeed } from '#did'
-import { startProcess } from '../../support/process.ts'
+import { startProcess, type RunningProcess } from '../../support/process.ts'
 
+/** Answers after which a worker is killed at the latest. */
+const ANSWERS_MAX = 60
 const WORKER = fileURLToPath(import.meta.resolve('./authority-worker.ts'))
 
 /** What workers were told before they were killed, over all of them. */
@@ -29,17 +31,21 @@ export async function killOnce(folder: string, told: Told, random: Random): Prom
   const seed = Math.floor(random.unit() * 2 ** 31)
   await using worker = await startProcess({ command: process.execPath, args: [WORKER, folder, String(seed)] })
   // Some die while they open the store: then nothing was told, and the store must open all the same.
-  if (random.unit() < 0.9) {
-    await Promise.race([worker.stdout.match(/ready/).catch(() => undefined), worker.ended])
-    await sleep(random.unit() * 300)
-  } else {
-    await sleep(random.unit() * 400)
-  }
+  if (random.unit() < 0.9) await workedFor(worker, Math.floor(random.unit() * ANSWERS_MAX))
+  await sleep(random.unit() * (random.unit() < 0.9 ? 20 : 300))
   worker.signal('SIGKILL')
   const { signal } = await worker.ended
   assert.equal(signal, 'SIGKILL', `the worker ended by itself: ${worker.stderr.text()}`)
   // The last line may be cut: it was not told then.
   for (const line of worker.stdout.text().split('\n').slice(0, -1)) hear(told, line)
+}
+
+/** Resolves when a worker was told so much, or after a while: a busy machine is no reason to kill only idle ones. */
+async function workedFor(worker: RunningProcess, answers: number): Promise<void> {
+  for (let turn = 0; turn < 200; turn++) {
+    if (worker.stdout.text().split('\n').length > answers + 1) return
+    await Promise.race([sleep(10), worker.ended])
+  }
 }
 
 /** Opens the store and checks that everything told is so. */
