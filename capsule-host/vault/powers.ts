@@ -38,7 +38,7 @@ async function writeAll(handle: FileHandle, parts: readonly Uint8Array[], offset
       : await handle.writev(parts as Uint8Array[], offset)
   if (bytesWritten === total) return
   // A short write: what is left is put together and written piece by piece.
-  const rest = Buffer.concat(parts as Uint8Array[]).subarray(bytesWritten)
+  const rest = Buffer.concat(parts).subarray(bytesWritten)
   let written = 0
   while (written < rest.length) {
     const at = offset + bytesWritten + written

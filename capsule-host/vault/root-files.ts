@@ -1,9 +1,9 @@
 import { errorCode, type Clock, type Logger } from '#contracts'
 import { FileError } from '../files/errors.ts'
 import type { FileEntry, FileHandle, FileStat, FileTimes, OpenOptions } from '../files/files.ts'
-import { ChunkCache } from './chunk-cache.ts'
-import { COMMIT_DELAY_MS, DIRTY_PAGES_MAX, HANDLES_MAX } from './constants.ts'
-import { pickTimes, statOf, type Entry, type EntryTimes, type PlacedEntry } from './entry.ts'
+import { COMMIT_DELAY_MS, DIRTY_PAGES_MAX } from './constants.ts'
+import { pickTimes, statOf, type EntryTimes, type PlacedEntry } from './entry.ts'
+import { createHandle } from './handle.ts'
 import {
   deleteEntry,
   entriesIn,
@@ -16,8 +16,8 @@ import {
   putEntry,
   type Place
 } from './names.ts'
-import { createHandle } from './handle.ts'
-import { OpenFile } from './open-file.ts'
+import type { OpenFile } from './open-file.ts'
+import { OpenFiles, type RootLimits } from './open-files.ts'
 import { Turns } from './turns.ts'
 import type { Volume } from './volume.ts'
 
@@ -28,39 +28,31 @@ export interface RootFilesComponents {
   readonly logger: Logger
 }
 
-/** How much a root may hold. */
-export interface RootLimits {
-  readonly quotaBytes: number
-  readonly entriesMax: number
-}
-
 /** The files of one lineage, shared by all who use its root at once. Calls run one after the other. */
 export class RootFiles {
   readonly volume: Volume
-  limits: RootLimits
   readonly #components: RootFilesComponents
   readonly #turns = new Turns()
-  readonly #cache = new ChunkCache()
-  readonly #open = new Map<number, OpenFile>()
-  #handleCount = 0
-  /** Bytes of all files, what is written and not published included. */
-  #bytes: number
+  readonly #open: OpenFiles
   #commitTimer: Disposable | undefined
 
   constructor(components: RootFilesComponents, limits: RootLimits) {
     this.#components = components
     this.volume = components.volume
-    this.limits = limits
-    this.#bytes = components.volume.bytes
+    this.#open = new OpenFiles(components, limits)
+  }
+
+  get limits(): RootLimits {
+    return this.#open.limits
+  }
+
+  set limits(limits: RootLimits) {
+    this.#open.limits = limits
   }
 
   /** Bytes of all files, what is not durable yet included. */
   get bytes(): number {
-    return this.#bytes
-  }
-
-  get handleCount(): number {
-    return this.#handleCount
+    return this.#open.bytes
   }
 
   /** Runs `task` when those before have ended. */
@@ -71,19 +63,26 @@ export class RootFiles {
     })
   }
 
-  /** Runs a task that changes something; when that fails half way, only what is durable counts. */
+  /** Runs a task that changes something. */
   async change<T>(task: () => Promise<T>): Promise<T> {
     return await this.take(async () => {
       this.volume.checkWritable()
-      const result = await task()
-      if (this.volume.tree.changedCount > DIRTY_PAGES_MAX) await this.volume.commit()
-      this.#commitSoon()
-      return result
+      try {
+        const result = await task()
+        if (this.volume.tree.changedCount > DIRTY_PAGES_MAX) await this.volume.commit()
+        return result
+      } finally {
+        this.#commitSoon()
+      }
     })
   }
 
   async stat(path: string): Promise<FileStat> {
-    return await this.take(async () => this.#statOf(await findEntry(this.volume, path)))
+    return await this.take(async () => {
+      const entry = await findEntry(this.volume, path)
+      const file = this.#open.get(entry.inode)
+      return statOf(file === undefined ? entry : { ...entry, bytes: file.bytes, ...pickTimes(file.times) })
+    })
   }
 
   async list(path: string): Promise<readonly FileEntry[]> {
@@ -91,42 +90,60 @@ export class RootFiles {
       const folder = await findEntry(this.volume, path)
       if (folder.kind !== 'folder') throw notFolder()
       const entries: FileEntry[] = []
-      for await (const { name, kind, inode } of entriesIn(this.volume, folder.inode))
+      for await (const { name, kind, inode } of entriesIn(this.volume, folder.inode)) {
         entries.push({ name, kind, inode })
+      }
       return entries
     })
   }
 
   async open(path: string, options: OpenOptions): Promise<FileHandle> {
-    const isChange =
-      options.isCreating === true || options.isTruncating === true || options.isWriting === true
+    const { isCreating = false, isExclusive = false, isTruncating = false, isWriting = false } = options
     const open = async (): Promise<FileHandle> => {
-      if (this.#handleCount >= HANDLES_MAX) {
-        throw new FileError('ERR_FILE_TOO_MANY_OPEN', `expected at most ${HANDLES_MAX} open files`)
-      }
       const place = await placeOf(this.volume, path)
       const found = await entryAt(this.volume, place)
-      const isCreating = options.isCreating === true
       if (found !== undefined && isRoot(found)) throw isFolder()
-      if (found !== undefined && isCreating && options.isExclusive === true) throw exists()
+      if (found !== undefined && isCreating && isExclusive) throw exists()
       if (found?.kind === 'folder') throw isFolder()
       if (found === undefined && !isCreating) {
         throw new FileError('ERR_FILE_NOT_FOUND', 'expected a file at that path, there is nothing')
       }
-      const file = this.#openFile(found ?? (await this.#add(place, 'file')))
-      file.handleCount++
-      this.#handleCount++
-      if (options.isTruncating === true) await this.#truncated(file)
-      return createHandle(this, file, options.isWriting === true)
+      const file = this.#open.open(found ?? (await this.#open.add(place, 'file')))
+      if (isTruncating) await this.#truncated(file)
+      return createHandle(this, file, isWriting)
     }
-    return isChange ? await this.change(open) : await this.take(open)
+    return isCreating || isTruncating || isWriting ? await this.change(open) : await this.take(open)
+  }
+
+  /** Makes `bytes` all that is in a file, made when there is none; nobody sees anything between. */
+  async replace(path: string, bytes: Uint8Array): Promise<void> {
+    await this.change(async () => {
+      const place = await placeOf(this.volume, path)
+      const old = await entryAt(this.volume, place)
+      if (old?.kind === 'folder') throw isFolder()
+      if (old === undefined) this.#open.checkEntries()
+      const file = this.#open.open(this.#open.newEntry(place, 'file'))
+      try {
+        await this.#open.replacing(old, async () => await file.write(0, bytes))
+        // An empty file is published too.
+        file.setTimes(file.times)
+        await this.#open.publish(file)
+      } catch (thrown) {
+        file.place = undefined
+        await this.#open.close(file)
+        throw thrown
+      }
+      this.volume.changed({ entries: 1 })
+      await this.#open.close(file)
+      if (old !== undefined) await this.#open.unname(old)
+    })
   }
 
   async makeFolder(path: string): Promise<void> {
     await this.change(async () => {
       const place = await placeOf(this.volume, path)
       if ((await entryAt(this.volume, place)) !== undefined) throw exists()
-      await this.#add(place, 'folder')
+      await this.#open.add(place, 'folder')
     })
   }
 
@@ -136,7 +153,7 @@ export class RootFiles {
       if (isRoot(entry)) throw busy()
       if (entry.kind === 'folder') throw isFolder()
       await deleteEntry(this.volume, entry)
-      await this.#unname(entry)
+      await this.#open.unname(entry)
     })
   }
 
@@ -147,7 +164,7 @@ export class RootFiles {
       if (entry.kind !== 'folder') throw notFolder()
       if (!(await isFolderEmpty(this.volume, entry.inode))) throw notEmpty()
       await deleteEntry(this.volume, entry)
-      this.volume.changed({ entries: -1 })
+      await this.#open.unname(entry)
     })
   }
 
@@ -178,16 +195,8 @@ export class RootFiles {
     })
   }
 
-  /** Times of a file after {@link FileTimes} were set. */
-  newTimes(old: EntryTimes, { accessedNs, modifiedNs }: FileTimes): EntryTimes {
-    const nowNs = this.nowNs()
-    const chosen = (time: bigint | 'now' | undefined, before: bigint): bigint =>
-      time === undefined ? before : time === 'now' ? nowNs : BigInt.asIntN(64, time)
-    return {
-      accessedNs: chosen(accessedNs, old.accessedNs),
-      modifiedNs: chosen(modifiedNs, old.modifiedNs),
-      changedNs: nowNs
-    }
+  newTimes(old: EntryTimes, times: FileTimes): EntryTimes {
+    return this.#open.newTimes(old, times)
   }
 
   /** Makes everything that is published durable. */
@@ -199,7 +208,7 @@ export class RootFiles {
   async snapshot(): Promise<string> {
     return await this.take(async () => {
       this.volume.checkWritable()
-      for (const file of [...this.#open.values()]) await this.publish(file)
+      await this.#open.publishAll()
       return await this.volume.snapshot()
     })
   }
@@ -208,59 +217,32 @@ export class RootFiles {
   async restore(id: string): Promise<void> {
     await this.take(async () => {
       this.volume.checkWritable()
-      if (this.#open.size > 0) throw new FileError('ERR_FILE_BUSY', 'expected no open file')
+      if (!this.#open.isEmpty) throw new FileError('ERR_FILE_BUSY', 'expected no open file')
       await this.volume.restore(id)
-      this.#bytes = this.volume.bytes
+      this.#open.recount()
     })
-  }
-
-  /** Lets the tree of entries refer to what an open file holds now. */
-  async publish(file: OpenFile): Promise<void> {
-    if (!file.isChanged || file.place === undefined) return
-    const content = await file.flush()
-    const { inode, bytes, times, place } = file
-    const entry: Entry = { kind: 'file', inode, bytes, ...pickTimes(times), ...content }
-    await putEntry(this.volume, place, entry)
-    this.volume.changed({ bytes: bytes - file.publishedBytes })
-    file.published()
   }
 
   /** Makes what was written to an open file durable. */
   async sync(file: OpenFile): Promise<void> {
     await this.take(async () => {
-      await this.publish(file)
+      await this.#open.publish(file)
       if (this.volume.isChanged) await this.volume.commit()
     })
   }
 
   /** A handle is closed by its user. */
   async closing(file: OpenFile): Promise<void> {
-    await this.#turns.runAlways(() => this.closeHandle(file))
+    await this.#turns.runAlways(async () => {
+      try {
+        await this.#open.close(file)
+      } finally {
+        this.#commitSoon()
+      }
+    })
   }
 
-  /** A handle of a file is closed; the last one publishes it. When that fails the old file stays. */
-  async closeHandle(file: OpenFile): Promise<void> {
-    this.#handleCount--
-    file.handleCount--
-    if (file.handleCount > 0) return
-    try {
-      this.volume.checkReadable()
-      if (file.place === undefined) {
-        this.#bytes -= file.bytes
-        await file.release()
-        this.volume.changed()
-      } else await this.publish(file)
-    } catch (thrown) {
-      this.#bytes += file.place === undefined ? 0 : file.publishedBytes - file.bytes
-      throw thrown
-    } finally {
-      file.end()
-      this.#open.delete(file.inode)
-      this.#commitSoon()
-    }
-  }
-
-  /** Ends the timer and makes durable what is published. */
+  /** Ends the timer, makes durable what is published, and closes the file on the disk. */
   async end(): Promise<void> {
     await this.#turns.runAlways(async () => {
       this.#commitTimer?.[Symbol.dispose]()
@@ -273,85 +255,25 @@ export class RootFiles {
     })
   }
 
-  nowNs(): bigint {
-    return BigInt(Math.floor(this.#components.clock.nowMs() * 1000)) * 1000n
-  }
-
-  #statOf(entry: PlacedEntry): FileStat {
-    const file = this.#open.get(entry.inode)
-    return statOf(file === undefined ? entry : { ...entry, bytes: file.bytes, ...pickTimes(file.times) })
-  }
-
   async #truncated(file: OpenFile): Promise<void> {
     try {
       await file.truncate(0)
     } catch (thrown) {
-      await this.closeHandle(file)
+      await this.#open.close(file)
       throw thrown
     }
-  }
-
-  async #add(place: Place, kind: 'file' | 'folder'): Promise<PlacedEntry> {
-    if (this.volume.entries >= this.limits.entriesMax) {
-      throw new FileError('ERR_FILE_QUOTA', `expected at most ${this.limits.entriesMax} files and folders`)
-    }
-    const nowNs = this.nowNs()
-    const times = { accessedNs: nowNs, modifiedNs: nowNs, changedNs: nowNs }
-    const entry = { kind, inode: this.volume.takeInode(), bytes: 0, levels: 0, content: undefined, ...times }
-    await putEntry(this.volume, place, entry)
-    this.volume.changed({ entries: 1 })
-    return { ...entry, ...place }
-  }
-
-  #openFile(entry: PlacedEntry): OpenFile {
-    const held = this.#open.get(entry.inode)
-    if (held !== undefined) return held
-    const { blocks, space } = this.volume
-    const file = new OpenFile(
-      {
-        blocks,
-        cache: this.#cache,
-        draft: space.draft(),
-        nowNs: () => this.nowNs(),
-        count: (bytes) => this.#count(bytes)
-      },
-      entry,
-      { folder: entry.folder, name: entry.name }
-    )
-    this.#open.set(entry.inode, file)
-    return file
-  }
-
-  #count(bytes: number): void {
-    if (bytes > 0 && this.#bytes + bytes > this.limits.quotaBytes) {
-      throw new FileError('ERR_FILE_QUOTA', `expected at most ${this.limits.quotaBytes} bytes`)
-    }
-    this.#bytes += bytes
-  }
-
-  /** A file has lost its name; it goes when nobody has it open. */
-  async #unname(entry: PlacedEntry): Promise<void> {
-    this.volume.changed({ bytes: -entry.bytes, entries: -1 })
-    const file = this.#openFile(entry)
-    file.place = undefined
-    if (file.handleCount > 0) return
-    this.#handleCount++
-    file.handleCount++
-    await this.closeHandle(file)
   }
 
   async #checkReplaceable(source: PlacedEntry, target: PlacedEntry | undefined): Promise<void> {
     if (target === undefined) return
     if (source.kind === 'folder' && target.kind === 'file') throw notFolder()
-    if (source.kind === 'file' && target.kind === 'folder') {
-      throw new FileError('ERR_FILE_IS_FOLDER', 'expected no folder in the place of the file')
-    }
+    if (source.kind === 'file' && target.kind === 'folder') throw isFolder()
     if (target.kind === 'folder' && !(await isFolderEmpty(this.volume, target.inode))) throw notEmpty()
   }
 
   async #move(source: PlacedEntry, place: Place, target: PlacedEntry | undefined): Promise<void> {
     try {
-      await putEntry(this.volume, place, { ...source, changedNs: this.nowNs() })
+      await putEntry(this.volume, place, { ...source, changedNs: this.#open.nowNs() })
       await deleteEntry(this.volume, source)
     } catch (thrown) {
       // Half moved: only the durable state is whole.
@@ -361,8 +283,7 @@ export class RootFiles {
     const file = this.#open.get(source.inode)
     if (file !== undefined) file.place = place
     this.volume.changed()
-    if (target?.kind === 'file') await this.#unname(target)
-    else if (target !== undefined) this.volume.changed({ entries: -1 })
+    if (target !== undefined) await this.#open.unname(target)
   }
 
   #commitSoon(): void {

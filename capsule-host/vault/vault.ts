@@ -7,7 +7,8 @@ import { DEFAULT_ENTRIES_MAX } from './constants.ts'
 import type { VaultDisk } from './disk.ts'
 import { createVaultKey, type VaultKey } from './keys.ts'
 import { openVolume } from './open-volume.ts'
-import { RootFiles, type RootLimits } from './root-files.ts'
+import type { RootLimits } from './open-files.ts'
+import { RootFiles } from './root-files.ts'
 
 /** What {@link openVault} works with. */
 export interface VaultComponents {
@@ -62,6 +63,8 @@ export interface VaultSnapshot {
  * @throws FileError from every method
  */
 export interface VaultRoot extends CapsuleFiles, AsyncDisposable {
+  /** Makes `bytes` all that is in a file, made when there is none: for whoever looks, before or after, never between. */
+  replace(path: string, bytes: Uint8Array): Promise<void>
   /** Makes what is closed, renamed and removed durable. */
   flush(): Promise<void>
   /** Keeps everything as it is now, open files included; costs no copy. */
@@ -214,17 +217,17 @@ class LineageVault implements Vault {
 function createRoot(files: RootFiles, leave: () => Promise<void>): VaultRoot {
   const handles = new Set<FileHandle>()
   let leaving: Promise<void> | undefined
-  const check = (): void => {
+  const held = (): RootFiles => {
     if (leaving !== undefined)
       throw new FileError('ERR_FILE_INVALID', 'expected a root that was not let go of')
+    return files
   }
   const { volume } = files
   return {
-    stat: async (path) => (check(), await files.stat(path)),
-    list: async (path) => (check(), await files.list(path)),
+    stat: async (path) => await held().stat(path),
+    list: async (path) => await held().list(path),
     open: async (path, options) => {
-      check()
-      const handle = await files.open(path, options)
+      const handle = await held().open(path, options)
       handles.add(handle)
       return {
         ...handle,
@@ -234,17 +237,18 @@ function createRoot(files: RootFiles, leave: () => Promise<void>): VaultRoot {
         }
       }
     },
-    makeFolder: async (path) => (check(), await files.makeFolder(path)),
-    remove: async (path) => (check(), await files.remove(path)),
-    removeFolder: async (path) => (check(), await files.removeFolder(path)),
-    rename: async (from, to) => (check(), await files.rename(from, to)),
-    setTimes: async (path, times) => (check(), await files.setTimes(path, times)),
-    flush: async () => (check(), await files.flush()),
-    snapshot: async () => (check(), await files.snapshot()),
-    restore: async (id) => (check(), await files.restore(id)),
-    dropSnapshot: async (id) => (check(), await files.take(() => volume.dropSnapshot(id))),
+    makeFolder: async (path) => await held().makeFolder(path),
+    remove: async (path) => await held().remove(path),
+    removeFolder: async (path) => await held().removeFolder(path),
+    rename: async (from, to) => await held().rename(from, to),
+    setTimes: async (path, times) => await held().setTimes(path, times),
+    replace: async (path, bytes) => await held().replace(path, bytes.slice()),
+    flush: async () => await held().flush(),
+    snapshot: async () => await held().snapshot(),
+    restore: async (id) => await held().restore(id),
+    dropSnapshot: async (id) => await held().take(() => volume.dropSnapshot(id)),
     snapshots: async () => {
-      check()
+      held()
       return volume.snapshots.map(({ id, createdAtMs, bytes, entries }) => ({
         id,
         createdAtMs,
@@ -253,8 +257,7 @@ function createRoot(files: RootFiles, leave: () => Promise<void>): VaultRoot {
       }))
     },
     usage: async () => {
-      check()
-      const { quotaBytes, entriesMax } = files.limits
+      const { quotaBytes, entriesMax } = held().limits
       return {
         bytes: files.bytes,
         entries: volume.entries,

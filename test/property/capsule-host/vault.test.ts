@@ -72,6 +72,7 @@ interface Side {
   readonly handles: (FileHandle | undefined)[]
 }
 
+// eslint-disable-next-line complexity -- one case a kind of step
 async function run(side: Side, step: Exclude<Step, { do: 'reopen' }>): Promise<unknown> {
   const { files, handles } = side
   switch (step.do) {
@@ -95,7 +96,8 @@ async function run(side: Side, step: Exclude<Step, { do: 'reopen' }>): Promise<u
     case 'read':
       return hash(await handles[step.slot]?.read(step.offset, step.length))
     case 'sync':
-      return await handles[step.slot]?.sync()
+      await handles[step.slot]?.sync()
+      return 'synced'
     case 'close':
       await handles[step.slot]?.close()
       handles[step.slot] = undefined
@@ -103,7 +105,8 @@ async function run(side: Side, step: Exclude<Step, { do: 'reopen' }>): Promise<u
     case 'makeFolder':
     case 'remove':
     case 'removeFolder':
-      return await files[step.do](step.path)
+      await files[step.do](step.path)
+      return 'done'
     case 'list':
       return (await files.list(step.path)).map(({ name, kind }) => `${kind} ${name}`).sort()
     case 'stat': {
@@ -111,7 +114,8 @@ async function run(side: Side, step: Exclude<Step, { do: 'reopen' }>): Promise<u
       return { kind, bytes, linkCount }
     }
     case 'rename':
-      return await files.rename(step.path, step.to)
+      await files.rename(step.path, step.to)
+      return 'renamed'
   }
 }
 
