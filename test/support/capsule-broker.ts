@@ -54,8 +54,12 @@ export class FakeCapsule {
     })
   }
 
+  push(bytes: Uint8Array): number {
+    return this.#channel.push(bytes)
+  }
+
   write(text: string): number {
-    return this.#channel.push(Buffer.from(text))
+    return this.push(Buffer.from(text))
   }
 
   send(message: object): number {

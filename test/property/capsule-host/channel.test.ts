@@ -1,0 +1,15 @@
+import { randomInt } from 'node:crypto'
+import fc from 'fast-check'
+import { checkFlood, floods } from '../../support/channel-fuzz.ts'
+
+describe('a flood on the runtime channel', () => {
+  it('does nothing that was not granted, costs nobody else, and is answered line by line', async function () {
+    this.timeout(60_000)
+    const seed = randomInt(2 ** 31)
+    console.log(`      seed ${seed}`)
+    await fc.assert(
+      fc.asyncProperty(floods, async (flood) => await checkFlood(flood)),
+      { seed, numRuns: 200 }
+    )
+  })
+})
