@@ -1,6 +1,7 @@
 import type { ControlEvent, QuestionStatus } from '#contracts'
 import type { CliContext, ControlClient, OutputStream } from './context.ts'
 import type { InputRouter } from './input-router.ts'
+import type { RunTerminal } from './run-terminal.ts'
 import { createTerminalFilter, formatBytes, printNotice, type ProgressLine } from './output.ts'
 
 /** What a {@link createCapsuleView} shows on, and whom it asks. */
@@ -10,16 +11,20 @@ export interface CapsuleViewParts {
   readonly router: InputRouter
   readonly line: ProgressLine
   readonly isRaw: boolean
+  /** The terminal, when the capsule may draw on it. */
+  readonly terminal?: RunTerminal
 }
 
 /** Shows what a run does. While a question is open, what the capsule writes waits. */
 export function createCapsuleView(parts: CapsuleViewParts): (event: ControlEvent) => Promise<void> {
-  const { context, line, isRaw } = parts
+  const { context, line, isRaw, terminal } = parts
   const outputs = { stdout: writerOf(context.stdout, isRaw), stderr: writerOf(context.stderr, isRaw) }
   const prompts = createPrompts(parts)
   return async (event) => {
     if (event.kind === 'progress') line.update(`${event.phase} ${formatBytes(event.bytes)}`)
     if (event.kind === 'notice') await printNotice(context, event.text)
+    if (event.kind === 'run') terminal?.started(event.run)
+    if (event.kind === 'terminal') terminal?.setRaw(event.isRaw)
     if (event.kind === 'question') prompts.show(event.question)
     if (event.kind === 'question-end') prompts.withdraw(event.id)
     if (event.kind === 'question-missed') await printNotice(context, describeMissed(event.question))
@@ -31,7 +36,7 @@ export function createCapsuleView(parts: CapsuleViewParts): (event: ControlEvent
 }
 
 /** Questions, one after the other. */
-function createPrompts({ context, client, router: input, line, isRaw }: CapsuleViewParts): {
+function createPrompts({ context, client, router: input, line, isRaw, terminal }: CapsuleViewParts): {
   show(question: QuestionStatus): void
   withdraw(id: string): void
   done(): Promise<void>
@@ -42,6 +47,7 @@ function createPrompts({ context, client, router: input, line, isRaw }: CapsuleV
     const { promptForGrant } = await import('./grant-prompt.ts')
     await line.end()
     const signal = AbortSignal.any([context.signal, controller.signal])
+    using _lines = terminal?.forQuestion()
     await promptForGrant({ context, client, input, isRaw }, question, signal)
   }
   return {

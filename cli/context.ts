@@ -72,6 +72,10 @@ export interface CliContext {
   ask(question: string, options?: { secret?: boolean }): Promise<string | undefined>
   /** Keys as they are typed, for a full-screen program; disposing restores the terminal. */
   openTerminal(): { keys: AsyncIterable<Uint8Array>; onResize(task: () => void): void } & Disposable
+  /** Keys of standard input one by one and not shown, or lines again. Nothing happens without a terminal. */
+  setRawMode(isRaw: boolean): void
+  /** Calls `task` when the terminal has another size, until disposed. */
+  onResize(task: () => void): Disposable
   /** The lines of the node's log: the last ones, then new ones while following, until the signal aborts. */
   readLog(options: { lastLines: number; isFollowing: boolean }): AsyncIterable<string>
   /** Makes every file this process creates from now on readable by its owner alone. */

@@ -39,14 +39,14 @@ export async function promptForGrant(
   // A capsule cannot colour what it writes, so that it cannot write this line either.
   const title = `${MARKED} ${question.name} asks you ${UNMARKED}`
   const text = [...describeQuestion(question, stderr.columns || 80), ...describeAnswers(question)]
-  await stderr.write(`${isRaw ? TERMINAL_SANE : ''}\r\n${title}\r\n${text.map(safeText).join('\r\n')}\r\n`)
+  await stderr.write(`${isRaw ? TERMINAL_SANE : ''}\n${title}\n${text.map(safeText).join('\n')}\n`)
   try {
     await clock.sleep(SETTLE_MS, until)
     keys.discard()
     await converse({ stderr, client, keys }, question, until)
   } catch (thrown) {
     if (!until.aborted) throw thrown
-    await stderr.write('\r\nthe question is no longer open\r\n')
+    await stderr.write('\nthe question is no longer open\n')
   }
 }
 
@@ -64,14 +64,14 @@ async function converse(
     await stderr.write('Answer: ')
     const reply = readReply(await keys.readLine(signal), asked)
     if (reply.kind === 'hint') {
-      await stderr.write(`${safeText(reply.text)}\r\n`)
+      await stderr.write(`${safeText(reply.text)}\n`)
       continue
     }
     if (reply.kind === 'narrow') {
       const { pick: _picked, ...rest } = asked
       const narrowed = { ...rest, resource: reply.resource, choices: [] }
-      const shown = describeAnswers(narrowed).map(safeText).join('\r\n')
-      await stderr.write(`of ${safeText(reply.resource)}\r\n${shown}\r\n`)
+      const shown = describeAnswers(narrowed).map(safeText).join('\n')
+      await stderr.write(`of ${safeText(reply.resource)}\n${shown}\n`)
       asked = narrowed
       continue
     }
@@ -83,7 +83,7 @@ async function converse(
       return
     } catch (thrown) {
       if (errorCode(thrown) !== 'ERR_ANSWER_INVALID') throw thrown
-      await stderr.write(`${safeText(errorMessage(thrown))}\r\n`)
+      await stderr.write(`${safeText(errorMessage(thrown))}\n`)
       asked = question
     }
   }

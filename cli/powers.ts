@@ -67,6 +67,13 @@ export function createProcessContext(init: ContextInit): CliContext {
     ask: async (question, options = {}) =>
       await askOnTerminal(question, options.secret === true, init.signal),
     openTerminal: openRawTerminal,
+    setRawMode: (isRaw) => {
+      if (isatty(STANDARD_INPUT)) standardInput().setRawMode(isRaw)
+    },
+    onResize: (task) => {
+      process.stdout.on('resize', task)
+      return { [Symbol.dispose]: () => process.stdout.off('resize', task) }
+    },
     isProcessRunning,
     environment: process.env,
     restrictNewFiles: () => void process.umask(0o077),

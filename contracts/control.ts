@@ -127,6 +127,18 @@ export interface LogEvent {
   readonly lines: readonly CapsuleLogLine[]
 }
 
+/** A capsule was started; its number names it to `capsule.resize`. */
+export interface RunEvent {
+  readonly kind: 'run'
+  readonly run: number
+}
+
+/** A capsule wants its user's keys one by one and not shown, or lines again. */
+export interface TerminalEvent {
+  readonly kind: 'terminal'
+  readonly isRaw: boolean
+}
+
 /** A capsule asks for something, and somebody is asked about it. */
 export interface QuestionEvent {
   readonly kind: 'question'
@@ -157,6 +169,8 @@ export type ControlEvent =
   | NoticeEvent
   | OutputEvent
   | LogEvent
+  | RunEvent
+  | TerminalEvent
   | QuestionEvent
   | QuestionEndEvent
   | QuestionMissedEvent
@@ -346,6 +360,16 @@ export type QuestionAnswer =
       readonly isAll?: boolean | undefined
     }
 
+/** Who serves a contract to the capsules of this device. */
+export interface ProviderStatus {
+  readonly contract: string
+  readonly lineage: string
+  /** What of the host it is given for that. */
+  readonly powers: readonly string[]
+  /** Whether it came with the release. */
+  readonly isShipped: boolean
+}
+
 /** A name in the owner's own address book. */
 export interface ContactStatus {
   readonly petname: string
@@ -383,6 +407,8 @@ export interface ControlMethods extends GrantControlMethods {
       detach?: boolean
       /** Whether there is a person at a terminal who can be asked what it may do. */
       canAsk?: boolean
+      /** The size of a terminal that it may draw on. */
+      terminal?: { columns: number; rows: number }
       deadlineMs?: number
     }
     /** `run` is set for one that was left running. */
@@ -395,11 +421,18 @@ export interface ControlMethods extends GrantControlMethods {
     params: ToolServerParams & { tool: string; arguments: Readonly<Record<string, unknown>> }
     result: { capsule: CapsuleStatus } & ToolAnswer
   }
+  'capsule.resize': { params: { run: number; columns: number; rows: number }; result: Record<string, never> }
   'capsule.plan': {
     params: { target: string; as?: string; installed?: boolean; deadlineMs?: number }
     result: CapsulePlanStatus
   }
   'capsule.install': { params: { cid: string; as?: string }; result: CapsuleChangeStatus }
+  'capsule.providers': { params: Record<string, never>; result: { providers: ProviderStatus[] } }
+  /** Without a name the capsule of the release serves it again. */
+  'capsule.provide': {
+    params: { contract: string; name?: string; powers?: string[] }
+    result: ProviderStatus
+  }
   'capsule.list': { params: Record<string, never>; result: { capsules: InstalledStatus[] } }
   'capsule.inspect': {
     params: { name: string }

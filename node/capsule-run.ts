@@ -13,37 +13,47 @@ export interface RunParts {
 export async function runAttached(
   { capsules, installed }: RunParts,
   capsule: VerifiedPackage,
-  streams: CapsuleStreams
+  { onRun, ...streams }: CapsuleStreams & { readonly onRun?: (run: number) => void }
 ): Promise<number> {
   using run = installed.running.enter(runInitOf(capsule, false), streams.signal)
+  onRun?.(run.id)
   return await logRun(installed.logs, { capsule, run }, async () => {
-    const counted = countBytes(streams, run)
-    return await capsules.run(capsule, { ...counted, signal: run.signal, onProcess: run.setProcess })
+    return await capsules.run(capsule, observed(streams, run))
   })
 }
 
-/** Runs a capsule that nobody watches: no input, and what it writes goes to its log. Returns the number of its run. */
-export function runDetached(
+/**
+ * Runs a capsule that nobody watches: no input, and what it writes goes to its log. Resolves with the number of its run
+ * when it was started.
+ *
+ * @throws CapsuleError why it could not be started
+ */
+export async function runDetached(
   { capsules, installed }: RunParts,
   capsule: VerifiedPackage,
   init: { readonly args: string[]; readonly signal: AbortSignal }
-): number {
+): Promise<number> {
   const run = installed.running.enter(runInitOf(capsule, true), init.signal)
+  const started = Promise.withResolvers<number>()
   const work = async (): Promise<void> => {
     using _entry = run
     await logRun(installed.logs, { capsule, run }, async () => {
       const streams = createLoggedStreams(installed.logs, { lineage: capsule.lineage, run: run.id })
       try {
-        const counted = countBytes({ ...streams, ...init }, run)
-        return await capsules.run(capsule, { ...counted, signal: run.signal, onProcess: run.setProcess })
+        const seen = observed({ ...streams, ...init }, run)
+        const onProcess = (pid: number | undefined): void => {
+          run.setProcess(pid)
+          started.resolve(run.id)
+        }
+        return await capsules.run(capsule, { ...seen, onProcess })
       } finally {
         await streams.end()
       }
     })
   }
-  // Its log says how it ended; there is nobody else to tell.
-  void work().catch(() => undefined)
-  return run.id
+  // Once it was started its log says how it ended; there is nobody else to tell.
+  void work().catch((thrown: unknown) => started.reject(thrown as Error))
+  return await started.promise
 }
 
 function runInitOf({ lineage, status }: VerifiedPackage, isDetached: boolean): RunInit {
@@ -51,8 +61,8 @@ function runInitOf({ lineage, status }: VerifiedPackage, isDetached: boolean): R
   return { lineage, name, version, cid, isDetached }
 }
 
-/** The same streams, whose bytes are counted. */
-function countBytes(streams: CapsuleStreams, run: Pick<Run, 'counters'>): CapsuleStreams {
+/** The same streams, with what goes through them counted, ended with the run. */
+function observed(streams: CapsuleStreams, run: Run): CapsuleStreams {
   const { counters } = run
   const counted = (sink: CapsuleStreams['stdout']): CapsuleStreams['stdout'] => ({
     write: (bytes) => {
@@ -64,7 +74,10 @@ function countBytes(streams: CapsuleStreams, run: Pick<Run, 'counters'>): Capsul
     ...streams,
     stdin: countInput(streams.stdin, run),
     stdout: counted(streams.stdout),
-    stderr: counted(streams.stderr)
+    stderr: counted(streams.stderr),
+    signal: run.signal,
+    onProcess: run.setProcess,
+    onCalls: (count) => (counters.calls += count)
   }
 }
 

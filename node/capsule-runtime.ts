@@ -16,6 +16,7 @@ import {
   type CapsulePool,
   type CapsuleProcess,
   type CapsuleSession,
+  type ChannelFactory,
   type HostPower,
   type HostPowers,
   type LineageState,
@@ -45,6 +46,8 @@ export interface CapsuleRuntimeComponents {
   /** What the host lends to the capsules that provide contracts, by name. */
   readonly hostPowers: ReadonlyMap<string, HostPower>
   readonly shell: Shell
+  /** The powers of the host that the user gave a lineage; those of this release have what their manifests ask for. */
+  readonly givenPowers: (lineage: string) => readonly string[]
   /** Who provides what; it starts providers through the runtime it is given. */
   readonly createDirectory: (runtime: Pick<CapsuleRuntime, 'start'>) => RunningDirectory
 }
@@ -122,7 +125,12 @@ class LazyRuntime implements CapsuleRuntime {
     const { broker, vault } = await this.#opened()
     const { sandbox, pool } = await this.#probed()
     logger.info('capsule starts', { name: status.name, cid: status.cid })
-    const session = broker.open(this.#sessionOf(capsule))
+    const { onCalls, onSession, terminal, ...standard } = streams
+    const session = broker.open({
+      ...this.#sessionOf(capsule),
+      ...(terminal === undefined ? {} : { terminal })
+    })
+    onSession?.(session)
     const limits = capsuleLimits(opened.manifest)
     const root = opened.manifest.files
       ? await vault.root(capsule.lineage, { quotaBytes: limits.storageBytesMax })
@@ -130,11 +138,11 @@ class LazyRuntime implements CapsuleRuntime {
     const process = startCapsuleProcess(
       { powers, clock, logger, sandbox, pool },
       {
-        ...streams,
+        ...standard,
         name: status.name,
         module: opened.entry,
         limits,
-        channel: session.channel,
+        channel: countMessages(session.channel, onCalls),
         ...(root === undefined ? {} : { files: serveFiles(session.files(root), limits) }),
         isOwn
       }
@@ -150,12 +158,13 @@ class LazyRuntime implements CapsuleRuntime {
   #sessionOf({ lineage, status, opened, isOwn }: VerifiedPackage): CapsuleSession {
     const { name, version, publisher } = status
     const { capabilities, requires, provides, powers } = opened.manifest
+    const given = this.#components.givenPowers(lineage)
     return {
       id: Buffer.from(this.#components.random.bytes(16)).toString('hex'),
       ...{ lineage, name, version, isOwn, requires, provides },
       ...(publisher === undefined ? {} : { publisher }),
       ceiling: capabilities,
-      powers: lineage.startsWith(SHIPPED_PREFIX) ? powers : []
+      powers: lineage.startsWith(SHIPPED_PREFIX) ? powers : powers.filter((power) => given.includes(power))
     }
   }
 
@@ -198,6 +207,22 @@ class LazyRuntime implements CapsuleRuntime {
     const pool = createCapsulePool({ ...components, sandbox })
     this.#stack.use(pool)
     return { sandbox, pool }
+  }
+}
+
+/** The same channel, whose messages are counted. */
+function countMessages(channel: ChannelFactory, onCalls: CapsuleStreams['onCalls']): ChannelFactory {
+  if (onCalls === undefined) return channel
+  return (port) => {
+    const opened = channel(port)
+    return {
+      push: (bytes) => {
+        const count = opened.push(bytes)
+        onCalls(count)
+        return count
+      },
+      close: () => opened.close()
+    }
   }
 }
 

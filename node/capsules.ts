@@ -12,11 +12,13 @@ import {
   PACKAGE_FILES_MAX,
   signCapsule,
   verifyCapsule,
+  type BrokerSession,
   type CapsuleOutcome,
   type CapsuleProcessInit,
   type HostPowers,
   type OpenedPackage,
   type PackageReader,
+  type TerminalPower,
   type VerifiedCapsule
 } from '#capsule-host'
 import type { Content } from '#content'
@@ -63,6 +65,12 @@ export interface PublishedCapsule extends CapsuleStatus {
 export type CapsuleStreams = Pick<CapsuleProcessInit, 'args' | 'stdin' | 'stdout' | 'stderr' | 'signal'> & {
   /** Called with the process it is in, once there is one. */
   readonly onProcess?: (pid: number | undefined) => void
+  /** Called with its session, before its process runs. */
+  readonly onSession?: (session: Pick<BrokerSession, 'resize'>) => void
+  /** Called with how many messages came on its channel. */
+  readonly onCalls?: (count: number) => void
+  /** The terminal of its user, where there is one and it may draw on it. */
+  readonly terminal?: TerminalPower
 }
 
 /** Options of {@link Capsules.verify}. */

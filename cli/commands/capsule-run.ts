@@ -3,28 +3,36 @@ import { capsuleTarget } from '../capsule-target.ts'
 import { createCapsuleView } from '../capsule-view.ts'
 import type { CliContext, CommandInput, ControlCall } from '../context.ts'
 import { requiredArgument, restArguments, secondsOption, switchOption } from '../input.ts'
-import { createInputRouter, type InputRouter } from '../input-router.ts'
+import { createInputRouter } from '../input-router.ts'
+import { createRunTerminal } from '../run-terminal.ts'
 import { createProgressLine, printNotice, printResult } from '../output.ts'
 
 /** `elastos capsule run NAME|CID|PATH [ARGS…]`; the exit code is the capsule's. */
 export async function run(input: CommandInput, context: CliContext): Promise<number> {
   const deadlineMs = secondsOption(input, 'deadline')
   const isDetached = switchOption(input, 'detach')
+  const isRaw = switchOption(input, 'raw')
+  // Who takes keys one by one draws what they do: that is for a capsule whose user lets it.
+  const canDraw = isRaw && context.stdinIsTerminal && context.stdout.isTerminal && !isDetached
   const params = {
     target: capsuleTarget(requiredArgument(input, 'target'), context),
     args: restArguments(input, 'args'),
     dev: switchOption(input, 'dev'),
     ...(isDetached ? { detach: true } : {}),
     canAsk: context.stdinIsTerminal && context.stderr.isTerminal && !context.json,
+    ...(canDraw ? { terminal: { columns: context.stdout.columns, rows: context.stdout.rows } } : {}),
     ...(deadlineMs === undefined ? {} : { deadlineMs })
   }
   await using client = await context.connect()
   const line = createProgressLine(context.stderr, () => context.clock.monotonicMs())
   const router = createInputRouter(() => context.stdin)
-  const isRaw = switchOption(input, 'raw')
-  const onEvent = createCapsuleView({ context, client, router, line, isRaw })
-  const call = client.open('capsule.run', params, { signal: context.signal, onEvent })
-  if (!isDetached) void sendInput(call, router).catch(() => undefined)
+  await using terminal = createRunTerminal(context, client)
+  const onEvent = createCapsuleView({ context, client, router, line, isRaw, terminal })
+  const interrupt = new AbortController()
+  const signal = AbortSignal.any([context.signal, interrupt.signal])
+  const call = client.open('capsule.run', params, { signal, onEvent })
+  const keys = terminal.guard(router.forCapsule, () => interrupt.abort())
+  if (!isDetached) void sendInput(call, keys).catch(() => undefined)
   const result = await call.result
   await line.end()
   if (result.run !== undefined) {
@@ -36,8 +44,8 @@ export async function run(input: CommandInput, context: CliContext): Promise<num
 }
 
 /** Each piece is sent when the capsule has taken the one before, so a slow capsule slows its input down. */
-export async function sendInput(call: ControlCall<'capsule.run'>, router: InputRouter): Promise<void> {
-  for await (const chunk of router.forCapsule) {
+async function sendInput(call: ControlCall<'capsule.run'>, input: AsyncIterable<Uint8Array>): Promise<void> {
+  for await (const chunk of input) {
     for (let start = 0; start < chunk.byteLength; start += CONTROL_LIMITS.chunkBytesMax) {
       const part = chunk.subarray(start, start + CONTROL_LIMITS.chunkBytesMax)
       await call.send({ kind: 'stdin', base64: Buffer.from(part).toString('base64') })

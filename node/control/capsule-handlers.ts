@@ -1,7 +1,8 @@
-import { CONTROL_LIMITS, type Clock } from '#contracts'
+import type { TerminalPower } from '#capsule-host'
+import { CONTROL_LIMITS, type Clock, type TerminalSize } from '#contracts'
 import { createDeadline } from '../deadline.ts'
 import { runAttached, runDetached } from '../capsule-run.ts'
-import type { Capsules } from '../capsules.ts'
+import type { Capsules, CapsuleStreams } from '../capsules.ts'
 import type { InstalledCapsules } from '../installed-capsules.ts'
 import { createReporter } from './content-handlers.ts'
 import type { HandlersOf } from './handlers.ts'
@@ -56,37 +57,83 @@ export function createCapsuleVerifier({
 /** Capsules for commands. */
 export function createCapsuleHandlers(
   parts: CapsuleHandlerParts
-): HandlersOf<'capsule.publish' | 'capsule.verify' | 'capsule.run'> {
+): HandlersOf<'capsule.publish' | 'capsule.verify' | 'capsule.run' | 'capsule.resize'> {
   const { capsules, installed, questions } = parts
   const verify = createCapsuleVerifier(parts)
+  /** What tells a run its terminal's size. */
+  const terminals = new Map<number, Resize>()
   return {
     'capsule.publish': async ({ folder, first = false }, { signal }) => {
       const published = await capsules.publish(folder, { signal, isFirst: first })
       return { ...published, line: `elastos capsule run ${published.publisher}/${published.name}` }
     },
     'capsule.verify': async ({ target }, context) => (await verify(target, context)).status,
-    'capsule.run': async (
-      { target, args, dev = false, detach = false, canAsk = false, deadlineMs },
-      context
-    ) => {
+    'capsule.resize': async ({ run, ...size }) => {
+      // A run that has ended meanwhile needs no size.
+      terminals.get(run)?.(size)
+      return await Promise.resolve({})
+    },
+    'capsule.run': async (params, context) => {
+      const { target, args, dev = false, detach = false, canAsk = false, deadlineMs } = params
       const { signal } = context
       const capsule = await verify(target, context, { deadlineMs, isDevelopment: dev })
       if (detach) {
-        const run = runDetached({ capsules, installed }, capsule, {
-          args,
-          signal: new AbortController().signal
-        })
+        const init = { args, signal: new AbortController().signal }
+        const run = await runDetached({ capsules, installed }, capsule, init)
         return { exitCode: 0, capsule: capsule.status, run }
       }
       const watcher = createWatcher(questions, { emit: context.emit, canAsk })
       using _watching = questions.desk.watch(capsule.lineage, watcher)
+      using terminal = createRunTerminal(context, terminals, params.terminal)
       const exitCode = await runAttached({ capsules, installed }, capsule, {
-        ...{ args, signal },
+        ...{ args, signal, ...terminal.streams },
         stdin: readStdin(context),
         stdout: { write: async (bytes) => await writeOutput(context, 'stdout', bytes) },
         stderr: { write: async (bytes) => await writeOutput(context, 'stderr', bytes) }
       })
       return { exitCode, capsule: capsule.status }
+    }
+  }
+}
+
+type Resize = (size: TerminalSize) => void
+
+/** The terminal of one run, as the command that called for it says it is; none when that says nothing. */
+function createRunTerminal(
+  { emit }: Pick<CallContext, 'emit'>,
+  terminals: Map<number, Resize>,
+  first: TerminalSize | undefined
+): {
+  readonly streams: Pick<CapsuleStreams, 'terminal' | 'onSession'> & { onRun: (run: number) => void }
+} & Disposable {
+  let size = first
+  let isRaw = false
+  let id: number | undefined
+  let session: Parameters<NonNullable<CapsuleStreams['onSession']>>[0] | undefined
+  const tell = (event: Parameters<CallContext['emit']>[0]): void => void emit(event).catch(() => undefined)
+  const power: TerminalPower = {
+    status: () => ({ columns: 80, rows: 24, ...size, isRaw }),
+    setRaw: (wanted) => {
+      isRaw = wanted
+      tell({ kind: 'terminal', isRaw })
+    }
+  }
+  const onRun = (run: number): void => {
+    id = run
+    tell({ kind: 'run', run })
+    terminals.set(run, (next) => {
+      size = next
+      session?.resize(next)
+    })
+  }
+  return {
+    streams: {
+      onRun,
+      onSession: (opened) => (session = opened),
+      ...(first === undefined ? {} : { terminal: power })
+    },
+    [Symbol.dispose]: () => {
+      if (id !== undefined) terminals.delete(id)
     }
   }
 }

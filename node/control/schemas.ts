@@ -25,6 +25,7 @@ const toolServer = {
   deadlineMs: deadlineMs.optional()
 }
 
+const terminalSize = z.strictObject({ columns: z.int().min(1).max(2000), rows: z.int().min(1).max(2000) })
 const questionAnswer = z.discriminatedUnion('isAllowed', [
   z.strictObject({
     isAllowed: z.literal(true),
@@ -64,6 +65,7 @@ const PARAMS = {
     dev: z.boolean().optional(),
     detach: z.boolean().optional(),
     canAsk: z.boolean().optional(),
+    terminal: terminalSize.optional(),
     deadlineMs: deadlineMs.optional()
   }),
   'capsule.tools': z.strictObject(toolServer),
@@ -72,6 +74,7 @@ const PARAMS = {
     tool: z.string().min(1).max(128),
     arguments: z.record(z.string(), z.unknown())
   }),
+  'capsule.resize': terminalSize.extend({ run: z.int().min(1) }),
   'capsule.plan': z.strictObject({
     target,
     as: label.optional(),
@@ -79,6 +82,12 @@ const PARAMS = {
     deadlineMs: deadlineMs.optional()
   }),
   'capsule.install': z.strictObject({ cid: target, as: label.optional() }),
+  'capsule.providers': empty,
+  'capsule.provide': z.strictObject({
+    contract: label,
+    name: target.optional(),
+    powers: z.array(label).max(16).optional()
+  }),
   'capsule.list': empty,
   'capsule.inspect': z.strictObject({ name: label }),
   'capsule.logs': z.strictObject({

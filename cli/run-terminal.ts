@@ -1,0 +1,74 @@
+import type { CliContext, ControlClient } from './context.ts'
+
+/** Ctrl-C, as it comes in raw mode. */
+const INTERRUPT = 0x03
+/** So many of them in a row end a run whose capsule took the keys for itself. */
+const INTERRUPTS_MAX = 3
+/** Leaves the other screen, and makes text and cursor as they were. */
+const TERMINAL_RESTORED =
+  '\u0018\u001b\\\u001b[!p\u001b[?1049l\u001b[0m\u001b[?25h\u001b[?2004l\u001b[?1000l\u001b[?1006l'
+
+/** The terminal of a run whose capsule may draw on it. Disposing it gives it back as it was. */
+export interface RunTerminal extends AsyncDisposable {
+  /** The run has this number: from now on it is told of the size. */
+  started(run: number): void
+  /** The capsule wants keys, or lines. */
+  setRaw(isRaw: boolean): void
+  /** Lines for a question, until disposed; then as the capsule wants it, which is told to draw again. */
+  forQuestion(): Disposable
+  /** The same input; aborts `interrupt` when the user insists. */
+  guard(input: AsyncIterable<Uint8Array>, interrupt: () => void): AsyncIterable<Uint8Array>
+}
+
+/** The terminal of a run. */
+export function createRunTerminal(
+  context: Pick<CliContext, 'setRawMode' | 'onResize' | 'stdout'>,
+  client: Pick<ControlClient, 'call'>
+): RunTerminal {
+  let run: number | undefined
+  let isRaw = false
+  let wasRaw = false
+  let isAsking = false
+  const tellSize = (): void => {
+    if (run === undefined) return
+    const { columns, rows } = context.stdout
+    void client.call('capsule.resize', { run, columns, rows }).catch(() => undefined)
+  }
+  const resizing = context.onResize(tellSize)
+  return {
+    started: (id) => (run = id),
+    setRaw: (wanted) => {
+      isRaw = wanted
+      wasRaw ||= wanted
+      // A capsule does not take the keys while its user answers a question.
+      if (!isAsking) context.setRawMode(wanted)
+    },
+    forQuestion: () => {
+      isAsking = true
+      context.setRawMode(false)
+      return {
+        [Symbol.dispose]: () => {
+          isAsking = false
+          context.setRawMode(isRaw)
+          tellSize()
+        }
+      }
+    },
+    guard: async function* (input, interrupt) {
+      let interrupts = 0
+      for await (const bytes of input) {
+        for (const byte of bytes) {
+          interrupts = isRaw && byte === INTERRUPT ? interrupts + 1 : 0
+          if (interrupts >= INTERRUPTS_MAX) interrupt()
+        }
+        yield bytes
+      }
+    },
+    [Symbol.asyncDispose]: async () => {
+      resizing[Symbol.dispose]()
+      if (!wasRaw) return
+      context.setRawMode(false)
+      await context.stdout.write(TERMINAL_RESTORED)
+    }
+  }
+}
