@@ -10,7 +10,7 @@ import { createCapsules, type Capsules } from './capsules.ts'
 import { createRoomsPower } from './host-powers/rooms.ts'
 import { openInstalledCapsules, type InstalledCapsules } from './installed-capsules.ts'
 import { keepAnswer } from './keep-answer.ts'
-import { openProviderChoices } from './provider-choices.ts'
+import { openProviderChoices, type NodeProviderChoices } from './provider-choices.ts'
 import { createProviderSource, startProvider } from './provider-source.ts'
 import { startShellCapsule } from './shell-capsule.ts'
 import { loadShippedCapsule } from './shipped-capsules.ts'
@@ -32,6 +32,7 @@ export interface CapsuleParts {
   readonly installed: InstalledCapsules
   readonly shell: NodeShell
   readonly runtime: CapsuleRuntime
+  readonly providers: NodeProviderChoices
 }
 
 /** Joins what is about capsules; `stack` ends it. @throws CapsuleError `ERR_CAPSULE_RECORD` */
@@ -61,10 +62,15 @@ export async function startCapsuleParts(
     createCapsuleRuntime({
       ...base,
       ...{ powers: systemPowers, guestEntry, hostPowers, shell: shell.shell },
+      givenPowers: (lineage) => choices.powersOf(lineage),
       createDirectory: (started) =>
         startProviderDirectory({
           ...{ choices, clock, logger },
-          source: createProviderSource({ capsules: () => capsules, runtime: started, logger })
+          source: createProviderSource({
+            ...{ runtime: started, logger },
+            capsules: () => capsules,
+            installed: () => installed.lifecycle
+          })
         })
     })
   )
@@ -86,5 +92,5 @@ export async function startCapsuleParts(
     )
   )
   stack.use(shell)
-  return { capsules, installed, shell, runtime }
+  return { capsules, installed, shell, runtime, providers: choices }
 }

@@ -20,6 +20,10 @@ export type NodeCode =
   | 'ERR_CONTACT_UNKNOWN'
   | 'ERR_TARGET_INVALID'
   | 'ERR_UNSIGNED_REFUSED'
+  /** A capsule does not provide the contract it was chosen for. */
+  | 'ERR_PROVIDER_CONTRACT'
+  /** A capsule needs powers of the host that its user did not give it. */
+  | 'ERR_PROVIDER_POWERS'
   | 'ERR_PUBLISHER_DENIED'
   | 'ERR_PUBLISHER_KEY_MISSING'
   | 'ERR_DEADLINE'

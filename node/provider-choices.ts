@@ -10,18 +10,26 @@ const PINS_MAX = 1024
 const BYTES_MAX = 1024 * 1024
 
 const text = z.string().min(1).max(512)
+const choice = z.strictObject({ lineage: text, powers: z.array(text).max(16) })
 const record = z.strictObject({
   version: z.literal(1),
-  chosen: z.record(text, text),
+  chosen: z.record(text, choice),
   pinned: z.record(text, text)
 })
+
+/** Which capsule serves a contract by its user's choice, and what of the host it is given for that. */
+export interface ProviderChoice {
+  readonly lineage: string
+  readonly powers: readonly string[]
+}
 
 /** {@link ProviderChoices} whose user can change them. */
 export interface NodeProviderChoices extends ProviderChoices {
   /** Has a capsule serve a contract from now on; the one of the release without one. */
-  choose(contract: string, capsule: string | undefined): Promise<void>
-  /** What was chosen: contract and capsule. */
-  list(): { readonly contract: string; readonly capsule: string }[]
+  choose(contract: string, choice: ProviderChoice | undefined): Promise<void>
+  list(): (ProviderChoice & { readonly contract: string })[]
+  /** The powers of the host that the user gave a lineage. */
+  powersOf(lineage: string): readonly string[]
 }
 
 /** Opens the choices at `path`. @throws NodeError `ERR_CONFIG_INVALID` when the file is garbled */
@@ -33,7 +41,7 @@ export async function openProviderChoices(files: TextFiles, path: string): Promi
   }
   const keyOf = (lineage: string, contract: string): string => `${contract} ${lineage}`
   return {
-    chosen: (contract) => chosen.get(contract),
+    chosen: (contract) => chosen.get(contract)?.lineage,
     pinned: (lineage, contract) => pinned.get(keyOf(lineage, contract)),
     pin: async (lineage, contract, cid) => {
       const key = keyOf(lineage, contract)
@@ -43,21 +51,23 @@ export async function openProviderChoices(files: TextFiles, path: string): Promi
       pinned.set(key, cid)
       await save()
     },
-    choose: async (contract, capsule) => {
-      if (capsule === undefined) chosen.delete(contract)
+    choose: async (contract, wanted) => {
+      if (wanted === undefined) chosen.delete(contract)
       else if (chosen.size >= CHOICES_MAX && !chosen.has(contract)) {
         throw new NodeError('ERR_CONFIG_INVALID', `expected at most ${CHOICES_MAX} chosen providers`)
-      } else chosen.set(contract, capsule)
+      } else chosen.set(contract, wanted)
       await save()
     },
-    list: () => [...chosen].map(([contract, capsule]) => ({ contract, capsule }))
+    list: () => [...chosen].map(([contract, wanted]) => ({ contract, ...wanted })),
+    powersOf: (lineage) =>
+      [...chosen.values()].flatMap((wanted) => (wanted.lineage === lineage ? wanted.powers : []))
   }
 }
 
 async function readRecord(
   files: TextFiles,
   path: string
-): Promise<{ chosen: Map<string, string>; pinned: Map<string, string> }> {
+): Promise<{ chosen: Map<string, ProviderChoice>; pinned: Map<string, string> }> {
   const content = await files.read(path, BYTES_MAX)
   if (content === undefined) return { chosen: new Map(), pinned: new Map() }
   try {

@@ -1,4 +1,10 @@
-import { CapsuleError, type ProviderSource, type ResolvedProvider, type StartedProvider } from '#capsule-host'
+import {
+  CapsuleError,
+  type Lifecycle,
+  type ProviderSource,
+  type ResolvedProvider,
+  type StartedProvider
+} from '#capsule-host'
 import { errorMessage, type Logger } from '#contracts'
 import type { CapsuleRuntime } from './capsule-runtime.ts'
 import type { Capsules, CapsuleStreams, VerifiedPackage } from './capsules.ts'
@@ -11,6 +17,8 @@ const LOGGED_BYTES_MAX = 512
 export interface ProviderSourceComponents {
   /** Finds the capsules a user chose or a manifest names; only read after all parts are made. */
   readonly capsules: () => Pick<Capsules, 'verify'>
+  /** What is installed is served in the version that is installed. */
+  readonly installed: () => Pick<Lifecycle, 'lookup'>
   readonly runtime: Pick<CapsuleRuntime, 'start'>
   readonly logger: Logger
 }
@@ -27,7 +35,7 @@ export function createProviderSource({
       const verified =
         capsule === undefined
           ? await loadShippedProvider(contract)
-          : await capsules().verify(pinned ?? capsule, { signal })
+          : await capsules().verify(installed().lookup(capsule)?.current ?? pinned ?? capsule, { signal })
       if (verified === undefined) return undefined
       found.set(verified.status.cid, verified)
       return resolvedOf(verified)

@@ -21,6 +21,9 @@ const PROVIDERS: Readonly<Record<string, string>> = {
   'http@1': 'http-provider'
 }
 
+/** The contracts that capsules of this release serve. */
+export const SHIPPED_CONTRACTS: readonly string[] = Object.keys(PROVIDERS)
+
 /** The shipped capsule that serves a contract; `undefined` when none does. */
 export async function loadShippedProvider(contract: string): Promise<VerifiedPackage | undefined> {
   const name = PROVIDERS[contract]

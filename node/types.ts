@@ -8,7 +8,9 @@ import type { Datastore } from 'interface-datastore'
 import type { CapsuleRuntime } from './capsule-runtime.ts'
 import type { Capsules } from './capsules.ts'
 import type { Contacts } from './contacts.ts'
+import type { Devices } from './devices/devices.ts'
 import type { InstalledCapsules } from './installed-capsules.ts'
+import type { NodeProviderChoices } from './provider-choices.ts'
 import type { NodeShell } from './shell.ts'
 
 /** What a node is asked to be; everything but the data folder has a default that is safe. */
@@ -92,8 +94,10 @@ export interface ElastosNode extends AsyncDisposable {
   readonly installed: InstalledCapsules
   readonly shell: NodeShell
   readonly runtime: CapsuleRuntime
+  readonly providers: NodeProviderChoices
   readonly rooms: Rooms
   readonly contacts: Contacts
+  readonly devices: Devices
   /** What it is and does now. */
   status(): NodeStatus
   /** Resolves when somebody asked it to stop through the control socket, or when `signal` aborts. */

@@ -108,6 +108,18 @@ export const CAPSULES_COMMANDS: readonly CommandSpec[] = [
     load: async () => await import('../commands/capsule-install.ts')
   },
   {
+    path: ['capsule', 'provide'],
+    needsNode: true,
+    args: ['[contract]', '[name]'],
+    options: [
+      { flags: '--shipped', summary: 'have the capsule of this release serve it again' },
+      { flags: '--yes', summary: 'do not ask' }
+    ],
+    summary: 'who serves a contract to your capsules, or have an installed capsule serve it',
+    example: 'elastos capsule provide localhost@1 my-files',
+    load: async () => await import('../commands/capsule-provide.ts')
+  },
+  {
     path: ['capsule', 'list'],
     needsNode: true,
     summary: 'the capsules that are installed',

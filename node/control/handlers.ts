@@ -13,6 +13,7 @@ import { createDenyHandlers } from './deny-handlers.ts'
 import { createGrantHandlers } from './grant-handlers.ts'
 import { createLifecycleHandlers } from './lifecycle-handlers.ts'
 import { createNameHandlers } from './name-handlers.ts'
+import { createProviderHandlers } from './provider-handlers.ts'
 import { createQuestionHandlers } from './question-handlers.ts'
 import type { CallContext, ControlHandlers } from './server.ts'
 import { createToolHandlers } from './tool-handlers.ts'
@@ -47,6 +48,7 @@ export function createHandlers(base: NodeBase, parts: HandlerParts): ControlHand
     ...createCapsuleHandlers(capsuleParts),
     ...createToolHandlers(capsuleParts),
     ...createLifecycleHandlers(capsuleParts),
+    ...createProviderHandlers({ capsules, installed, toLineage, providers: node.providers }),
     ...createQuestionHandlers(questions),
     ...createGrantHandlers({ runtime: node.runtime, capsules, installed, toLineage }),
     ...createNameHandlers(node),
