@@ -26,6 +26,7 @@ export interface ProviderSourceComponents {
 /** Providers: the capsules of this release, and those that a user or a manifest names. */
 export function createProviderSource({
   capsules,
+  installed,
   runtime,
   logger
 }: ProviderSourceComponents): ProviderSource {
