@@ -19,6 +19,8 @@ export interface WasiWorldInit {
   /** The name its files are preopened under; `/data` when absent. */
   readonly preopen?: string
   readonly openFilesMax?: number
+  /** Whether time jumps to where somebody waits for, so that nobody does. */
+  readonly isTimeJumping?: boolean
 }
 
 /** The WASI layer of a capsule's process over a host's real answers to its file calls, in this very process. */
@@ -29,7 +31,9 @@ export interface WasiWorld {
   /** How many questions about files the host was asked. */
   readonly questions: () => number
   readonly exitCode: () => number | undefined
-  /** Runs a module to its end and waits until the host has heard all of it. */
+  /** Resolves when the host has heard all that was said, and closed what was open. */
+  settled(): Promise<void>
+  /** Runs a module to its end, and {@link settled}. */
   run(module: Uint8Array): Promise<ProgramEnd>
 }
 
@@ -73,17 +77,16 @@ export function createWasiWorld(init: WasiWorldInit = {}): WasiWorld {
     askFiles: files === undefined ? undefined : (request) => calls.ask(request),
     write: (descriptor, bytes) => written.push({ descriptor, bytes: bytes.slice() }),
     exit: (code) => (exitCode = code),
-    nowMs: () => Date.now(),
-    monotonicMs: () => performance.now(),
-    after: (durationMs, task) => {
-      const stop = new AbortController()
-      void sleep(durationMs, undefined, { signal: stop.signal }).then(task, () => undefined)
-      return () => stop.abort()
-    },
+    ...worldClock(init.isTimeJumping ?? false),
     fillRandom: (bytes) => void crypto.getRandomValues(bytes as Uint8Array<ArrayBuffer>)
+  }
+  const settled = async (): Promise<void> => {
+    await heard
+    await service?.close()
   }
   return {
     host,
+    settled,
     output: (descriptor) =>
       Buffer.concat(
         written.filter((piece) => piece.descriptor === descriptor).map(({ bytes }) => bytes)
@@ -92,9 +95,22 @@ export function createWasiWorld(init: WasiWorldInit = {}): WasiWorld {
     exitCode: () => exitCode,
     run: async (module) => {
       const end = await runProgram(Uint8Array.from(module), host)
-      await heard
-      await service?.close()
+      await settled()
       return end
+    }
+  }
+}
+
+function worldClock(isJumping: boolean): Pick<WasiHost, 'nowMs' | 'monotonicMs' | 'after'> {
+  let skippedMs = 0
+  return {
+    nowMs: () => Date.now(),
+    monotonicMs: () => performance.now() + skippedMs,
+    after: (durationMs, task) => {
+      const stop = new AbortController()
+      if (isJumping) skippedMs += durationMs
+      void sleep(isJumping ? 0 : durationMs, undefined, { signal: stop.signal }).then(task, () => undefined)
+      return () => stop.abort()
     }
   }
 }
