@@ -20,6 +20,11 @@ export interface RunTerminal extends AsyncDisposable {
   guard(input: AsyncIterable<Uint8Array>, interrupt: () => void): AsyncIterable<Uint8Array>
 }
 
+/** The size of the terminal that is written to; that of a usual one where it does not say. */
+export function terminalSize({ stdout }: Pick<CliContext, 'stdout'>): { columns: number; rows: number } {
+  return { columns: stdout.columns || 80, rows: stdout.rows || 24 }
+}
+
 /** The terminal of a run. */
 export function createRunTerminal(
   context: Pick<CliContext, 'setRawMode' | 'onResize' | 'stdout'>,
@@ -31,8 +36,7 @@ export function createRunTerminal(
   let isAsking = false
   const tellSize = (): void => {
     if (run === undefined) return
-    const { columns, rows } = context.stdout
-    void client.call('capsule.resize', { run, columns, rows }).catch(() => undefined)
+    void client.call('capsule.resize', { run, ...terminalSize(context) }).catch(() => undefined)
   }
   const resizing = context.onResize(tellSize)
   return {

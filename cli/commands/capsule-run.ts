@@ -4,7 +4,7 @@ import { createCapsuleView } from '../capsule-view.ts'
 import type { CliContext, CommandInput, ControlCall } from '../context.ts'
 import { requiredArgument, restArguments, secondsOption, switchOption } from '../input.ts'
 import { createInputRouter } from '../input-router.ts'
-import { createRunTerminal } from '../run-terminal.ts'
+import { createRunTerminal, terminalSize } from '../run-terminal.ts'
 import { createProgressLine, printNotice, printResult } from '../output.ts'
 
 /** `elastos capsule run NAME|CID|PATH [ARGS…]`; the exit code is the capsule's. */
@@ -20,7 +20,7 @@ export async function run(input: CommandInput, context: CliContext): Promise<num
     dev: switchOption(input, 'dev'),
     ...(isDetached ? { detach: true } : {}),
     canAsk: context.stdinIsTerminal && context.stderr.isTerminal && !context.json,
-    ...(canDraw ? { terminal: { columns: context.stdout.columns, rows: context.stdout.rows } } : {}),
+    ...(canDraw ? { terminal: terminalSize(context) } : {}),
     ...(deadlineMs === undefined ? {} : { deadlineMs })
   }
   await using client = await context.connect()
