@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { decodeToken } from '#capability'
 import { decodeCanonical, encodeCanonical, parseDid } from '#did'
+import { CapsuleError } from '../errors.ts'
 import type { Denial } from './authority.ts'
 import { AUTHORITY_STORE_VERSION, SNAPSHOT_BYTES_MAX } from './constants.ts'
 import { ceilingHash } from './entry-codec.ts'
@@ -54,7 +55,7 @@ export function encodeState(state: AuthorityState): Uint8Array {
 /**
  * Reads a state.
  *
- * @throws DidError, CapabilityError or ZodError for bytes that are none
+ * @throws DidError, CapabilityError, ZodError or CapsuleError `ERR_AUDIT_TAMPERED` for bytes that are not the encoding of one
  */
 export function decodeState(bytes: Uint8Array): AuthorityState {
   const parsed = snapshotSchema.parse(decodeCanonical(bytes, { bytesMax: SNAPSHOT_BYTES_MAX, depthMax: 2 }))
@@ -73,6 +74,9 @@ export function decodeState(bytes: Uint8Array): AuthorityState {
   }
   for (const chunk of grants) {
     holdGrant(state, grantOf(grantSchema.parse(decodeCanonical(chunk, { bytesMax: SNAPSHOT_BYTES_MAX }))))
+  }
+  if (Buffer.compare(encodeState(state), bytes) !== 0) {
+    throw new CapsuleError('ERR_AUDIT_TAMPERED', 'expected the one encoding of a state')
   }
   return state
 }
