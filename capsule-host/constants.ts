@@ -78,6 +78,10 @@ export const PROBE_MS_MAX = 20_000
 export const PROCESS_LOG_BYTES_MAX: number = 8 * KIB
 /** Frames that are taken from a process in a second before it is held back. */
 export const FRAMES_PER_SECOND_MAX = 50_000
+/** How long a capsule may want to send more in a second than it may before it is ended. */
+export const RATE_PATIENCE_MS = 60_000
+/** Bytes that all capsules of a node together may hand over in a second before they are held back. */
+export const SHARED_BYTES_PER_SECOND_MAX: number = 64 * MIB
 /** Bytes of answers that may wait for a capsule that does not read its channel. */
 export const CHANNEL_REPLY_BYTES_MAX: number = 512 * KIB
 
@@ -93,10 +97,18 @@ export const PROCESS_HEAP_MIB_MAX = 64
 export const PROCESS_CPU_SECONDS = 2
 /** Niceness of a capsule's process: beside a busy node it gets a tenth of the processor, beside an idle one all of it. */
 export const PROCESS_NICENESS = 10
+/** Niceness of one that keeps a processor busy; the others are then served before it. */
+export const BUSY_NICENESS = 19
+/** Share of a processor from which a process counts as busy, and to which it must fall to count no longer. */
+export const BUSY_SHARE_MIN = 0.5
+export const BUSY_SHARE_END = 0.2
+/** How long a process is watched before its share is judged. */
+export const BUSY_CHECK_MS = 1000
 /** Processors that are counted on when the next look at a capsule's processor time is planned. */
 export const CPU_THREADS_EXPECTED = 2
 /** How soon after one look at a capsule's processor time the next may come, and how late it must. */
 export const CPU_CHECK_MS_MIN = 5
+export const CPU_CHECK_AT_REST_MS_MIN = 100
 export const CPU_CHECK_MS_MAX = 2000
 
 /** Processes that are kept ready for the next capsule. */

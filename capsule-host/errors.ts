@@ -46,6 +46,8 @@ export type RunErrorCode =
   | 'ERR_CAPSULE_MEMORY_LIMIT'
   /** The capsule wrote more than it may. */
   | 'ERR_CAPSULE_OUTPUT_LIMIT'
+  /** The capsule tried for a minute without a pause to send more in a second than it may. */
+  | 'ERR_CAPSULE_RATE_LIMIT'
   /** The capsule broke the rules of its runtime channel. */
   | 'ERR_CAPSULE_CHANNEL'
   /** The program trapped, such as by reaching `unreachable` or an address outside its memory. */

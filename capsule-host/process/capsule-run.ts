@@ -1,10 +1,5 @@
 import { errorMessage } from '#contracts'
-import {
-  CHANNEL_REPLY_BYTES_MAX,
-  FRAMES_PER_SECOND_MAX,
-  PROCESS_NICENESS,
-  PROCESS_START_MS_MAX
-} from '../constants.ts'
+import { CHANNEL_REPLY_BYTES_MAX, PROCESS_NICENESS, PROCESS_START_MS_MAX } from '../constants.ts'
 import { CapsuleError } from '../errors.ts'
 import {
   FRAME,
@@ -17,13 +12,13 @@ import {
 import { STDIN_WINDOW_BYTES } from '../guest/wasi/constants.ts'
 import { createRefusingChannel, type CapsuleChannel } from './channel.ts'
 import type { FileService } from './files.ts'
-import { watchCpu } from './cpu-watch.ts'
+import { CpuWatch } from './cpu-watch.ts'
 import { createGuestLink, type GuestLink } from './guest-link.ts'
 import type { GuestProcess } from './guest-process.ts'
 import type { CapsuleProcessComponents, CapsuleProcessInit, CapsuleSink } from './init.ts'
 import { cpuLimitError, failureError, silentEndError, type CapsuleOutcome } from './outcome.ts'
-import { Rate } from './rate.ts'
 import { StdinPump } from './stdin-pump.ts'
+import { Traffic } from './traffic.ts'
 
 /** One run of one capsule over the frames of its process, from the module handed over to nothing left. */
 export class CapsuleRun {
@@ -34,12 +29,9 @@ export class CapsuleRun {
   readonly #stdin: StdinPump
   #channel: CapsuleChannel | undefined
   #files: FileService | undefined
-  readonly #frameRate: Rate
-  readonly #outputRate: Rate
-  readonly #callRate: Rate
+  readonly #traffic: Traffic
   readonly #ended = new AbortController()
   readonly #decided: PromiseWithResolvers<CapsuleOutcome> = Promise.withResolvers()
-  #outputBytes = 0
   #isReady = false
 
   constructor(components: CapsuleProcessComponents, init: CapsuleProcessInit, guest: GuestProcess) {
@@ -51,9 +43,7 @@ export class CapsuleRun {
       send: (bytes) => this.#link.send(FRAME.stdin, bytes),
       end: () => this.#link.signal(FRAME.stdinEnd)
     })
-    this.#frameRate = new Rate(components.clock, FRAMES_PER_SECOND_MAX)
-    this.#outputRate = new Rate(components.clock, init.limits.bytesPerSecondMax)
-    this.#callRate = new Rate(components.clock, init.limits.callsPerSecondMax)
+    this.#traffic = new Traffic({ clock: components.clock, shared: components.pool?.output }, init.limits)
   }
 
   async run(args: readonly string[], module: Uint8Array): Promise<CapsuleOutcome> {
@@ -67,7 +57,7 @@ export class CapsuleRun {
     using _wallLimit = clock.after(limits.wallMsMax, () => {
       this.#fail('ERR_CAPSULE_TIME_LIMIT', `the capsule ran longer than ${limits.wallMsMax} ms`)
     })
-    using _cpuLimit = watchCpu(this.#components, {
+    using _cpuLimit = new CpuWatch(this.#components, {
       pid: this.#guest.supervisor.pid,
       cpuMsMax: limits.cpuSecondsMax * 1000,
       onUsedUp: () => this.#decided.resolve({ kind: 'error', error: cpuLimitError(limits) })
@@ -77,9 +67,8 @@ export class CapsuleRun {
     signal.removeEventListener('abort', stop)
     this.#ended.abort()
     this.#stdin.stop()
-    this.#channel?.close()
     await this.#guest.supervisor.end()
-    await this.#files?.close()
+    await this.#close()
     this.#log(outcome)
     return outcome
   }
@@ -98,12 +87,21 @@ export class CapsuleRun {
     void this.#readFrames()
   }
 
+  async #close(): Promise<void> {
+    try {
+      this.#channel?.close()
+      await this.#files?.close()
+    } catch (thrown) {
+      this.#components.logger.warn('a capsule was not closed', { error: errorMessage(thrown) })
+    }
+  }
+
   #log(outcome: CapsuleOutcome): void {
     const how = outcome.kind === 'exit' ? { exitCode: outcome.exitCode } : { code: outcome.error.code }
     this.#components.logger.info('capsule ended', {
       name: this.#init.name,
       ...how,
-      outputBytes: this.#outputBytes
+      outputBytes: this.#traffic.outputBytes
     })
   }
 
@@ -148,7 +146,9 @@ export class CapsuleRun {
   }
 
   async #take({ type, payload }: Frame): Promise<void> {
-    await this.#count(type, payload.byteLength)
+    // What goes into files is bounded by the storage they are given.
+    const isOutput = type !== FRAME.fileCall
+    await this.#traffic.takeFrame({ bytes: payload.byteLength, isOutput }, this.#ended.signal)
     if (type === FRAME.stdout) await this.#takeOutput(payload, this.#init.stdout)
     else if (type === FRAME.stderr) await this.#takeOutput(payload, this.#init.stderr)
     else if (type === FRAME.channelOut) await this.#takeChannel(payload)
@@ -191,7 +191,7 @@ export class CapsuleRun {
 
   async #takeChannel(payload: Uint8Array): Promise<void> {
     const messageCount = this.#channel?.push(payload) ?? 0
-    await this.#callRate.take(messageCount, this.#ended.signal)
+    await this.#traffic.takeCalls(messageCount, this.#ended.signal)
   }
 
   async #takeFileCall(payload: Uint8Array): Promise<void> {
@@ -226,21 +226,6 @@ export class CapsuleRun {
       },
       fail: (error) => this.#decided.resolve({ kind: 'error', error })
     })
-  }
-
-  /** Counts a frame, whatever its type: a process that broke out of its engine may send any. */
-  async #count(type: number, bytes: number): Promise<void> {
-    const { outputBytesMax } = this.#init.limits
-    // What goes into files is bounded by the storage they are given.
-    if (type !== FRAME.fileCall) this.#outputBytes += bytes
-    if (this.#outputBytes > outputBytesMax) {
-      throw new CapsuleError(
-        'ERR_CAPSULE_OUTPUT_LIMIT',
-        `the capsule wrote more than ${outputBytesMax} bytes`
-      )
-    }
-    await this.#frameRate.take(1, this.#ended.signal)
-    await this.#outputRate.take(bytes, this.#ended.signal)
   }
 }
 

@@ -1,6 +1,22 @@
 import type { Clock } from '#contracts'
-import { CPU_CHECK_MS_MAX, CPU_CHECK_MS_MIN, CPU_THREADS_EXPECTED } from '../constants.ts'
+import {
+  BUSY_CHECK_MS,
+  BUSY_NICENESS,
+  BUSY_SHARE_END,
+  BUSY_SHARE_MIN,
+  CPU_CHECK_AT_REST_MS_MIN,
+  CPU_CHECK_MS_MAX,
+  CPU_CHECK_MS_MIN,
+  CPU_THREADS_EXPECTED,
+  PROCESS_NICENESS
+} from '../constants.ts'
 import type { HostPowers } from '../powers.ts'
+
+/** What {@link CpuWatch} works with. */
+export interface CpuWatchComponents {
+  clock: Clock
+  powers: Pick<HostPowers, 'processorMs' | 'yieldSession'>
+}
 
 /** Whose processor time is watched, and what happens when it is used up. */
 export interface CpuWatchInit {
@@ -11,50 +27,79 @@ export interface CpuWatchInit {
   readonly onUsedUp: () => void
 }
 
-/**
- * Ends the watched process's right to the processor, exactly: what it used before is not counted, and the closer it comes
- * to its limit the more often it is looked at. The kernel's own limit counts from the start of the process, in whole
- * seconds; it stands behind this one. Where the system does not say what a process used, only the kernel counts.
- */
-export function watchCpu(
-  components: { clock: Clock; powers: Pick<HostPowers, 'processorMs'> },
-  { pid, cpuMsMax, onUsedUp }: CpuWatchInit
-): Disposable {
-  const { clock, powers } = components
-  let next: Disposable | undefined
-  let isOver = false
+/** What was used, and when that was so. */
+interface Look {
+  readonly atMs: number
+  readonly usedMs: number
+}
 
-  const look = async (id: number, startMs: number, lastMs: number): Promise<void> => {
-    const usedMs = await powers.processorMs(id)
-    if (isOver || usedMs === undefined) return
-    const leftMs = cpuMsMax - (usedMs - startMs)
+/**
+ * Watches the processor time of one capsule. What its process used before is not counted, and the closer it comes to its
+ * limit the more often it is looked at; the kernel's own limit counts from the start of the process, in whole seconds, and
+ * stands behind this one. Where the system does not say what a process used, only the kernel counts.
+ *
+ * A process that keeps a processor busy is made to yield to those that wait for something.
+ */
+export class CpuWatch implements Disposable {
+  readonly #components: CpuWatchComponents
+  readonly #init: CpuWatchInit
+  #next: Disposable | undefined
+  #isOver = false
+  #isBusy = false
+  /** The look from which the share is judged. */
+  #mark: Look = { atMs: 0, usedMs: 0 }
+
+  constructor(components: CpuWatchComponents, init: CpuWatchInit) {
+    this.#components = components
+    this.#init = init
+    void this.#begin()
+  }
+
+  [Symbol.dispose](): void {
+    this.#isOver = true
+    this.#next?.[Symbol.dispose]()
+  }
+
+  async #begin(): Promise<void> {
+    const pid = await this.#init.pid
+    const first = pid === undefined ? undefined : await this.#look(pid)
+    if (pid === undefined || first === undefined) return
+    this.#mark = first
+    this.#continue(pid, first.usedMs + this.#init.cpuMsMax, { last: first, now: first })
+  }
+
+  async #look(pid: number): Promise<Look | undefined> {
+    const { clock, powers } = this.#components
+    const usedMs = await powers.processorMs(pid)
+    return usedMs === undefined || this.#isOver ? undefined : { atMs: clock.monotonicMs(), usedMs }
+  }
+
+  #continue(pid: number, endMs: number, { last, now }: { last: Look; now: Look }): void {
+    const leftMs = endMs - now.usedMs
     if (leftMs <= 0) {
-      onUsedUp()
+      this.#init.onUsedUp()
       return
     }
+    this.#judge(pid, now)
     // A process at rest just before its limit is not looked at every few milliseconds.
-    const isAtRest = usedMs - lastMs < 1
-    const soonMs = isAtRest ? Math.max(leftMs, 20 * CPU_CHECK_MS_MIN) : leftMs / CPU_THREADS_EXPECTED
-    plan(id, startMs, { usedMs, waitMs: Math.min(Math.max(soonMs, CPU_CHECK_MS_MIN), CPU_CHECK_MS_MAX) })
+    const isAtRest = now.usedMs === last.usedMs
+    const leastMs = isAtRest ? CPU_CHECK_AT_REST_MS_MIN : CPU_CHECK_MS_MIN
+    const waitMs = Math.min(Math.max(leftMs / CPU_THREADS_EXPECTED, leastMs), CPU_CHECK_MS_MAX)
+    this.#next = this.#components.clock.after(waitMs, () => {
+      void this.#look(pid).then((next) => {
+        if (next !== undefined) this.#continue(pid, endMs, { last: now, now: next })
+      })
+    })
   }
-  const plan = (
-    id: number,
-    startMs: number,
-    { usedMs, waitMs }: { usedMs: number; waitMs: number }
-  ): void => {
-    next = clock.after(waitMs, () => void look(id, startMs, usedMs))
-  }
-  const begin = async (): Promise<void> => {
-    const id = await pid
-    if (id === undefined || isOver) return
-    const startMs = await powers.processorMs(id)
-    if (startMs !== undefined && !isOver) await look(id, startMs, startMs)
-  }
-  void begin()
-  return {
-    [Symbol.dispose]: () => {
-      isOver = true
-      next?.[Symbol.dispose]()
-    }
+
+  #judge(pid: number, now: Look): void {
+    const durationMs = now.atMs - this.#mark.atMs
+    if (durationMs < BUSY_CHECK_MS) return
+    const share = (now.usedMs - this.#mark.usedMs) / durationMs
+    this.#mark = now
+    const isBusy = share >= (this.#isBusy ? BUSY_SHARE_END : BUSY_SHARE_MIN)
+    if (isBusy === this.#isBusy) return
+    this.#isBusy = isBusy
+    void this.#components.powers.yieldSession(pid, isBusy ? BUSY_NICENESS : PROCESS_NICENESS)
   }
 }

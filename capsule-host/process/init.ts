@@ -19,7 +19,7 @@ export interface CapsuleProcessComponents {
   /** From `probeSandbox`; once per node is enough. */
   sandbox: SandboxReport
   /** Processes that are already up; without one each capsule waits for its own. */
-  pool?: Pick<CapsulePool, 'take'> | undefined
+  pool?: Pick<CapsulePool, 'take' | 'output'> | undefined
 }
 
 /** One run of a capsule. */

@@ -8,12 +8,18 @@ export class Rate {
   readonly #perSecondMax: number
   #available: number
   #countedAtMs: number
+  #heldSinceMs: number | undefined
 
   constructor(clock: Clock, perSecondMax: number) {
     this.#clock = clock
     this.#perSecondMax = perSecondMax
     this.#available = perSecondMax
     this.#countedAtMs = clock.monotonicMs()
+  }
+
+  /** For how long every amount had to wait; 0 when the last one did not. */
+  get heldMs(): number {
+    return this.#heldSinceMs === undefined ? 0 : this.#clock.monotonicMs() - this.#heldSinceMs
   }
 
   /**
@@ -26,6 +32,11 @@ export class Rate {
     const earned = ((nowMs - this.#countedAtMs) / 1000) * this.#perSecondMax
     this.#available = Math.min(this.#perSecondMax, this.#available + earned) - amount
     this.#countedAtMs = nowMs
-    if (this.#available < 0) await this.#clock.sleep((-this.#available / this.#perSecondMax) * 1000, signal)
+    if (this.#available >= 0) {
+      this.#heldSinceMs = undefined
+      return
+    }
+    this.#heldSinceMs ??= nowMs
+    await this.#clock.sleep((-this.#available / this.#perSecondMax) * 1000, signal)
   }
 }
