@@ -199,10 +199,10 @@ function providers(connection: Connection, streams: StreamTable): Pick<Capsule, 
   return {
     callAny,
     call: async (command, params, options) => (await callAny(command, params, options)) as never,
-    open: async (command, params, options = {}) => {
-      const request = { ...asked(command, params, options), credit: streams.window }
-      const { stream, credit } = await connection.request('provider.open', request, options)
-      return streams.add(stream, { sendable: credit, isReceiving: true }) as CapsuleStream<never, never>
-    }
+    open: async (command, params, options = {}) =>
+      (await streams.open('provider.open', asked(command, params, options), options)) as CapsuleStream<
+        never,
+        never
+      >
   }
 }

@@ -36,6 +36,13 @@ export interface ProvideAnswer {
   readonly afterwards?: () => void
 }
 
+/** Options of {@link Connection.request}. */
+export interface RequestOptions<Result> {
+  readonly signal?: AbortSignal | undefined
+  /** Called with the answer before anything that came after it is looked at. */
+  readonly onResult?: (result: Result) => void
+}
+
 interface Pending {
   resolve(result: unknown): void
   reject(thrown: unknown): void
@@ -79,7 +86,7 @@ export class Connection {
   async request<M extends keyof CapsuleMethods>(
     method: M,
     params: CapsuleMethods[M]['params'],
-    options: { signal?: AbortSignal | undefined } = {}
+    options: RequestOptions<Result<M>> = {}
   ): Promise<Result<M>> {
     options.signal?.throwIfAborted()
     await this.welcome()
@@ -87,7 +94,7 @@ export class Connection {
       await new Promise<void>((resolve) => this.#waiting.push(resolve))
     }
     options.signal?.throwIfAborted()
-    return await this.#ask(method, params, options.signal)
+    return await this.#ask(method, params, options)
   }
 
   /** Tells the host; nobody answers. */
@@ -126,7 +133,7 @@ export class Connection {
   async #ask<M extends keyof CapsuleMethods>(
     method: M,
     params: CapsuleMethods[M]['params'],
-    signal?: AbortSignal
+    { signal, onResult }: RequestOptions<Result<M>> = {}
   ): Promise<Result<M>> {
     if (this.#isClosed) throw ended()
     const id = this.#nextId++
@@ -138,7 +145,13 @@ export class Connection {
     }
     try {
       return (await new Promise<unknown>((resolve, reject) => {
-        this.#pending.set(id, { resolve, reject })
+        this.#pending.set(id, {
+          resolve: (result) => {
+            onResult?.(result as Result<M>)
+            resolve(result)
+          },
+          reject
+        })
         this.#send({ jsonrpc: '2.0', id, method, params })
         signal?.addEventListener('abort', giveUp, { once: true })
       })) as Result<M>

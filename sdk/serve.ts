@@ -103,11 +103,8 @@ export class Server {
       signal,
       power: async (command, given) =>
         await this.#connection.request('power.call', powerParams(command, given, serving), { signal }),
-      powerStream: async (command, given) => {
-        const asked = { ...powerParams(command, given, serving), credit: this.#streams.window }
-        const { stream, credit } = await this.#connection.request('power.open', asked, { signal })
-        return this.#streams.add(stream, { sendable: credit, isReceiving: true })
-      }
+      powerStream: async (command, given) =>
+        await this.#streams.open('power.open', powerParams(command, given, serving), { signal })
     }
   }
 }

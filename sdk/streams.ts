@@ -1,4 +1,4 @@
-import { CAPSULE_CHANNEL_LIMITS, type HostNotifications } from '#capsule-channel'
+import { CAPSULE_CHANNEL_LIMITS, type CapsuleMethods, type HostNotifications } from '#capsule-channel'
 import type { Connection } from './connection.ts'
 import { CapsuleCallError, codeOf } from './errors.ts'
 
@@ -33,6 +33,32 @@ export class StreamTable {
   /** Credit to offer when a stream is opened. */
   get window(): number {
     return WINDOW
+  }
+
+  /**
+   * Opens a stream with `method`. It is taken up as soon as the host has numbered it: its first items may come with the
+   * answer.
+   *
+   * @throws CapsuleCallError
+   */
+  async open(
+    method: 'provider.open' | 'power.open',
+    params: CapsuleMethods['provider.open']['params'],
+    options: { signal?: AbortSignal | undefined }
+  ): Promise<OpenStream> {
+    let opened: OpenStream | undefined
+    await this.#connection.request(
+      method,
+      { ...params, credit: WINDOW },
+      {
+        signal: options.signal,
+        onResult: ({ stream, credit }) => {
+          opened = this.add(stream, { sendable: credit, isReceiving: true })
+        }
+      }
+    )
+    if (opened === undefined) throw new CapsuleCallError('ERR_INTERNAL', 'expected a stream to be opened')
+    return opened
   }
 
   /** Takes up a stream that the host has numbered. */
@@ -203,8 +229,7 @@ export class OpenStream implements CapsuleStream<unknown, unknown> {
     this.#consumed += 1
     // Half a window at a time: a message for every item would cost as much as the items.
     if (this.#consumed * 2 < WINDOW || this.closed.aborted || this.#receivedEnd !== undefined) return
-    const credit = Math.min(this.#consumed, CAPSULE_CHANNEL_LIMITS.creditMax)
-    this.#connection.tell('stream.credit', { stream: this.#number, credit })
+    this.#connection.tell('stream.credit', { stream: this.#number, credit: this.#consumed })
     this.#consumed = 0
   }
 }
