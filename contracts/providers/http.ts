@@ -95,7 +95,8 @@ export const http: ProviderContract<HttpCommands> = {
     'ERR_HTTP_UNREACHABLE',
     'ERR_HTTP_TOO_LARGE',
     'ERR_HTTP_TIME_LIMIT',
-    'ERR_HTTP_ANSWER'
+    'ERR_HTTP_ANSWER',
+    'ERR_HTTP_BUSY'
   ],
   commands: {
     get: { kind: 'stream', summary: 'fetch from the web', params: asking, item, resource, example },

@@ -91,6 +91,12 @@ export const localhost: ProviderContract<LocalhostCommands> = {
     'ERR_FILE_NOT_FOLDER',
     'ERR_FILE_NOT_EMPTY',
     'ERR_FILE_QUOTA',
+    'ERR_FILE_NO_SPACE',
+    'ERR_FILE_TOO_LARGE',
+    'ERR_FILE_NAME_TOO_LONG',
+    'ERR_FILE_INVALID',
+    'ERR_FILE_BUSY',
+    'ERR_FILE_CORRUPT',
     'ERR_FILE_DENIED',
     'ERR_FILE_IO'
   ],
