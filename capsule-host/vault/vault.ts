@@ -79,8 +79,8 @@ export interface VaultRoot extends CapsuleFiles, AsyncDisposable {
 /** Encrypted files, a tree of them for each lineage. */
 export interface Vault extends AsyncDisposable {
   /**
-   * The files of a lineage, made when there are none. Several roots of one lineage share the files; the quota given last
-   * holds.
+   * The files of a lineage, made when there are none. Several roots of one lineage share the files; the lowest of their
+   * quotas holds.
    *
    * @throws FileError `ERR_FILE_CORRUPT` when nothing of it can be read, `ERR_FILE_NO_SPACE`, `ERR_FILE_IO`
    */
@@ -91,10 +91,10 @@ export interface Vault extends AsyncDisposable {
   remove(lineage: string): Promise<void>
 }
 
-/** A vault file in use. */
+/** A vault file in use, and what each of its users allows it to hold. */
 interface OpenRoot {
   readonly files: Promise<RootFiles>
-  userCount: number
+  readonly users: Set<RootLimits>
 }
 
 /** Opens a vault; its folder is made when it is first needed. @throws FileError `ERR_FILE_INVALID` for a wrong secret */
@@ -120,13 +120,13 @@ class LineageVault implements Vault {
     const limits = { quotaBytes: init.quotaBytes, entriesMax: init.entriesMax ?? DEFAULT_ENTRIES_MAX }
     await this.#closed(lineage)
     const open = this.#roots.get(lineage) ?? this.#open(lineage, limits)
-    open.userCount++
+    open.users.add(limits)
     try {
       const files = await open.files
-      files.limits = limits
+      files.limits = lowest(open.users)
       const root = createRoot(files, async () => {
         this.#users.delete(root)
-        await this.#leave(lineage, open)
+        await this.#leave(lineage, open, limits)
       })
       this.#users.add(root)
       return root
@@ -189,15 +189,19 @@ class LineageVault implements Vault {
     const files = openVolume(components, { folder: this.#folder, lineage }).then(
       (volume) => new RootFiles({ volume, clock, logger }, limits)
     )
-    const open = { files, userCount: 0 }
+    const open = { files, users: new Set<RootLimits>() }
     this.#roots.set(lineage, open)
     return open
   }
 
   /** The last one to leave closes the file. */
-  async #leave(lineage: string, open: OpenRoot): Promise<void> {
-    open.userCount--
-    if (open.userCount > 0) return
+  async #leave(lineage: string, open: OpenRoot, limits: RootLimits): Promise<void> {
+    open.users.delete(limits)
+    if (open.users.size > 0) {
+      const files = await open.files
+      files.limits = lowest(open.users)
+      return
+    }
     this.#roots.delete(lineage)
     const closing = open.files.then((files) => files.end())
     this.#closing.set(lineage, closing)
@@ -210,6 +214,15 @@ class LineageVault implements Vault {
 
   #path(lineage: string): string {
     return join(this.#folder, this.#key.fileName(lineage))
+  }
+}
+
+/** What all users allow. */
+function lowest(users: ReadonlySet<RootLimits>): RootLimits {
+  const all = [...users]
+  return {
+    quotaBytes: Math.min(...all.map(({ quotaBytes }) => quotaBytes)),
+    entriesMax: Math.min(...all.map(({ entriesMax }) => entriesMax))
   }
 }
 

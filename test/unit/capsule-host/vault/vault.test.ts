@@ -169,6 +169,39 @@ describe('vault', () => {
     await root[Symbol.asyncDispose]()
   })
 
+  it('holds the lowest quota of those who use a root at once', async () => {
+    const vault = testVault(new MemoryDisk())
+    const capsule = await vault.root(LINEAGE, { quotaBytes: 1000 })
+    const glance = await vault.root(LINEAGE, { quotaBytes: MIB })
+    await assert.rejects(writeFile(capsule, 'a', 'x'.repeat(1001)), { code: 'ERR_FILE_QUOTA' })
+    await glance[Symbol.asyncDispose]()
+    await assert.rejects(writeFile(capsule, 'a', 'x'.repeat(1001)), { code: 'ERR_FILE_QUOTA' })
+    await vault[Symbol.asyncDispose]()
+  })
+
+  it('replaces in one step what fits instead of the old content, and leaves that when it does not', async () => {
+    const root = await testVault(new MemoryDisk()).root(LINEAGE, { quotaBytes: 1000, entriesMax: 1 })
+    await root.replace('a', new Uint8Array(900).fill(1))
+    const reader = await root.open('a', {})
+    await root.replace('a', new Uint8Array(950).fill(2))
+    await assert.rejects(root.replace('a', new Uint8Array(1001)), { code: 'ERR_FILE_QUOTA' })
+    await assert.rejects(root.replace('b', new Uint8Array(1)), { code: 'ERR_FILE_QUOTA' })
+    assert.equal(
+      (await readFile(root, 'a')).every((byte) => byte === 2),
+      true
+    )
+    // Who had it open reads on what was there.
+    assert.equal(
+      (await reader.read(0, 900)).every((byte) => byte === 1),
+      true
+    )
+    await reader.close()
+    await root.replace('a', new Uint8Array(0))
+    const { bytes, entries } = await root.usage()
+    assert.deepEqual({ bytes, entries }, { bytes: 0, entries: 1 })
+    await root[Symbol.asyncDispose]()
+  })
+
   it('refuses paths that lead out, and names that are none', async () => {
     const root = await testRoot(new MemoryDisk())
     for (const path of ['..', '../a', 'a/../b', '/a', 'a//b', './a', 'a/', 'a\0b']) {
