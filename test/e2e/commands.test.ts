@@ -17,15 +17,21 @@ const DID = 'did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK'
 /** What each argument of the table may be; an argument this does not know fails the test that lists commands. */
 const ARGUMENTS: Readonly<Record<string, string>> = {
   '<address>': '/ip4/127.0.0.1/tcp/1/p2p/12D3KooWGC6TvWhfapngX6wvJHMYvKpDMXPb3ZnCZ6dMoaMtimQ5',
+  '<capsule>': 'hello',
   '<cid>': CID,
+  '<command>': 'localhost/read',
   '<did>': DID,
   '<file>': './new-export',
+  '<grant>': CID,
+  '<id>': '1f3a',
   '<name>': 'hello',
   '<path>': '.',
   '<petname>': 'alice',
+  '<resource>': 'localhost://notes/a.txt',
   '<shell>': 'bash',
   '<subject>': CID,
-  '<target>': CID
+  '<target>': CID,
+  '<tool>': 'echo'
 }
 
 describe('every command', function () {
