@@ -6,7 +6,7 @@ import { localhost } from './localhost.ts'
 import { peer } from './peer.ts'
 import { shell } from './shell.ts'
 
-type AnyContract = ProviderContract<Readonly<Record<string, AnyCommand>>>
+type AnyContract = ProviderContract
 
 /** Every contract, by its reference: `localhost@1`. */
 export const CONTRACTS: ReadonlyMap<string, AnyContract> = new Map(

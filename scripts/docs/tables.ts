@@ -1,4 +1,5 @@
 import { LAYERS } from '../layers.js'
+import { writeContracts } from './contract-tables.ts'
 import { readErrorCodes, readLimits } from './sources.ts'
 
 /** Writes the Markdown that stands between a pair of markers. */
@@ -9,7 +10,8 @@ export const TABLES: Readonly<Record<string, TableWriter>> = {
   layers: writeLayers,
   errors: writeErrors,
   commands: writeCommands,
-  limits: writeLimits
+  limits: writeLimits,
+  contracts: writeContracts
 }
 
 function writeLayers(): string {

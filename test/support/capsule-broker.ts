@@ -42,11 +42,11 @@ export class FakeCapsule {
   constructor(session: BrokerSession, id: string) {
     this.session = session
     this.id = id
-    const self = this
+    const waitingBytes = (): number => this.waitingBytes
     this.#channel = session.channel({
       send: (lines) => this.#take(lines),
       get waitingBytes() {
-        return self.waitingBytes
+        return waitingBytes()
       },
       fail: (error) => {
         this.failed ??= error

@@ -30,7 +30,7 @@ const METHODS = [
 const EXAMPLES = [...CONTRACTS.values()].flatMap(({ name, commands }) =>
   Object.entries(commands).map(([verb, { example }]) => ({
     command: `${name}/${verb}`,
-    params: example as object
+    params: example
   }))
 )
 

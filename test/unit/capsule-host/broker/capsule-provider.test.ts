@@ -306,7 +306,7 @@ describe('a capsule that provides', () => {
         const power = { command: 'disk/read', params: { path: 'a.txt' }, serving: { call: id } }
         await poor
           .request('power.call', power)
-          .catch((thrown: { code: string }) => refused.resolve(thrown.code))
+          .catch((thrown: unknown) => refused.resolve((thrown as { code: string }).code))
         return DATA
       }
       const notes = await caller()
