@@ -24,6 +24,20 @@ export const CAPSULES_COMMANDS: readonly CommandSpec[] = [
     load: async () => await import('../commands/capsule-build.ts')
   },
   {
+    path: ['capsule', 'dev'],
+    needsNode: true,
+    args: ['[folder]', '[args...]'],
+    options: [
+      {
+        flags: '--raw',
+        summary: 'let the capsule draw on your terminal: colours, cursor, and whatever else it sends'
+      }
+    ],
+    summary: 'build and run your capsule, and again whenever its sources change',
+    example: 'elastos capsule dev ./hello',
+    load: async () => await import('../commands/capsule-dev.ts')
+  },
+  {
     path: ['capsule', 'publish'],
     needsNode: true,
     args: ['[folder]'],
