@@ -9,8 +9,7 @@ import { errorCode, type CapsuleMethods, type HeldCapability } from '#contracts'
 import { findCommand, isHostOnlyCommand, type GrantAnswer } from '#providers'
 import type { Grant } from '../authority/authority.ts'
 import { printable } from '../text.ts'
-import { LISTED_CAPABILITIES_MAX, SESSION_DENIALS_MAX } from './constants.ts'
-import { fitsLine, encodeMessage } from './json-rpc.ts'
+import { LISTED_BYTES_MAX } from './constants.ts'
 import { refusal } from './refusal.ts'
 import type { SessionState } from './session-state.ts'
 
@@ -30,7 +29,11 @@ export async function requestCapability(
   if (known !== undefined) return known
   const { identity, session, core } = state
   const summary = findCommand(asked.command)?.command.summary
-  const answer = await core.questions.ask(
+  const settle = async (answer: GrantAnswer): Promise<HeldCapability> => {
+    signal.throwIfAborted()
+    return answer.isAllowed ? await grant(state, asked, answer) : await deny(state, asked, answer)
+  }
+  return await core.questions.ask(
     {
       capsule: { ...identity, isOwn: session.isOwn },
       command: asked.command,
@@ -40,19 +43,21 @@ export async function requestCapability(
       ...(asked.reason === undefined ? {} : { reason: printable(asked.reason, asked.reason.length) }),
       ...(entry.reason === undefined ? {} : { manifestReason: printable(entry.reason, entry.reason.length) })
     },
+    settle,
     signal
   )
-  signal.throwIfAborted()
-  if (!answer.isAllowed) return await deny(state, asked, answer)
-  return await grant(state, asked, answer)
 }
 
 /** `capability.list`: what this run of the capsule may use. */
 export function listCapabilities(state: SessionState): CapsuleMethods['capability.list']['result'] {
-  const capabilities = heldGrants(state).slice(0, LISTED_CAPABILITIES_MAX).map(heldCapability)
-  // The oldest give way: an answer is one line.
-  while (!fitsLine(encodeMessage({ jsonrpc: '2.0', id: 'x'.repeat(128), result: { capabilities } }))) {
-    capabilities.pop()
+  const capabilities: HeldCapability[] = []
+  let bytes = 0
+  for (const held of heldGrants(state)) {
+    const capability = heldCapability(held)
+    bytes += Buffer.byteLength(JSON.stringify(capability)) + 1
+    // The oldest give way: an answer is one line.
+    if (bytes > LISTED_BYTES_MAX) break
+    capabilities.push(capability)
   }
   return { capabilities }
 }
@@ -135,7 +140,7 @@ function ceilingEntry({ session }: SessionState, asked: Asked): { readonly reaso
 /** What was decided before: a capability that is held, or a refusal. */
 function recall(state: SessionState, { command, resource, pick }: Asked): HeldCapability | undefined {
   const { core, session, denied } = state
-  if (denied.has('*') || denied.has(`${command} ${resource}`)) throw refusal('ERR_CAPABILITY_DENIED')
+  if (denied.has(command, resource)) throw refusal('ERR_CAPABILITY_DENIED')
   const { lineage, id: sessionId } = session
   const known = core.authority.recall({ lineage, command, resource, sessionId })
   if (known === 'denied') throw refusal('ERR_CAPABILITY_DENIED')
@@ -153,10 +158,8 @@ function recall(state: SessionState, { command, resource, pick }: Asked): HeldCa
 
 async function deny(state: SessionState, { command, resource }: Asked, answer: Denied): Promise<never> {
   const { core, session, denied } = state
-  if (denied.size < SESSION_DENIALS_MAX) denied.add(`${command} ${resource}`)
-  // Who asks so often that no more can be remembered has asked enough.
-  else denied.add('*')
-  if (answer.isAll === true) denied.add('*')
+  denied.add(command, resource)
+  if (answer.isAll === true) denied.denyAll()
   if (answer.isDurable) {
     const { decidedBy } = answer
     await core.authority.remember({

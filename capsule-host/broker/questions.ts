@@ -12,12 +12,13 @@ export type OpenQuestion = Omit<GrantQuestion, 'id' | 'askedAtMs' | 'expiresAtMs
 /** Puts capsules' questions to the shell: one at a time of a capsule, none for ever. */
 export interface Questions {
   /**
-   * Asks, and checks that the answer is no wider than the question.
+   * Asks, checks that the answer is no wider than the question, and has it settled: until then nothing else of the same
+   * capsule is asked, which may be the same again.
    *
    * @throws Refusal `ERR_CAPABILITY_PENDING`, `ERR_CHANNEL_BUSY`, `ERR_CAPABILITY_UNANSWERED`, `ERR_CAPABILITY_DENIED` when the
    * shell failed or answered nonsense; the reason of `signal`
    */
-  ask(question: OpenQuestion, signal: AbortSignal): Promise<GrantAnswer>
+  ask<T>(question: OpenQuestion, settle: (answer: GrantAnswer) => Promise<T>, signal: AbortSignal): Promise<T>
 }
 
 /** What {@link createQuestions} works with. */
@@ -43,7 +44,7 @@ export function createQuestions({ shell, clock, random, logger }: QuestionsCompo
     if (paused.has(lineage)) throw refusal('ERR_CAPABILITY_UNANSWERED')
   }
   return {
-    ask: async (asked, signal) => {
+    ask: async (asked, settle, signal) => {
       const { lineage } = asked.capsule
       checkTurn(lineage)
       open.add(lineage)
@@ -55,14 +56,19 @@ export function createQuestions({ shell, clock, random, logger }: QuestionsCompo
         if (paused.size < QUESTIONS_MAX) paused.set(lineage, clock.monotonicMs() + QUESTION_PAUSE_MS)
         expiry.abort(refusal('ERR_CAPABILITY_UNANSWERED'))
       })
+      const decide = async (): Promise<GrantAnswer> => {
+        try {
+          const either = AbortSignal.any([signal, expiry.signal])
+          return checkAnswer(question, await abortable(shell.decide(question, either), either))
+        } catch (thrown) {
+          expiry.signal.throwIfAborted()
+          signal.throwIfAborted()
+          logger.warn('shell did not decide', { capsule: asked.capsule.name, error: String(thrown) })
+          throw refusal('ERR_CAPABILITY_DENIED', thrown)
+        }
+      }
       try {
-        const either = AbortSignal.any([signal, expiry.signal])
-        return checkAnswer(question, await abortable(shell.decide(question, either), either))
-      } catch (thrown) {
-        expiry.signal.throwIfAborted()
-        signal.throwIfAborted()
-        logger.warn('shell did not decide', { capsule: asked.capsule.name, error: String(thrown) })
-        throw refusal('ERR_CAPABILITY_DENIED', thrown)
+        return await settle(await decide())
       } finally {
         open.delete(lineage)
       }
