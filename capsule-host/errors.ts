@@ -59,6 +59,15 @@ export type RunErrorCode =
   /** Nobody takes the capsule's output any more. */
   | 'ERR_CAPSULE_OUTPUT_CLOSED'
 
+/** Why a run could not be recorded or replayed. */
+export type TraceErrorCode =
+  /** The file is no trace, or one of another version. */
+  | 'ERR_TRACE_INVALID'
+  /** The trace has more bytes than are looked at. */
+  | 'ERR_TRACE_TOO_LARGE'
+  /** The program did something else than when it was recorded, or the trace ends before it does. */
+  | 'ERR_REPLAY_DIVERGED'
+
 /** Why a capsule could not be written or built. */
 export type BuildErrorCode =
   /** There is something where a new capsule should be written, or no place to write it. */
@@ -132,6 +141,7 @@ export type CapsuleErrorCode =
   | GrantErrorCode
   | LifecycleErrorCode
   | ToolErrorCode
+  | TraceErrorCode
 
 /** Options of {@link CapsuleError}. */
 export interface CapsuleErrorOptions extends CodedErrorOptions {

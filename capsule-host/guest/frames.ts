@@ -20,6 +20,8 @@ export const FRAME = {
   channelIn: 6,
   /** Host: the answer to {@link FRAME.fileCall}. */
   fileAnswer: 7,
+  /** Host: the next piece of the trace that a run is replayed from, before {@link FRAME.run}. */
+  traceIn: 8,
   /** Guest: the process is up. */
   ready: 16,
   /** Guest: bytes of standard output. */
@@ -35,7 +37,9 @@ export const FRAME = {
   /** Guest: JSON {@link FailureMessage}. The last frame. */
   failed: 22,
   /** Guest: a call on files, one at a time; the next after its {@link FRAME.fileAnswer}. */
-  fileCall: 23
+  fileCall: 23,
+  /** Guest: the next piece of the trace of this run. */
+  traceOut: 24
 } as const
 
 /** A type of frame. */
@@ -55,10 +59,17 @@ export interface StartMessage {
   readonly moduleBytes: number
   /** Whether there is anybody to answer calls on files. */
   readonly hasFiles: boolean
+  /** Whether the run is recorded, or replayed from `bytes` of a trace that follow the module. */
+  readonly trace?:
+    | { readonly kind: 'record'; readonly keepsInput: boolean }
+    | { readonly kind: 'replay'; readonly bytes: number }
 }
 
-/** How a capsule failed: its module does not compile or link, it trapped, or it flooded the channel. */
-export type FailureKind = 'module' | 'trap' | 'channel'
+/**
+ * How a capsule failed: its module does not compile or link, it trapped, it flooded the channel, or its replay is not as
+ * its trace.
+ */
+export type FailureKind = 'module' | 'trap' | 'channel' | 'replay'
 
 /** Payload of {@link FRAME.failed}. */
 export interface FailureMessage {

@@ -16,7 +16,7 @@ import {
   type StartMessage
 } from './frames.ts'
 import { guestPowers, type GuestPowers } from './powers.ts'
-import { runProgram, type ProgramEnd } from './program.ts'
+import { runProgram, type ProgramEnd, type ProgramTrace } from './program.ts'
 import { rehearsalPowers } from './rehearsal.ts'
 import { GuestInput } from './streams.ts'
 import {
@@ -45,6 +45,9 @@ class Guest {
   #module: Uint8Array<ArrayBuffer> = new Uint8Array(0)
   #filledBytes = 0
   #args: readonly Uint8Array[] = []
+  #traced: StartMessage['trace']
+  #trace: Uint8Array<ArrayBuffer> = new Uint8Array(0)
+  #filledTraceBytes = 0
   #hasEnded = false
 
   constructor(powers: GuestPowers) {
@@ -76,13 +79,21 @@ class Guest {
     else if (type === FRAME.stdinEnd) this.#stdin.end()
     else if (type === FRAME.channelIn) this.#takeChannel(payload)
     else if (type === FRAME.fileAnswer) this.#files.answer(payload)
+    else if (type === FRAME.traceIn) this.#takeTrace(payload)
   }
 
-  #start({ args, moduleBytes, hasFiles }: StartMessage): void {
+  #start({ args, moduleBytes, hasFiles, trace }: StartMessage): void {
     const text = new TextEncoder()
     this.#hasFiles = hasFiles
     this.#args = args.map((argument) => text.encode(`${argument}\0`))
     this.#module = new Uint8Array(moduleBytes)
+    this.#traced = trace
+    if (trace?.kind === 'replay') this.#trace = new Uint8Array(trace.bytes)
+  }
+
+  #takeTrace(payload: Uint8Array): void {
+    this.#trace.set(payload, this.#filledTraceBytes)
+    this.#filledTraceBytes += payload.byteLength
   }
 
   #takeModule(payload: Uint8Array): void {
@@ -91,7 +102,15 @@ class Guest {
   }
 
   async #run(): Promise<void> {
-    this.#finish(await runProgram(this.#module, this.#host()))
+    this.#finish(await runProgram(this.#module, this.#host(), this.#programTrace()))
+  }
+
+  #programTrace(): ProgramTrace | undefined {
+    const traced = this.#traced
+    if (traced === undefined) return undefined
+    if (traced.kind === 'replay') return { kind: 'replay', entries: this.#trace }
+    const write = (bytes: Uint8Array): void => this.#write(FRAME.traceOut, bytes)
+    return { kind: 'record', init: { write, keepsInput: traced.keepsInput } }
   }
 
   #host(): WasiHost {

@@ -1,3 +1,6 @@
+import { TraceFormatError } from './trace/entries.ts'
+import { recordCalls, type RecorderInit } from './trace/recorder.ts'
+import { replayCalls, ReplayError } from './trace/replayer.ts'
 import { ProcessExit } from './wasi/errno.ts'
 import type { WasiHost } from './wasi/host.ts'
 import { answer, answerLater, createWasiCalls, type WasiCalls } from './wasi/imports.ts'
@@ -18,12 +21,25 @@ const { Suspending, promising } = WebAssembly as unknown as PromiseIntegration
 /** How a program ended. */
 export type ProgramEnd =
   | { readonly kind: 'exit'; readonly exitCode: number }
-  | { readonly kind: 'module' | 'trap'; readonly message: string; readonly memoryBytesAtStart: number }
+  | {
+      readonly kind: 'module' | 'trap' | 'replay'
+      readonly message: string
+      readonly memoryBytesAtStart: number
+    }
+
+/** Whether a run is recorded, and where to, or what it is replayed from. */
+export type ProgramTrace =
+  | { readonly kind: 'record'; readonly init: RecorderInit }
+  | { readonly kind: 'replay'; readonly entries: Uint8Array }
 
 /** Compiles, links and runs a module until its `_start` returns, exits or traps. Never rejects. */
-export async function runProgram(bytes: Uint8Array<ArrayBuffer>, host: WasiHost): Promise<ProgramEnd> {
+export async function runProgram(
+  bytes: Uint8Array<ArrayBuffer>,
+  host: WasiHost,
+  trace?: ProgramTrace
+): Promise<ProgramEnd> {
   let memoryBytesAtStart = 0
-  const calls = createWasiCalls(host)
+  const calls = programCalls(host, trace)
   try {
     const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), programImports(calls))
     host.memory.attach(instance.exports['memory'] as WebAssembly.Memory)
@@ -33,11 +49,26 @@ export async function runProgram(bytes: Uint8Array<ArrayBuffer>, host: WasiHost)
   } catch (thrown) {
     if (thrown instanceof ProcessExit) return { kind: 'exit', exitCode: thrown.exitCode }
     const isModule = thrown instanceof WebAssembly.CompileError || thrown instanceof WebAssembly.LinkError
+    const isReplay = thrown instanceof ReplayError || thrown instanceof TraceFormatError
     const message = thrown instanceof Error ? thrown.message : String(thrown)
-    return { kind: isModule ? 'module' : 'trap', message, memoryBytesAtStart }
+    return { kind: isReplay ? 'replay' : isModule ? 'module' : 'trap', message, memoryBytesAtStart }
   } finally {
     calls.finish()
   }
+}
+
+function programCalls(host: WasiHost, trace: ProgramTrace | undefined): WasiCalls {
+  if (trace?.kind === 'replay') return replayCalls(host, trace.entries)
+  if (trace === undefined) return createWasiCalls(host)
+  let finish = (): void => undefined
+  const exit = (exitCode: number): void => {
+    finish()
+    host.exit(exitCode)
+  }
+  const recorded = { ...host, exit }
+  const calls = recordCalls(createWasiCalls(recorded), recorded, trace.init)
+  finish = () => calls.finish()
+  return calls
 }
 
 function programImports(calls: WasiCalls): WebAssembly.Imports {

@@ -81,7 +81,8 @@ export class CapsuleRun {
       this.#fail('ERR_CAPSULE_CRASHED', `the capsule's runtime broke off: ${errorMessage(thrown)}`, thrown)
       return
     }
-    this.#link.start({ args, module, hasFiles: this.#files !== undefined })
+    const { trace } = this.#init
+    this.#link.start({ args, module, hasFiles: this.#files !== undefined, trace })
     // Neither rejects, and neither is waited for: a keyboard may never answer, a sink may never take its bytes.
     void this.#stdin.run()
     void this.#readFrames()
@@ -147,12 +148,13 @@ export class CapsuleRun {
 
   async #take({ type, payload }: Frame): Promise<void> {
     // What goes into files is bounded by the storage they are given.
-    const isOutput = type !== FRAME.fileCall
+    const isOutput = type !== FRAME.fileCall && type !== FRAME.traceOut
     await this.#traffic.takeFrame({ bytes: payload.byteLength, isOutput }, this.#ended.signal)
     if (type === FRAME.stdout) await this.#takeOutput(payload, this.#init.stdout)
     else if (type === FRAME.stderr) await this.#takeOutput(payload, this.#init.stderr)
     else if (type === FRAME.channelOut) await this.#takeChannel(payload)
     else if (type === FRAME.fileCall) await this.#takeFileCall(payload)
+    else if (type === FRAME.traceOut) await this.#takeTrace(payload)
     else if (type === FRAME.stdinWant) {
       this.#stdin.want(readNumberPayload(payload) ?? 0, STDIN_WINDOW_BYTES)
     } else if (type === FRAME.ready) void this.#takeReady()
@@ -200,6 +202,12 @@ export class CapsuleRun {
     await this.#files.push(payload)
   }
 
+  async #takeTrace(payload: Uint8Array): Promise<void> {
+    const { trace } = this.#init
+    if (trace?.kind !== 'record') throw new Error('expected no trace')
+    await trace.write(payload.slice())
+  }
+
   #openChannel(): CapsuleChannel {
     const { process } = this.#guest
     return (this.#init.channel ?? createRefusingChannel)({
@@ -236,7 +244,7 @@ function readFailure(payload: Uint8Array): FailureMessage {
       new TextDecoder().decode(payload)
     ) as Record<string, unknown>
     return {
-      kind: kind === 'module' || kind === 'channel' ? kind : 'trap',
+      kind: kind === 'module' || kind === 'channel' || kind === 'replay' ? kind : 'trap',
       message: typeof message === 'string' ? message : '',
       memoryBytes: typeof memoryBytes === 'number' ? memoryBytes : 0,
       memoryBytesAtStart: typeof memoryBytesAtStart === 'number' ? memoryBytesAtStart : 0

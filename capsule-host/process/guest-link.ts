@@ -6,13 +6,19 @@ import {
   type StartMessage
 } from '../guest/frames.ts'
 import type { SpawnedProcess } from '../powers.ts'
+import type { RunTrace } from './init.ts'
 
 const NO_BYTES = new Uint8Array(0)
 
 /** The host's side of the frames to a guest process. */
 export interface GuestLink {
   /** Hands over the program and runs it. */
-  start(program: { args: readonly string[]; module: Uint8Array; hasFiles: boolean }): void
+  start(program: {
+    args: readonly string[]
+    module: Uint8Array
+    hasFiles: boolean
+    trace?: RunTrace | undefined
+  }): void
   /** Any number of bytes of one stream. */
   send(type: FrameType, bytes: Uint8Array): void
   /** One frame; `payload` must fit it. */
@@ -32,11 +38,20 @@ export function createGuestLink(process: Pick<SpawnedProcess, 'write'>): GuestLi
     send,
     sendFrame: (type, payload) => process.write(encodeFrame(type, payload)),
     signal: (type) => process.write(encodeFrame(type, NO_BYTES)),
-    start: ({ args, module, hasFiles }) => {
-      const message: StartMessage = { args, moduleBytes: module.byteLength, hasFiles }
+    start: ({ args, module, hasFiles, trace }) => {
+      const message: StartMessage = {
+        ...{ args, moduleBytes: module.byteLength, hasFiles },
+        ...(trace === undefined ? {} : { trace: traceMessage(trace) })
+      }
       process.write(encodeFrame(FRAME.start, new TextEncoder().encode(JSON.stringify(message))))
       send(FRAME.module, module)
+      if (trace?.kind === 'replay') send(FRAME.traceIn, trace.entries)
       process.write(encodeFrame(FRAME.run, NO_BYTES))
     }
   }
+}
+
+function traceMessage(trace: RunTrace): StartMessage['trace'] & {} {
+  if (trace.kind === 'record') return { kind: 'record', keepsInput: trace.keepsInput }
+  return { kind: 'replay', bytes: trace.entries.byteLength }
 }

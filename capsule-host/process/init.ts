@@ -11,6 +11,17 @@ export interface CapsuleSink {
   write(bytes: Uint8Array): Promise<void> | void
 }
 
+/** Whether a run is recorded, and where to, or what it is replayed from. See docs/protocols/capsule-trace.md. */
+export type RunTrace =
+  | {
+      readonly kind: 'record'
+      /** Takes the next bytes of the trace's entries. */
+      write(entries: Uint8Array): Promise<void> | void
+      /** Whether standard input is kept; what a person types may be a secret. */
+      readonly keepsInput: boolean
+    }
+  | { readonly kind: 'replay'; readonly entries: Uint8Array }
+
 /** What {@link startCapsuleProcess} works with. */
 export interface CapsuleProcessComponents {
   powers: Pick<HostPowers, 'spawn' | 'killProcess' | 'processorMs' | 'yieldSession'>
@@ -38,6 +49,8 @@ export interface CapsuleProcessInit {
   channel?: ChannelFactory
   /** Who answers its calls on files; it has no files when absent. */
   files?: FileServiceFactory
+  /** Records this run, or replays one: a replay asks nothing of anybody but input that was left out. */
+  trace?: RunTrace
   /** True only for what the user wrote and asked to run: it may do without a sandbox where there is none. */
   isOwn?: boolean
   /** Ends the capsule. */

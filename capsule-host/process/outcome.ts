@@ -54,6 +54,7 @@ export function failureError(failure: FailureMessage, limits: CapsuleLimits): Ca
   if (failure.kind === 'channel') {
     return new CapsuleError('ERR_CAPSULE_CHANNEL', 'the capsule left too many answers unread on its channel')
   }
+  if (failure.kind === 'replay') return new CapsuleError('ERR_REPLAY_DIVERGED', message)
   // A program whose memory cannot grow any more sees an allocation fail and traps; the engine has no name for it.
   const hasGrown = failure.memoryBytes > failure.memoryBytesAtStart
   if (hasGrown && failure.memoryBytes * 2 >= limits.memoryBytesMax) {

@@ -1,0 +1,122 @@
+import { crc32 } from 'node:zlib'
+import { CHANNEL_DESCRIPTOR } from '../wasi/constants.ts'
+import { ERRNO } from '../wasi/errno.ts'
+import type { SuspendingWasiCall, WasiCall, WasiHost } from '../wasi/host.ts'
+import type { WasiCalls } from '../wasi/imports.ts'
+import { processCalls } from '../wasi/process-calls.ts'
+import { WASI_PARAMETERS, type WasiName } from '../wasi/signatures.ts'
+import { gather, readVectors, scatter } from '../wasi/vectors.ts'
+import { ENTRY_KIND, ENTRY_KIND_OF, TraceReader, UNRECORDED, type TraceEntry } from './entries.ts'
+import { checkOf, resultRegions } from './regions.ts'
+
+/** The program did something else than when it was recorded, or the trace is at its end. */
+export class ReplayError extends Error {}
+
+type Values = (number | bigint)[]
+const OUTPUT_HEAD_BYTES = 5
+
+/**
+ * Calls that are answered from a trace, in the order it has them. Nothing is read from the world but standard input
+ * that was left out of the trace; what the program writes is written again.
+ */
+export function replayCalls(host: WasiHost, trace: Uint8Array): WasiCalls {
+  const replayer = new Replayer(host, new TraceReader(trace))
+  const local: Readonly<Partial<Record<WasiName, WasiCall>>> = processCalls(host)
+  const immediate: Partial<Record<WasiName, WasiCall>> = {}
+  const suspending: Partial<Record<WasiName, SuspendingWasiCall>> = {
+    fd_read: ((...values: Values) => replayer.read(values)) as SuspendingWasiCall
+  }
+  for (const name of Object.keys(WASI_PARAMETERS) as WasiName[]) {
+    if (name === 'fd_read') continue
+    const call = UNRECORDED.has(name) ? local[name] : undefined
+    immediate[name] = call ?? (((...values: Values) => replayer.answer(name, values)) as WasiCall)
+  }
+  return { immediate, suspending, finish: () => undefined }
+}
+
+class Replayer {
+  readonly #host: WasiHost
+  readonly #trace: TraceReader
+  #calls = 0
+
+  constructor(host: WasiHost, trace: TraceReader) {
+    this.#host = host
+    this.#trace = trace
+  }
+
+  /** Answers any call as it was answered. */
+  answer(name: WasiName, values: Values): number {
+    const entry = this.#next(name, values)
+    if (entry.errno !== ERRNO.success) return entry.errno
+    if (entry.kind === ENTRY_KIND.output) this.#write(entry, values)
+    else this.#fill(name, { values, payload: entry.payload })
+    return entry.errno
+  }
+
+  /** Answers `fd_read`, with input given anew where it was left out. */
+  async read(values: Values): Promise<number> {
+    const entry = this.#next('fd_read', values)
+    if (entry.errno !== ERRNO.success) return entry.errno
+    if (entry.kind !== ENTRY_KIND.withheldRead) {
+      this.#fill('fd_read', { values, payload: entry.payload })
+      return entry.errno
+    }
+    const length = numberOf(entry.payload, 0)
+    const payload = new Uint8Array(length + 4)
+    payload.set(entry.payload, length)
+    for (let filled = 0; filled < length;) {
+      const { stdin } = this.#host
+      await stdin.ready()
+      const count = stdin.readInto(payload.subarray(filled, length))
+      if (count === 0)
+        throw new ReplayError('expected the input that was left out of the trace on standard input')
+      filled += count
+    }
+    this.#fill('fd_read', { values, payload })
+    return entry.errno
+  }
+
+  #next(name: WasiName, values: Values): TraceEntry {
+    const entry = this.#trace.next()
+    this.#calls++
+    if (entry === undefined || entry.kind === ENTRY_KIND.end) {
+      throw new ReplayError(`the trace ends before call ${this.#calls}, ${name}`)
+    }
+    const isRight =
+      entry.kind === ENTRY_KIND_OF[name] ||
+      (entry.kind === ENTRY_KIND.output && name === 'fd_write') ||
+      (entry.kind === ENTRY_KIND.withheldRead && name === 'fd_read')
+    if (!isRight || entry.check !== checkOf(values)) {
+      throw new ReplayError(`call ${this.#calls}, ${name}, is another than was recorded`)
+    }
+    return entry
+  }
+
+  #fill(name: WasiName, { values, payload }: { values: Values; payload: Uint8Array }): void {
+    const { filled, fixed } = resultRegions(this.#host.memory, name, values)
+    const fixedBytes = fixed.reduce((total, part) => total + part.byteLength, 0)
+    if (payload.byteLength < fixedBytes) throw new ReplayError('expected a longer entry in the trace')
+    const split = payload.byteLength - fixedBytes
+    scatter(filled, payload.subarray(0, split))
+    scatter(fixed, payload.subarray(split))
+  }
+
+  #write({ payload }: TraceEntry, values: Values): void {
+    const [, vectors, count] = values
+    const parts = readVectors(this.#host.memory, Number(vectors), Number(count))
+    if (payload.byteLength < OUTPUT_HEAD_BYTES || crc32(gather(parts)) !== numberOf(payload, 1)) {
+      throw new ReplayError(`the output of call ${this.#calls} is another than was recorded`)
+    }
+    const stream = payload[0] ?? CHANNEL_DESCRIPTOR
+    // Nobody answers on the channel of a replay: what came there is in the trace.
+    if (stream !== CHANNEL_DESCRIPTOR) {
+      for (const part of parts) if (part.byteLength > 0) this.#host.write(stream, part)
+    }
+    this.#fill('fd_write', { values, payload: payload.subarray(OUTPUT_HEAD_BYTES) })
+  }
+}
+
+function numberOf(bytes: Uint8Array, offset: number): number {
+  if (bytes.byteLength < offset + 4) throw new ReplayError('expected a longer entry in the trace')
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(offset, true)
+}

@@ -1,0 +1,115 @@
+import { createHash } from 'node:crypto'
+import * as z from 'zod'
+import { ARGUMENTS_MAX, MODULE_BYTES_MAX, NAME_LENGTH_MAX, VERSION_LENGTH_MAX } from '../constants.ts'
+import { CapsuleError } from '../errors.ts'
+import { ENTRY_HEAD_BYTES, ENTRY_KIND } from '../guest/trace/entries.ts'
+import { CAPSULE_LIMIT_CEILINGS, CAPSULE_LIMIT_FLOORS } from '../limits.ts'
+import type { CapsuleOutcome } from '../process/outcome.ts'
+import { TRACE_BYTES_MAX, TRACE_HEAD_BYTES_MAX, TRACE_MAGIC, TRACE_VERSION } from './constants.ts'
+
+const HEAD_AT = TRACE_MAGIC.length + 5
+
+/** How a recorded run was started: all that a replay needs beside what it then got. */
+export interface TraceHead {
+  readonly name: string
+  readonly version: string
+  readonly args: readonly string[]
+  readonly hasFiles: boolean
+  readonly memoryBytesMax: number
+  /** False when standard input was left out; a replay then needs it given anew. */
+  readonly keepsInput: boolean
+  readonly moduleBytes: number
+  readonly moduleSha256: string
+}
+
+/** How a recorded run ended. */
+export interface TraceEnd {
+  readonly exitCode: number
+  /** The code of the error that ended it; empty when it exited. */
+  readonly code: string
+}
+
+/** A trace, taken apart. */
+export interface DecodedTrace {
+  readonly head: TraceHead
+  readonly module: Uint8Array
+  readonly entries: Uint8Array
+}
+
+const headSchema = z.strictObject({
+  name: z.string().min(1).max(NAME_LENGTH_MAX),
+  version: z.string().max(VERSION_LENGTH_MAX),
+  args: z.array(z.string()).max(ARGUMENTS_MAX),
+  hasFiles: z.boolean(),
+  memoryBytesMax: z.int().min(CAPSULE_LIMIT_FLOORS.memoryBytesMax).max(CAPSULE_LIMIT_CEILINGS.memoryBytesMax),
+  keepsInput: z.boolean(),
+  moduleBytes: z.int().min(0).max(MODULE_BYTES_MAX),
+  moduleSha256: z.string().regex(/^[0-9a-f]{64}$/)
+})
+
+/** The beginning of a trace, its module included; entries follow to its end. */
+export function encodeTraceStart(
+  head: Omit<TraceHead, 'moduleBytes' | 'moduleSha256'>,
+  module: Uint8Array
+): Uint8Array {
+  const text = JSON.stringify({ ...head, moduleBytes: module.byteLength, moduleSha256: sha256(module) })
+  const headBytes = Buffer.from(text)
+  const start = Buffer.alloc(HEAD_AT)
+  start.write(TRACE_MAGIC)
+  start.writeUInt8(TRACE_VERSION, TRACE_MAGIC.length)
+  start.writeUInt32LE(headBytes.byteLength, TRACE_MAGIC.length + 1)
+  return Buffer.concat([start, headBytes, module])
+}
+
+/** The last entry of a trace. */
+export function encodeTraceEnd(outcome: CapsuleOutcome): Uint8Array {
+  const code = Buffer.from(outcome.kind === 'exit' ? '' : outcome.error.code)
+  const entry = Buffer.alloc(ENTRY_HEAD_BYTES)
+  entry.writeUInt8(ENTRY_KIND.end)
+  entry.writeUInt32LE(outcome.kind === 'exit' ? outcome.exitCode : 0, 2)
+  entry.writeUInt32LE(code.byteLength, 6)
+  return Buffer.concat([entry, code])
+}
+
+/**
+ * Takes a trace apart. Its entries are checked as they are replayed.
+ *
+ * @throws CapsuleError `ERR_TRACE_INVALID`, `ERR_TRACE_TOO_LARGE`
+ * @see docs/protocols/capsule-trace.md
+ */
+export function decodeTrace(bytes: Uint8Array): DecodedTrace {
+  if (bytes.byteLength > TRACE_BYTES_MAX) {
+    throw new CapsuleError('ERR_TRACE_TOO_LARGE', `expected a trace of at most ${TRACE_BYTES_MAX} bytes`)
+  }
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (buffer.byteLength < HEAD_AT || buffer.toString('latin1', 0, TRACE_MAGIC.length) !== TRACE_MAGIC) {
+    throw invalid('another beginning')
+  }
+  const version = buffer.readUInt8(TRACE_MAGIC.length)
+  if (version !== TRACE_VERSION) throw invalid(`version ${version}`)
+  const headBytes = buffer.readUInt32LE(TRACE_MAGIC.length + 1)
+  if (headBytes > TRACE_HEAD_BYTES_MAX || HEAD_AT + headBytes > buffer.byteLength) throw invalid('a cut one')
+  const head = parseHead(buffer.toString('utf8', HEAD_AT, HEAD_AT + headBytes))
+  const moduleAt = HEAD_AT + headBytes
+  const module = buffer.subarray(moduleAt, moduleAt + head.moduleBytes)
+  if (module.byteLength !== head.moduleBytes || sha256(module) !== head.moduleSha256) {
+    throw invalid('another module than it names')
+  }
+  return { head, module, entries: buffer.subarray(moduleAt + head.moduleBytes) }
+}
+
+function parseHead(text: string): TraceHead {
+  try {
+    return headSchema.parse(JSON.parse(text))
+  } catch (cause) {
+    throw new CapsuleError('ERR_TRACE_INVALID', 'expected a trace whose head is of its form', { cause })
+  }
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}
+
+function invalid(what: string): CapsuleError {
+  return new CapsuleError('ERR_TRACE_INVALID', `expected a trace of version ${TRACE_VERSION}, got ${what}`)
+}
