@@ -1,13 +1,13 @@
 import { join } from 'node:path'
 import type { DenyList } from '#bootstrap'
-import { findGuestEntry, startProviderDirectory, systemPowers, type HostPower } from '#capsule-host'
+import { findGuestEntry, startProviderDirectory, systemPowers } from '#capsule-host'
 import type { Content } from '#content'
 import type { PublisherIndex } from '#dht'
 import type { Rooms } from '#rooms'
 import type { NodeBase } from './base.ts'
 import { createCapsuleRuntime, type CapsuleRuntime } from './capsule-runtime.ts'
 import { createCapsules, type Capsules } from './capsules.ts'
-import { createRoomsPower } from './host-powers/rooms.ts'
+import { createHostPowers } from './host-powers/host-powers.ts'
 import { openInstalledCapsules, type InstalledCapsules } from './installed-capsules.ts'
 import { keepAnswer } from './keep-answer.ts'
 import { openProviderChoices, type NodeProviderChoices } from './provider-choices.ts'
@@ -52,10 +52,10 @@ export async function startCapsuleParts(
     },
     init
   )
-  const hostPowers: ReadonlyMap<string, HostPower> = new Map<string, HostPower>([
-    ['shell', shell.power],
-    ['rooms', createRoomsPower({ rooms, noteUse: async () => await base.remember({ hasChatted: true }) })]
-  ])
+  const hostPowers = createHostPowers({
+    ...{ rooms, keystore, content, clock, shell: shell.power, runtime: () => runtime },
+    noteUse: async () => await base.remember({ hasChatted: true })
+  })
   const guestEntry = findGuestEntry()
   const choices = await openProviderChoices(base.files, join(base.paths.capsules, 'providers.json'))
   const runtime: CapsuleRuntime = stack.use(

@@ -4,6 +4,7 @@ import {
   createBroker,
   createCapsulePool,
   createLevelAuthorityStore,
+  DEFAULT_CAPSULE_LIMITS,
   openAuthority,
   openVault,
   probeSandbox,
@@ -28,7 +29,7 @@ import {
   type VaultRoot
 } from '#capsule-host'
 import type { Clock, Logger, Random } from '#contracts'
-import type { Keystore } from '#did'
+import type { Did, Keystore } from '#did'
 import type { CapsuleStreams, VerifiedPackage } from './capsules.ts'
 import type { DataPaths } from './data-folder.ts'
 import { SHIPPED_PREFIX } from './shipped-capsules.ts'
@@ -69,6 +70,10 @@ export interface CapsuleRuntime extends AsyncDisposable {
   stateOf(lineage: string): Promise<LineageState | undefined>
   /** Ends every grant of a lineage. */
   revokeGrants(lineage: string): Promise<void>
+  /** The files of a lineage within the quota of its capsule; whoever asks lets go of them. */
+  filesOf(lineage: string): Promise<VaultRoot>
+  /** The lineage that a subject of tokens is the did of, as far as grants say. */
+  lineageOf(subject: Did): Promise<string | undefined>
   /** What a lineage keeps directly below `localhost://…/`. */
   filesBelow(lineage: string, resource: string): Promise<readonly PromptChoice[]>
   /** Starts a verified capsule. @throws CapsuleError why it cannot be started */
@@ -89,6 +94,8 @@ export function createCapsuleRuntime(components: CapsuleRuntimeComponents): Caps
 class LazyRuntime implements CapsuleRuntime {
   readonly #components: CapsuleRuntimeComponents
   readonly #stack = new AsyncDisposableStack()
+  /** Bytes that the capsules which ran may keep, by lineage. */
+  readonly #quotas = new Map<string, number>()
   #services: Promise<Services> | undefined
   #machine: Promise<{ sandbox: SandboxReport; pool: CapsulePool }> | undefined
 
@@ -108,6 +115,17 @@ class LazyRuntime implements CapsuleRuntime {
 
   async revokeGrants(lineage: string): Promise<void> {
     await (await this.authority()).revokeLineage(lineage)
+  }
+
+  async filesOf(lineage: string): Promise<VaultRoot> {
+    const { vault } = await this.#opened()
+    const quotaBytes = this.#quotas.get(lineage) ?? DEFAULT_CAPSULE_LIMITS.storageBytesMax
+    return await vault.root(lineage, { quotaBytes })
+  }
+
+  async lineageOf(subject: Did): Promise<string | undefined> {
+    const grants = (await this.authority()).list({ hasEnded: true })
+    return grants.find(({ audience }) => audience === subject)?.lineage
   }
 
   async filesBelow(lineage: string, resource: string): Promise<readonly PromptChoice[]> {
@@ -132,6 +150,7 @@ class LazyRuntime implements CapsuleRuntime {
     })
     onSession?.(session)
     const limits = capsuleLimits(opened.manifest)
+    this.#quotas.set(capsule.lineage, limits.storageBytesMax)
     const root = opened.manifest.files
       ? await vault.root(capsule.lineage, { quotaBytes: limits.storageBytesMax })
       : undefined
