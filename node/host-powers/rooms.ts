@@ -89,7 +89,8 @@ async function* hear(joined: Promise<Room>, signal: AbortSignal): AsyncGenerator
   })
   try {
     for (;;) {
-      const next = signal.aborted ? await aborted : await Promise.race([events.next(), aborted])
+      if (signal.aborted) return
+      const next = await Promise.race([events.next(), aborted])
       if (next.done === true) return
       yield { ...next.value }
     }
