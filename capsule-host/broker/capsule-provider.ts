@@ -1,10 +1,10 @@
-import { CAPSULE_CHANNEL_LIMITS, type ProvideParams } from '#contracts'
+import { CAPSULE_CHANNEL_LIMITS, type Clock, type ProvideMethods, type ProvideParams } from '#contracts'
 import { findCommand } from '#providers'
 import { CapsuleError } from '../errors.ts'
 import { abortable } from './abortable.ts'
 import type { ChannelStream } from './channel-stream.ts'
 import type { ChannelWriter } from './channel-writer.ts'
-import { PROVIDER_LOST_MAX, PROVIDER_QUEUE_MAX, STREAM_CREDIT } from './constants.ts'
+import { PROVIDER_LOST_MAX, PROVIDER_OPEN_MS_MAX, PROVIDER_QUEUE_MAX, STREAM_CREDIT } from './constants.ts'
 import type { FairGate } from './fair-gate.ts'
 import type { HostRequests } from './host-requests.ts'
 import { OPENED } from './messages.ts'
@@ -19,6 +19,7 @@ export interface CapsuleProviderComponents {
   readonly requests: HostRequests
   readonly gate: FairGate
   readonly writer: Pick<ChannelWriter, 'fail'>
+  readonly clock: Clock
 }
 
 /** A capsule as a provider: each call goes to it over its channel, no more at a time than it should have to hold. */
@@ -42,7 +43,7 @@ async function* open(
   components: CapsuleProviderComponents,
   { request, input }: { request: ProviderRequest; input: AsyncIterable<unknown> }
 ): AsyncGenerator<unknown, void, undefined> {
-  const { state, gate, requests } = components
+  const { state } = components
   await introduced(components, request.signal)
   const command = findCommand(request.command)?.command
   const givesInput = command?.kind === 'stream' && command.input !== undefined
@@ -58,10 +59,7 @@ async function* open(
       request: { ...request, signal: AbortSignal.any([request.signal, stream.closed]) }
     })
     const params = { ...provideParams(request), stream: number, credit: STREAM_CREDIT }
-    const opened = await (async () => {
-      using _turn = await gate.enter(request.caller.lineage, request.signal)
-      return await ask(components, { id: requests.nextId(), method: 'provide.open', params }, request.signal)
-    })()
+    const opened = await askToOpen(components, { params, request })
     startInput(stream, { opened, input: givesInput ? input : undefined })
     yield* stream.received()
   } finally {
@@ -73,6 +71,18 @@ async function* open(
 /** A capsule that is still being loaded or compiled does not read its channel: what it is asked waits here. */
 async function introduced({ state }: CapsuleProviderComponents, signal: AbortSignal): Promise<void> {
   await abortable(state.introduced.promise, AbortSignal.any([signal, state.ended]))
+}
+
+async function askToOpen(
+  components: CapsuleProviderComponents,
+  { params, request }: { params: ProvideMethods['provide.open']['params']; request: ProviderRequest }
+): Promise<unknown> {
+  const { gate, requests, clock } = components
+  const deadline = new AbortController()
+  using _timer = clock.after(PROVIDER_OPEN_MS_MAX, () => deadline.abort(refusal('ERR_PROVIDER_TIME_LIMIT')))
+  const either = AbortSignal.any([request.signal, deadline.signal])
+  using _turn = await gate.enter(request.caller.lineage, either)
+  return await ask(components, { id: requests.nextId(), method: 'provide.open', params }, either)
 }
 
 function startInput(

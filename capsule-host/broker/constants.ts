@@ -11,10 +11,10 @@ export const QUESTION_MS_MAX = 120_000
 export const QUESTION_PAUSE_MS = 30_000
 /** Questions of all capsules that may wait at a time. */
 export const QUESTIONS_MAX = 64
-/** Denials of one session that are remembered until it ends. */
-export const SESSION_DENIALS_MAX = 256
-/** Capabilities one answer lists. */
-export const LISTED_CAPABILITIES_MAX = 256
+/** After so many denials in one session nothing more of it is asked. */
+export const SESSION_DENIALS_MAX = 16
+/** Bytes of capabilities that one answer lists. */
+export const LISTED_BYTES_MAX: number = 60 * 1024
 
 /** How long a provider may take to answer a call, its start included. */
 export const PROVIDER_CALL_MS_MAX = 30_000
@@ -22,6 +22,8 @@ export const PROVIDER_CALL_MS_MAX = 30_000
 export const PROVIDER_QUEUE_MAX = 256
 /** Calls of one capsule that may wait for, or be under way at, one provider. */
 export const PROVIDER_CALLS_PER_CALLER_MAX = 16
+/** How long a provider may take to open a stream. */
+export const PROVIDER_OPEN_MS_MAX = 30_000
 /** Calls a provider may leave unanswered beyond their time before it is taken for stuck and ended. */
 export const PROVIDER_LOST_MAX = 4
 /** A provider without calls and streams for so long is ended. */
@@ -34,6 +36,10 @@ export const PROVIDER_CRASHES_MAX = 3
 export const PROVIDER_CRASH_PAUSE_MS = 30_000
 /** Providers that may run at a time. */
 export const PROVIDERS_MAX = 32
+/** How long what was resolved is taken for granted, and how much of it. */
+export const RESOLVED_MS = 60_000
+/** See {@link RESOLVED_MS}. */
+export const RESOLVED_MAX = 1024
 /** How many providers may stand behind one another. */
 export const PROVIDER_DEPTH_MAX = 8
 

@@ -6,7 +6,9 @@ import {
   PROVIDER_DEPTH_MAX,
   PROVIDER_IDLE_MS,
   PROVIDER_STOP_MS,
-  PROVIDERS_MAX
+  PROVIDERS_MAX,
+  RESOLVED_MAX,
+  RESOLVED_MS
 } from './constants.ts'
 import type { FoundProvider, Provider, ProviderDirectory, ProviderSeeker } from './provider.ts'
 import type {
@@ -53,21 +55,22 @@ class Directory implements RunningDirectory {
   /** Those that were asked to end and have not yet. */
   readonly #ending = new Map<string, Promise<void>>()
   readonly #crashes = new Map<string, number[]>()
+  readonly #known: ResolvedTable
   readonly #stopped = new AbortController()
 
   constructor(components: DirectoryComponents) {
     this.#components = components
+    this.#known = new ResolvedTable(components.clock)
   }
 
   async find(contract: string, seeker: ProviderSeeker, signal: AbortSignal): Promise<FoundProvider> {
     const either = AbortSignal.any([signal, this.#stopped.signal])
-    const resolved = await this.#resolve(contract, seeker, either)
+    const resolved = await this.#resolveUncircled(contract, seeker, either)
     if (resolved === undefined) {
       const native = this.#components.source.native?.(contract)
       if (native === undefined) throw refusal('ERR_PROVIDER_NONE')
       return { provider: native }
     }
-    await this.#checkCircles(resolved, [seeker.lineage], either)
     const capsule = await abortable(this.#load(resolved), either)
     return { provider: capsule.provider, cid: resolved.cid }
   }
@@ -81,6 +84,7 @@ class Directory implements RunningDirectory {
   }
 
   unload(cid: string): void {
+    this.#known.forget(cid)
     const capsule = this.#loaded.get(cid)
     if (capsule === undefined) return
     capsule.isUnwanted = true
@@ -91,6 +95,23 @@ class Directory implements RunningDirectory {
     this.#stopped.abort(refusal('ERR_PROVIDER_GONE'))
     for (const capsule of [...this.#loaded.values()]) this.#end(capsule)
     await Promise.all(this.#ending.values())
+  }
+
+  /** Resolved, and found to close no circle; taken for granted for a while, since every call comes by here. */
+  async #resolveUncircled(
+    contract: string,
+    seeker: ProviderSeeker,
+    signal: AbortSignal
+  ): Promise<ResolvedProvider | undefined> {
+    const wanted = seeker.requires.find((one) => one.contract === contract)?.capsule
+    const key = [seeker.lineage, contract, wanted, this.#components.choices.chosen(contract)].join(' ')
+    const known = this.#known.get(key)
+    if (known !== undefined) return known
+    const resolved = await this.#resolve(contract, seeker, signal)
+    if (resolved === undefined) return undefined
+    await this.#checkCircles(resolved, [seeker.lineage], signal)
+    this.#known.set(key, resolved)
+    return resolved
   }
 
   /** The user's choice, else what the seeker's manifest names, else whatever this device uses. */
@@ -237,6 +258,33 @@ class Directory implements RunningDirectory {
     if (crashes.filter((atMs) => atMs > sinceMs).length >= PROVIDER_CRASHES_MAX) {
       throw refusal('ERR_PROVIDER_GONE')
     }
+  }
+}
+
+/** What was resolved lately. */
+class ResolvedTable {
+  readonly #clock: Pick<Clock, 'monotonicMs'>
+  readonly #entries = new Map<string, { readonly resolved: ResolvedProvider; readonly untilMs: number }>()
+
+  constructor(clock: Pick<Clock, 'monotonicMs'>) {
+    this.#clock = clock
+  }
+
+  get(key: string): ResolvedProvider | undefined {
+    const entry = this.#entries.get(key)
+    if (entry !== undefined && entry.untilMs > this.#clock.monotonicMs()) return entry.resolved
+    this.#entries.delete(key)
+    return undefined
+  }
+
+  set(key: string, resolved: ResolvedProvider): void {
+    const [oldest] = this.#entries.keys()
+    if (this.#entries.size >= RESOLVED_MAX && oldest !== undefined) this.#entries.delete(oldest)
+    this.#entries.set(key, { resolved, untilMs: this.#clock.monotonicMs() + RESOLVED_MS })
+  }
+
+  forget(cid: string): void {
+    for (const [key, { resolved }] of this.#entries) if (resolved.cid === cid) this.#entries.delete(key)
   }
 }
 

@@ -4,6 +4,7 @@ import type { BrokerCore } from './broker-core.ts'
 import type { CapsuleSession } from './capsule-session.ts'
 import type { ProviderRequest } from './provider.ts'
 import type { Refusal } from './refusal.ts'
+import type { SessionDenials } from './session-denials.ts'
 import type { StreamTable } from './stream-table.ts'
 
 /** Something under way that tokens allowed; it ends when one of them is revoked. */
@@ -27,6 +28,5 @@ export interface SessionState {
   readonly uses: Set<TokenUse>
   /** What this capsule serves now, as a provider, by `call:ID` and `stream:NUMBER`. */
   readonly serving: Map<string, ProviderRequest>
-  /** What was denied until the session ends, as `command resource`; `*` for everything. */
-  readonly denied: Set<string>
+  readonly denied: SessionDenials
 }

@@ -27,6 +27,7 @@ import { callProvider, openProvider } from './provider-calls.ts'
 import type { Provider } from './provider.ts'
 import { failureOf, refusal, Refusal } from './refusal.ts'
 import { createRequestTable, type RequestContext, type RequestTable } from './request-table.ts'
+import { SessionDenials } from './session-denials.ts'
 import type { SessionState } from './session-state.ts'
 import { createStreamTable } from './stream-table.ts'
 
@@ -74,7 +75,7 @@ export function runSession({ core, session, port, onClosed }: SessionComponents)
     streams: createStreamTable(writer),
     uses: new Set(),
     serving: new Map(),
-    denied: new Set()
+    denied: new SessionDenials()
   }
   const requests = createHostRequests(writer)
   const gate = createFairGate({ ...PROVIDER_GATE, perGroupMax: PROVIDER_CALLS_PER_CALLER_MAX })
@@ -87,12 +88,14 @@ export function runSession({ core, session, port, onClosed }: SessionComponents)
     dispatcher.close(why)
     requests.close()
     state.streams.close(refusal('ERR_PROVIDER_GONE'))
+    // A terminal that was left raw would show its user nothing.
+    if (session.terminal?.status().isRaw === true) session.terminal.setRaw(false)
     onClosed()
   }
   return {
     state,
     channel: { push: (bytes) => (ended.signal.aborted ? 0 : dispatcher.push(bytes)), close },
-    provider: createCapsuleProvider({ state, requests, gate, writer }),
+    provider: createCapsuleProvider({ state, requests, gate, writer, clock: core.clock }),
     stop: (graceMs) => void writer.send({ jsonrpc: '2.0', method: 'stop', params: { graceMs } }),
     resize: (size) => dispatcher.tell('terminal.resize', size),
     ask: async ({ command, resource }) => {

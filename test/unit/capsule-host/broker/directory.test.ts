@@ -114,6 +114,18 @@ describe('the provider directory', () => {
     assert.equal(await found[1].provider.call(request()), 'files localhost/read')
   })
 
+  it('does not resolve for every call, and does again after a while or an update', async () => {
+    shelf.put('files')
+    for (let turn = 0; turn < 5; turn++) await directory.find('localhost@1', NOTES, never)
+    assert.equal(shelf.wishes.length, 1)
+    directory.unload('files')
+    await directory.find('localhost@1', NOTES, never)
+    assert.equal(shelf.wishes.length, 2)
+    await clock.advance(60_000)
+    await directory.find('localhost@1', NOTES, never)
+    assert.equal(shelf.wishes.length, 3)
+  })
+
   it('ends it when it was idle for a while, not while a stream is open, and starts it anew', async () => {
     shelf.put('files')
     const { provider } = await directory.find('localhost@1', NOTES, never)

@@ -210,6 +210,51 @@ describe('a capsule behind the broker', () => {
     assert.equal(lab.questions.length, 1)
   })
 
+  it('cannot wear its user out: not by less of the same, nor by many questions', async () => {
+    lab.decide = async () => ({ isAllowed: false, isDurable: false, decidedBy: 'person' })
+    const capsule = await lab.start()
+    const ask = async (resource: string): Promise<void> => {
+      await assert.rejects(capsule.request('capability.request', { command: 'localhost/read', resource }), {
+        code: 'ERR_CAPABILITY_DENIED'
+      })
+    }
+    await ask('localhost://a/*')
+    await ask('localhost://a/b')
+    assert.equal(lab.questions.length, 1)
+    for (let turn = 0; turn < 100; turn++) await ask(`localhost://b${turn}`)
+    assert.equal(lab.questions.length, 16)
+  })
+
+  it('lists as much of what it holds as fits a line', async () => {
+    const { lineage } = BARE_SESSION
+    const long = 'x'.repeat(200)
+    for (let turn = 0; turn < 100; turn++) {
+      const resource = `localhost://${turn}/${long}/${long}/${long}/${long}`
+      await lab.authority.grant({
+        lineage,
+        command: 'localhost/read',
+        resource,
+        scope: 'always',
+        decidedBy: 'person'
+      })
+    }
+    const capsule = await lab.start()
+    const { capabilities } = await capsule.request('capability.list')
+    assert((capabilities as unknown[]).length > 50)
+  })
+
+  it('gets its terminal back as it was', async () => {
+    const raws: boolean[] = []
+    const terminal = {
+      status: () => ({ columns: 80, rows: 24, isRaw: raws.at(-1) === true }),
+      setRaw: (isRaw: boolean) => void raws.push(isRaw)
+    }
+    const capsule = await lab.start({ terminal })
+    await capsule.request('terminal.raw', { isRaw: true })
+    capsule.close()
+    assert.deepEqual(raws, [true, false])
+  })
+
   it('lets its user pick one resource, and only one', async () => {
     const ask = { command: 'localhost/read', resource: 'localhost://*', pick: 'file' }
     const capsule = await lab.start()
