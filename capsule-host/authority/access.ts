@@ -2,6 +2,7 @@ import { parseCommand, parseResource, type CeilingEntry } from '#capability'
 import { parseDid } from '#did'
 import type { AccessRequest, AccessVerdict, PeekOptions, RefusalCode } from './authority.ts'
 import {
+  CEILING_BYTES_MAX,
   CEILING_ENTRIES_MAX,
   LINEAGE_CHARS_MAX,
   REASON_CHARS_MAX,
@@ -99,7 +100,7 @@ export class AccessDesk implements Disposable {
     const known = this.#core.state.lineages.get(lineage)?.ceiling
     if (known?.hash === ceilingHash(ceiling)) return true
     const entries = ceiling.map(({ command, resource }) => ({ command, resource }))
-    if (!entries.every(isCeilingEntry)) return false
+    if (!isCeiling(entries)) return false
     this.#core.record({ kind: 'ceiling', lineage, ceiling: entries })
     return true
   }
@@ -161,8 +162,10 @@ function isBounded({ lineage, sessionId, ceiling, subject, providerCid = '' }: A
   )
 }
 
-function isCeilingEntry({ command, resource }: CeilingEntry): boolean {
-  return isLogText(command, REFUSED_NAME_CHARS_MAX) && isLogText(resource, REFUSED_NAME_CHARS_MAX)
+function isCeiling(entries: readonly CeilingEntry[]): boolean {
+  const texts = entries.flatMap(({ command, resource }) => [command, resource])
+  const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0)
+  return bytes <= CEILING_BYTES_MAX && texts.every((text) => isLogText(text, REFUSED_NAME_CHARS_MAX))
 }
 
 function isLogText(text: string, charsMax: number): boolean {

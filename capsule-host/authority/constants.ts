@@ -20,6 +20,8 @@ export const REASON_CHARS_MAX = 280
 export const REFUSED_NAME_CHARS_MAX = 1025
 /** Entries of a ceiling. */
 export const CEILING_ENTRIES_MAX = 256
+/** Bytes of the text of a ceiling; a manifest has at most half of them. */
+export const CEILING_BYTES_MAX: number = 128 * 1024
 
 /** Tokens one lineage may hold; those that ended stay until room is needed. */
 export const GRANTS_PER_LINEAGE_MAX = 256
@@ -27,6 +29,8 @@ export const GRANTS_PER_LINEAGE_MAX = 256
 export const GRANTS_MAX = 4096
 /** Durable denials of one lineage; the oldest goes first. */
 export const DENIALS_PER_LINEAGE_MAX = 256
+/** Durable denials of a device; the oldest of the lineage that has most goes first. */
+export const DENIALS_MAX = 4096
 /** Lineages whose ceiling is remembered; another's is written to the log again when it runs. */
 export const CEILINGS_MAX = 128
 /** Lineages of which anything is remembered; those without grants and denials go first. */
@@ -47,7 +51,7 @@ export const DAY_GRANT_MS: number = 24 * HOUR_MS
 /** Bytes of one audit entry. */
 export const ENTRY_BYTES_MAX: number = 512 * 1024
 /** Bytes of a snapshot. */
-export const SNAPSHOT_BYTES_MAX: number = 32 * 1024 * 1024
+export const SNAPSHOT_BYTES_MAX: number = 64 * 1024 * 1024
 /** Bytes of a signed head. */
 export const HEAD_BYTES_MAX = 1024
 /** Entries between two snapshots: as many are read when the store is opened. */

@@ -8,6 +8,7 @@ import {
   AUDIT_BYTES_MAX,
   AUDIT_DOMAIN,
   AUDIT_HEAD_TYPE,
+  ENTRY_BYTES_MAX,
   FLUSH_MS,
   HEAD_BYTES_MAX,
   PENDING_ENTRIES_MAX,
@@ -172,6 +173,10 @@ class GroupedJournal implements Journal {
     const timeMs = Math.max(0, Math.trunc(this.#components.clock.nowMs()))
     const entry = { ...fields, number: number + 1, previous, timeMs, epoch } as AuditEntry
     const encoded = encodeEntry(entry)
+    // What could not be read again would look like damage: its callers have bounds that keep it from here.
+    if (encoded.length > ENTRY_BYTES_MAX) {
+      throw new CapsuleError('ERR_GRANT_INVALID', `expected an entry of at most ${ENTRY_BYTES_MAX} bytes`)
+    }
     const recorded = { ...entry, hash: hashOf(encoded) }
     this.#head = { number: entry.number, hash: recorded.hash, bytes: bytes + encoded.length }
     this.#changes.push({ type: 'put', key: STORE_KEYS.entry(entry.number), value: encoded })

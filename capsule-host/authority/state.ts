@@ -11,6 +11,7 @@ import type { AuditEntry, GrantEntry, RevokeEntry } from './audit-types.ts'
 import type { Decider, Denial, GrantScope } from './authority.ts'
 import {
   CEILINGS_MAX,
+  DENIALS_MAX,
   DENIALS_PER_LINEAGE_MAX,
   GRANTS_MAX,
   GRANTS_PER_LINEAGE_MAX,
@@ -87,6 +88,7 @@ export function applyEntry(state: AuthorityState, entry: AuditEntry): HeldGrant[
       const kept = withoutDenials(lineageOf(state, lineage), { command, resource })
       const denials = [...kept, { lineage, command, resource, decidedBy, atMs: timeMs }]
       lineageOf(state, lineage).denials = denials.slice(-DENIALS_PER_LINEAGE_MAX)
+      boundDenials(state)
       return []
     }
     case 'forget': {
@@ -218,6 +220,15 @@ function withoutDenials(
   return denials.filter(
     (denial) => !commandCovers(command, denial.command) || !resourceCovers(resource, denial.resource)
   )
+}
+
+/** However many lineages there are, their denials together stay within bounds. */
+function boundDenials(state: AuthorityState): void {
+  const all = [...state.lineages.values()]
+  const count = all.reduce((sum, { denials }) => sum + denials.length, 0)
+  if (count <= DENIALS_MAX) return
+  const most = all.reduce((one, other) => (other.denials.length > one.denials.length ? other : one))
+  most.denials = most.denials.slice(1)
 }
 
 function isRevokedBy({ token, lineage }: HeldGrant, entry: RevokeEntry): boolean {

@@ -129,6 +129,21 @@ async function perform(
       if (child.usesMax !== undefined) seen.usesMax.set(child.cid, child.usesMax)
       return
     }
+    case 'wait':
+      await clock.advance(one.ms)
+      return
+    default:
+      await takeBack(authority, one, seen)
+  }
+}
+
+/** What ends grants, or only says no. */
+async function takeBack(
+  authority: Authority,
+  one: Exclude<Step, { do: 'restart' | 'grant' | 'use' | 'delegate' | 'wait' }>,
+  seen: Seen
+): Promise<void> {
+  switch (one.do) {
     case 'revoke': {
       const held = authority.list()[one.nth]
       if (held !== undefined) for (const { cid } of await authority.revoke(held.cid)) seen.ended.add(cid)
@@ -149,9 +164,6 @@ async function perform(
       return
     case 'end-session':
       await authority.endSession(one.sessionId)
-      return
-    case 'wait':
-      await clock.advance(one.ms)
   }
 }
 
