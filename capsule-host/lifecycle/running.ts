@@ -44,6 +44,8 @@ export interface RunningTable {
   /** Enters a run that also ends by `signal`. @throws CapsuleError `ERR_CAPSULES_TOO_MANY` */
   enter(init: RunInit, signal: AbortSignal): Run
   list(): RunSummary[]
+  /** The lineage of what runs or ran lately under a name, or a run's number. */
+  lineageOf(nameOrId: string): string | undefined
   /** Ends the runs that match and resolves when they are gone. Returns what they were. */
   stop(matches: (run: RunSummary) => boolean): Promise<RunSummary[]>
 }
@@ -61,6 +63,7 @@ interface Entry {
 /** A table with nothing in it. */
 export function createRunningTable(clock: Pick<Clock, 'nowMs'>): RunningTable {
   const entries = new Map<number, Entry>()
+  const recent: { readonly id: number; readonly name: string; readonly lineage: string }[] = []
   let nextId = 1
   return {
     enter: (init, signal) => {
@@ -76,6 +79,8 @@ export function createRunningTable(clock: Pick<Clock, 'nowMs'>): RunningTable {
         left: Promise.withResolvers()
       }
       entries.set(entry.id, entry)
+      recent.push({ id: entry.id, name: init.name, lineage: init.lineage })
+      if (recent.length > RUNNING_CAPSULES_MAX) recent.shift()
       return {
         id: entry.id,
         counters: entry.counters,
@@ -88,6 +93,8 @@ export function createRunningTable(clock: Pick<Clock, 'nowMs'>): RunningTable {
       }
     },
     list: () => [...entries.values()].map(summaryOf),
+    lineageOf: (nameOrId) =>
+      recent.findLast(({ id, name }) => name === nameOrId || `#${id}` === nameOrId)?.lineage,
     stop: async (matches) => {
       const chosen = [...entries.values()].filter((entry) => matches(summaryOf(entry)))
       const stopped = chosen.map(summaryOf)

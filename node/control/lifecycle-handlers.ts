@@ -118,7 +118,7 @@ function createLogsHandler({ installed, toLineage }: LifecycleHandlerParts): Han
     // What runs from a folder is not installed and has a log all the same.
     const lineage =
       lifecycle.lookup(wanted)?.lineage ??
-      running.list().find((run) => run.name === name || String(run.id) === name)?.lineage ??
+      running.lineageOf(name) ??
       lifecycle.find(wanted).lineage
     const lines = await logs.tail(lineage, linesMax)
     if (!follow) return { lineage, lines }
