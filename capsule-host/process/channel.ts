@@ -1,13 +1,7 @@
-import {
-  CAPSULE_CHANNEL_ERROR,
-  CAPSULE_CHANNEL_LIMITS,
-  createJsonLinesDecoder,
-  encodeJsonLine,
-  errorMessage,
-  type CapsuleFailure,
-  type CapsuleRequestId
-} from '#contracts'
-import { CapsuleError } from '../errors.ts'
+import type { CapsuleFailure } from '#contracts'
+import { createChannelReader, encodeMessage, type ChannelMessage } from '../broker/json-rpc.ts'
+import { failureOf, refusal } from '../broker/refusal.ts'
+import type { CapsuleError } from '../errors.ts'
 
 /** What a channel does to the capsule it belongs to. */
 export interface ChannelPort {
@@ -36,60 +30,24 @@ export interface CapsuleChannel {
 export type ChannelFactory = (port: ChannelPort) => CapsuleChannel
 
 /**
- * A channel on which every request is refused: a capsule that was granted nothing can be given nothing.
+ * A channel on which every request is refused: a capsule behind which nobody stands can be given nothing.
  *
  * @see docs/protocols/capsule-channel.md
  */
 export function createRefusingChannel(port: Pick<ChannelPort, 'send'>): CapsuleChannel {
-  const decoder = createJsonLinesDecoder(CAPSULE_CHANNEL_LIMITS.lineBytesMax)
-  const text = new TextEncoder()
+  const reader = createChannelReader()
   return {
     push: (bytes) => {
-      let messages: unknown[]
-      try {
-        messages = decoder.push(bytes)
-      } catch (cause) {
-        const why = errorMessage(cause)
-        throw new CapsuleError('ERR_CAPSULE_CHANNEL', `the capsule broke its channel: ${why}`, { cause })
-      }
+      const { messages, cost } = reader.push(bytes)
       const failures = messages.map(refuse).filter((failure) => failure !== undefined)
-      if (failures.length > 0) port.send(text.encode(failures.map(encodeJsonLine).join('')))
-      return messages.length
+      if (failures.length > 0) port.send(Buffer.concat(failures.map(encodeMessage)))
+      return cost
     },
     close: () => undefined
   }
 }
 
-function refuse(message: unknown): CapsuleFailure | undefined {
-  if (typeof message !== 'object' || message === null || Array.isArray(message)) return invalidRequest()
-  const { jsonrpc, id, method } = message as Record<string, unknown>
-  if (jsonrpc !== '2.0') return invalidRequest()
-  if (typeof method !== 'string') {
-    // An answer to a request that was never made: nothing to say to it.
-    return 'result' in message || 'error' in message ? undefined : invalidRequest()
-  }
-  if (id === undefined) return undefined
-  if (!isRequestId(id)) return invalidRequest()
-  return failure(id, {
-    code: CAPSULE_CHANNEL_ERROR.capabilityDenied,
-    message: 'this capsule holds no capability for that',
-    data: { code: 'ERR_CAPABILITY_DENIED' }
-  })
-}
-
-function isRequestId(id: unknown): id is CapsuleRequestId {
-  if (typeof id === 'string') return id.length <= CAPSULE_CHANNEL_LIMITS.idLengthMax
-  return typeof id === 'number' && Number.isSafeInteger(id)
-}
-
-function invalidRequest(): CapsuleFailure {
-  return failure(null, {
-    code: CAPSULE_CHANNEL_ERROR.invalidRequest,
-    message: 'expected a request of JSON-RPC 2.0',
-    data: { code: 'ERR_CHANNEL_REQUEST' }
-  })
-}
-
-function failure(id: CapsuleRequestId | null, error: CapsuleFailure['error']): CapsuleFailure {
-  return { jsonrpc: '2.0', id, error }
+function refuse(message: ChannelMessage): CapsuleFailure | undefined {
+  if (message.kind === 'invalid') return failureOf(null, refusal('ERR_CHANNEL_REQUEST'))
+  return message.kind === 'request' ? failureOf(message.id, refusal('ERR_CAPABILITY_MISSING')) : undefined
 }

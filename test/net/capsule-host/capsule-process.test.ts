@@ -138,7 +138,7 @@ describe('a capsule in its sandboxed process', () => {
     const answer = JSON.parse(output.toString()) as { id: unknown; error: { code: number; data: unknown } }
     assert.equal(answer.id, 1)
     assert.equal(answer.error.code, -32001)
-    assert.deepEqual(answer.error.data, { code: 'ERR_CAPABILITY_DENIED' })
+    assert.deepEqual(answer.error.data, { code: 'ERR_CAPABILITY_MISSING' })
   })
 
   it('takes nothing from its user when it does not read', async () => {
