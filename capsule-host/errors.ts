@@ -63,6 +63,8 @@ export type RunErrorCode =
 export type TraceErrorCode =
   /** The file is no trace, or one of another version. */
   | 'ERR_TRACE_INVALID'
+  /** The trace cannot be written or read where it should be. */
+  | 'ERR_TRACE_FILE'
   /** The trace has more bytes than are looked at. */
   | 'ERR_TRACE_TOO_LARGE'
   /** The program did something else than when it was recorded, or the trace ends before it does. */

@@ -108,6 +108,8 @@ export type { ReplayResult } from './trace/replay.ts'
 export { decodeTrace } from './trace/trace-file.ts'
 export type { DecodedTrace, TraceEnd, TraceHead } from './trace/trace-file.ts'
 export { TRACE_BYTES_MAX } from './trace/constants.ts'
+export { createTraceFile, readTraceFile } from './trace/powers.ts'
+export type { TraceFile } from './trace/powers.ts'
 export { FileError } from './files/errors.ts'
 export type { FileErrorCode } from './files/errors.ts'
 export type {

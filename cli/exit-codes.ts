@@ -298,6 +298,7 @@ const KINDS: Readonly<Record<KnownCode, ExitKind>> = {
   ERR_TOKEN_VERSION: 'refused',
   ERR_TOKEN_WIDER: 'refused',
   ERR_TOPIC_INVALID: 'usage',
+  ERR_TRACE_FILE: 'host',
   ERR_TRACE_INVALID: 'usage',
   ERR_TRACE_TOO_LARGE: 'usage',
   ERR_UNSIGNED_REFUSED: 'refused',

@@ -410,9 +410,21 @@ export interface ControlMethods extends GrantControlMethods {
       /** The size of a terminal that it may draw on. */
       terminal?: { columns: number; rows: number }
       deadlineMs?: number
+      /** Records the run into a new file; `input` says whether standard input is kept. */
+      record?: { path: string; input: boolean }
     }
-    /** `run` is set for one that was left running. */
-    result: { exitCode: number; capsule: CapsuleStatus; run?: number }
+    /** `run` is set for one that was left running, `trace` for one that was recorded. */
+    result: {
+      exitCode: number
+      capsule: CapsuleStatus
+      run?: number
+      trace?: { path: string; isCut: boolean }
+    }
+  }
+  /** Runs a recorded run again from its trace. `code` is how it ended when it did not exit. */
+  'capsule.replay': {
+    params: { path: string }
+    result: { name: string; version: string; exitCode: number; code?: string; isWhole: boolean }
   }
   /** What a tool server in a capsule can do. */
   'capsule.tools': { params: ToolServerParams; result: { capsule: CapsuleStatus; tools: ToolStatus[] } }

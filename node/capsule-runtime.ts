@@ -8,6 +8,7 @@ import {
   openAuthority,
   openVault,
   probeSandbox,
+  replayTrace,
   serveFiles,
   startCapsuleProcess,
   systemVaultDisk,
@@ -18,10 +19,12 @@ import {
   type CapsuleProcess,
   type CapsuleSession,
   type ChannelFactory,
+  type DecodedTrace,
   type HostPower,
   type HostPowers,
   type LineageState,
   type PromptChoice,
+  type ReplayResult,
   type RunningDirectory,
   type SandboxReport,
   type Shell,
@@ -76,9 +79,14 @@ export interface CapsuleRuntime extends AsyncDisposable {
   lineageOf(subject: Did): Promise<string | undefined>
   /** What a lineage keeps directly below `localhost://…/`. */
   filesBelow(lineage: string, resource: string): Promise<readonly PromptChoice[]>
+  /** Runs a recorded run again, which reaches nothing of this node. @throws CapsuleError `ERR_REPLAY_DIVERGED` */
+  replay(trace: DecodedTrace, streams: ReplayStreams): Promise<ReplayResult>
   /** Starts a verified capsule. @throws CapsuleError why it cannot be started */
   start(capsule: VerifiedPackage, streams: CapsuleStreams): Promise<RunningCapsule>
 }
+
+/** The standard streams of a replay. */
+export type ReplayStreams = Pick<CapsuleStreams, 'stdin' | 'stdout' | 'stderr' | 'signal'>
 
 interface Services {
   readonly authority: Authority
@@ -135,6 +143,11 @@ class LazyRuntime implements CapsuleRuntime {
       const entries = await root.list(resource.slice('localhost://'.length).replace(/\/$/, ''))
       return entries.map(({ name }) => ({ label: name, resource: resource + name }))
     })
+  }
+
+  async replay(trace: DecodedTrace, streams: ReplayStreams): Promise<ReplayResult> {
+    const { powers, clock, logger } = this.#components
+    return await replayTrace({ powers, clock, logger, ...(await this.#probed()) }, trace, streams)
   }
 
   async start(capsule: VerifiedPackage, streams: CapsuleStreams): Promise<RunningCapsule> {

@@ -62,7 +62,10 @@ export interface PublishedCapsule extends CapsuleStatus {
 }
 
 /** The standard streams of a run and what may end it. */
-export type CapsuleStreams = Pick<CapsuleProcessInit, 'args' | 'stdin' | 'stdout' | 'stderr' | 'signal'> & {
+export type CapsuleStreams = Pick<
+  CapsuleProcessInit,
+  'args' | 'stdin' | 'stdout' | 'stderr' | 'signal' | 'trace'
+> & {
   /** Called with the process it is in, once there is one. */
   readonly onProcess?: (pid: number | undefined) => void
   /** Called with its session, before its process runs. */

@@ -58,6 +58,11 @@ export const CAPSULES_COMMANDS: readonly CommandSpec[] = [
         summary: 'let the capsule draw on your terminal: colours, cursor, and whatever else it sends'
       },
       {
+        flags: '--record <trace>',
+        summary: 'keep all the capsule gets in a new file, to replay the run from'
+      },
+      { flags: '--record-input', summary: 'with --record: also what you type, which may be a secret' },
+      {
         flags: '--deadline <seconds>',
         summary: 'give up when it could not be found for so long (default 60)'
       }
@@ -65,6 +70,17 @@ export const CAPSULES_COMMANDS: readonly CommandSpec[] = [
     summary: 'verify a capsule whole, then run it in a sandbox: an installed NAME, DID/NAME, CID or folder',
     example: 'elastos capsule run did:key:z6Mk…/hello',
     load: async () => await import('../commands/capsule-run.ts')
+  },
+  {
+    path: ['capsule', 'replay'],
+    needsNode: true,
+    args: ['<trace>'],
+    options: [
+      { flags: '--raw', summary: 'let the capsule draw on your terminal, as it did when it was recorded' }
+    ],
+    summary: 'run a recorded run again, bit for bit, with nothing of this device in its reach',
+    example: 'elastos capsule replay ./hello.trace',
+    load: async () => await import('../commands/capsule-replay.ts')
   },
   {
     path: ['capsule', 'verify'],

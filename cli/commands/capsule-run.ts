@@ -1,9 +1,11 @@
-import { CONTROL_LIMITS } from '#contracts'
+import { resolve } from 'node:path'
 import { capsuleTarget } from '../capsule-target.ts'
 import { createCapsuleView } from '../capsule-view.ts'
-import type { CliContext, CommandInput, ControlCall } from '../context.ts'
-import { requiredArgument, restArguments, secondsOption, switchOption } from '../input.ts'
+import type { CliContext, CommandInput } from '../context.ts'
+import { CliError } from '../errors.ts'
+import { requiredArgument, restArguments, secondsOption, switchOption, textOption } from '../input.ts'
 import { createInputRouter } from '../input-router.ts'
+import { sendInput } from '../run-input.ts'
 import { createRunTerminal, terminalSize } from '../run-terminal.ts'
 import { createProgressLine, printNotice, printResult } from '../output.ts'
 
@@ -21,6 +23,7 @@ export async function run(input: CommandInput, context: CliContext): Promise<num
     ...(isDetached ? { detach: true } : {}),
     canAsk: context.stdinIsTerminal && context.stderr.isTerminal && !context.json,
     ...(canDraw ? { terminal: terminalSize(context) } : {}),
+    ...recordParams(input, context),
     ...(deadlineMs === undefined ? {} : { deadlineMs })
   }
   await using client = await context.connect()
@@ -40,16 +43,28 @@ export async function run(input: CommandInput, context: CliContext): Promise<num
     await printResult(context, result, [`${name} ${version} runs as #${result.run}`])
     await printNotice(context, `'elastos capsule logs ${name}' shows what it writes, 'capsule stop' ends it`)
   }
+  if (result.trace !== undefined) {
+    await printNotice(
+      context,
+      `recorded to ${result.trace.path}${result.trace.isCut ? ', cut at its bound' : ''}`
+    )
+  }
   return result.exitCode
 }
 
-/** Each piece is sent when the capsule has taken the one before, so a slow capsule slows its input down. */
-async function sendInput(call: ControlCall<'capsule.run'>, input: AsyncIterable<Uint8Array>): Promise<void> {
-  for await (const chunk of input) {
-    for (let start = 0; start < chunk.byteLength; start += CONTROL_LIMITS.chunkBytesMax) {
-      const part = chunk.subarray(start, start + CONTROL_LIMITS.chunkBytesMax)
-      await call.send({ kind: 'stdin', base64: Buffer.from(part).toString('base64') })
-    }
+/** What a person types may be a secret, so it is recorded only when asked for; what a pipe brings is kept. */
+function recordParams(
+  input: CommandInput,
+  context: Pick<CliContext, 'workingFolder' | 'stdinIsTerminal'>
+): { record?: { path: string; input: boolean } } {
+  const path = textOption(input, 'record')
+  const keepsTyped = switchOption(input, 'recordInput')
+  if (path === undefined) {
+    if (keepsTyped) throw new CliError('ERR_USAGE', 'expected --record-input with --record TRACE')
+    return {}
   }
-  await call.send({ kind: 'stdin-end' })
+  if (switchOption(input, 'detach')) throw new CliError('ERR_USAGE', 'expected --record without --detach')
+  return {
+    record: { path: resolve(context.workingFolder, path), input: keepsTyped || !context.stdinIsTerminal }
+  }
 }

@@ -1,7 +1,9 @@
-import type { TerminalPower } from '#capsule-host'
+import { decodeTrace, readTraceFile, type RunTrace, type TerminalPower } from '#capsule-host'
 import { CONTROL_LIMITS, type Clock, type TerminalSize } from '#contracts'
 import { createDeadline } from '../deadline.ts'
 import { runAttached, runDetached } from '../capsule-run.ts'
+import type { CapsuleRuntime } from '../capsule-runtime.ts'
+import { recordRun } from '../capsule-trace.ts'
 import type { Capsules, CapsuleStreams } from '../capsules.ts'
 import type { InstalledCapsules } from '../installed-capsules.ts'
 import { createReporter } from './content-handlers.ts'
@@ -17,6 +19,7 @@ export interface CapsuleHandlerParts {
   readonly capsules: Capsules
   readonly installed: InstalledCapsules
   readonly questions: QuestionParts
+  readonly runtime: Pick<CapsuleRuntime, 'replay'>
   /** A lineage for `PETNAME/NAME`; other text as it is. */
   readonly toLineage: (target: string) => string
   readonly clock: Clock
@@ -57,7 +60,7 @@ export function createCapsuleVerifier({
 /** Capsules for commands. */
 export function createCapsuleHandlers(
   parts: CapsuleHandlerParts
-): HandlersOf<'capsule.publish' | 'capsule.verify' | 'capsule.run' | 'capsule.resize'> {
+): HandlersOf<'capsule.publish' | 'capsule.verify' | 'capsule.run' | 'capsule.replay' | 'capsule.resize'> {
   const { capsules, installed, questions } = parts
   const verify = createCapsuleVerifier(parts)
   /** What tells a run its terminal's size. */
@@ -85,14 +88,32 @@ export function createCapsuleHandlers(
       const watcher = createWatcher(questions, { emit: context.emit, canAsk })
       using _watching = questions.desk.watch(capsule.lineage, watcher)
       using terminal = createRunTerminal(context, terminals, params.terminal)
-      const exitCode = await runAttached({ capsules, installed }, capsule, {
-        ...{ args, signal, ...terminal.streams },
-        stdin: readStdin(context),
-        stdout: { write: async (bytes) => await writeOutput(context, 'stdout', bytes) },
-        stderr: { write: async (bytes) => await writeOutput(context, 'stderr', bytes) }
-      })
-      return { exitCode, capsule: capsule.status }
+      const run = async (trace?: RunTrace): Promise<number> =>
+        await runAttached({ capsules, installed }, capsule, {
+          ...{ args, signal, ...terminal.streams, ...standardStreams(context) },
+          ...(trace === undefined ? {} : { trace })
+        })
+      if (params.record === undefined) return { exitCode: await run(), capsule: capsule.status }
+      return { ...(await recordRun(params.record, { capsule, args }, run)), capsule: capsule.status }
+    },
+    'capsule.replay': async ({ path }, context) => {
+      const trace = decodeTrace(await readTraceFile(path))
+      const streams = { ...standardStreams(context), signal: context.signal }
+      const { outcome, recorded } = await parts.runtime.replay(trace, streams)
+      const { name, version } = trace.head
+      const end =
+        outcome.kind === 'exit' ? { exitCode: outcome.exitCode } : { exitCode: 1, code: outcome.error.code }
+      return { name, version, ...end, isWhole: recorded !== undefined }
     }
+  }
+}
+
+/** The standard streams of a run, as the command that called for it has them. */
+function standardStreams(context: CallContext): Pick<CapsuleStreams, 'stdin' | 'stdout' | 'stderr'> {
+  return {
+    stdin: readStdin(context),
+    stdout: { write: async (bytes) => await writeOutput(context, 'stdout', bytes) },
+    stderr: { write: async (bytes) => await writeOutput(context, 'stderr', bytes) }
   }
 }
 

@@ -38,10 +38,10 @@ export type HandlersOf<M extends ControlMethod> = { readonly [K in M]: Handler<K
 /** The handler of every method. */
 export function createHandlers(base: NodeBase, parts: HandlerParts): ControlHandlers {
   const { node, denyList } = parts
-  const { content, capsules, installed, rooms } = node
+  const { content, capsules, installed, rooms, runtime } = node
   const toLineage = createLineageReader(node.contacts)
   const questions = { desk: node.shell.desk, contacts: node.contacts }
-  const capsuleParts = { capsules, installed, questions, toLineage, clock: base.clock }
+  const capsuleParts = { capsules, installed, questions, runtime, toLineage, clock: base.clock }
   return {
     ...createNodeHandlers(base, parts),
     ...createContentHandlers(content, base.clock),

@@ -66,8 +66,10 @@ const PARAMS = {
     detach: z.boolean().optional(),
     canAsk: z.boolean().optional(),
     terminal: terminalSize.optional(),
-    deadlineMs: deadlineMs.optional()
+    deadlineMs: deadlineMs.optional(),
+    record: z.strictObject({ path, input: z.boolean() }).optional()
   }),
+  'capsule.replay': z.strictObject({ path }),
   'capsule.tools': z.strictObject(toolServer),
   'capsule.call': z.strictObject({
     ...toolServer,
