@@ -12,6 +12,8 @@ export interface DataPaths {
   readonly config: string
   readonly contacts: string
   readonly deny: string
+  /** Devices that were revoked by their people. */
+  readonly devices: string
   readonly knownSeeds: string
   /** What is installed, and what capsules wrote into their logs. */
   readonly capsules: string
@@ -32,6 +34,7 @@ export function dataPaths(root: string): DataPaths {
     config: join(root, 'config.json'),
     contacts: join(root, 'contacts.json'),
     deny: join(root, 'deny.json'),
+    devices: join(root, 'devices.json'),
     knownSeeds: join(root, 'known-seeds.json'),
     capsules: join(root, 'capsules'),
     authority: join(root, 'authority'),

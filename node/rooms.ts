@@ -1,6 +1,6 @@
 import type { Clock, Logger, Random } from '#contracts'
 import type { Host } from '#dht'
-import type { Keystore } from '#did'
+import type { Did, Keystore } from '#did'
 import { startRooms, type Rooms, type RoomTransport } from '#rooms'
 
 /** What rooms need of the other parts of a node. */
@@ -11,6 +11,7 @@ export interface RoomServiceComponents {
   readonly random: Random
   readonly logger: Logger
   readonly isDenied: (did: string) => boolean
+  readonly isRevoked: (person: Did, device: Did) => boolean
 }
 
 /** Joins rooms to the network of this node. */

@@ -7,6 +7,8 @@ import { openBase, rememberChoices, type NodeBase } from './base.ts'
 import { startCapsuleParts } from './capsule-parts.ts'
 import { startControl } from './control/start-control.ts'
 import { dataPaths } from './data-folder.ts'
+import { startDevices } from './devices/devices.ts'
+import { openRevocations, type Revocations } from './devices/revocations.ts'
 import { findFirstContact, type FirstContact } from './first-peers.ts'
 import { realFolder } from './powers.ts'
 import { startRoomService } from './rooms.ts'
@@ -38,16 +40,17 @@ async function compose(init: NodeInit): Promise<ElastosNode> {
   await using stack = new AsyncDisposableStack()
   const base = await openBase(init, stack)
   const denyList = await openDenyList({ files: base.privateFiles, random: base.random }, base.paths.deny)
+  const revocations = await openNodeRevocations(base)
   const contact = await findFirstContact(base, init)
-  const host = stack.use(await startNodeHost(base, { init, denyList, contact }))
+  const host = stack.use(await startNodeHost(base, { init, denyList, contact, revocations }))
   stack.use(contact.keepAsking(host))
   const content = stack.use(await startNodeContent(base, { init, host, denyList }))
   // What could not be announced with nobody there is announced as soon as somebody is.
   stack.use(host.onPeer(({ type }) => type === 'connected' && content.hurryAnnouncements()))
   const index = createPublisherIndex({ ...base, names: host.names, blocks: indexBlocks(content) })
-  const rooms = stack.use(
-    await startRoomService({ ...base, host, isDenied: (did) => denyList.isDeniedDid(did) })
-  )
+  const devices = stack.use(await startDevices({ ...base, host, index, content, revocations }))
+  const denials = { isDenied: (did: string) => denyList.isDeniedDid(did), isRevoked: revocations.isRevoked }
+  const rooms = stack.use(await startRoomService({ ...base, host, ...denials }))
   const seed =
     init.seed === undefined ? undefined : stack.use(await startSeed(base, { host, init, seed: init.seed }))
   const capsuleParts = await startCapsuleParts(base, { content, index, rooms, denyList, init }, stack)
@@ -55,7 +58,7 @@ async function compose(init: NodeInit): Promise<ElastosNode> {
     did: base.keystore.device.did,
     personDid: base.keystore.personDid,
     dataFolder: base.paths.root,
-    ...{ host, index, content, rooms, contacts: base.contacts },
+    ...{ host, index, content, rooms, devices, contacts: base.contacts },
     ...capsuleParts,
     status: createStatusReader(base, { host, init, seed })
   }
@@ -84,8 +87,9 @@ async function compose(init: NodeInit): Promise<ElastosNode> {
 
 async function startNodeHost(
   base: NodeBase,
-  { init, denyList, contact }: { init: NodeInit; denyList: DenyList; contact: FirstContact }
+  parts: { init: NodeInit; denyList: DenyList; contact: FirstContact; revocations: Revocations }
 ): Promise<Host> {
+  const { init, denyList, contact, revocations } = parts
   const { keystore, choices, datastore, clock, random, logger } = base
   const { reach = 'local', discover } = choices
   const signerOf = async (did: string): Promise<KeyPair | undefined> => {
@@ -100,7 +104,7 @@ async function startNodeHost(
       ...{ reach, bootstrapPeers: contact.peers },
       role: init.seed === undefined ? 'peer' : 'seed',
       version: VERSION,
-      isDenied: (did) => denyList.isDeniedDid(did),
+      isDenied: (did) => denyList.isDeniedDid(did) || revocations.isRevokedDevice(did),
       ...(limit === undefined ? {} : { allowInbound: limit.allow }),
       discoverIpfs: discover === 'ipfs',
       ...(choices.port === undefined ? {} : { usualPort: choices.port }),
@@ -115,6 +119,12 @@ async function startNodeHost(
   limit?.watch(host.libp2p)
   if (init.listen === undefined) rememberPort(base, host)
   return host
+}
+
+async function openNodeRevocations(base: NodeBase): Promise<Revocations> {
+  const { contacts, keystore, paths } = base
+  const isContact = (did: string): boolean => contacts.list().some((contact) => contact.did === did)
+  return await openRevocations(base, { path: paths.devices, person: keystore.personDid, isContact })
 }
 
 /** Whoever met this node remembers where it was: with every seed gone that is how they find each other again. */

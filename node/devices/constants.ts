@@ -14,8 +14,10 @@ export const DEVICES_FILE_BYTES_MAX: number = 8 * 1024 * 1024
 export const REVOKED_OF_PERSON_MAX = 256
 /** Revoked devices held on disk, of people this node has met. */
 export const REVOKED_KEPT_MAX = 20_000
-/** People met since the start whose revocations are kept on disk when there are any. */
+/** People who were met: their revocations are kept on disk, also those that are heard of later. */
 export const PEOPLE_MET_MAX = 8_192
+/** People on disk, the owner and those who revoked something first. */
+export const PEOPLE_KEPT_MAX = 10_000
 /** People never met whose revocations are remembered in memory; the one heard of first gives way. */
 export const STRANGERS_MAX = 256
 /** Devices that were seen to speak for their person. */
@@ -42,7 +44,7 @@ export const RATED_PEERS_MAX = 1_024
 /** Peers told at the same time. */
 export const TELL_AT_ONCE_MAX = 8
 /** Time after a peer connected until it is asked what was missed. */
-export const CATCH_UP_DELAY_MS = 500
+export const CATCH_UP_DELAY_MS = 200
 /** Peers asked within {@link CATCH_UP_WINDOW_MS}; what later ones know comes by itself. */
 export const CATCH_UP_PEERS_MAX = 16
 /** After so long the count of peers asked begins anew. */

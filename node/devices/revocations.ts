@@ -8,6 +8,7 @@ import {
   BOUND_MAX,
   DEVICES_FILE_BYTES_MAX,
   DIGEST_BYTES,
+  PEOPLE_KEPT_MAX,
   PEOPLE_MET_MAX,
   RECENT_LISTS_MAX,
   RECENT_OF_PERSON_MAX,
@@ -50,8 +51,6 @@ export interface Revocations {
   recent(): readonly SignedList[]
   /** Called with each person who is heard, until disposed; one caller. */
   onMet(handler: (person: Did) => void): Disposable
-  /** Resolves when what was taken is on disk. @throws DidError an `ERR_FILE_…` code when it could not be written */
-  saved(): Promise<void>
 }
 
 /** What revocations are kept with. */
@@ -76,7 +75,7 @@ const file = z.strictObject({
     .array(
       z.strictObject({ person: z.string().max(128), revoked: z.array(entry).max(REVOKED_OF_PERSON_MAX) })
     )
-    .max(REVOKED_KEPT_MAX)
+    .max(PEOPLE_KEPT_MAX)
 })
 
 /**
@@ -90,20 +89,21 @@ export async function openRevocations(
 ): Promise<Revocations> {
   const book = new RevocationBook(init)
   await load(book, files, init.path)
-  let saving: Promise<void> = Promise.resolve()
-  const save = async (): Promise<void> => {
-    saving = files.replace(init.path, JSON.stringify(book.toFile()) + '\n')
-    saving.catch((thrown: unknown) => {
+  const save = createSaver(async () => {
+    await files.replace(init.path, JSON.stringify(book.toFile()) + '\n')
+  })
+  const saveSoon = (): void => {
+    save().catch((thrown: unknown) => {
       logger.error('revoked devices could not be written', { reason: errorMessage(thrown) })
     })
-    await saving
   }
   let onMet: ((person: Did) => void) | undefined
   return {
     isRevoked: (person, device) => {
       const wasKept = book.isKept(person)
       const isRevoked = book.spoke(person, device)
-      if (!wasKept && book.people.has(person)) void save().catch(() => undefined)
+      // Who was met is remembered: what is revoked later, by whatever way it comes, is then kept too.
+      if (!wasKept && book.isKept(person)) saveSoon()
       onMet?.(person)
       return isRevoked
     },
@@ -119,9 +119,6 @@ export async function openRevocations(
     onMet: (handler) => {
       onMet = handler
       return { [Symbol.dispose]: () => (onMet = undefined) }
-    },
-    saved: async () => {
-      await saving
     }
   }
 }
@@ -146,8 +143,9 @@ async function load(book: RevocationBook, files: TextFiles, path: string): Promi
   try {
     const { own, people } = file.parse(JSON.parse(text))
     for (const { person, revoked } of people) {
-      for (const { device, isBound } of revoked) book.revoke(parseDid(person), parseDid(device), isBound)
-      book.met.add(parseDid(person))
+      const who = parseDid(person)
+      book.met.add(who)
+      for (const { device, isBound } of revoked) book.revoke(who, parseDid(device), isBound)
     }
     if (own !== undefined) book.take(readList(Buffer.from(own, 'base64')))
   } catch (cause) {
@@ -189,7 +187,7 @@ class RevocationBook {
   spoke(person: Did, device: Did): boolean {
     remember(this.#bound, `${person} ${device}`, BOUND_MAX)
     const revoked = this.people.get(person)
-    if (!this.isKept(person) && this.met.size < PEOPLE_MET_MAX) {
+    if (!this.isKept(person) && this.#hasRoomToMeet()) {
       this.met.add(person)
       this.people.delete(person)
       for (const [one, isBound] of revoked ?? []) this.revoke(person, one, isBound)
@@ -235,17 +233,23 @@ class RevocationBook {
   }
 
   toFile(): z.infer<typeof file> {
-    let left = REVOKED_KEPT_MAX
-    // The owner's come first, should there ever be too many.
-    const kept = [...this.people].filter(([person]) => this.isKept(person))
-    kept.sort(([a], [b]) => Number(b === this.#init.person) - Number(a === this.#init.person))
-    const people = kept.map(([person, devices]) => {
-      const revoked = [...devices].slice(0, left).map(([device, isBound]) => ({ device, isBound }))
-      left -= revoked.length
-      return { person, revoked }
+    const self = this.#init.person
+    const revokers = [...this.people.keys()].filter((person) => this.isKept(person) && person !== self)
+    // Those who revoked something before those who were only met, the latest first, should there ever be too many.
+    const order = new Set([self, ...revokers, ...[...this.met].reverse()])
+    const people = [...order].slice(0, PEOPLE_KEPT_MAX).map((person) => {
+      const revoked = [...(this.people.get(person) ?? [])]
+      return { person, revoked: revoked.map(([device, isBound]) => ({ device, isBound })) }
     })
     const own = this.own === undefined ? {} : { own: Buffer.from(this.own.bytes).toString('base64') }
-    return { version: 1, ...own, people: people.filter(({ revoked }) => revoked.length > 0) }
+    return { version: 1, ...own, people }
+  }
+
+  /** Whoever revoked nothing and was met longest ago gives way. */
+  #hasRoomToMeet(): boolean {
+    if (this.met.size < PEOPLE_MET_MAX) return true
+    const idle = this.met.values().find((person) => !this.people.has(person))
+    return idle !== undefined && this.met.delete(idle)
   }
 
   #keepRecent(list: SignedList): void {
@@ -265,6 +269,23 @@ class RevocationBook {
       }
       this.people.delete(person)
     }
+  }
+}
+
+/** Writes what is there when it begins; whoever asks meanwhile shares the next turn. */
+function createSaver(write: () => Promise<void>): () => Promise<void> {
+  let last: Promise<void> = Promise.resolve()
+  let next: Promise<void> | undefined
+  return async () => {
+    if (next === undefined) {
+      const turn = async (): Promise<void> => {
+        next = undefined
+        await write()
+      }
+      next = last.then(turn, turn)
+      last = next.catch(() => undefined)
+    }
+    await next
   }
 }
 
