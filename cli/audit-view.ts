@@ -21,7 +21,7 @@ function detailsOf(entry: AuditEntryStatus): string {
       return `${capsuleOf(entry)} ${shortToken(text(entry, 'cid'))} ${text(entry, 'scope')} by ${by}${reason}`
     }
     case 'denial':
-      return `${capsuleOf(entry)} never ${text(entry, 'command')} of ${text(entry, 'resource')} by ${text(entry, 'decidedBy')}`
+      return `${capsuleOf(entry)} ${has(entry, 'sessionId') ? 'not now' : 'never'} ${text(entry, 'command')} of ${text(entry, 'resource')} by ${text(entry, 'decidedBy')}`
     case 'revoke':
       return has(entry, 'cid') ? shortToken(text(entry, 'cid')) : `everything of ${capsuleOf(entry)}`
     case 'revoke-all':

@@ -46,9 +46,10 @@ export interface GrantEntry extends AuditEntryHead {
   readonly delegatedBy?: string
 }
 
-/** A durable denial. */
+/** A denial: durable, or with a session for that one only. */
 export interface DenialEntry extends AuditEntryHead {
   readonly kind: 'denial'
+  readonly sessionId?: string
   readonly lineage: string
   readonly command: string
   readonly resource: string

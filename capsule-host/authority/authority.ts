@@ -73,9 +73,11 @@ export interface Delegation {
   }
 }
 
-/** A durable answer: no. Command and resource may be patterns. */
+/** The answer no. Command and resource may be patterns. */
 export interface DenialAnswer {
   readonly lineage: string
+  /** Only in this session: it is recorded and no more, for whoever asks knows what was answered in a session. */
+  readonly sessionId?: string
   readonly command: string
   readonly resource: string
   readonly isAllowed: false
@@ -197,7 +199,7 @@ export interface Authority extends AsyncDisposable {
    * the token, `ERR_GRANT_LIMIT`, `ERR_AUTHORITY_STORE`
    */
   delegate(delegation: Delegation): Promise<Grant>
-  /** Remembers a denial, so that the shell is not asked again; a later grant that covers it takes it back. */
+  /** Records a denial; without a session it is durable: the shell is not asked again, until a grant that covers it. */
   remember(answer: DenialAnswer): Promise<void>
   /** Takes denials of a lineage back; all of them, or those that the patterns cover. Returns how many. */
   forget(lineage: string, what?: { readonly command: string; readonly resource: string }): Promise<number>

@@ -65,7 +65,11 @@ const entrySchema: z.ZodType<AuditEntry> = z.discriminatedUnion('kind', [
     reason: z.string().max(REASON_CHARS_MAX).exactOptional(),
     delegatedBy: lineage.exactOptional()
   }),
-  z.strictObject({ ...head, kind: z.literal('denial'), lineage, command, resource, decidedBy }),
+  z.strictObject({
+    ...head,
+    kind: z.literal('denial'),
+    ...{ lineage, command, resource, decidedBy, sessionId: sessionId.exactOptional() }
+  }),
   z.strictObject({
     ...head,
     kind: z.literal('forget'),

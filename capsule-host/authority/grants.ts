@@ -92,10 +92,12 @@ export async function delegateToken(core: AuthorityCore, delegation: Delegation)
 /** Remembers a denial. */
 export async function rememberDenial(core: AuthorityCore, answer: DenialAnswer): Promise<void> {
   core.assertUsable()
-  assertNames(answer.lineage)
+  const { lineage, sessionId, decidedBy } = answer
+  assertNames(lineage, sessionId)
   const command = parseCommandPattern(answer.command)
   const resource = parseResourcePattern(answer.resource)
-  core.record({ kind: 'denial', lineage: answer.lineage, command, resource, decidedBy: answer.decidedBy })
+  const session = sessionId === undefined ? {} : { sessionId }
+  core.record({ kind: 'denial', lineage, command, resource, decidedBy, ...session })
   await core.settled()
 }
 

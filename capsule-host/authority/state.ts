@@ -84,6 +84,8 @@ export function applyEntry(state: AuthorityState, entry: AuditEntry): HeldGrant[
       addGrant(state, entry)
       return []
     case 'denial': {
+      // What was denied for a session is known to whoever asked in it.
+      if (entry.sessionId !== undefined) return []
       const { lineage, command, resource, decidedBy, timeMs } = entry
       const kept = withoutDenials(lineageOf(state, lineage), { command, resource })
       const denials = [...kept, { lineage, command, resource, decidedBy, atMs: timeMs }]

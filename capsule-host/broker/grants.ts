@@ -160,16 +160,11 @@ async function deny(state: SessionState, { command, resource }: Asked, answer: D
   const { core, session, denied } = state
   denied.add(command, resource)
   if (answer.isAll === true) denied.denyAll()
-  if (answer.isDurable) {
-    const { decidedBy } = answer
-    await core.authority.remember({
-      lineage: session.lineage,
-      command,
-      resource,
-      isAllowed: false,
-      decidedBy
-    })
-  }
+  const { isDurable, decidedBy } = answer
+  await core.authority.remember({
+    ...{ lineage: session.lineage, command, resource, isAllowed: false, decidedBy },
+    ...(isDurable ? {} : { sessionId: session.id })
+  })
   throw refusal('ERR_CAPABILITY_DENIED')
 }
 

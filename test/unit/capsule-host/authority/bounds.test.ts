@@ -25,6 +25,17 @@ describe('authority: durable answers', () => {
     assert.equal(authority.denials(NOTES).length, 1)
   })
 
+  it('records a denial for one session, and asks again in the next', async () => {
+    await using fixture = await openFixture()
+    const { authority } = fixture
+    const writing = { lineage: NOTES, command: 'localhost/write', resource: 'localhost://notes/*' }
+    await authority.remember({ ...writing, sessionId: 'session-1', isAllowed: false, decidedBy: 'person' })
+    assert.equal(authority.recall({ ...writing, sessionId: 'session-2' }), undefined)
+    assert.deepEqual(authority.denials(), [])
+    const entry = (await authority.audit.entries()).at(-1)
+    assert.ok(entry?.kind === 'denial' && entry.sessionId === 'session-1')
+  })
+
   it('takes a denial back when it is forgotten, or granted after all', async () => {
     await using fixture = await openFixture()
     const { authority } = fixture
