@@ -8,8 +8,3 @@ export interface Shell {
    */
   decide(question: GrantQuestion, signal: AbortSignal): Promise<GrantAnswer>
 }
-
-/** A shell that denies everything, and forgets that it did: the default until one is chosen. */
-export const denyingShell: Shell = {
-  decide: async () => ({ isAllowed: false, isDurable: false, decidedBy: 'policy' })
-}
