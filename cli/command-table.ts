@@ -1,6 +1,7 @@
 import type { CommandSpec } from './command-spec.ts'
 import { CAPSULES_COMMANDS } from './command-tables/capsules.ts'
 import { CONTENT_COMMANDS } from './command-tables/content.ts'
+import { DEVICES_COMMANDS } from './command-tables/devices.ts'
 import { GRANTS_COMMANDS } from './command-tables/grants.ts'
 import { IDENTITY_COMMANDS } from './command-tables/identity.ts'
 import { NODE_COMMANDS } from './command-tables/node.ts'
@@ -10,6 +11,7 @@ import { SHELL_COMMANDS } from './command-tables/shell.ts'
 /** Groups of commands and what each is about. */
 export const COMMAND_GROUPS: Readonly<Record<string, string>> = {
   id: 'who you are: recovery words, device key, did',
+  device: 'the devices that are you: add one, revoke one',
   node: 'the node of this device',
   seed: 'a seed: a node that introduces others',
   pin: 'what this device keeps',
@@ -25,6 +27,7 @@ export const COMMAND_GROUPS: Readonly<Record<string, string>> = {
 export const COMMANDS: readonly CommandSpec[] = [
   ...NODE_COMMANDS,
   ...IDENTITY_COMMANDS,
+  ...DEVICES_COMMANDS,
   ...CONTENT_COMMANDS,
   ...CAPSULES_COMMANDS,
   ...GRANTS_COMMANDS,

@@ -376,6 +376,27 @@ export interface ContactStatus {
   readonly did: string
 }
 
+/** A device of the owner. */
+export interface DeviceStatus {
+  readonly device: string
+  readonly name?: string
+  readonly isRevoked: boolean
+  /** When it was certified or revoked; unknown for some that another device revoked. */
+  readonly atMs?: number
+  readonly isThis: boolean
+}
+
+/** What adding a device did. */
+export interface DeviceAddStatus {
+  readonly device: string
+  readonly person: string
+  /** Whether the device has its certificate; if not, `certificate` is to be pasted there. */
+  readonly isDelivered: boolean
+  readonly certificate: string
+  /** False when the list of devices is not in the network yet; it is tried again by itself. */
+  readonly isPublished: boolean
+}
+
 /** Every method: its parameters and its result. */
 export interface ControlMethods extends GrantControlMethods {
   'node.status': { params: Record<string, never>; result: NodeStatus }
@@ -472,6 +493,12 @@ export interface ControlMethods extends GrantControlMethods {
   'contact.add': { params: ContactStatus; result: ContactStatus }
   'contact.remove': { params: { petname: string }; result: { petname: string } }
   'contact.list': { params: Record<string, never>; result: { contacts: ContactStatus[] } }
+  'device.list': { params: Record<string, never>; result: { devices: DeviceStatus[] } }
+  'device.add': { params: { code: string; name?: string; first?: boolean }; result: DeviceAddStatus }
+  'device.revoke': {
+    params: { device: string; first?: boolean }
+    result: { device: string; told: number; isPublished: boolean }
+  }
   'deny.add': { params: { subject: string }; result: { subject: string } }
   'deny.remove': { params: { subject: string }; result: { subject: string } }
   'deny.list': { params: Record<string, never>; result: { subjects: string[] } }

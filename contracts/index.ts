@@ -31,6 +31,8 @@ export type {
   CapsuleVersionStatus,
   CeilingStatus,
   ContactStatus,
+  DeviceAddStatus,
+  DeviceStatus,
   ControlEvent,
   ControlInput,
   ControlLimits,

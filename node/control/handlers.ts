@@ -10,6 +10,7 @@ import { createCapsuleHandlers } from './capsule-handlers.ts'
 import { createChatHandler } from './chat-handler.ts'
 import { createContentHandlers } from './content-handlers.ts'
 import { createDenyHandlers } from './deny-handlers.ts'
+import { createDeviceHandlers } from './device-handlers.ts'
 import { createGrantHandlers } from './grant-handlers.ts'
 import { createLifecycleHandlers } from './lifecycle-handlers.ts'
 import { createNameHandlers } from './name-handlers.ts'
@@ -52,6 +53,7 @@ export function createHandlers(base: NodeBase, parts: HandlerParts): ControlHand
     ...createQuestionHandlers(questions),
     ...createGrantHandlers({ runtime: node.runtime, capsules, installed, toLineage }),
     ...createNameHandlers(node),
+    ...createDeviceHandlers(node.devices),
     ...createDenyHandlers(denyList, async () => await leaveDenied(node.host, denyList)),
     'chat.join': createChatHandler({ rooms, noteUse: async () => await base.remember({ hasChatted: true }) })
   }

@@ -119,6 +119,13 @@ const PARAMS = {
   'contact.add': z.strictObject({ petname: label, did: label }),
   'contact.remove': z.strictObject({ petname: label }),
   'contact.list': empty,
+  'device.list': empty,
+  'device.add': z.strictObject({
+    code: z.string().min(1).max(4096),
+    name: label.optional(),
+    first: z.boolean().optional()
+  }),
+  'device.revoke': z.strictObject({ device: label, first: z.boolean().optional() }),
   'deny.add': z.strictObject({ subject: label }),
   'deny.remove': z.strictObject({ subject: label }),
   'deny.list': empty,
