@@ -36,7 +36,7 @@ export function createCapsuleView(parts: CapsuleViewParts): (event: ControlEvent
 }
 
 /** Questions, one after the other. */
-function createPrompts({ context, client, router: input, line, isRaw, terminal }: CapsuleViewParts): {
+function createPrompts({ context, router: input, line, isRaw, terminal }: CapsuleViewParts): {
   show(question: QuestionStatus): void
   withdraw(id: string): void
   done(): Promise<void>
@@ -48,7 +48,10 @@ function createPrompts({ context, client, router: input, line, isRaw, terminal }
     await line.end()
     const signal = AbortSignal.any([context.signal, controller.signal])
     using _lines = terminal?.forQuestion()
-    await promptForGrant({ context, client, input, isRaw }, question, signal)
+    // A connection of its own: what the capsule writes meanwhile waits on the other, and would keep the answer waiting.
+    await using answering = await context.connectIfRunning()
+    if (answering === undefined) return
+    await promptForGrant({ context, client: answering, input, isRaw }, question, signal)
   }
   return {
     show: (question) => {

@@ -77,6 +77,7 @@ export function readReply(line: string | undefined, question: QuestionStatus): R
   const scope = SCOPES[word]
   if (question.pick !== undefined) {
     if (scope !== undefined && question.pick === 'folder') return allow(scope)
+    if (scope !== undefined) return { kind: 'hint', text: `pick one ${question.pick} first` }
     return readPick(text, question)
   }
   if (scope !== undefined) return allow(scope)

@@ -154,11 +154,75 @@ describe('a capsule that asks', function () {
     const trick = '\u001b[2J\u001b[1;1H\u202e who\u00a0\u00a0Your Bank'
     await using terminal = await run(['localhost://trick/*', trick])
     const { input } = await terminal.stdout.match(/Answer: /, { timeoutMs: 60_000 })
-    assert.doesNotMatch(input, /\u001b\[(?!7m|0m)/)
+    const escapes = input.split('\u001b').slice(1)
+    assert(
+      escapes.every((rest) => /^\[[70]m/.test(rest)),
+      input
+    )
     assert.doesNotMatch(input, /\u202e/)
     assert.match(input, /it says +\|/)
     terminal.type('n')
     await terminal.stdout.match(/refused/)
+  })
+
+  it('lets its user pick the one file it may read', async () => {
+    const picker = await writeCapsuleFolder(home.folder, {
+      name: 'picker',
+      script: `
+        await capsule.request({ command: 'localhost/write', resource: 'localhost://*' })
+        for (const path of ['a.txt', 'b.txt']) await capsule.call('localhost/write', { path, data: btoa(path) })
+        const resource = 'localhost://*'
+        const held = await capsule.request({ command: 'localhost/read', resource, pick: 'file' })
+        capsule.write('picked ' + held.resource + '\\n')
+        for (const path of ['a.txt', 'b.txt']) {
+          const answer = await capsule.call('localhost/read', { path }).catch(() => ({ data: btoa('nothing') }))
+          capsule.write(path + ' is ' + atob(answer.data) + '\\n')
+        }
+      `,
+      manifest: { capabilities: CEILING, requires: [{ contract: 'localhost@1' }] }
+    })
+    const args = ['capsule', 'run', picker, '--dev', '--data', node.status.dataFolder]
+    await using terminal = await home.terminal(args)
+    await answer(terminal, 's')
+    const { input } = await terminal.stdout.match(/a file of[^]*Answer: /, { timeoutMs: 60_000 })
+    assert.match(input, /1 +a\.txt +localhost:\/\/a\.txt/)
+    assert.match(input, /2 +b\.txt/)
+    terminal.type('always')
+    await terminal.stdout.match(/Answer: [^]*Answer: [^]*Answer: /)
+    terminal.type('')
+    await terminal.ended
+    await using again = await home.terminal(args)
+    await answer(again, 's')
+    await again.stdout.match(/a file of[^]*Answer: /, { timeoutMs: 60_000 })
+    again.type('2')
+    await again.stdout.match(/of localhost:\/\/b\.txt[^]*Answer: /)
+    again.type('s')
+    await again.stdout.match(/picked localhost:\/\/b\.txt/)
+    await again.stdout.match(/a\.txt is nothing[^]*b\.txt is b\.txt/)
+  })
+
+  it('shows nothing of what it writes while its question is open, and all of it afterwards', async () => {
+    const chatty = await writeCapsuleFolder(home.folder, {
+      name: 'chatty',
+      script: `
+        let count = 0
+        const timer = setInterval(() => capsule.write('noise ' + count++ + '\\n'), 20)
+        try {
+          await capsule.request({ command: 'localhost/write', resource: 'localhost://*' })
+          capsule.write('granted\\n')
+        } catch { capsule.write('refused\\n') }
+        clearInterval(timer)
+      `,
+      manifest: { capabilities: CEILING }
+    })
+    const args = ['capsule', 'run', chatty, '--dev', '--data', node.status.dataFolder]
+    await using terminal = await home.terminal(args)
+    const { input } = await terminal.stdout.match(/asks you[^]*Answer: /, { timeoutMs: 60_000 })
+    await sleep(500)
+    assert.equal(terminal.stdout.text(), input)
+    terminal.type('o')
+    await terminal.stdout.match(/Answer: [^]*noise \d+[^]*granted/)
+    assert.equal((await terminal.ended).code, 0)
   })
 
   it('without a terminal is refused at once, with the command that grants it', async () => {

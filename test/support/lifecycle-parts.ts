@@ -72,7 +72,8 @@ export function createDevice(): Device {
     usage: async () => await Promise.resolve({ bytes: device.state?.length ?? 0 }),
     remove: async () => {
       step()
-      device.state = await Promise.resolve(undefined)
+      await Promise.resolve()
+      device.state = undefined
       device.snapshots.clear()
     }
   }

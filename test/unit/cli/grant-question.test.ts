@@ -122,6 +122,7 @@ describe('what a person answers', () => {
     const pick = { ...QUESTION, pick: 'file' as const, choices }
     assert.deepEqual(readReply('1', pick), { kind: 'narrow', resource: 'localhost://notes/a' })
     assert.equal(readReply('2', pick).kind, 'hint')
+    assert.equal(readReply('always', pick).kind, 'hint')
     assert.deepEqual(readReply('b.txt', pick), { kind: 'narrow', resource: 'localhost://notes/b.txt' })
     assert.deepEqual(readReply('n', pick), { kind: 'answer', answer: { isAllowed: false, isDurable: false } })
   })
