@@ -6,7 +6,15 @@ import { reaches, runBenchmark, type Benchmark, type BenchmarkResult } from './h
 /** `npm run bench -- [NAME…] [--json] [--runs N]`: each benchmark is a file of this folder, named as it is. */
 
 /** Files of this folder that are no benchmarks. */
-const NO_BENCHMARKS = new Set(['main', 'harness', 'node-process', 'exchange-peer', 'get-peer', 'chat-crowd'])
+const NO_BENCHMARKS = new Set([
+  'main',
+  'harness',
+  'node-process',
+  'exchange-peer',
+  'get-peer',
+  'chat-crowd',
+  'capsule-rig'
+])
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { constants as fsConstants, existsSync } from 'node:fs'
+import { constants as fsConstants, existsSync, writeFileSync } from 'node:fs'
 import { access, lstat, mkdir, open, readdir, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import { arch, platform, release } from 'node:os'
 import { join } from 'node:path'
@@ -122,13 +122,20 @@ export const systemPowers: HostPowers = {
   spawn: spawnProcess,
   killProcess: (pid) => {
     try {
+      // One that yields to all others would also be the last to die.
+      writeFileSync(`/proc/${pid}/autogroup`, '0')
+    } catch {
+      // It then dies when its turn comes.
+    }
+    try {
       process.kill(pid, 'SIGKILL')
     } catch {
       // It is gone already, which is what was wanted.
     }
   },
   processorMs: async (pid) => {
-    const stat = await readFileUpTo(`/proc/${pid}/stat`, PROC_STAT_BYTES_MAX)
+    // A process that ends between opening and reading fails the read.
+    const stat = await readFileUpTo(`/proc/${pid}/stat`, PROC_STAT_BYTES_MAX).catch(() => undefined)
     return stat === undefined ? undefined : parseProcessorMs(new TextDecoder().decode(stat))
   },
   yieldSession: async (pid, niceness) => {

@@ -32,7 +32,10 @@ export type ProgramTrace =
   | { readonly kind: 'record'; readonly init: RecorderInit }
   | { readonly kind: 'replay'; readonly entries: Uint8Array }
 
-/** Compiles, links and runs a module until its `_start` returns, exits or traps. Never rejects. */
+/**
+ * Compiles, links and runs a module until its `_start` returns, exits or traps. `bytes` are of no use to anybody afterwards.
+ * Never rejects.
+ */
 export async function runProgram(
   bytes: Uint8Array<ArrayBuffer>,
   host: WasiHost,
@@ -41,7 +44,10 @@ export async function runProgram(
   let memoryBytesAtStart = 0
   const calls = programCalls(host, trace)
   try {
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), programImports(calls))
+    const module = new WebAssembly.Module(bytes)
+    // The engine has its own copy; this one is not kept for as long as the program runs.
+    bytes.buffer.transfer(0)
+    const instance = new WebAssembly.Instance(module, programImports(calls))
     host.memory.attach(instance.exports['memory'] as WebAssembly.Memory)
     memoryBytesAtStart = host.memory.byteLength
     await promising(instance.exports['_start'])()

@@ -18,6 +18,11 @@ const STATUS_DESCRIPTOR = 4
 /** Node's own parts in WebAssembly (type stripping) need some pages, whatever the capsule's limit. */
 const NODE_PAGES_MIN = 1024
 const NOBODY = '65534'
+/**
+ * Makes the C library give back what the engine's compiler took: it is most of what a capsule would keep for itself. The
+ * only environment of a process, and nothing that its program sees.
+ */
+const ALLOCATOR: Readonly<Record<string, string>> = { MALLOC_MMAP_THRESHOLD_: '16384' }
 
 /** Limits that the process itself is held to. */
 export type ProcessLimits = Pick<CapsuleLimits, 'memoryBytesMax' | 'cpuSecondsMax'>
@@ -44,6 +49,7 @@ export function sandboxArguments(layout: SandboxLayout, limits: ProcessLimits): 
     '--as-pid-1',
     '--new-session',
     '--clearenv',
+    ...Object.entries(ALLOCATOR).flatMap(([name, value]) => ['--setenv', name, value]),
     ...shown.flatMap(([source, target]) => ['--ro-bind', source, target]),
     ...['--remount-ro', '/'],
     ...['--chdir', '/'],
@@ -97,10 +103,11 @@ export function spawnConfined(
   limits: ProcessLimits
 ): SpawnedProcess {
   const args = nodeArguments(guest, limits)
-  if (prlimit === undefined) return powers.spawn(withNice(nice, { command: node, args }))
+  const environment = ALLOCATOR
+  if (prlimit === undefined) return powers.spawn({ ...withNice(nice, { command: node, args }), environment })
   // Threads are counted by user here, and the user has others.
   const limited = [...resourceArguments(false, limits), node, ...args]
-  return powers.spawn(withNice(nice, { command: prlimit, args: limited }))
+  return powers.spawn({ ...withNice(nice, { command: prlimit, args: limited }), environment })
 }
 
 /** Starts the layout's guest script in the sandbox. */
