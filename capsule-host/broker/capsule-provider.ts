@@ -1,12 +1,10 @@
-import { CAPSULE_CHANNEL_LIMITS, type Clock, type ProvideMethods, type ProvideParams } from '#contracts'
+import { CAPSULE_CHANNEL_LIMITS, type Clock, type ProvideParams } from '#contracts'
 import { findCommand } from '#providers'
-import { CapsuleError } from '../errors.ts'
-import { abortable } from './abortable.ts'
+import { abortable, deadline } from './abortable.ts'
 import type { ChannelStream } from './channel-stream.ts'
-import type { ChannelWriter } from './channel-writer.ts'
-import { PROVIDER_LOST_MAX, PROVIDER_OPEN_MS_MAX, PROVIDER_QUEUE_MAX, STREAM_CREDIT } from './constants.ts'
+import { PROVIDER_OPEN_MS_MAX, PROVIDER_QUEUE_MAX, STREAM_CREDIT } from './constants.ts'
 import type { FairGate } from './fair-gate.ts'
-import type { HostRequests } from './host-requests.ts'
+import type { HostRequest, HostRequests } from './host-requests.ts'
 import { OPENED } from './messages.ts'
 import { servingKey } from './power-calls.ts'
 import type { Provider, ProviderRequest } from './provider.ts'
@@ -18,7 +16,6 @@ export interface CapsuleProviderComponents {
   readonly state: Pick<SessionState, 'ended' | 'introduced' | 'serving' | 'streams'>
   readonly requests: HostRequests
   readonly gate: FairGate
-  readonly writer: Pick<ChannelWriter, 'fail'>
   readonly clock: Clock
 }
 
@@ -31,20 +28,25 @@ export function createCapsuleProvider(components: CapsuleProviderComponents): Pr
 }
 
 async function call(components: CapsuleProviderComponents, request: ProviderRequest): Promise<unknown> {
-  const { gate, requests } = components
+  const { requests } = components
   await introduced(components, request.signal)
-  using _turn = await gate.enter(request.caller.lineage, request.signal)
   const id = requests.nextId()
   using _serving = serve(components, { key: servingKey({ call: id }), request })
-  return await ask(components, { id, method: 'provide.call', params: provideParams(request) }, request.signal)
+  const ask = { id, method: 'provide.call' as const, params: provideParams(request) }
+  return await askInTurn(components, { ask, group: request.caller.lineage }, request.signal)
 }
 
 async function* open(
   components: CapsuleProviderComponents,
   { request, input }: { request: ProviderRequest; input: AsyncIterable<unknown> }
 ): AsyncGenerator<unknown, void, undefined> {
-  const { state } = components
-  await introduced(components, request.signal)
+  const { state, clock } = components
+  using opening = deadline(clock, {
+    durationMs: PROVIDER_OPEN_MS_MAX,
+    why: refusal('ERR_PROVIDER_TIME_LIMIT'),
+    signal: request.signal
+  })
+  await introduced(components, opening.signal)
   const command = findCommand(request.command)?.command
   const givesInput = command?.kind === 'stream' && command.input !== undefined
   const { number, stream } = state.streams.open('served', {
@@ -59,7 +61,9 @@ async function* open(
       request: { ...request, signal: AbortSignal.any([request.signal, stream.closed]) }
     })
     const params = { ...provideParams(request), stream: number, credit: STREAM_CREDIT }
-    const opened = await askToOpen(components, { params, request })
+    const ask = { id: components.requests.nextId(), method: 'provide.open' as const, params }
+    const opened = await askInTurn(components, { ask, group: request.caller.lineage }, opening.signal)
+    opening[Symbol.dispose]()
     startInput(stream, { opened, input: givesInput ? input : undefined })
     yield* stream.received()
   } finally {
@@ -73,16 +77,14 @@ async function introduced({ state }: CapsuleProviderComponents, signal: AbortSig
   await abortable(state.introduced.promise, AbortSignal.any([signal, state.ended]))
 }
 
-async function askToOpen(
-  components: CapsuleProviderComponents,
-  { params, request }: { params: ProvideMethods['provide.open']['params']; request: ProviderRequest }
+/** A turn lasts until the capsule has answered, though its caller may be gone: who cancels what it asks gets no more of it. */
+async function askInTurn(
+  { gate, requests }: CapsuleProviderComponents,
+  { ask, group }: { ask: Omit<HostRequest, 'onSettled'>; group: string },
+  signal: AbortSignal
 ): Promise<unknown> {
-  const { gate, requests, clock } = components
-  const deadline = new AbortController()
-  using _timer = clock.after(PROVIDER_OPEN_MS_MAX, () => deadline.abort(refusal('ERR_PROVIDER_TIME_LIMIT')))
-  const either = AbortSignal.any([request.signal, deadline.signal])
-  using _turn = await gate.enter(request.caller.lineage, either)
-  return await ask(components, { id: requests.nextId(), method: 'provide.open', params }, either)
+  const turn = await gate.enter(group, signal)
+  return await requests.ask({ ...ask, onSettled: () => turn[Symbol.dispose]() }, signal)
 }
 
 function startInput(
@@ -94,20 +96,6 @@ function startInput(
   if (input === undefined) return
   stream.allow(answer.data.credit ?? 0)
   void stream.pump(input, () => refusal('ERR_CANCELLED'))
-}
-
-async function ask(
-  { requests, writer }: CapsuleProviderComponents,
-  request: Parameters<HostRequests['ask']>[0],
-  signal: AbortSignal
-): Promise<unknown> {
-  try {
-    return await requests.ask(request, signal)
-  } finally {
-    if (requests.lostCount > PROVIDER_LOST_MAX) {
-      writer.fail(new CapsuleError('ERR_CAPSULE_CHANNEL', 'the provider left too many requests unanswered'))
-    }
-  }
 }
 
 function serve(

@@ -24,7 +24,9 @@ export const PROVIDER_QUEUE_MAX = 256
 export const PROVIDER_CALLS_PER_CALLER_MAX = 16
 /** How long a provider may take to open a stream. */
 export const PROVIDER_OPEN_MS_MAX = 30_000
-/** Calls a provider may leave unanswered beyond their time before it is taken for stuck and ended. */
+/** How long a provider may work on one request, whoever still waits for it. */
+export const PROVIDER_ANSWER_MS_MAX = 30_000
+/** Requests a provider may let pass that time before it is taken for stuck and ended. */
 export const PROVIDER_LOST_MAX = 4
 /** A provider without calls and streams for so long is ended. */
 export const PROVIDER_IDLE_MS = 60_000

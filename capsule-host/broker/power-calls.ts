@@ -68,7 +68,9 @@ function allow(
   const power = session.powers.includes(name) ? core.powers.get(name) : undefined
   const served = call.serving === undefined ? undefined : serving.get(servingKey(call.serving))
   const servedCommand = served === undefined ? undefined : findCommand(served.command)
-  if (power === undefined || served === undefined || servedCommand?.reference !== power.contract) {
+  // What was cancelled or revoked is over, though the provider may not have heard of it.
+  const isOver = served?.signal.aborted === true
+  if (power === undefined || served === undefined || isOver || servedCommand?.reference !== power.contract) {
     throw refusal('ERR_POWER_NONE')
   }
   const isHelp = power.helps[servedCommand.verb]?.includes(verb) === true

@@ -2,7 +2,7 @@ import { parseResource } from '#capability'
 import { parseDid, type Did } from '#did'
 import { findCommand, requestedAccess, type AnyCommand, type FoundCommand } from '#providers'
 import type { AccessRequest, AccessVerdict } from '../authority/authority.ts'
-import { abortable } from './abortable.ts'
+import { abortable, deadline } from './abortable.ts'
 import { PROVIDER_CALL_MS_MAX, STREAM_CREDIT } from './constants.ts'
 import type { Provider, ProviderRequest } from './provider.ts'
 import type { RequestContext } from './request-table.ts'
@@ -31,14 +31,15 @@ export async function callProvider(
   call: CapsuleCall,
   signal: AbortSignal
 ): Promise<unknown> {
-  const deadline = new AbortController()
-  using _timer = state.core.clock.after(PROVIDER_CALL_MS_MAX, () => {
-    deadline.abort(refusal('ERR_PROVIDER_TIME_LIMIT'))
+  using time = deadline(state.core.clock, {
+    durationMs: PROVIDER_CALL_MS_MAX,
+    why: refusal('ERR_PROVIDER_TIME_LIMIT'),
+    signal
   })
-  const either = AbortSignal.any([signal, deadline.signal])
-  const { found, provider, request, verdict } = await allow(state, { call, kind: 'call' }, either)
+  const { found, provider, request, verdict } = await allow(state, { call, kind: 'call' }, time.signal)
   using use = trackUse(state, verdict.tokens)
-  const until = AbortSignal.any([either, use.revoked])
+  const until = AbortSignal.any([time.signal, use.revoked])
+  until.throwIfAborted()
   try {
     const result = await abortable(provider.call({ ...request, signal: until }), until)
     return checkResult(found.command, result)
@@ -87,6 +88,8 @@ async function allow(
   // A provider is not even looked for on behalf of one who may not call it; the refusal is recorded.
   const early = core.authority.peek(access).isAllowed ? undefined : await authorize(state, access, signal)
   const { provider, cid } = await abortable(core.providers.find(found.reference, session, signal), signal)
+  // Looked for meanwhile, so it may be revoked by now.
+  if (early !== undefined) requireStillGood(state, access, early)
   const verdict =
     early ?? (await authorize(state, cid === undefined ? access : { ...access, providerCid: cid }, signal))
   return {
@@ -146,6 +149,13 @@ async function authorize(
   return verdict
 }
 
+/** @throws Refusal when the token by which it was allowed no longer allows it */
+function requireStillGood({ core }: SessionState, access: AccessRequest, verdict: AccessVerdict): void {
+  const tokenCid = verdict.tokens.at(-1)
+  const now = core.authority.peek(access, tokenCid === undefined ? {} : { tokenCid })
+  if (!now.isAllowed) throw verdictRefusal(now.code)
+}
+
 /** Notes that the tokens are in use, until it is disposed. */
 function trackUse({ uses }: SessionState, tokens: readonly string[]): Disposable & { revoked: AbortSignal } {
   const controller = new AbortController()
@@ -161,10 +171,8 @@ function checkResult(command: AnyCommand, result: unknown): unknown {
 }
 
 /** An item goes out as long as the token it was opened with would still allow it. */
-function checkItem({ core }: SessionState, { found, access, verdict }: AllowedCall, item: unknown): unknown {
-  const tokenCid = verdict.tokens.at(-1)
-  const now = core.authority.peek(access, tokenCid === undefined ? {} : { tokenCid })
-  if (!now.isAllowed) throw verdictRefusal(now.code)
+function checkItem(state: SessionState, { found, access, verdict }: AllowedCall, item: unknown): unknown {
+  requireStillGood(state, access, verdict)
   const parsed = found.command.kind === 'stream' ? found.command.item.safeParse(item) : undefined
   if (parsed?.success !== true) throw refusal('ERR_PROVIDER_ANSWER')
   return parsed.data

@@ -16,7 +16,7 @@ import { createCapsuleProvider, PROVIDER_GATE } from './capsule-provider.ts'
 import type { CapsuleSession } from './capsule-session.ts'
 import type { CapsuleChannel, ChannelFactory, ChannelPort } from '../process/channel.ts'
 import { createChannelWriter, type ChannelWriter } from './channel-writer.ts'
-import { PROVIDER_CALLS_PER_CALLER_MAX } from './constants.ts'
+import { PROVIDER_CALLS_PER_CALLER_MAX, PROVIDER_LOST_MAX } from './constants.ts'
 import { createFairGate } from './fair-gate.ts'
 import { delegateCapability, dropCapability, listCapabilities, requestCapability } from './grants.ts'
 import { createHostRequests, type HostRequests } from './host-requests.ts'
@@ -77,7 +77,14 @@ export function runSession({ core, session, port, onClosed }: SessionComponents)
     serving: new Map(),
     denied: new SessionDenials()
   }
-  const requests = createHostRequests(writer)
+  const requests = createHostRequests({
+    writer,
+    clock: core.clock,
+    onLost: (count) => {
+      if (count <= PROVIDER_LOST_MAX) return
+      writer.fail(new CapsuleError('ERR_CAPSULE_CHANNEL', 'the provider left too many requests unanswered'))
+    }
+  })
   const gate = createFairGate({ ...PROVIDER_GATE, perGroupMax: PROVIDER_CALLS_PER_CALLER_MAX })
   const dispatcher = new Dispatcher({ state, writer, requests })
   const close = (): void => {
@@ -95,7 +102,7 @@ export function runSession({ core, session, port, onClosed }: SessionComponents)
   return {
     state,
     channel: { push: (bytes) => (ended.signal.aborted ? 0 : dispatcher.push(bytes)), close },
-    provider: createCapsuleProvider({ state, requests, gate, writer, clock: core.clock }),
+    provider: createCapsuleProvider({ state, requests, gate, clock: core.clock }),
     stop: (graceMs) => void writer.send({ jsonrpc: '2.0', method: 'stop', params: { graceMs } }),
     resize: (size) => dispatcher.tell('terminal.resize', size),
     ask: async ({ command, resource }) => {

@@ -132,6 +132,46 @@ describe('a capsule that provides', () => {
     assert.equal(files.failed?.code, 'ERR_CAPSULE_CHANNEL')
   })
 
+  it('is not ended, nor flooded, by a caller that asks and cancels', async () => {
+    let asked = 0
+    files.onRequest = async () => {
+      asked += 1
+      return await new Promise(() => undefined)
+    }
+    const flood = await caller('flood')
+    for (let id = 1000; id < 1200; id++) {
+      flood.send({ id, method: 'provider.call', params: READ })
+      await lab.clock.settle()
+      flood.notify('cancel', { id })
+    }
+    assert.equal(files.failed, undefined)
+    assert.equal(asked, 8)
+    // Others wait for no more than what it asked for in one go.
+    files.onRequest = async () => DATA
+    for (const { id, method } of files.received)
+      if (method === 'provide.call') files.send({ id, result: DATA })
+    const notes = await caller('notes')
+    assert.deepEqual(await notes.request('provider.call', READ), DATA)
+  })
+
+  it('is asked when it has introduced itself, and is not waited for without end', async () => {
+    const late = lab.connect({ ...PROVIDER, id: 'late' })
+    lab.providers.set('localhost@1', late.session.provider)
+    lab.providers.set('peer@1', late.session.provider)
+    late.onRequest = async () => DATA
+    const notes = await caller()
+    const calling = notes.request('provider.call', READ)
+    await lab.clock.settle()
+    assert.deepEqual(late.received, [])
+    await late.request('initialize', { versions: [1] })
+    assert.deepEqual(await calling, DATA)
+    const never = lab.connect({ ...PROVIDER, id: 'never' })
+    lab.providers.set('peer@1', never.session.provider)
+    await notes.request('provider.open', { command: 'peer/subscribe', params: { room: 'r' }, credit: 1 })
+    await lab.clock.advance(30_000)
+    assert.equal(notes.told('stream.end')[0]?.['code'], 'ERR_PROVIDER_TIME_LIMIT')
+  })
+
   it('serves one capsule between the calls of another that floods it', async () => {
     const order: string[] = []
     const answers: (() => void)[] = []
@@ -276,6 +316,21 @@ describe('a capsule that provides', () => {
       await notes.request('provider.call', READ)
       const late = { command: 'disk/read', params: { path: 'a.txt' }, serving: { call: id } }
       await assert.rejects(files.request('power.call', late), { code: 'ERR_POWER_NONE' })
+    })
+
+    it('cannot use it any more when the call was cancelled, though it has not answered', async () => {
+      let id = ''
+      files.onRequest = async (_method, _params, served) => {
+        id = served
+        return await new Promise(() => undefined)
+      }
+      const notes = await caller()
+      notes.send({ id: 77, method: 'provider.call', params: READ })
+      await lab.clock.settle()
+      notes.notify('cancel', { id: 77 })
+      const late = { command: 'disk/read', params: { path: 'a.txt' }, serving: { call: id } }
+      await assert.rejects(files.request('power.call', late), { code: 'ERR_POWER_NONE' })
+      assert.deepEqual(used, [])
     })
 
     it('streams with it as long as it serves the stream', async () => {
