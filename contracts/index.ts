@@ -23,13 +23,29 @@ export { JsonLinesError, createJsonLinesDecoder, encodeJsonLine } from './json-l
 export type { JsonLinesDecoder } from './json-lines.ts'
 export { CONTROL_LIMITS, CONTROL_VERSION } from './control.ts'
 export type {
-  AddStatus,
   CapsuleChangeStatus,
   CapsuleLogLine,
   CapsulePlanStatus,
   CapsuleStatus,
   CapsuleVersionStatus,
   CeilingStatus,
+  InstalledStatus,
+  LogEvent,
+  ProviderStatus,
+  QuestionAnswer,
+  QuestionEndEvent,
+  QuestionEvent,
+  QuestionMissedEvent,
+  QuestionStatus,
+  RunEvent,
+  RunningStatus,
+  TerminalEvent,
+  ToolAnswer,
+  ToolServerParams,
+  ToolStatus
+} from './control-capsules.ts'
+export type {
+  AddStatus,
   ContactStatus,
   DeviceAddStatus,
   DeviceStatus,
@@ -42,26 +58,12 @@ export type {
   ControlReach,
   ControlResult,
   EntryStatus,
-  InstalledStatus,
-  LogEvent,
   NodeStatus,
   NoticeEvent,
   OutputEvent,
   PeerStatus,
   PinStatus,
-  QuestionAnswer,
-  QuestionEndEvent,
-  QuestionEvent,
-  QuestionMissedEvent,
-  QuestionStatus,
-  ProviderStatus,
   RoomControlEvent,
-  RunEvent,
-  RunningStatus,
-  TerminalEvent,
-  ToolAnswer,
-  ToolServerParams,
-  ToolStatus,
   TransferProgress
 } from './control.ts'
 export type {
