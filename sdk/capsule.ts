@@ -200,9 +200,6 @@ function providers(connection: Connection, streams: StreamTable): Pick<Capsule, 
     callAny,
     call: async (command, params, options) => (await callAny(command, params, options)) as never,
     open: async (command, params, options = {}) =>
-      (await streams.open('provider.open', asked(command, params, options), options)) as CapsuleStream<
-        never,
-        never
-      >
+      (await streams.open('provider.open', asked(command, params, options), options)) as CapsuleStream<never>
   }
 }

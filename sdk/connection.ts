@@ -144,17 +144,17 @@ export class Connection {
       this.#pending.get(id)?.reject(signal?.reason)
     }
     try {
-      return (await new Promise<unknown>((resolve, reject) => {
+      return await new Promise<unknown>((resolve, reject) => {
         this.#pending.set(id, {
           resolve: (result) => {
-            onResult?.(result as Result<M>)
+            onResult?.(result)
             resolve(result)
           },
           reject
         })
         this.#send({ jsonrpc: '2.0', id, method, params })
         signal?.addEventListener('abort', giveUp, { once: true })
-      })) as Result<M>
+      })
     } finally {
       signal?.removeEventListener('abort', giveUp)
       this.#pending.delete(id)

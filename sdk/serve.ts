@@ -2,7 +2,7 @@ import type { CallerIdentity, CapsuleMethods, ProvideMethods, ServingReference }
 import type { CommandInput, CommandItem, CommandParams, CommandResult } from './commands.ts'
 import type { Connection, ProvideAnswer, ProvideRequest } from './connection.ts'
 import { CapsuleCallError } from './errors.ts'
-import { OpenStream, type StreamTable } from './streams.ts'
+import type { StreamTable } from './streams.ts'
 
 /** What a handler knows of the request it serves. The host vouches for all of it. */
 export interface ServedRequest {

@@ -1,4 +1,4 @@
-import * as z from 'zod'
+import type * as z from 'zod'
 import { createJsonLinesDecoder, encodeJsonLine, type Clock } from '#contracts'
 import { CapsuleError } from '../errors.ts'
 import { printable } from '../text.ts'

@@ -124,7 +124,7 @@ const WASM_TYPES: ReadonlyMap<string, binaryen.Type> = new Map([
 
 function importSystemCalls(module: Module): void {
   for (const name of SYSTEM_CALLS) {
-    const types = [...WASI_PARAMETERS[name]].map((letter) => WASM_TYPES.get(letter) ?? none)
+    const types = Array.from(WASI_PARAMETERS[name], (letter) => WASM_TYPES.get(letter) ?? none)
     const result = name === 'proc_exit' ? none : i32
     module.addFunctionImport(name, WASI_MODULE, name, binaryen.createType(types), result)
   }
@@ -217,7 +217,7 @@ function textDecode(module: Module, names: Names): Expression {
 
 /** One system call with its arguments taken from script values; the result is a script's number. */
 function systemCall(module: Module, names: Names, name: WasiName): Expression[] {
-  const parameters = [...WASI_PARAMETERS[name]].map((letter, index) => {
+  const parameters = Array.from(WASI_PARAMETERS[name], (letter, index) => {
     const number = module.call(inside(names, 'qjs_get_float64'), [argument(module, index)], f64)
     return letter === 'I' ? module.i64.trunc_s_sat.f64(number) : module.i32.trunc_u_sat.f64(number)
   })

@@ -49,7 +49,10 @@ export function install(raw: RawSystem): RuntimeHooks {
     clearInterval: (timer: number) => loop.cancel(timer),
     performance: {
       // From its first use: when the capsule was built is no time of its run.
-      now: () => -(startMs ??= system.monotonicMs()) + system.monotonicMs()
+      now: () => {
+        const nowMs = system.monotonicMs()
+        return nowMs - (startMs ??= nowMs)
+      }
     },
     crypto: { getRandomValues: random.fill, randomUUID: random.uuid },
     [SYSTEM_SYMBOL]: { system, loop } satisfies CapsuleSystem

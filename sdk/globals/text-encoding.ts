@@ -16,18 +16,15 @@ const BYTE_ORDER_MARK = '\ufeff'
  * @see https://encoding.spec.whatwg.org/
  */
 export function createTextCodecs(raw: Pick<RawSystem, 'text_encode' | 'text_decode'>): TextCodecs {
-  const decodeBytes = (bytes: Uint8Array, isFatal: boolean): string => {
-    if (bytes.byteLength === 0) return ''
-    const text = raw.text_decode(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    const isSure = text.isWellFormed() && !text.includes(REPLACEMENT)
-    return isSure ? text : decodeStrictly(bytes, isFatal)
-  }
+  return { TextEncoder: createEncoder(raw), TextDecoder: createDecoder(raw) }
+}
 
-  class Encoder {
+function createEncoder(raw: Pick<RawSystem, 'text_encode'>): typeof TextEncoder {
+  return class Encoder {
     readonly encoding = 'utf-8'
 
     encode(text = ''): Uint8Array {
-      return new Uint8Array(raw.text_encode(String(text).toWellFormed()))
+      return new Uint8Array(raw.text_encode(text.toWellFormed()))
     }
 
     encodeInto(text: string, target: Uint8Array): { read: number; written: number } {
@@ -42,9 +39,18 @@ export function createTextCodecs(raw: Pick<RawSystem, 'text_encode' | 'text_deco
       }
       return { read, written }
     }
+  } as unknown as typeof TextEncoder
+}
+
+function createDecoder(raw: Pick<RawSystem, 'text_decode'>): typeof TextDecoder {
+  const decodeBytes = (bytes: Uint8Array, isFatal: boolean): string => {
+    if (bytes.byteLength === 0) return ''
+    const text = raw.text_decode(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    const isSure = text.isWellFormed() && !text.includes(REPLACEMENT)
+    return isSure ? text : decodeStrictly(bytes, isFatal)
   }
 
-  class Decoder {
+  return class Decoder {
     readonly encoding = 'utf-8'
     readonly fatal: boolean
     readonly ignoreBOM: boolean
@@ -80,11 +86,6 @@ export function createTextCodecs(raw: Pick<RawSystem, 'text_encode' | 'text_deco
       this.#held = new Uint8Array(0)
       this.#isStart = true
     }
-  }
-
-  return {
-    TextEncoder: Encoder as unknown as typeof TextEncoder,
-    TextDecoder: Decoder as unknown as typeof TextDecoder
   }
 }
 

@@ -77,7 +77,7 @@ describe('a capsule written with the SDK', () => {
   it('learns of a fault of a provider that it failed, and nothing else of it', async () => {
     const errors: unknown[] = []
     const { error } = console
-    console.error = (...values) => void errors.push(...values)
+    console.error = (value: unknown) => void errors.push(value)
     try {
       const provider = start({ ...PROVIDER, provides: ['localhost@1'] })
       await serveFiles(provider, files(new Map()))
