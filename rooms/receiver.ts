@@ -65,7 +65,7 @@ export interface ReceiverInit {
 
 /** The receiver of one room. */
 export function createReceiver(init: ReceiverInit): Receiver {
-  const { room, clock, isDenied = () => false, isRevoked = () => false } = init
+  const { clock } = init
   const replays = createReplayGuard()
   const texts = createRateLimit({ burst: TEXT_BURST, perSecond: TEXTS_PER_SECOND, namesMax: RATED_MAX })
   const presences = createRateLimit({
@@ -74,18 +74,7 @@ export function createReceiver(init: ReceiverInit): Receiver {
     namesMax: RATED_MAX
   })
   const sources = createRateLimit({ burst: SOURCE_BURST, perSecond: SOURCE_PER_SECOND, namesMax: RATED_MAX })
-  const personOf = createPersonCache()
-
-  const verify = (bytes: Uint8Array): ReceivedMessage => {
-    const message = openMessage(bytes, { room, personOfDevice: personOf })
-    if (isDenied(message.author) || isDenied(message.device)) {
-      throw new RoomError('ERR_MESSAGE_DENIED', 'expected an author who is not on the deny list')
-    }
-    if (message.author !== message.device && isRevoked(message.author, message.device)) {
-      throw new RoomError('ERR_MESSAGE_REVOKED', 'expected a device that its person has not revoked')
-    }
-    return { ...message, clockOffMs: readClock(message.sentAtMs - clock.nowMs()) }
-  }
+  const verify = createMessageVerifier(init)
   const admit = (message: ReceivedMessage): void => {
     // Before the rate: an old message played again must not use up what its author may send.
     replays.admit(message, clock.nowMs())
@@ -129,6 +118,22 @@ export function createReceiver(init: ReceiverInit): Receiver {
       return { message, isNews: isFresh && isNew(message) }
     },
     sequenceSeen: (device) => replays.highest(device)
+  }
+}
+
+function createMessageVerifier(init: ReceiverInit): (bytes: Uint8Array) => ReceivedMessage {
+  const { room, clock, isDenied = () => false, isRevoked = () => false } = init
+  const personOf = createPersonCache()
+  return (bytes) => {
+    const message = openMessage(bytes, { room, personOfDevice: personOf })
+    const { author, device } = message
+    if (isDenied(author) || isDenied(device)) {
+      throw new RoomError('ERR_MESSAGE_DENIED', 'expected an author who is not on the deny list')
+    }
+    if (author !== device && isRevoked(author, device)) {
+      throw new RoomError('ERR_MESSAGE_REVOKED', 'expected a device that its person has not revoked')
+    }
+    return { ...message, clockOffMs: readClock(message.sentAtMs - clock.nowMs()) }
   }
 }
 

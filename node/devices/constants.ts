@@ -27,16 +27,18 @@ export const BOUND_MAX = 8_192
 export const RECENT_LISTS_MAX = 64
 /** Recent lists of one person. */
 export const RECENT_OF_PERSON_MAX = 4
+/** Bytes of recent lists that are kept on disk, so that others can catch up after a restart too. */
+export const RECENT_KEPT_BYTES_MAX: number = 128 * 1024
 /** Bytes of the hash by which lists are compared. */
 export const DIGEST_BYTES = 16
 /** Lists in one message. */
 export const LISTS_PER_MESSAGE_MAX = 16
 /** Bytes of the lists in one message. */
-export const LISTS_BYTES_MAX: number = 200 * 1024
+export const LISTS_BYTES_MAX: number = 100 * 1024
 /** Largest message of the devices protocol. */
-export const DEVICES_MESSAGE_BYTES_MAX: number = 240 * 1024
+export const DEVICES_MESSAGE_BYTES_MAX: number = 128 * 1024
 /** Messages a peer may send at once, and how often another one later on. */
-export const MESSAGES_BURST = 16
+export const MESSAGES_BURST = 8
 /** Time after which a peer may send one message more. */
 export const MESSAGE_EVERY_MS: number = 2 * SECOND_MS
 /** Peers whose rate is remembered. */

@@ -10,6 +10,7 @@ import {
   DIGEST_BYTES,
   PEOPLE_KEPT_MAX,
   PEOPLE_MET_MAX,
+  RECENT_KEPT_BYTES_MAX,
   RECENT_LISTS_MAX,
   RECENT_OF_PERSON_MAX,
   REVOKED_KEPT_MAX,
@@ -71,6 +72,7 @@ const entry = z.strictObject({ device: z.string().max(128), isBound: z.boolean()
 const file = z.strictObject({
   version: z.literal(1),
   own: z.base64().optional(),
+  recent: z.array(z.base64()).max(RECENT_LISTS_MAX),
   people: z
     .array(
       z.strictObject({ person: z.string().max(128), revoked: z.array(entry).max(REVOKED_OF_PERSON_MAX) })
@@ -141,12 +143,13 @@ async function load(book: RevocationBook, files: TextFiles, path: string): Promi
   const text = await files.read(path, DEVICES_FILE_BYTES_MAX)
   if (text === undefined) return
   try {
-    const { own, people } = file.parse(JSON.parse(text))
+    const { own, people, recent } = file.parse(JSON.parse(text))
     for (const { person, revoked } of people) {
       const who = parseDid(person)
       book.met.add(who)
       for (const { device, isBound } of revoked) book.revoke(who, parseDid(device), isBound)
     }
+    for (const list of recent) book.take(readList(Buffer.from(list, 'base64')))
     if (own !== undefined) book.take(readList(Buffer.from(own, 'base64')))
   } catch (cause) {
     throw new NodeError(
@@ -242,7 +245,19 @@ class RevocationBook {
       return { person, revoked: revoked.map(([device, isBound]) => ({ device, isBound })) }
     })
     const own = this.own === undefined ? {} : { own: Buffer.from(this.own.bytes).toString('base64') }
-    return { version: 1, ...own, people }
+    return { version: 1, ...own, recent: this.#recentKept(), people }
+  }
+
+  /** The latest of those that concern somebody this node knows, the oldest of them first. */
+  #recentKept(): string[] {
+    const kept: string[] = []
+    let bytes = 0
+    for (const list of [...this.recent.values()].reverse()) {
+      bytes += list.bytes.length
+      if (bytes > RECENT_KEPT_BYTES_MAX) break
+      if (this.isKept(list.person)) kept.unshift(Buffer.from(list.bytes).toString('base64'))
+    }
+    return kept
   }
 
   /** Whoever revoked nothing and was met longest ago gives way. */
