@@ -3,6 +3,9 @@ const configuration = {
   entry: [
     'cli/main.ts',
     'capsule-host/guest/main.ts',
+    'capsule-host/toolchain/{main,distribution-main}.ts',
+    // Evaluated by the toolchain when it makes the runtime of capsules.
+    'sdk/globals/main.ts',
     'sim/{main,preload}.ts',
     // Programs that a test starts as processes of their own.
     'test/**/*-program.ts',

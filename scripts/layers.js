@@ -63,12 +63,42 @@ export const LAYERS = [
   {
     folder: 'capsules/chat',
     holds: 'a first-party capsule: the chat’s logic and screen. No Node API',
-    mayImport: [],
+    mayImport: ['sdk'],
     mayImportTypesOf: ['rooms']
   },
   {
     folder: 'capsules/shell',
     holds: 'a first-party capsule: decides what others may do. Pure policy',
+    mayImport: ['sdk'],
+    mayImportTypesOf: ['contracts']
+  },
+  {
+    folder: 'capsules/localhost-provider',
+    holds: 'a first-party capsule: serves files of a lineage to other capsules',
+    mayImport: ['sdk'],
+    mayImportTypesOf: ['contracts']
+  },
+  {
+    folder: 'capsules/did-provider',
+    holds: 'a first-party capsule: serves signatures and names to other capsules',
+    mayImport: ['sdk'],
+    mayImportTypesOf: ['contracts']
+  },
+  {
+    folder: 'capsules/peer-provider',
+    holds: 'a first-party capsule: serves rooms to other capsules',
+    mayImport: ['sdk'],
+    mayImportTypesOf: ['contracts']
+  },
+  {
+    folder: 'capsules/content-provider',
+    holds: 'a first-party capsule: serves content by CID to other capsules',
+    mayImport: ['sdk'],
+    mayImportTypesOf: ['contracts']
+  },
+  {
+    folder: 'capsules/http-provider',
+    holds: 'a first-party capsule: serves outbound requests to other capsules',
     mayImport: ['sdk'],
     mayImportTypesOf: ['contracts']
   },

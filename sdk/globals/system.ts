@@ -22,7 +22,7 @@ export const CHUNK_BYTES = 65_536
 /** The start of the shared buffer is for records; bytes that move follow. */
 const DATA_OFFSET = 8192
 /** Bytes of the buffer that the toolchain hands over. */
-export const RAW_BUFFER_BYTES: number = DATA_OFFSET + CHUNK_BYTES
+const RAW_BUFFER_BYTES: number = DATA_OFFSET + CHUNK_BYTES
 
 const CLOCK = { realtime: 0, monotonic: 1 } as const
 const NONBLOCK = 4
@@ -52,6 +52,8 @@ export interface System {
 /** Wraps {@link RawSystem} so that no address can be wrong. */
 export function createSystem(raw: RawSystem): System {
   const { buffer, address } = raw
+  if (buffer.byteLength !== RAW_BUFFER_BYTES)
+    throw new Error(`expected a buffer of ${RAW_BUFFER_BYTES} bytes`)
   const view = new DataView(buffer)
   const data = new Uint8Array(buffer, DATA_OFFSET)
   let args: readonly string[] | undefined
