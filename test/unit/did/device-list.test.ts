@@ -18,6 +18,8 @@ import {
   type KeyPair,
   type ListedDevice
 } from '#did'
+import invalidLists from '../../vectors/device-list/invalid.json' with { type: 'json' }
+import validLists from '../../vectors/device-list/valid.json' with { type: 'json' }
 import { createSeededRandom } from '../../support/seeded-random.ts'
 
 const random = createSeededRandom(31)
@@ -33,6 +35,22 @@ function stated(device: KeyPair, by: KeyPair = person): ListedDevice {
 const LIST = { sequence: 3, issuedAtMs: 5, devices: [stated(laptop)], revoked: [stated(phone)] }
 
 describe('device lists', () => {
+  for (const { comment, list, devices, revoked, ...fields } of validLists) {
+    it(`open: ${comment}`, () => {
+      const opened = openDeviceList(Buffer.from(list, 'hex'))
+      const shown = ({ statement, ...entry }: ListedDevice): object =>
+        statement === undefined ? entry : { ...entry, statement: Buffer.from(statement).toString('hex') }
+      const said = { ...opened, devices: opened.devices.map(shown), revoked: opened.revoked.map(shown) }
+      assert.deepEqual(said, { ...fields, devices, revoked })
+    })
+  }
+
+  for (const { comment, code, list } of invalidLists) {
+    it(`are refused with ${code}: ${comment}`, () => {
+      assert.throws(() => openDeviceList(Buffer.from(list, 'hex')), { code })
+    })
+  }
+
   it('open to what was signed, and to whom', () => {
     assert.deepEqual(openDeviceList(signDeviceList(person, LIST)), { person: person.did, ...LIST })
     const bare = { ...LIST, devices: [{ device: laptop.did, atMs: 1 }], revoked: [] }
