@@ -29,6 +29,7 @@ export function formatTime(timeMs: number): string {
 /** How long a grant lasts, and what is left of it. */
 export function describeDuration(grant: GrantStatus): string {
   const { scope, expiresAtMs, usesMax, used, ended } = grant
+  if (scope === 'session' && ended?.code === 'ERR_TOKEN_EXPIRED') return 'its session is over'
   if (ended !== undefined) return ENDS[ended.code] ?? ended.code
   const uses = usesMax === undefined ? '' : `, ${usesMax - used} of ${usesMax} uses left`
   switch (scope) {

@@ -84,11 +84,17 @@ export function tryGrant(
   )
   const counts = countsOf(chain)
   const passed = checks.filter(({ isOk }) => isOk).length
+  if (code === 'ERR_TOKEN_REVOKED') return { isAllowed: false, code: endCodeOf(chain), chain, counts, passed }
   if (code !== undefined) return { isAllowed: false, code, chain, counts, passed }
   if (question.isUseTaken !== true && usedUp(chain) !== undefined) {
     return { isAllowed: false, code: 'ERR_TOKEN_USED_UP', chain, counts, passed }
   }
   return { isAllowed: true, chain, counts, passed }
+}
+
+/** Why the first link that ended did: its session may be over rather than somebody having revoked it. */
+function endCodeOf(chain: readonly HeldGrant[]): RefusalCode {
+  return chain.find(({ ended }) => ended !== undefined)?.ended?.code ?? 'ERR_TOKEN_REVOKED'
 }
 
 /** Every check of a chain, also after the first that fails. */

@@ -55,11 +55,19 @@ function checksOf(
     leaf === undefined
       ? { name: 'held', isOk: false, detail: 'no token is held', code: 'ERR_CAPABILITY_MISSING' }
       : { name: 'held', isOk: true, detail: `a token is held: ${leaf.token.cid}` }
-  const links: readonly Check[] = leaf === undefined ? [] : explainChain(core, chain, question)
+  const checks: readonly Check[] = leaf === undefined ? [] : explainChain(core, chain, question)
+  const links = checks.map((check) => (check.name === 'revocation' ? revocationCheck(chain, check) : check))
   const uses = leaf === undefined ? [] : [usesCheck(chain)]
   // A denial keeps the shell from being asked; a token that is held stays good.
   const isOverruled = leaf !== undefined && tryGrant(core, leaf, question).isAllowed
   return [held, ...links, ...uses, ...(denial === undefined ? [] : [denialCheck(denial, isOverruled)])]
+}
+
+/** To the verifier everything that ended is revoked; a person wants to know what of it was. */
+function revocationCheck(chain: readonly HeldGrant[], check: Check): ExplainedCheck {
+  const over = chain.find(({ ended }) => ended !== undefined)
+  if (check.isOk || over?.ended?.code !== 'ERR_TOKEN_EXPIRED') return check
+  return { ...check, detail: `${over.token.cid} was for a session that is over`, code: 'ERR_TOKEN_EXPIRED' }
 }
 
 function usesCheck(chain: readonly HeldGrant[]): ExplainedCheck {

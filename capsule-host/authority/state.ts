@@ -237,9 +237,16 @@ function isRevokedBy({ token, lineage }: HeldGrant, entry: RevokeEntry): boolean
   return token.cid === entry.cid || lineage === entry.lineage
 }
 
+/** Why what an entry ended can no longer be used; a session that is over was not revoked. */
+const END_CODES: Partial<Record<AuditEntry['kind'], CapabilityErrorCode>> = {
+  'revoke-all': 'ERR_TOKEN_EPOCH',
+  'session-end': 'ERR_TOKEN_EXPIRED',
+  open: 'ERR_TOKEN_EXPIRED'
+}
+
 /** Ends what `isMeant` names and everything made from it. */
 function end(state: AuthorityState, entry: AuditEntry, isMeant: (grant: HeldGrant) => boolean): HeldGrant[] {
-  const code = entry.kind === 'revoke-all' ? 'ERR_TOKEN_EPOCH' : 'ERR_TOKEN_REVOKED'
+  const code = END_CODES[entry.kind] ?? 'ERR_TOKEN_REVOKED'
   const meant = new Set<string>()
   const ended: HeldGrant[] = []
   // A token is held before what is made from it, so that one pass finds every descendant.

@@ -46,6 +46,8 @@ describe('grants on a terminal', () => {
     assert.equal(describeDuration({ ...GRANT, usesMax: 3, used: 1 }), 'always, 2 of 3 uses left')
     assert.equal(describeDuration(day), 'until 1970-01-02 00:00Z')
     assert.equal(describeDuration({ ...GRANT, scope: 'session' }), 'this session')
+    const over = { ...GRANT, scope: 'session', ended: { code: 'ERR_TOKEN_EXPIRED', atMs: 1 } } as const
+    assert.equal(describeDuration(over), 'its session is over')
     assert.equal(describeDuration({ ...day, ended: { code: 'ERR_TOKEN_EXPIRED', atMs: 1 } }), 'expired')
     assert.equal(describeDuration({ ...GRANT, ended: { code: 'ERR_TOKEN_REVOKED', atMs: 1 } }), 'revoked')
   })

@@ -142,7 +142,9 @@ describe('authority: how long a grant lasts', () => {
     assert.equal((await authority.authorize(reading())).isAllowed, true)
     assert.equal((await authority.authorize(reading({ sessionId: 'session-2' }))).isAllowed, false)
     await authority.endSession('session-1')
-    assert.equal((await authority.authorize(reading())).isAllowed, false)
+    assert.equal((await authority.authorize(reading())).code, 'ERR_TOKEN_EXPIRED')
+    const { checks } = await authority.why(reading())
+    assert.match(checks.find(({ isOk }) => !isOk)?.detail ?? '', /a session that is over/)
   })
 
   it('ends every grant for a session when the node starts again, and keeps the others', async () => {
