@@ -1,7 +1,7 @@
 import type { CID } from 'multiformats/cid'
 import { openDenyList, type DenyList } from '#bootstrap'
 import { createMemoryBlockStore, startContent, type Content, type ContentComponents } from '#content'
-import { createPublisherIndex, startHost, type Host, type PublisherIndex } from '#dht'
+import { createPublisherIndex, startHost, type Host } from '#dht'
 import type { KeyPair } from '#did'
 import { openBase, rememberChoices, type NodeBase } from './base.ts'
 import { startCapsuleParts } from './capsule-parts.ts'

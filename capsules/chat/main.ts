@@ -22,14 +22,14 @@ const clock: ChatClock = {
 
 /** Joins a room over the peer contract; what is refused is told as an event. */
 function join(...[{ room, nick }, before, tell]: Parameters<ChatPlace['join']>): ChatVisit {
-  let events: CapsuleStream<unknown> | undefined
+  let events: CapsuleStream | undefined
   let isLeaving = false
   const refused = async (asked: 'send' | 'nick' | 'join', thrown: unknown): Promise<void> => {
     if (isLeaving) return
     const code = codeOf(thrown) ?? 'ERR_UNKNOWN'
     await tell({ type: 'refused', asked, code, message: thrown instanceof Error ? thrown.message : code })
   }
-  const enter = async (): Promise<CapsuleStream<unknown>> => {
+  const enter = async (): Promise<CapsuleStream> => {
     const resource = `elastos://peer/room/${room}`
     await capsule.request({ command: 'peer/*', resource, reason: `to talk in the room ${room}` })
     await capsule.call('peer/join', { room, nick })
@@ -104,8 +104,14 @@ const init: ChatInit = {
 }
 const place: ChatPlace = {
   input: capsule.input(),
-  print: async (text) => await Promise.resolve(capsule.write(text)),
-  note: async (text) => await Promise.resolve(capsule.writeError(text)),
+  print: async (text) => {
+    capsule.write(text)
+    await Promise.resolve()
+  },
+  note: async (text) => {
+    capsule.writeError(text)
+    await Promise.resolve()
+  },
   ...{ clock, join },
   signal: capsule.stopping,
   ...(terminal === undefined ? {} : { terminal })
