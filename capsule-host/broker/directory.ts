@@ -237,6 +237,8 @@ class Directory implements RunningDirectory {
   }
 
   #forget(capsule: LoadedCapsule): void {
+    // It may have ended because it was updated or removed.
+    this.#known.forget(capsule.resolved.cid)
     capsule.idleTimer?.[Symbol.dispose]()
     if (this.#loaded.get(capsule.resolved.cid) === capsule) this.#loaded.delete(capsule.resolved.cid)
   }

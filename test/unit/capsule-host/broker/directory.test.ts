@@ -159,6 +159,17 @@ describe('the provider directory', () => {
     await again[Symbol.asyncDispose]()
   })
 
+  it('looks again for one that was ended from outside: it may have been updated', async () => {
+    shelf.put('files-1')
+    assert.equal((await directory.find('localhost@1', NOTES, never)).cid, 'files-1')
+    shelf.capsules.clear()
+    shelf.put('files-2')
+    shelf.ends.get('files-1')?.resolve()
+    await clock.settle()
+    choices.pins.clear()
+    assert.equal((await directory.find('localhost@1', NOTES, never)).cid, 'files-2')
+  })
+
   it('takes the capsule that the manifest names, by lineage or CID', async () => {
     shelf.put('files')
     shelf.put('vault')
