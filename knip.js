@@ -7,8 +7,12 @@ const configuration = {
     // Evaluated by the toolchain when it makes the runtime of capsules.
     'sdk/globals/main.ts',
     'sim/{main,preload}.ts',
+    // What the toolchain compiles, and what it runs as processes of its own.
+    'capsules/*/main.ts',
     // Programs that a test starts as processes of their own.
-    'test/**/*-program.ts',
+    'test/**/*-{program,worker}.ts',
+    // Capsules that tests compile.
+    'test/support/tiny-providers/*.ts',
     'test/sim/lone-node.ts',
     'test/support/shifted-clock.ts',
     'test/e2e/hostile-publisher.ts',
