@@ -11,14 +11,14 @@ export const CHUNK_UNITS: number = CHUNK_BYTES / UNIT_BYTES
 export const INDEX_FANOUT = 256
 /** Levels of index pages above the chunks: enough for 4 PiB, more than any quota. */
 export const INDEX_LEVELS_MAX = 4
-/** Bytes of one page of the tree of entries. */
-export const PAGE_BYTES_MAX: number = 8 * KIB
+/** Bytes of one page of the tree of entries: a unit, so that any free unit will do for it. */
+export const PAGE_BYTES_MAX: number = UNIT_BYTES
 /** Bytes below which a page of that tree is joined with its neighbour. */
-export const PAGE_BYTES_LOW: number = 2 * KIB
+export const PAGE_BYTES_LOW: number = 1 * KIB
 /** Units at the front of a vault file that hold its heads: two slots, each twice. */
 export const HEAD_UNITS = 4
 /** Units kept free for what has no choice, so that something can be removed when the disk is full. */
-export const RESERVE_UNITS = 16
+export const RESERVE_UNITS = 64
 /** Units a vault file may have: 4 TiB. */
 export const UNITS_MAX: number = 2 ** 30
 
@@ -40,9 +40,9 @@ export const SNAPSHOTS_MAX = 16
 /** Chunks of open files that a root keeps in memory. */
 export const CACHED_CHUNKS_MAX = 16
 /** Pages of the tree of entries that a root keeps in memory. */
-export const CACHED_PAGES_MAX = 64
-/** Changed pages of that tree that a root keeps in memory. */
-export const DIRTY_PAGES_MAX = 128
+export const CACHED_PAGES_MAX = 128
+/** Changed pages of that tree after which all is made durable: fewer than the units kept free. */
+export const DIRTY_PAGES_MAX = 24
 /** Index pages of one open file that stay in memory. */
 export const CACHED_INDEX_PAGES_MAX = 8
 /** Bytes that are written to the disk by one call. */

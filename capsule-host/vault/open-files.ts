@@ -54,6 +54,8 @@ export class OpenFiles {
   /** A new entry, at its place from now on. @throws FileError `ERR_FILE_QUOTA` */
   async add(place: Place, kind: 'file' | 'folder'): Promise<PlacedEntry> {
     this.checkEntries()
+    // What makes the tree grow must not use up what is kept free for removing.
+    await this.#volume.blocks.refillReserve()
     const entry = this.newEntry(place, kind)
     await putEntry(this.#volume, place, entry)
     this.#volume.changed({ entries: 1 })
