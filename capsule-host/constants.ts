@@ -82,6 +82,13 @@ export const FRAMES_PER_SECOND_MAX = 50_000
 export const RATE_PATIENCE_MS = 60_000
 /** Bytes that all capsules of a node together may hand over in a second before they are held back. */
 export const SHARED_BYTES_PER_SECOND_MAX: number = 64 * MIB
+/** And when this process is late with all else it does. */
+export const SHARED_BYTES_PER_SECOND_MIN: number = 2 * MIB
+/** How often it is looked whether this process is late, and what counts as late. */
+export const SHARED_PROBE_MS = 50
+export const SHARED_LATE_MS_MAX = 15
+/** Bytes that a frame counts beside its own: an empty one costs work too. */
+export const SHARED_FRAME_BYTES: number = 2 * KIB
 /** Bytes of answers that may wait for a capsule that does not read its channel. */
 export const CHANNEL_REPLY_BYTES_MAX: number = 512 * KIB
 
@@ -145,6 +152,8 @@ export const RUNNING_CAPSULES_MAX = 256
 export const CAPSULE_LOG_BYTES_MAX: number = MIB
 /** Characters of one line of a log. */
 export const CAPSULE_LOG_LINE_LENGTH_MAX = 2000
+/** Additions to logs that may wait for the disk. */
+export const CAPSULE_LOG_WAITING_MAX = 512
 /** Bytes of each file that are read to show the end of a log. */
 export const CAPSULE_LOG_TAIL_BYTES_MAX: number = 512 * KIB
 

@@ -138,7 +138,7 @@ export interface RunningStatus {
 export interface CapsuleLogLine {
   readonly timeMs: number
   readonly run: number
-  readonly from: 'host' | 'stdout' | 'stderr'
+  readonly from: 'host' | 'log' | 'stdout' | 'stderr'
   readonly text: string
 }
 

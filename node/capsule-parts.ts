@@ -1,9 +1,10 @@
 import { join } from 'node:path'
 import type { DenyList } from '#bootstrap'
-import { findGuestEntry, startProviderDirectory, systemPowers } from '#capsule-host'
+import { createRunningTable, findGuestEntry, startProviderDirectory, systemPowers } from '#capsule-host'
 import type { Content } from '#content'
 import type { PublisherIndex } from '#dht'
 import type { Rooms } from '#rooms'
+import type { ShellMode } from '#shell'
 import type { NodeBase } from './base.ts'
 import { createCapsuleRuntime, type CapsuleRuntime } from './capsule-runtime.ts'
 import { createCapsules, type Capsules } from './capsules.ts'
@@ -11,10 +12,9 @@ import { createHostPowers } from './host-powers/host-powers.ts'
 import { openInstalledCapsules, type InstalledCapsules } from './installed-capsules.ts'
 import { keepAnswer } from './keep-answer.ts'
 import { openProviderChoices, type NodeProviderChoices } from './provider-choices.ts'
-import { createProviderSource, startProvider } from './provider-source.ts'
-import { startShellCapsule } from './shell-capsule.ts'
+import { createProviderSource, startProvider, type StartProviderComponents } from './provider-source.ts'
 import { loadShippedCapsule } from './shipped-capsules.ts'
-import { createNodeShell, type NodeShell } from './shell.ts'
+import { createNodeShell, type NodeShell, type RunningShell } from './shell.ts'
 import type { NodeInit } from './types.ts'
 
 /** What capsules need of the other parts of a node. */
@@ -42,11 +42,12 @@ export async function startCapsuleParts(
   stack: AsyncDisposableStack
 ): Promise<CapsuleParts> {
   const { keystore, contacts, clock, logger } = base
+  const running = createRunningTable(clock)
   const shell: NodeShell = createNodeShell(
     {
       ...base,
       did: keystore.device.did,
-      start: async (mode) => await startShellCapsule({ runtime, logger }, mode),
+      start: async (mode) => await startShell({ runtime, running, logger }, mode),
       filesBelow: async (lineage, resource) => await runtime.filesBelow(lineage, resource),
       keep: async (question, answer) => await keepAnswer(await runtime.authority(), question, answer)
     },
@@ -67,7 +68,7 @@ export async function startCapsuleParts(
         startProviderDirectory({
           ...{ choices, clock, logger },
           source: createProviderSource({
-            ...{ runtime: started, logger },
+            ...{ runtime: started, running, logger },
             capsules: () => capsules,
             installed: () => installed.lifecycle
           })
@@ -84,13 +85,17 @@ export async function startCapsuleParts(
   const installed = stack.use(
     await openInstalledCapsules(
       {
-        ...{ ...base, capsules, content },
+        ...{ ...base, capsules, content, running },
         stateOf: async (lineage) => await runtime.stateOf(lineage),
         revokeGrants: async (lineage) => await runtime.revokeGrants(lineage)
       },
       base.paths.capsules
     )
   )
-  stack.use(shell)
   return { capsules, installed, shell, runtime, providers: choices }
+}
+
+/** Starts the shell of this release. @throws CapsuleError why it cannot be started */
+async function startShell(components: StartProviderComponents, mode: ShellMode): Promise<RunningShell> {
+  return await startProvider(components, await loadShippedCapsule('shell'), [mode])
 }

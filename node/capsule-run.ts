@@ -18,7 +18,7 @@ export async function runAttached(
   using run = installed.running.enter(runInitOf(capsule, false), streams.signal)
   onRun?.(run.id)
   return await logRun(installed.logs, { capsule, run }, async () => {
-    return await capsules.run(capsule, observed(streams, run))
+    return await capsules.run(capsule, observed(streams, { run, capsule, logs: installed.logs }))
   })
 }
 
@@ -40,7 +40,7 @@ export async function runDetached(
     await logRun(installed.logs, { capsule, run }, async () => {
       const streams = createLoggedStreams(installed.logs, { lineage: capsule.lineage, run: run.id })
       try {
-        const seen = observed({ ...streams, ...init }, run)
+        const seen = observed({ ...streams, ...init }, { run, capsule, logs: installed.logs })
         const onProcess = (pid: number | undefined): void => {
           run.setProcess(pid)
           started.resolve(run.id)
@@ -61,8 +61,11 @@ function runInitOf({ lineage, status }: VerifiedPackage, isDetached: boolean): R
   return { lineage, name, version, cid, isDetached }
 }
 
-/** The same streams, with what goes through them counted, ended with the run. */
-function observed(streams: CapsuleStreams, run: Run): CapsuleStreams {
+/** The same streams, with what goes through them counted, ended with the run; what the capsule logs is kept. */
+function observed(
+  streams: CapsuleStreams,
+  { run, capsule, logs }: { run: Run; capsule: VerifiedPackage; logs: CapsuleLogs }
+): CapsuleStreams {
   const { counters } = run
   const counted = (sink: CapsuleStreams['stdout']): CapsuleStreams['stdout'] => ({
     write: (bytes) => {
@@ -77,6 +80,8 @@ function observed(streams: CapsuleStreams, run: Run): CapsuleStreams {
     stderr: counted(streams.stderr),
     signal: run.signal,
     onProcess: run.setProcess,
+    onLog: (level, text) =>
+      void logs.append(capsule.lineage, [{ run: run.id, from: 'log', text: `${level}: ${text}` }]),
     onCalls: (count) => (counters.calls += count)
   }
 }

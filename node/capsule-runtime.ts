@@ -156,10 +156,11 @@ class LazyRuntime implements CapsuleRuntime {
     const { broker, vault } = await this.#opened()
     const { sandbox, pool } = await this.#probed()
     logger.info('capsule starts', { name: status.name, cid: status.cid })
-    const { onCalls, onSession, terminal, ...standard } = streams
+    const { onCalls, onLog, onSession, terminal, ...standard } = streams
     const session = broker.open({
       ...this.#sessionOf(capsule),
-      ...(terminal === undefined ? {} : { terminal })
+      ...(terminal === undefined ? {} : { terminal }),
+      ...(onLog === undefined ? {} : { log: onLog })
     })
     onSession?.(session)
     const limits = capsuleLimits(opened.manifest)

@@ -15,6 +15,7 @@ import {
   type BrokerSession,
   type CapsuleOutcome,
   type CapsuleProcessInit,
+  type CapsuleSession,
   type HostPowers,
   type OpenedPackage,
   type PackageReader,
@@ -70,6 +71,8 @@ export type CapsuleStreams = Pick<
   readonly onProcess?: (pid: number | undefined) => void
   /** Called with its session, before its process runs. */
   readonly onSession?: (session: Pick<BrokerSession, 'resize'>) => void
+  /** Called with what it says for its log, made harmless. */
+  readonly onLog?: NonNullable<CapsuleSession['log']>
   /** Called with how many messages came on its channel. */
   readonly onCalls?: (count: number) => void
   /** The terminal of its user, where there is one and it may draw on it. */

@@ -4,7 +4,6 @@ import type { Clock, Logger } from '#contracts'
 import {
   createCapsuleLogs,
   createLogFiles,
-  createRunningTable,
   openInstalledRecords,
   openLifecycle,
   type CapsuleLogs,
@@ -30,6 +29,7 @@ export interface InstalledCapsules extends AsyncDisposable {
 export interface InstalledComponents {
   readonly capsules: Pick<Capsules, 'verify'>
   readonly content: Pick<Content, 'pin' | 'pins' | 'unpin'>
+  readonly running: RunningTable
   readonly files: TextFiles
   readonly clock: Clock
   readonly logger: Logger
@@ -46,8 +46,7 @@ export async function openInstalledCapsules(
   components: InstalledComponents,
   folder: string
 ): Promise<InstalledCapsules> {
-  const { files, clock, logger } = components
-  const running = createRunningTable(clock)
+  const { files, clock, logger, running } = components
   const path = join(folder, 'installed.json')
   const records = await openInstalledRecords({
     read: async (bytesMax) => await files.read(path, bytesMax),

@@ -1,9 +1,10 @@
-import {
+import type {
   CapsuleError,
-  type Lifecycle,
-  type ProviderSource,
-  type ResolvedProvider,
-  type StartedProvider
+  Lifecycle,
+  ProviderSource,
+  ResolvedProvider,
+  RunningTable,
+  StartedProvider
 } from '#capsule-host'
 import { errorMessage, type Logger } from '#contracts'
 import type { CapsuleRuntime } from './capsule-runtime.ts'
@@ -13,6 +14,14 @@ import { loadShippedProvider } from './shipped-capsules.ts'
 /** Bytes of what a provider writes that one line of the node's log shows. */
 const LOGGED_BYTES_MAX = 512
 
+/** What {@link startProvider} works with. */
+export interface StartProviderComponents {
+  readonly runtime: Pick<CapsuleRuntime, 'start'>
+  /** Where what runs is seen, and stopped. */
+  readonly running: RunningTable
+  readonly logger: Logger
+}
+
 /** What {@link createProviderSource} works with. */
 export interface ProviderSourceComponents {
   /** Finds the capsules a user chose or a manifest names; only read after all parts are made. */
@@ -20,6 +29,7 @@ export interface ProviderSourceComponents {
   /** What is installed is served in the version that is installed. */
   readonly installed: () => Pick<Lifecycle, 'lookup'>
   readonly runtime: Pick<CapsuleRuntime, 'start'>
+  readonly running: RunningTable
   readonly logger: Logger
 }
 
@@ -28,6 +38,7 @@ export function createProviderSource({
   capsules,
   installed,
   runtime,
+  running,
   logger
 }: ProviderSourceComponents): ProviderSource {
   const found = new Map<string, VerifiedPackage>()
@@ -44,7 +55,7 @@ export function createProviderSource({
     start: async (provider) => {
       const verified = found.get(provider.cid)
       if (verified === undefined) throw new Error('expected a provider that was resolved')
-      return await startProvider({ runtime, logger }, verified)
+      return await startProvider({ runtime, running, logger }, verified)
     }
   }
 }
@@ -56,23 +67,33 @@ function resolvedOf({ status, lineage, opened }: VerifiedPackage): ResolvedProvi
 
 /** Runs a provider with nobody at its standard streams: what it writes goes to the node's log. */
 export async function startProvider(
-  { runtime, logger }: Pick<ProviderSourceComponents, 'runtime' | 'logger'>,
+  { runtime, running, logger }: StartProviderComponents,
   capsule: VerifiedPackage,
   args: readonly string[] = []
 ): Promise<StartedProvider> {
+  const { lineage, status } = capsule
   const stop = new AbortController()
   const write = (bytes: Uint8Array): void => {
     const text = new TextDecoder().decode(bytes.subarray(0, LOGGED_BYTES_MAX))
     logger.info('a provider wrote', { name: capsule.status.name, text })
   }
+  const { name, version, cid } = status
+  const run = running.enter({ lineage, name, version, cid, isDetached: true }, stop.signal)
   const streams: CapsuleStreams = {
     args,
     stdin: noInput(),
     stdout: { write },
     stderr: { write },
-    signal: stop.signal
+    signal: run.signal,
+    onLog: (level, text) => logger.info('a provider says', { name, level, text }),
+    onCalls: (count) => (run.counters.calls += count)
   }
-  const { process, session } = await runtime.start(capsule, streams)
+  const leave = (): void => run[Symbol.dispose]()
+  const started = runtime.start(capsule, streams)
+  started.catch(leave)
+  const { process, session } = await started
+  run.setProcess(process.pid)
+  void process.finished.then(leave)
   return {
     provider: session.provider,
     ended: process.finished.then((outcome) => {

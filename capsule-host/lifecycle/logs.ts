@@ -3,7 +3,8 @@ import type { Clock } from '#contracts'
 import {
   CAPSULE_LOG_BYTES_MAX,
   CAPSULE_LOG_LINE_LENGTH_MAX,
-  CAPSULE_LOG_TAIL_BYTES_MAX
+  CAPSULE_LOG_TAIL_BYTES_MAX,
+  CAPSULE_LOG_WAITING_MAX
 } from '../constants.ts'
 import { printable } from '../text.ts'
 
@@ -12,8 +13,8 @@ export interface LogLine {
   readonly timeMs: number
   /** Which run said it. */
   readonly run: number
-  /** What it comes from: `host` is this node, the others are what the capsule wrote. */
-  readonly from: 'host' | 'stdout' | 'stderr'
+  /** What it comes from: `host` is this node, `log` what the capsule said for its log, the others what it wrote. */
+  readonly from: 'host' | 'log' | 'stdout' | 'stderr'
   /** One line, nothing in it that could steer a terminal. */
   readonly text: string
 }
@@ -51,12 +52,19 @@ export function createCapsuleLogs({
 }): CapsuleLogs {
   const listeners = new Map<string, Set<(lines: readonly LogLine[]) => void>>()
   let writing: Promise<void> = Promise.resolve()
+  let waiting = 0
   const inOrder = async (work: () => Promise<void>): Promise<void> => {
-    writing = writing.then(work).catch(() => undefined)
+    waiting++
+    writing = writing
+      .then(work)
+      .catch(() => undefined)
+      .finally(() => waiting--)
     await writing
   }
   return {
     append: async (lineage, added) => {
+      // Who does not wait for its lines to be written loses those that the disk does not take.
+      if (waiting >= CAPSULE_LOG_WAITING_MAX) return
       const timeMs = clock.nowMs()
       const lines = added.map(({ run, from, text }) => ({
         ...{ timeMs, run, from },
@@ -133,11 +141,15 @@ function parseLines(text: string): LogLine[] {
     try {
       const { timeMs, run, from, text: said } = JSON.parse(line) as Record<string, unknown>
       const isLine = typeof timeMs === 'number' && typeof run === 'number' && typeof said === 'string'
-      if (!isLine || (from !== 'host' && from !== 'stdout' && from !== 'stderr')) return []
+      if (!isLine || !isSource(from)) return []
       return [{ timeMs, run, from, text: printable(said, CAPSULE_LOG_LINE_LENGTH_MAX) }]
     } catch {
       // The first line of a tail is cut, the last one of a crash is torn.
       return []
     }
   })
+}
+
+function isSource(from: unknown): from is LogLine['from'] {
+  return from === 'host' || from === 'log' || from === 'stdout' || from === 'stderr'
 }

@@ -37,6 +37,26 @@ describe('the log of a capsule', () => {
     assert.deepEqual(await readdir(folder.path), [])
   })
 
+  it('drops what the disk does not take rather than keeping it in memory', async () => {
+    let written = 0
+    const disk = Promise.withResolvers<undefined>()
+    const nothing = async (): Promise<void> => await Promise.resolve()
+    const files = {
+      ...{ rename: nothing, remove: nothing },
+      append: async () => {
+        await disk.promise
+        written++
+      },
+      size: async () => await Promise.resolve(0),
+      readEnd: async () => await Promise.resolve('')
+    }
+    const logs = createCapsuleLogs({ files, clock })
+    const appended = Array.from({ length: 5000 }, async () => await logs.append(LINEAGE, [line('x')]))
+    disk.resolve(undefined)
+    await Promise.all(appended)
+    assert.equal(written, 512)
+  })
+
   it('is followed line by line', async () => {
     await using folder = await createTemporaryFolder()
     const logs = createCapsuleLogs({ files: createLogFiles(folder.path), clock })
