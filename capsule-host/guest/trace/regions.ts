@@ -76,10 +76,8 @@ export function filledBytes(name: WasiName, { filled, fixed }: Regions): number 
 export function checkOf(values: Values): number {
   let check = 0x811c_9dc5
   for (const value of values) {
-    const low = typeof value === 'number' ? value : Number(BigInt.asIntN(32, value))
+    const low = typeof value === 'number' ? value : Number(BigInt.asIntN(48, value)) | 0
     check = Math.imul(check ^ low, 0x0100_0193)
-    if (typeof value === 'bigint')
-      check = Math.imul(check ^ Number(BigInt.asIntN(32, value >> 32n)), 0x0100_0193)
   }
   return check >>> 0
 }

@@ -24,8 +24,9 @@ const SYNCED = FLAG.dataSync | FLAG.sync
  * Reading and writing of open files. A call to the host costs as much as copying 64 KiB, so a program that reads on
  * gets more at a time, and small writes that follow each other are gathered.
  *
- * Nobody can tell: what was read ahead is forgotten, and what was gathered is handed over, before the program hears or
- * says anything outside its files ({@link settle}), before any other call on files, and at its end. Where the host
+ * Nobody can tell: what was read ahead is forgotten before the program hears anything outside its files, and what was
+ * gathered is handed over before it hears or says anything ({@link settle}, {@link flush}), before any other call on
+ * files, and at its end. Where the host
  * refuses gathered bytes, the next write, sync or close of that file says so.
  */
 export class FileIo {
@@ -94,7 +95,7 @@ export class FileIo {
     this.#tell(file)
   }
 
-  /** Comes before the program hears or says anything outside its files, and before every other call on them. */
+  /** Comes before the program hears anything outside its files, and before every other call on them. */
   async settle(): Promise<void> {
     this.#ahead.clear()
     await this.flush()
