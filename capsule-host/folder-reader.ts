@@ -5,7 +5,7 @@ import type { HostPowers } from './powers.ts'
 
 /**
  * Reads a package from a folder of the author's own, before it is signed. What starts with a dot is left out, as when
- * it is added; links are never followed.
+ * it is added, and so are installed packages; links are never followed.
  */
 export function createFolderReader(
   powers: Pick<HostPowers, 'listFolder' | 'fileBytes' | 'readFile'>,
@@ -15,7 +15,7 @@ export function createFolderReader(
     list: (options) => listFiles(powers, folder, options.signal),
     read: async (path, { bytesMax, signal }) => {
       signal.throwIfAborted()
-      const isInside = path.split('/').every((part) => part !== '' && !part.startsWith('.'))
+      const isInside = path.split('/').every((part) => part !== '' && !isLeftOut(part))
       const size = isInside ? await powers.fileBytes(`${folder}/${path}`) : undefined
       if (size === undefined)
         throw new CapsuleError('ERR_PACKAGE_INVALID', `expected the file ${path}, got none`)
@@ -46,7 +46,7 @@ async function* listFiles(
     signal.throwIfAborted()
     if (++folders > PACKAGE_FOLDERS_MAX || inside.split('/').length > PACKAGE_DEPTH_MAX) throw tooMany()
     for (const entry of await powers.listFolder(`${folder}/${inside}`)) {
-      if (entry.name.startsWith('.')) continue
+      if (isLeftOut(entry.name)) continue
       const path = `${inside}${entry.name}`
       if (entry.type === 'folder') open.push(`${path}/`)
       if (entry.type !== 'file') continue
@@ -54,6 +54,11 @@ async function* listFiles(
       yield { path, bytes: (await powers.fileBytes(`${folder}/${path}`)) ?? 0 }
     }
   }
+}
+
+/** Version control, an editor's settings and installed packages are no part of a capsule. */
+function isLeftOut(name: string): boolean {
+  return name.startsWith('.') || name === 'node_modules'
 }
 
 function tooMany(): CapsuleError {

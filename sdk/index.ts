@@ -31,6 +31,14 @@ export type {
   Commands,
   StreamName
 } from './commands.ts'
+export type {
+  ContentCommands,
+  DidCommands,
+  HttpCommands,
+  LocalhostCommands,
+  PeerCommands,
+  ShellCommands
+} from '#providers'
 export { CapsuleCallError, codeOf, ProviderError } from './errors.ts'
 export type { Handlers, ServedRequest } from './serve.ts'
 export type { CapsuleStream } from './streams.ts'

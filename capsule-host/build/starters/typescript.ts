@@ -1,5 +1,13 @@
 import type { Starter } from './starter.ts'
 
+/** For editors alone: the build reads no configuration. */
+const EDITOR_SETTINGS = {
+  compilerOptions: {
+    ...{ target: 'esnext', module: 'preserve', strict: true, noEmit: true },
+    ...{ allowImportingTsExtensions: true, lib: ['esnext', 'dom'], types: [] }
+  }
+}
+
 /** TypeScript: all of the language and the SDK, on an engine inside the capsule. */
 export const typeScriptStarter: Starter = {
   source: 'src/main.ts',

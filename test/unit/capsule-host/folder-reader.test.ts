@@ -14,13 +14,15 @@ async function paths(reader: PackageReader): Promise<string[]> {
 }
 
 describe('a folder of the author', () => {
-  it('is read as a package, without what starts with a dot and without links', async () => {
+  it('is read as a package, without what starts with a dot, installed packages and links', async () => {
     await using folder = await createTemporaryFolder()
     await writeFile(join(folder.path, 'capsule.json'), JSON.stringify(MANIFEST))
     await writeFile(join(folder.path, 'hello.wasm'), 'wasm')
     await writeFile(join(folder.path, '.secret'), 'secret')
     await mkdir(join(folder.path, '.git'))
     await writeFile(join(folder.path, '.git', 'config'), 'secret')
+    await mkdir(join(folder.path, 'node_modules', 'left'), { recursive: true })
+    await writeFile(join(folder.path, 'node_modules', 'left', 'pad.js'), 'x')
     await mkdir(join(folder.path, 'deep', 'er'), { recursive: true })
     await writeFile(join(folder.path, 'deep', 'er', 'file'), 'x')
     await symlink('/etc/passwd', join(folder.path, 'link'))
@@ -29,7 +31,7 @@ describe('a folder of the author', () => {
     assert.deepEqual(await paths(reader), ['capsule.json', 'deep/er/file', 'hello.wasm'])
     const opened = await openPackage(reader, { signal })
     assert.equal(Buffer.from(opened.entry).toString(), 'wasm')
-    for (const path of ['link', '.secret', '../x', 'absent', '.git/config']) {
+    for (const path of ['link', '.secret', '../x', 'absent', '.git/config', 'node_modules/left/pad.js']) {
       await assert.rejects(reader.read(path, { bytesMax: 1024, signal }), { code: 'ERR_PACKAGE_INVALID' })
     }
     await assert.rejects(reader.read('hello.wasm', { bytesMax: 3, signal }), {
