@@ -4,14 +4,13 @@ import {
   POOL_LIMIT_DELAY_MS,
   POOL_REFILL_DELAY_MS,
   POOL_WARM_MAX,
-  PROCESS_START_MS_MAX,
-  SHARED_BYTES_PER_SECOND_MAX
+  PROCESS_START_MS_MAX
 } from '../constants.ts'
 import { FRAME } from '../guest/frames.ts'
 import { CAPSULE_LIMIT_CEILINGS, DEFAULT_CAPSULE_LIMITS } from '../limits.ts'
 import type { HostPowers } from '../powers.ts'
 import { startGuestProcess, type GuestProcess } from '../process/guest-process.ts'
-import { Rate } from '../process/rate.ts'
+import { SharedOutput } from '../process/shared-output.ts'
 import { assignmentArguments, type ProcessLimits } from '../sandbox/command.ts'
 import type { SandboxReport } from '../sandbox/report.ts'
 import { runProgram } from '../sandbox/run-program.ts'
@@ -39,7 +38,7 @@ export interface CapsulePool extends AsyncDisposable {
   /** How many wait. */
   readonly warmCount: number
   /** What is held back when all capsules together hand over more than one process can take beside its other work. */
-  readonly output: Pick<Rate, 'take'>
+  readonly output: Pick<SharedOutput, 'take'>
   /**
    * Hands over a process that is up, was never used, and is held to limits that suit `limits`; `undefined` when there is
    * none. Either way another one is started soon.
@@ -68,7 +67,7 @@ export function createCapsulePool(
 
 class Pool implements CapsulePool {
   readonly #components: CapsulePoolComponents
-  readonly output: Pick<Rate, 'take'>
+  readonly output: Pick<SharedOutput, 'take'>
   readonly #warmMax: number
   readonly #warm: GuestProcess[] = []
   readonly #stop = new AbortController()
@@ -79,7 +78,7 @@ class Pool implements CapsulePool {
   constructor(components: CapsulePoolComponents, warmMax: number) {
     this.#components = components
     this.#warmMax = warmMax
-    this.output = new Rate(components.clock, SHARED_BYTES_PER_SECOND_MAX)
+    this.output = new SharedOutput(components.clock)
   }
 
   get warmCount(): number {

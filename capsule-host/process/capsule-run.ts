@@ -18,7 +18,7 @@ import type { GuestProcess } from './guest-process.ts'
 import type { CapsuleProcessComponents, CapsuleProcessInit, CapsuleSink } from './init.ts'
 import { cpuLimitError, failureError, silentEndError, type CapsuleOutcome } from './outcome.ts'
 import { StdinPump } from './stdin-pump.ts'
-import { Traffic } from './traffic.ts'
+import { Traffic, type TrafficFrame } from './traffic.ts'
 
 /** One run of one capsule over the frames of its process, from the module handed over to nothing left. */
 export class CapsuleRun {
@@ -147,9 +147,7 @@ export class CapsuleRun {
   }
 
   async #take({ type, payload }: Frame): Promise<void> {
-    // What goes into files is bounded by the storage they are given.
-    const isOutput = type !== FRAME.fileCall && type !== FRAME.traceOut
-    await this.#traffic.takeFrame({ bytes: payload.byteLength, isOutput }, this.#ended.signal)
+    await this.#traffic.takeFrame({ bytes: payload.byteLength, kind: kindOf(type) }, this.#ended.signal)
     if (type === FRAME.stdout) await this.#takeOutput(payload, this.#init.stdout)
     else if (type === FRAME.stderr) await this.#takeOutput(payload, this.#init.stderr)
     else if (type === FRAME.channelOut) await this.#takeChannel(payload)
@@ -235,6 +233,12 @@ export class CapsuleRun {
       fail: (error) => this.#decided.resolve({ kind: 'error', error })
     })
   }
+}
+
+function kindOf(type: number): TrafficFrame['kind'] {
+  if (type === FRAME.channelOut) return 'call'
+  if (type === FRAME.fileCall) return 'file'
+  return type === FRAME.traceOut ? 'trace' : 'output'
 }
 
 /** What a process says of its program's failure; a process that speaks nonsense has trapped. */

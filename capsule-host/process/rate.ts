@@ -5,7 +5,7 @@ import type { Clock } from '#contracts'
  */
 export class Rate {
   readonly #clock: Clock
-  readonly #perSecondMax: number
+  #perSecondMax: number
   #available: number
   #countedAtMs: number
   #heldSinceMs: number | undefined
@@ -28,15 +28,28 @@ export class Rate {
    * @throws the reason of `signal` when it aborts first
    */
   async take(amount: number, signal: AbortSignal): Promise<void> {
-    const nowMs = this.#clock.monotonicMs()
-    const earned = ((nowMs - this.#countedAtMs) / 1000) * this.#perSecondMax
-    this.#available = Math.min(this.#perSecondMax, this.#available + earned) - amount
-    this.#countedAtMs = nowMs
+    const nowMs = this.#earn()
+    this.#available -= amount
     if (this.#available >= 0) {
       this.#heldSinceMs = undefined
       return
     }
     this.#heldSinceMs ??= nowMs
     await this.#clock.sleep((-this.#available / this.#perSecondMax) * 1000, signal)
+  }
+
+  /** From now on `perSecondMax` may pass in a second. Who waits already waits as it was told. */
+  change(perSecondMax: number): void {
+    this.#earn()
+    this.#perSecondMax = perSecondMax
+    this.#available = Math.min(this.#available, perSecondMax)
+  }
+
+  #earn(): number {
+    const nowMs = this.#clock.monotonicMs()
+    const earned = ((nowMs - this.#countedAtMs) / 1000) * this.#perSecondMax
+    this.#available = Math.min(this.#perSecondMax, this.#available + earned)
+    this.#countedAtMs = nowMs
+    return nowMs
   }
 }

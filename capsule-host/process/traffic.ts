@@ -4,6 +4,13 @@ import { CapsuleError } from '../errors.ts'
 import type { CapsuleLimits } from '../limits.ts'
 import { Rate } from './rate.ts'
 
+/** What a process hands over at a time. */
+export interface TrafficFrame {
+  readonly bytes: number
+  /** A message on the runtime channel, a call on files, a piece of a recording, or anything else. */
+  readonly kind: 'call' | 'file' | 'trace' | 'output'
+}
+
 /** What {@link Traffic} works with. */
 export interface TrafficComponents {
   clock: Clock
@@ -41,9 +48,10 @@ export class Traffic {
    *
    * @throws CapsuleError `ERR_CAPSULE_OUTPUT_LIMIT`, `ERR_CAPSULE_RATE_LIMIT`; the reason of `signal`
    */
-  async takeFrame(frame: { bytes: number; isOutput: boolean }, signal: AbortSignal): Promise<void> {
+  async takeFrame(frame: TrafficFrame, signal: AbortSignal): Promise<void> {
     const { outputBytesMax, bytesPerSecondMax } = this.#limits
-    if (frame.isOutput) this.#outputBytes += frame.bytes
+    // What goes into files is bounded by the storage they are given, a recording by its own bound.
+    if (frame.kind === 'call' || frame.kind === 'output') this.#outputBytes += frame.bytes
     if (this.#outputBytes > outputBytesMax) {
       throw new CapsuleError(
         'ERR_CAPSULE_OUTPUT_LIMIT',
@@ -53,7 +61,8 @@ export class Traffic {
     await this.#frames.take(1, signal)
     await this.#bytes.take(frame.bytes, signal)
     if (this.#bytes.heldMs > RATE_PATIENCE_MS) throw tooFast(`${bytesPerSecondMax} bytes`)
-    await this.#shared?.take(frame.bytes, signal)
+    // Calls are few and short by a limit of their own; they do not queue up behind what others pour out.
+    if (frame.kind !== 'call') await this.#shared?.take(frame.bytes, signal)
   }
 
   /**
