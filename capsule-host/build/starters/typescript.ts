@@ -11,6 +11,7 @@ const EDITOR_SETTINGS = {
 /** TypeScript: all of the language and the SDK, on an engine inside the capsule. */
 export const typeScriptStarter: Starter = {
   source: 'src/main.ts',
+  more: () => ({ 'tsconfig.json': `${JSON.stringify(EDITOR_SETTINGS, null, 2)}\n` }),
   note: 'It is TypeScript on an engine of its own inside the capsule; nothing needs to be installed to build it.',
   text: (
     name
