@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { CID } from 'multiformats/cid'
 import type { Clock, Logger } from '#contracts'
 import {
+  CapsuleError,
   createCapsuleLogs,
   createLogFiles,
   openInstalledRecords,
@@ -75,7 +76,11 @@ function createSource({ capsules, content }: InstalledComponents): CapsuleSource
   return {
     fetch: async (target, options) => {
       const { status, opened } = await capsules.verify(target, options)
-      const { cid, root, publisher = '', name, version, files, bytes } = status
+      const { cid, root, publisher, name, version, files, bytes } = status
+      if (publisher === undefined) {
+        // What this release ships is here already, and nobody's state may belong to a lineage without a publisher.
+        throw new CapsuleError('ERR_CAPSULE_UNSIGNED', `expected a signed capsule to install, got ${name}`)
+      }
       return { cid, root, publisher, name, version, files, bytes, manifest: opened.manifest }
     },
     keep: async (cid, { signal, name }) => {

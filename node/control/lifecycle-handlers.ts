@@ -117,9 +117,7 @@ function createLogsHandler({ installed, toLineage }: LifecycleHandlerParts): Han
     const wanted = toLineage(name)
     // What runs from a folder is not installed and has a log all the same.
     const lineage =
-      lifecycle.lookup(wanted)?.lineage ??
-      running.lineageOf(name) ??
-      lifecycle.find(wanted).lineage
+      lifecycle.lookup(wanted)?.lineage ?? running.lineageOf(name) ?? lifecycle.find(wanted).lineage
     const lines = await logs.tail(lineage, linesMax)
     if (!follow) return { lineage, lines }
     await emit({ kind: 'log', lines })

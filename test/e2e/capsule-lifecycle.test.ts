@@ -101,6 +101,7 @@ describe('installed capsules', function () {
       assert.equal(run.stdout, 'echo \n')
     }
     assertRefused(await alone.run(['capsule', 'run', 'nothing']), 'ERR_TARGET_INVALID')
+    assertRefused(await alone.run(['capsule', 'install', 'shipped/chat', '--yes']), 'ERR_CAPSULE_UNSIGNED')
     await alone.stop()
     node = await startCliNode(home, node.status.dataFolder)
   })
