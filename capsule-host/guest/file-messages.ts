@@ -101,9 +101,37 @@ export type FileRequest =
 export const OPEN_FLAG = { create: 1, exclusive: 2, truncate: 4, write: 8, follow: 16 } as const
 const OPEN_FLAGS_ALL = 31
 
+type HandleRequest = Extract<FileRequest, { handle: number }>
+type PathRequest = Exclude<FileRequest, HandleRequest>
+
 /** Encodes a question. It fits one frame when its texts and bytes do. */
 export function encodeFileRequest(request: FileRequest): Uint8Array<ArrayBuffer> {
   const to = new MessageWriter().u8(OPERATION[request.operation])
+  return 'handle' in request ? encodeHandleRequest(to, request) : encodePathRequest(to, request)
+}
+
+function encodeHandleRequest(to: MessageWriter, request: HandleRequest): Uint8Array<ArrayBuffer> {
+  to.u32(request.handle)
+  switch (request.operation) {
+    case 'close':
+    case 'sync':
+    case 'statHandle':
+      return to.end()
+    case 'read':
+      return to.size(request.offset).u32(request.length).end()
+    case 'write':
+      return to.size(request.offset).rest(request.bytes)
+    case 'append':
+      return to.rest(request.bytes)
+    case 'truncate':
+    case 'extend':
+      return to.size(request.size).end()
+    case 'setHandleTimes':
+      return to.times(request.times).end()
+  }
+}
+
+function encodePathRequest(to: MessageWriter, request: PathRequest): Uint8Array<ArrayBuffer> {
   switch (request.operation) {
     case 'stat':
       return to.flag(request.isFollowing).rest(request.path)
@@ -111,21 +139,6 @@ export function encodeFileRequest(request: FileRequest): Uint8Array<ArrayBuffer>
       return to.u32(request.from).rest(request.path)
     case 'open':
       return to.u8(request.flags).rest(request.path)
-    case 'close':
-    case 'sync':
-    case 'statHandle':
-      return to.u32(request.handle).end()
-    case 'read':
-      return to.u32(request.handle).size(request.offset).u32(request.length).end()
-    case 'write':
-      return to.u32(request.handle).size(request.offset).rest(request.bytes)
-    case 'append':
-      return to.u32(request.handle).rest(request.bytes)
-    case 'truncate':
-    case 'extend':
-      return to.u32(request.handle).size(request.size).end()
-    case 'setHandleTimes':
-      return to.u32(request.handle).times(request.times).end()
     case 'setTimes':
       return to.flag(request.isFollowing).times(request.times).rest(request.path)
     case 'makeFolder':
@@ -149,6 +162,50 @@ export function encodeFileRequest(request: FileRequest): Uint8Array<ArrayBuffer>
 export function decodeFileRequest(bytes: Uint8Array): FileRequest {
   const from = new MessageReader(bytes)
   const operation = OPERATION_OF_NUMBER.get(from.u8())
+  if (operation === undefined) throw new FileMessageError('expected a known operation')
+  return isHandleOperation(operation)
+    ? from.whole(decodeHandleRequest(from, operation))
+    : decodePathRequest(from, operation)
+}
+
+const HANDLE_OPERATIONS: ReadonlySet<Operation> = new Set<HandleRequest['operation']>([
+  'append',
+  'close',
+  'extend',
+  'read',
+  'setHandleTimes',
+  'statHandle',
+  'sync',
+  'truncate',
+  'write'
+])
+
+function isHandleOperation(operation: Operation): operation is HandleRequest['operation'] {
+  return HANDLE_OPERATIONS.has(operation)
+}
+
+function decodeHandleRequest(from: MessageReader, operation: HandleRequest['operation']): HandleRequest {
+  const handle = from.u32()
+  switch (operation) {
+    case 'close':
+    case 'sync':
+    case 'statHandle':
+      return { operation, handle }
+    case 'read':
+      return { operation, handle, offset: from.size(), length: from.u32() }
+    case 'write':
+      return { operation, handle, offset: from.size(), bytes: from.rest() }
+    case 'append':
+      return { operation, handle, bytes: from.rest() }
+    case 'truncate':
+    case 'extend':
+      return { operation, handle, size: from.size() }
+    case 'setHandleTimes':
+      return { operation, handle, times: from.times() }
+  }
+}
+
+function decodePathRequest(from: MessageReader, operation: PathRequest['operation']): PathRequest {
   switch (operation) {
     case 'stat':
       return { operation, isFollowing: from.flag(), path: from.restText() }
@@ -156,21 +213,6 @@ export function decodeFileRequest(bytes: Uint8Array): FileRequest {
       return { operation, from: from.u32(), path: from.restText() }
     case 'open':
       return { operation, flags: from.bits(OPEN_FLAGS_ALL), path: from.restText() }
-    case 'close':
-    case 'sync':
-    case 'statHandle':
-      return from.whole({ operation, handle: from.u32() })
-    case 'read':
-      return from.whole({ operation, handle: from.u32(), offset: from.size(), length: from.u32() })
-    case 'write':
-      return { operation, handle: from.u32(), offset: from.size(), bytes: from.rest() }
-    case 'append':
-      return { operation, handle: from.u32(), bytes: from.rest() }
-    case 'truncate':
-    case 'extend':
-      return from.whole({ operation, handle: from.u32(), size: from.size() })
-    case 'setHandleTimes':
-      return from.whole({ operation, handle: from.u32(), times: from.times() })
     case 'setTimes':
       return { operation, isFollowing: from.flag(), times: from.times(), path: from.restText() }
     case 'makeFolder':
@@ -183,7 +225,5 @@ export function decodeFileRequest(bytes: Uint8Array): FileRequest {
       return { operation, from: from.text(), path: from.restText() }
     case 'makeLink':
       return { operation, target: from.text(), path: from.restText() }
-    case undefined:
-      throw new FileMessageError('expected a known operation')
   }
 }

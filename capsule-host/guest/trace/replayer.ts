@@ -24,12 +24,12 @@ export function replayCalls(host: WasiHost, trace: Uint8Array): WasiCalls {
   const local: Readonly<Partial<Record<WasiName, WasiCall>>> = processCalls(host)
   const immediate: Partial<Record<WasiName, WasiCall>> = {}
   const suspending: Partial<Record<WasiName, SuspendingWasiCall>> = {
-    fd_read: ((...values: Values) => replayer.read(values)) as SuspendingWasiCall
+    fd_read: (...values: Values) => replayer.read(values)
   }
   for (const name of Object.keys(WASI_PARAMETERS) as WasiName[]) {
     if (name === 'fd_read') continue
     const call = UNRECORDED.has(name) ? local[name] : undefined
-    immediate[name] = call ?? (((...values: Values) => replayer.answer(name, values)) as WasiCall)
+    immediate[name] = call ?? ((...values: Values) => replayer.answer(name, values))
   }
   return { immediate, suspending, finish: () => undefined }
 }

@@ -50,6 +50,7 @@ export function fileCalls(world: FileWorld): Record<SuspendingName, SuspendingWa
   const fileAt = (number: number, rights: bigint): FileDescriptor => fileOf(descriptors.get(number), rights)
   return {
     ...transferCalls(world),
+    ...statCalls(world),
     fd_allocate: async (number: number, offset: bigint, length: bigint) => {
       const file = fileAt(number, RIGHT.allocate)
       const end = sizeOf(offset) + sizeOf(length)
@@ -64,31 +65,6 @@ export function fileCalls(world: FileWorld): Record<SuspendingName, SuspendingWa
     },
     fd_datasync: async (number: number) => await sync(world, descriptors.get(number), RIGHT.dataSync),
     fd_sync: async (number: number) => await sync(world, descriptors.get(number), RIGHT.sync),
-    fd_filestat_get: async (number: number, result: number) => {
-      const descriptor = descriptors.get(number)
-      if (!may(descriptor, RIGHT.stat)) return ERRNO.notcapable
-      await io.settle()
-      writeFilestat(memory, result, await statOf(world, descriptor))
-      return ERRNO.success
-    },
-    fd_filestat_set_size: async (number: number, size: bigint) => {
-      const file = fileAt(number, RIGHT.setSize)
-      await io.settle()
-      await client.ask({ operation: 'truncate', handle: file.handle, size: sizeOf(size) })
-      return ERRNO.success
-    },
-    fd_filestat_set_times: async (number: number, accessed: bigint, modified: bigint, flags: number) => {
-      const descriptor = descriptors.get(number)
-      if (!may(descriptor, RIGHT.setTimes)) return ERRNO.notcapable
-      const times = readTimes({ accessed, modified, flags })
-      await io.settle()
-      if (descriptor.kind === 'file') {
-        await client.ask({ operation: 'setHandleTimes', handle: descriptor.handle, times })
-      } else if (descriptor.kind === 'folder') {
-        await client.setTimes(descriptor.path, { times, isFollowing: false })
-      }
-      return ERRNO.success
-    },
     fd_readdir: async (number: number, buffer: number, length: number, cookie: bigint, result: number) => {
       const folder = descriptors.folder(number, RIGHT.list)
       memory.bytes(buffer, length)
@@ -111,6 +87,40 @@ export function fileCalls(world: FileWorld): Record<SuspendingName, SuspendingWa
       if (position < 0n) return ERRNO.inval
       file.position = checkSize(Number(position))
       memory.setU64(result, position)
+      return ERRNO.success
+    }
+  }
+}
+
+function statCalls(
+  world: FileWorld
+): Record<`fd_filestat_${'get' | 'set_size' | 'set_times'}`, SuspendingWasiCall> {
+  const { host, client, io } = world
+  const { descriptors, memory } = host
+  return {
+    fd_filestat_get: async (number: number, result: number) => {
+      const descriptor = descriptors.get(number)
+      if (!may(descriptor, RIGHT.stat)) return ERRNO.notcapable
+      await io.settle()
+      writeFilestat(memory, result, await statOf(world, descriptor))
+      return ERRNO.success
+    },
+    fd_filestat_set_size: async (number: number, size: bigint) => {
+      const file = fileOf(descriptors.get(number), RIGHT.setSize)
+      await io.settle()
+      await client.ask({ operation: 'truncate', handle: file.handle, size: sizeOf(size) })
+      return ERRNO.success
+    },
+    fd_filestat_set_times: async (number: number, accessed: bigint, modified: bigint, flags: number) => {
+      const descriptor = descriptors.get(number)
+      if (!may(descriptor, RIGHT.setTimes)) return ERRNO.notcapable
+      const times = readTimes({ accessed, modified, flags })
+      await io.settle()
+      if (descriptor.kind === 'file') {
+        await client.ask({ operation: 'setHandleTimes', handle: descriptor.handle, times })
+      } else if (descriptor.kind === 'folder') {
+        await client.setTimes(descriptor.path, { times, isFollowing: false })
+      }
       return ERRNO.success
     }
   }

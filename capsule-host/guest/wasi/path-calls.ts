@@ -24,17 +24,16 @@ interface Place {
   readonly rights: bigint
 }
 
+function at(number: number, address: number, length: number): Place {
+  return { number, address, length, rights: 0n }
+}
+
 /** The calls that name a path. */
 export function pathCalls(world: FileWorld): Record<PathName, SuspendingWasiCall> {
   const { host, client } = world
-  const at = (number: number, address: number, length: number): Place => ({
-    number,
-    address,
-    length,
-    rights: 0n
-  })
   return {
     ...linkCalls(world),
+    ...removalCalls(world),
     path_create_directory: async (number: number, address: number, length: number) => {
       const { path, isDot } = resolve(world, { ...at(number, address, length), rights: RIGHT.createFolder })
       if (isDot || path === '') return ERRNO.exist
@@ -79,7 +78,16 @@ export function pathCalls(world: FileWorld): Record<PathName, SuspendingWasiCall
         flags,
         result
       })
-    },
+    }
+  }
+}
+
+type RemovalName = 'path_remove_directory' | 'path_rename' | 'path_unlink_file'
+
+/** The calls that take names away. */
+function removalCalls(world: FileWorld): Record<RemovalName, SuspendingWasiCall> {
+  const { host } = world
+  return {
     path_remove_directory: async (number: number, address: number, length: number) => {
       const { path, isDot } = resolve(world, { ...at(number, address, length), rights: RIGHT.removeFolder })
       if (isDot) return ERRNO.inval

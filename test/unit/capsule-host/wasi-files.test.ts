@@ -223,7 +223,7 @@ describe('WASI: reading ahead and gathering writes', () => {
     const big = await program.open('big', { rights: READING })
     let text = ''
     for (let part = await program.read(big, 100); part !== ''; part = await program.read(big, 100))
-      text += part
+      text += String(part)
     assert.equal(text, 'abcdefgh'.repeat(20_000))
     assert(program.world.questions() < 12, `${program.world.questions()} questions for 1600 reads`)
     const copy = await program.open('copy', { flags: OPEN.create })
