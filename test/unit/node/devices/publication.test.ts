@@ -1,0 +1,204 @@
+import assert from 'node:assert/strict'
+import { CID } from 'multiformats/cid'
+import { silentLogger } from '#contracts'
+import { DhtError, type PeerEvent } from '#dht'
+import { createKeyPair, signDeviceList, type Did, type KeyPair } from '#did'
+import { LOOKUP_AGAIN_MS, LOOKUP_DELAY_MS, PUBLISH_RETRY_MS } from '../../../../node/devices/constants.ts'
+import {
+  startPublication,
+  type Publication,
+  type PublicationComponents
+} from '../../../../node/devices/publication.ts'
+import { readList, type SignedList } from '../../../../node/devices/revocations.ts'
+import { createSeededRandom } from '../../../support/seeded-random.ts'
+import { createVirtualClock, type VirtualClock } from '../../../support/virtual-clock.ts'
+
+const random = createSeededRandom(43)
+const [owner, ann, eve, phone] = [0, 1, 2, 3].map(() => createKeyPair(random)) as [
+  KeyPair,
+  KeyPair,
+  KeyPair,
+  KeyPair
+]
+const HEAD = CID.parse('bafyreigdmqpykrgxyaxtlafqpqhzrb7qy2rh75nldvfd4tucqmqqme5yje')
+
+interface World extends AsyncDisposable {
+  readonly publication: Publication
+  readonly clock: VirtualClock
+  readonly lookups: Did[]
+  readonly taken: SignedList[]
+  readonly published: number[]
+  /** What the index has of each person. */
+  readonly lists: Map<string, SignedList>
+  own: SignedList | undefined
+  /** Why nothing can be published. */
+  failure: DhtError | undefined
+  peers: number
+  hear(person: KeyPair): void
+  connect(): void
+}
+
+function list(person: KeyPair, sequence: number): SignedList {
+  const revoked = [{ device: phone.did, atMs: 1 }]
+  return readList(signDeviceList(person, { sequence, issuedAtMs: 1, devices: [], revoked }))
+}
+
+function notFound(): DhtError {
+  return new DhtError('ERR_NAME_NOT_FOUND', 'no such name')
+}
+
+function createWorld(isHolder = true): World {
+  const clock = createVirtualClock()
+  let onMet: (person: Did) => void = () => undefined
+  let onPeer: (event: PeerEvent) => void = () => undefined
+  let asked: string | undefined
+  const world = {
+    ...{
+      clock,
+      lookups: [] as Did[],
+      taken: [] as SignedList[],
+      published: [] as number[],
+      lists: new Map<string, SignedList>()
+    },
+    own: undefined as SignedList | undefined,
+    failure: undefined as DhtError | undefined,
+    peers: 1,
+    hear: (person: KeyPair) => onMet(person.did),
+    connect: () => onPeer({ type: 'connected', peerId: 'peer' })
+  }
+  const components = {
+    host: {
+      peers: () => Array.from({ length: world.peers }, () => ({})),
+      onPeer: (handler: typeof onPeer) => {
+        onPeer = handler
+        return { [Symbol.dispose]: () => undefined }
+      }
+    },
+    index: {
+      lookup: async (person: Did) => {
+        world.lookups.push(person)
+        if (!world.lists.has(person)) throw notFound()
+        asked = person
+        return await Promise.resolve({ head: HEAD })
+      },
+      publish: async () => {
+        if (world.failure !== undefined) throw world.failure
+        world.published.push(world.own?.sequence ?? 0)
+        return await Promise.resolve({})
+      }
+    },
+    content: {
+      getBlock: async () => await Promise.resolve(world.lists.get(asked ?? '')?.bytes ?? new Uint8Array()),
+      putBlock: async () => await Promise.resolve({ cid: HEAD }),
+      unpin: async () => await Promise.resolve()
+    },
+    keystore: {
+      personDid: owner.did,
+      publisher: () => (isHolder ? owner : undefined),
+      summary: () => ({ status: { root: 'open' } })
+    },
+    revocations: {
+      own: () => world.own,
+      onMet: (handler: typeof onMet) => {
+        onMet = handler
+        return { [Symbol.dispose]: () => undefined }
+      }
+    },
+    spread: { take: async (one: SignedList) => await Promise.resolve(void world.taken.push(one)) },
+    ...{ clock, logger: silentLogger }
+  } as unknown as PublicationComponents
+  const publication = startPublication(components)
+  return Object.assign(world, {
+    publication,
+    [Symbol.asyncDispose]: async () => {
+      await publication[Symbol.asyncDispose]()
+    }
+  })
+}
+
+const SIGNAL = new AbortController().signal
+
+describe('the list of somebody who is heard', () => {
+  it('is looked up once, again after an hour, and what it says is taken', async () => {
+    await using world = createWorld(false)
+    world.lists.set(ann.did, list(ann, 1))
+    world.hear(ann)
+    world.hear(ann)
+    await world.clock.advance(LOOKUP_DELAY_MS)
+    world.hear(ann)
+    await world.clock.advance(LOOKUP_DELAY_MS)
+    assert.deepEqual(world.lookups, [owner.did, ann.did])
+    assert.deepEqual(
+      world.taken.map(({ person }) => person),
+      [ann.did]
+    )
+    await world.clock.advance(LOOKUP_AGAIN_MS)
+    world.hear(ann)
+    await world.clock.advance(LOOKUP_DELAY_MS)
+    assert.deepEqual(world.lookups, [owner.did, ann.did, ann.did])
+  })
+
+  it('waits until somebody can be asked', async () => {
+    await using world = createWorld(false)
+    world.peers = 0
+    world.hear(ann)
+    await world.clock.advance(LOOKUP_DELAY_MS)
+    assert.deepEqual(world.lookups, [])
+    world.peers = 1
+    world.connect()
+    await world.clock.advance(LOOKUP_DELAY_MS)
+    assert.deepEqual(world.lookups, [owner.did, ann.did])
+  })
+
+  it('is not taken when somebody else signed it, and no failure ends the looking', async () => {
+    await using world = createWorld(false)
+    world.lists.set(ann.did, list(eve, 1))
+    for (const person of [ann, eve]) world.hear(person)
+    await world.clock.advance(LOOKUP_DELAY_MS)
+    assert.deepEqual(world.taken, [])
+    assert.deepEqual(world.lookups, [owner.did, ann.did, eve.did])
+  })
+})
+
+describe('the owner’s list', () => {
+  it('is published once, and again when it changed', async () => {
+    await using world = createWorld()
+    world.own = list(owner, 1)
+    assert.equal(await world.publication.publish({ signal: SIGNAL }), true)
+    assert.equal(await world.publication.publish({ signal: SIGNAL }), true)
+    world.own = list(owner, 2)
+    assert.equal(await world.publication.publish({ signal: SIGNAL }), true)
+    assert.deepEqual(world.published, [1, 2])
+  })
+
+  it('that could not be published is tried again until it is', async () => {
+    await using world = createWorld()
+    world.own = list(owner, 1)
+    world.failure = new DhtError('ERR_DHT_NO_PEERS', 'nobody is there')
+    assert.equal(await world.publication.publish({ signal: SIGNAL }), false)
+    await world.clock.advance(2 * PUBLISH_RETRY_MS)
+    assert.deepEqual(world.published, [])
+    world.failure = undefined
+    await world.clock.advance(3 * PUBLISH_RETRY_MS)
+    assert.deepEqual(world.published, [1])
+  })
+
+  it('of before a restart is published when the network has an older one, or none', async () => {
+    for (const before of [undefined, list(owner, 1)]) {
+      await using world = createWorld()
+      if (before !== undefined) world.lists.set(owner.did, before)
+      world.own = list(owner, 2)
+      world.connect()
+      await world.clock.advance(LOOKUP_DELAY_MS + PUBLISH_RETRY_MS)
+      assert.deepEqual(world.published, [2])
+    }
+  })
+
+  it('is not published by a device that does not hold the key', async () => {
+    await using world = createWorld(false)
+    world.own = list(owner, 2)
+    assert.equal(await world.publication.publish({ signal: SIGNAL }), false)
+    await world.clock.advance(2 * PUBLISH_RETRY_MS)
+    assert.deepEqual(world.published, [])
+  })
+})
