@@ -10,7 +10,7 @@ import { NO_HASH } from './entry-codec.ts'
 import { createJournal, type Journal, type JournalInit, type NewEntry } from './journal.ts'
 import { encodeState } from './snapshot.ts'
 import { applyEntry, chainOf, createState, endOf, type AuthorityState, type HeldGrant } from './state.ts'
-import type { AuthorityStore, StoreChange } from './store.ts'
+import type { AuthorityStore } from './store.ts'
 import { FIRST_EPOCH_MAX } from './constants.ts'
 
 /** What the authority works with. */
@@ -32,7 +32,7 @@ export interface AuthorityInit {
 }
 
 /** Where a log goes on. */
-export type LogPlace = Pick<JournalInit, 'head' | 'segments' | 'snapshot' | 'changes'>
+export type LogPlace = Pick<JournalInit, 'head' | 'segments' | 'snapshot'>
 
 /** Before the first entry. */
 const LOG_START: LogPlace = {
@@ -70,11 +70,11 @@ export class AuthorityCore {
     this.#lastChange = at.head.number
   }
 
-  /** Begins a log of its own, with nothing granted; `changes` are written with its first entry. */
-  async begin(after?: string, changes: readonly StoreChange[] = []): Promise<void> {
+  /** Begins a log of its own, with nothing granted. */
+  async begin(after?: string): Promise<void> {
     const { did } = this.components.device
     this.state = createState(did)
-    this.journal = this.#createJournal({ ...LOG_START, changes })
+    this.journal = this.#createJournal(LOG_START)
     // The time, so that it is greater than any epoch of a log before this one.
     const epoch = Math.min(Math.max(Math.trunc(this.nowMs() / 1000), 1), FIRST_EPOCH_MAX)
     this.record({ kind: 'begin', device: did, ...(after === undefined ? {} : { after }) }, epoch)

@@ -51,8 +51,6 @@ export interface JournalInit {
   readonly encodeState: () => Uint8Array
   /** Makes an entry true; called when it has its place, before it is on the disk. */
   readonly apply: (entry: RecordedEntry) => void
-  /** Written with the first entry. */
-  readonly changes?: readonly StoreChange[]
   /** Bytes kept; {@link AUDIT_BYTES_MAX} when absent. */
   readonly bytesMax?: number
   readonly snapshotEntries?: number
@@ -129,7 +127,6 @@ class GroupedJournal implements Journal {
     this.#init = init
     this.#head = init.head
     this.#segments = [...init.segments]
-    this.#changes = [...(init.changes ?? [])]
     this.#sinceSnapshot = init.head.number - init.snapshot
     this.durableNumber = init.head.number
   }

@@ -15,6 +15,7 @@ export function createMemoryAuthorityStore(records: Map<string, Uint8Array> = ne
         else records.delete(change.key)
       }
     },
+    setAside: async () => records.clear(),
     [Symbol.asyncDispose]: async () => undefined
   }
 }

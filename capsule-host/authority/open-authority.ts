@@ -37,7 +37,7 @@ import {
 import { openHead } from './journal.ts'
 import { decodeState } from './snapshot.ts'
 import { applyEntry, createState, type AuthorityState } from './state.ts'
-import { LAST_NUMBER, STORE_KEYS, type StoreChange } from './store.ts'
+import { LAST_NUMBER, STORE_KEYS } from './store.ts'
 import { walkLog } from './walk-log.ts'
 
 /**
@@ -61,9 +61,8 @@ export async function openAuthority(
 
 /** Reads the log from its newest snapshot on, and goes on with it. */
 async function resume(core: AuthorityCore): Promise<void> {
-  const read = await readLog(core).catch((thrown: unknown): ReadLog => ({
-    problem: `it cannot be read (${errorMessage(thrown)})`
-  }))
+  // Damage shows wherever the store is read: such a store opens too, and allows nothing.
+  const read = await readLog(core).catch((thrown: unknown): ReadLog => ({ problem: errorMessage(thrown) }))
   if (read.problem !== undefined) {
     core.damage = read.problem
     core.components.logger.error('the record of grants is not as it was written', { reason: read.problem })
@@ -119,17 +118,11 @@ async function readSegments({
   return segments
 }
 
-/** Forgets the log that was not as it was written, and begins a new one that says so. */
+/** Puts the log aside that was not as it was written, and begins a new one that says so. */
 async function beginAnew(core: AuthorityCore): Promise<void> {
-  const { store } = core.components
-  const after = core.damage
-  const changes: StoreChange[] = []
-  for (const key of [STORE_KEYS.entry, STORE_KEYS.snapshot, STORE_KEYS.checkpoint]) {
-    for await (const [found] of store.entries({ from: key(0), to: key(LAST_NUMBER) })) {
-      changes.push({ type: 'remove', key: found })
-    }
-  }
-  await core.begin(after?.slice(0, REASON_CHARS_MAX), changes)
+  const after = core.damage?.slice(0, REASON_CHARS_MAX)
+  await core.components.store.setAside()
+  await core.begin(after)
   core.damage = undefined
 }
 

@@ -1,11 +1,14 @@
 /** The level store of grants and audit entries. The only file of this folder that touches the disk. */
-import { chmodSync, mkdirSync } from 'node:fs'
+import { chmodSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { Level } from 'level'
 import { errorCode, errorMessage, type Logger } from '#contracts'
 import { CapsuleError } from '../errors.ts'
 import type { AuthorityStore } from './store.ts'
 
 type Database = Level<string, Uint8Array>
+
+/** What is added to the name of a folder that is put aside; one is kept. */
+const ASIDE = '.damaged'
 
 /** On Node `Level` is classic-level's class, whose `repair` its types leave out. */
 const repairable = Level as unknown as { repair(path: string): Promise<void> }
@@ -17,7 +20,7 @@ const repairable = Level as unknown as { repair(path: string): Promise<void> }
  * @throws CapsuleError `ERR_AUTHORITY_STORE` when it is in use or cannot be opened
  */
 export async function createLevelAuthorityStore(folder: string, logger: Logger): Promise<AuthorityStore> {
-  const database = await openOrRepair(folder, logger)
+  let database = await openOrRepair(folder, logger)
   return {
     get: async (key) => await database.get(key),
     entries: ({ from, to, isReversed = false, limit = -1 }) =>
@@ -29,6 +32,13 @@ export async function createLevelAuthorityStore(folder: string, logger: Logger):
           : ({ type: 'del', key: change.key } as const)
       )
       await database.batch(operations, { sync: true } as object)
+    },
+    setAside: async () => {
+      await database.close()
+      rmSync(folder + ASIDE, { recursive: true, force: true })
+      renameSync(folder, folder + ASIDE)
+      logger.warn('the damaged store of grants is put aside', { folder: folder + ASIDE })
+      database = await openOrRepair(folder, logger)
     },
     [Symbol.asyncDispose]: async () => {
       await database.close()

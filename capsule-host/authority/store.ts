@@ -22,6 +22,8 @@ export interface AuthorityStore extends AsyncDisposable {
   entries(range: StoreRange): AsyncIterable<readonly [key: string, value: Uint8Array]>
   /** Makes all changes or none; resolves when a power cut no longer undoes them. */
   write(changes: readonly StoreChange[]): Promise<void>
+  /** Puts everything aside, where its owner can still look at it, and is empty; for a store that is damaged. */
+  setAside(): Promise<void>
 }
 
 /** Keys of the store. Numbers are 12 hexadecimal digits, so that they are in order. */

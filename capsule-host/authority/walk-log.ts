@@ -1,3 +1,4 @@
+import { errorMessage } from '#contracts'
 import type { Did } from '#did'
 import type { AuditProblem, RecordedEntry } from './audit-types.ts'
 import { decodeEntry, hashOf, NO_HASH } from './entry-codec.ts'
@@ -61,8 +62,9 @@ export async function walkLog(init: WalkInit): Promise<WalkReport> {
     head = await readHead(init, start !== undefined)
     if (start !== undefined && head !== undefined) await walkFrom(start, { init, head, position })
   } catch (thrown) {
-    if (!(thrown instanceof LogProblem)) throw thrown
-    return { ...summaryOf(position, head), problem: thrown.problem }
+    init.signal?.throwIfAborted()
+    const problem = thrown instanceof LogProblem ? thrown.problem : unreadable(position.last + 1, thrown)
+    return { ...summaryOf(position, head), problem }
   }
   return summaryOf(position, head)
 }
@@ -176,6 +178,12 @@ async function readSnapshot(
   }
   position.segments.push({ number: entry.number, bytesBefore: checkpoint.bytes })
   return state
+}
+
+/** Tables that the disk damaged, or a state that is none. */
+function unreadable(number: number, thrown: unknown): AuditProblem {
+  const sentence = `entry ${number}, or what belongs to it, cannot be read (${errorMessage(thrown)})`
+  return { code: 'ERR_AUDIT_TAMPERED', number, sentence }
 }
 
 function decodeOrRefuse(bytes: Uint8Array, number: number): RecordedEntry {

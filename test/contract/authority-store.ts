@@ -76,5 +76,20 @@ export function describeAuthorityStore(name: string, create: () => Promise<Autho
       }
       assert.deepEqual(seen, ['1', '2', '3'])
     })
+
+    it('is empty after everything was put aside, and goes on', async () => {
+      await using fixture = await create()
+      {
+        await using store = await fixture.open()
+        await store.write([{ type: 'put', key: 'a', value: text('1') }])
+        await store.setAside()
+        assert.equal(await store.get('a'), undefined)
+        await store.write([{ type: 'put', key: 'b', value: text('2') }])
+        await store.setAside()
+        await store.write([{ type: 'put', key: 'c', value: text('3') }])
+      }
+      await using again = await fixture.open()
+      assert.deepEqual(await keysOf(again, { from: 'a', to: 'z' }), ['c'])
+    })
   })
 }
