@@ -19,9 +19,8 @@ const STACKED_MARKS = /(\p{M}{2})\p{M}+/gu
  * begin with a bar, wrapped here, so that nothing it says can look like a line of the question.
  */
 export function describeQuestion(question: QuestionStatus, columns: number): string[] {
-  const { name, version, publisher, petname, command, summary, resource, reason, manifestReason } = question
-  const signer =
-    publisher === undefined ? 'NOBODY signed it: your own, from a folder' : `signed by ${publisher}`
+  const { name, version, petname, command, summary, resource, reason, manifestReason } = question
+  const signer = signerOf(question)
   const width = Math.max(40, Math.min(columns, 110))
   return [
     ...row('who', `${name} ${version}`, width),
@@ -36,6 +35,13 @@ export function describeQuestion(question: QuestionStatus, columns: number): str
       ? []
       : row('', '(what it says is a claim: nobody checked it)', width))
   ]
+}
+
+function signerOf({ publisher, lineage }: QuestionStatus): string {
+  if (publisher !== undefined) return `signed by ${publisher}`
+  // No publisher's lineage begins so.
+  const isShipped = lineage.startsWith('shipped/')
+  return isShipped ? 'part of this release' : 'NOBODY signed it: your own, from a folder'
 }
 
 /** The ways to answer, as a person types them. */
