@@ -3,30 +3,15 @@ import { WASI_MODULE, WASI_PARAMETERS, type WasiName } from '../guest/wasi/signa
 
 /**
  * Functions of WASI that a script's system is made of, in the order of their numbers. A script never sees them: the
- * globals of the SDK (`sdk/globals/`) wrap them.
+ * globals of the SDK (`sdk/globals/`) wrap them. Files are not among them: scripts have them on their channel.
  */
 export const SYSTEM_CALLS: readonly WasiName[] = [
   'args_get',
   'args_sizes_get',
   'clock_time_get',
-  'fd_close',
   'fd_fdstat_set_flags',
-  'fd_filestat_get',
-  'fd_filestat_set_size',
-  'fd_pread',
-  'fd_prestat_dir_name',
-  'fd_prestat_get',
-  'fd_pwrite',
   'fd_read',
-  'fd_readdir',
-  'fd_sync',
   'fd_write',
-  'path_create_directory',
-  'path_filestat_get',
-  'path_open',
-  'path_remove_directory',
-  'path_rename',
-  'path_unlink_file',
   'poll_oneoff',
   'proc_exit',
   'random_get'

@@ -12,41 +12,9 @@ export interface RawSystem {
   args_get(pointers: number, text: number): number
   args_sizes_get(count: number, bytes: number): number
   clock_time_get(clock: number, precision: number, result: number): number
-  fd_close(descriptor: number): number
   fd_fdstat_set_flags(descriptor: number, flags: number): number
-  fd_filestat_get(descriptor: number, result: number): number
-  fd_filestat_set_size(descriptor: number, size: number): number
-  fd_pread(descriptor: number, vectors: number, count: number, offset: number, result: number): number
-  fd_prestat_dir_name(descriptor: number, path: number, length: number): number
-  fd_prestat_get(descriptor: number, result: number): number
-  fd_pwrite(descriptor: number, vectors: number, count: number, offset: number, result: number): number
   fd_read(descriptor: number, vectors: number, count: number, result: number): number
-  fd_readdir(descriptor: number, buffer: number, length: number, cookie: number, result: number): number
-  fd_sync(descriptor: number): number
   fd_write(descriptor: number, vectors: number, count: number, result: number): number
-  path_create_directory(folder: number, path: number, length: number): number
-  path_filestat_get(folder: number, follow: number, path: number, length: number, result: number): number
-  path_open(
-    folder: number,
-    follow: number,
-    path: number,
-    length: number,
-    openFlags: number,
-    rights: number,
-    inheriting: number,
-    flags: number,
-    result: number
-  ): number
-  path_remove_directory(folder: number, path: number, length: number): number
-  path_rename(
-    folder: number,
-    from: number,
-    fromLength: number,
-    toFolder: number,
-    to: number,
-    toLength: number
-  ): number
-  path_unlink_file(folder: number, path: number, length: number): number
   poll_oneoff(subscriptions: number, events: number, count: number, result: number): number
   proc_exit(code: number): never
   random_get(address: number, length: number): number
