@@ -65,7 +65,7 @@ export class Connection {
   #underWay = 0
   #holds = 0
   #isListening = false
-  #isClosed = false
+  readonly #closed = new AbortController()
   #serve: ((request: ProvideRequest) => Promise<ProvideAnswer>) | undefined
 
   constructor(system: () => CapsuleSystem) {
@@ -102,6 +102,11 @@ export class Connection {
     this.#send({ jsonrpc: '2.0', method, params })
   }
 
+  /** Aborts when the host closed the channel: nothing comes any more. */
+  get closed(): AbortSignal {
+    return this.#closed.signal
+  }
+
   /** Calls `listener` with each notification of that name. The returned function stops that. */
   on<N extends keyof HostNotifications>(
     method: N,
@@ -135,7 +140,7 @@ export class Connection {
     params: CapsuleMethods[M]['params'],
     { signal, onResult }: RequestOptions<Result<M>> = {}
   ): Promise<Result<M>> {
-    if (this.#isClosed) throw ended()
+    if (this.#closed.signal.aborted) throw ended()
     const id = this.#nextId++
     this.#underWay += 1
     const release = this.hold()
@@ -172,11 +177,11 @@ export class Connection {
         `expected a message of at most ${LINE_BYTES_MAX} bytes`
       )
     }
-    if (!this.#isClosed) this.#system().system.write(CHANNEL, line)
+    if (!this.#closed.signal.aborted) this.#system().system.write(CHANNEL, line)
   }
 
   #listen(): void {
-    if (this.#isListening || this.#isClosed) return
+    if (this.#isListening || this.#closed.signal.aborted) return
     this.#isListening = true
     this.#system().loop.onReadable(CHANNEL, () => this.#read(), { keepsAlive: () => this.#holds > 0 })
   }
@@ -185,7 +190,7 @@ export class Connection {
     this.#isListening = false
     const bytes = this.#system().system.read(CHANNEL)
     if (bytes?.byteLength === 0) {
-      this.#isClosed = true
+      this.#closed.abort(ended())
       for (const { reject } of this.#pending.values()) reject(ended())
       for (const controller of this.#served.values()) controller.abort(ended())
       return

@@ -117,6 +117,14 @@ export class OpenStream implements CapsuleStream<unknown, unknown> {
     this.#sendable = init.sendable
     if (!init.isReceiving) this.#receivedEnd = { code: undefined }
     this.#release = connection.hold()
+    const gone = (): void => {
+      this.takeEnd('ERR_SESSION_ENDED')
+      this.takeClose()
+    }
+    connection.closed.addEventListener('abort', gone, { once: true })
+    this.closed.addEventListener('abort', () => connection.closed.removeEventListener('abort', gone), {
+      once: true
+    })
   }
 
   get closed(): AbortSignal {

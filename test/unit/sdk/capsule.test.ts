@@ -256,6 +256,30 @@ describe('a capsule written with the SDK', () => {
     await assert.rejects(capsule.capabilities(), { code: 'ERR_SESSION_ENDED' })
   })
 
+  it('fails a stream when its channel ends, and is not kept running by it', async () => {
+    lab.providers.set('peer@1', {
+      call: async () => ({}),
+      open: async function* () {
+        yield { type: 'notice', code: 'first', text: '' }
+        await new Promise(() => undefined)
+      }
+    })
+    const { capsule, hangUp, isKeptAlive } = start({ ceiling: [ROOM] })
+    await capsule.request(ROOM)
+    const stream = await capsule.open('peer/subscribe', { room: 'lobby' })
+    const codes: string[] = []
+    const reading = (async () => {
+      for await (const event of stream) {
+        codes.push((event as { code: string }).code)
+        hangUp()
+      }
+    })()
+    await assert.rejects(reading, { code: 'ERR_SESSION_ENDED' })
+    assert.deepEqual(codes, ['first'])
+    assert.equal(stream.closed.aborted, true)
+    assert.equal(isKeptAlive(), false)
+  })
+
   it('reads lines of its input however they are cut', async () => {
     const { capsule } = start({ stdin: ['a\nb', 'c\n\nd', '\u00e9'] })
     const lines: string[] = []
