@@ -82,10 +82,11 @@ export const FRAMES_PER_SECOND_MAX = 50_000
 export const RATE_PATIENCE_MS = 60_000
 /** Bytes that all capsules of a node together may hand over in a second before they are held back. */
 export const SHARED_BYTES_PER_SECOND_MAX: number = 64 * MIB
-/** And when this process is late with all else it does. */
+/** And what is taken even when this process is late with all else it does. */
 export const SHARED_BYTES_PER_SECOND_MIN: number = 2 * MIB
-/** How often it is looked whether this process is late, and what counts as late. */
+/** How often it is looked whether this process is late. */
 export const SHARED_PROBE_MS = 50
+/** How late a timer may come before this process counts as late. */
 export const SHARED_LATE_MS_MAX = 15
 /** Bytes that a frame counts beside its own: an empty one costs work too. */
 export const SHARED_FRAME_BYTES: number = 2 * KIB
@@ -106,16 +107,19 @@ export const PROCESS_CPU_SECONDS = 2
 export const PROCESS_NICENESS = 10
 /** Niceness of one that keeps a processor busy; the others are then served before it. */
 export const BUSY_NICENESS = 19
-/** Share of a processor from which a process counts as busy, and to which it must fall to count no longer. */
+/** Share of a processor from which a process counts as busy. */
 export const BUSY_SHARE_MIN = 0.5
+/** Share of a processor below which a busy process counts as busy no longer. */
 export const BUSY_SHARE_END = 0.2
 /** How long a process is watched before its share is judged. */
 export const BUSY_CHECK_MS = 1000
 /** Processors that are counted on when the next look at a capsule's processor time is planned. */
 export const CPU_THREADS_EXPECTED = 2
-/** How soon after one look at a capsule's processor time the next may come, and how late it must. */
+/** How soon after one look at a capsule's processor time the next may come. */
 export const CPU_CHECK_MS_MIN = 5
+/** And when it used none between the last two looks. */
 export const CPU_CHECK_AT_REST_MS_MIN = 100
+/** How long after one look at a capsule's processor time the next must come. */
 export const CPU_CHECK_MS_MAX = 2000
 
 /** Processes that are kept ready for the next capsule. */

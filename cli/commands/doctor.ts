@@ -1,4 +1,10 @@
-import { findGuestEntry, mendingCommands, probeSandbox, systemPowers } from '#capsule-host'
+import {
+  findGuestEntry,
+  mendingCommands,
+  probeSandbox,
+  systemPowers,
+  type SandboxReport
+} from '#capsule-host'
 import type { CliContext, CommandInput } from '../context.ts'
 import { checkDisk, checkKvm, checkNode, checkReach, type MachineCheck } from '../doctor/powers.ts'
 import { printResult } from '../output.ts'
@@ -24,7 +30,14 @@ async function checkSandbox({ clock, signal }: CliContext): Promise<MachineCheck
   const isOk = report.layout !== undefined
   const lacking = report.checks.filter((check) => !check.isOk).map(({ name, found }) => `${name}: ${found}`)
   const found = isOk
-    ? `capsules run in ${report.level}`
+    ? `capsules run in ${report.level} (${holds(report)})`
     : `a stranger's capsule is refused: ${lacking.join('; ')}`
   return { name: 'sandbox', isOk, found, mend: isOk ? [] : mendingCommands(report) }
+}
+
+/** What holds a capsule on this machine, the strongest first. */
+function holds({ layout }: SandboxReport): string {
+  const user = layout?.identity === undefined ? 'as your user, without its rights' : 'as nobody'
+  const priority = layout?.nice === undefined ? 'at the priority of the node' : 'at a low priority'
+  return `bubblewrap, seccomp, prlimit, node --permission; ${user}, ${priority}`
 }
