@@ -62,6 +62,8 @@ export const AUDIT_BYTES_MAX: number = 64 * 1024 * 1024
 export const PENDING_ENTRIES_MAX = 1024
 /** How long an entry that took no use may wait for the disk. */
 export const FLUSH_MS = 50
+/** How often at most the head is kept apart from the store as well. */
+export const MARK_MS = 1000
 /** Verdicts of one session that are written one by one at once; what comes faster is summed up. */
 export const VERDICT_BURST = 256
 /** Verdicts of one session a second that are written one by one. */

@@ -11,6 +11,7 @@ import {
   ENTRY_BYTES_MAX,
   FLUSH_MS,
   HEAD_BYTES_MAX,
+  MARK_MS,
   PENDING_ENTRIES_MAX,
   SNAPSHOT_ENTRIES
 } from './constants.ts'
@@ -36,7 +37,7 @@ export type NewEntry = AuditEntry extends infer Entry
 export interface JournalComponents {
   readonly store: AuthorityStore
   readonly signer: Signer
-  readonly clock: Pick<Clock, 'nowMs' | 'after'>
+  readonly clock: Pick<Clock, 'nowMs' | 'monotonicMs' | 'after'>
   readonly logger: Logger
 }
 
@@ -116,9 +117,11 @@ class GroupedJournal implements Journal {
   #changes: StoreChange[] = []
   #entries: RecordedEntry[] = []
   #head: AuditHead
+  #durableHead: AuditHead
   #sinceSnapshot: number
   #flushing: Promise<void> | undefined
   #timer: Disposable | undefined
+  #markedAtMs = -Infinity
   durableNumber: number
   failure: CapsuleError | undefined
 
@@ -126,6 +129,7 @@ class GroupedJournal implements Journal {
     this.#components = components
     this.#init = init
     this.#head = init.head
+    this.#durableHead = init.head
     this.#segments = [...init.segments]
     this.#sinceSnapshot = init.head.number - init.snapshot
     this.durableNumber = init.head.number
@@ -163,6 +167,7 @@ class GroupedJournal implements Journal {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#flush().catch(() => undefined)
     this.#timer?.[Symbol.dispose]()
+    if (this.failure === undefined) await this.#mark(Infinity)
   }
 
   #place(fields: NewEntry, epoch: number): RecordedEntry {
@@ -246,8 +251,22 @@ class GroupedJournal implements Journal {
       return
     }
     this.durableNumber = head.number
+    this.#durableHead = head
     this.#settle()
+    await this.#mark(this.#components.clock.monotonicMs() - MARK_MS)
     for (const entry of entries) this.#tell(entry)
+  }
+
+  /** Keeps the head apart as well, unless that was done lately: a log that is older than it has been cut. */
+  async #mark(sinceMs: number): Promise<void> {
+    if (this.#markedAtMs > sinceMs || this.durableNumber < 0) return
+    const { store, signer, clock, logger } = this.#components
+    this.#markedAtMs = clock.monotonicMs()
+    try {
+      await store.writeMark(sealHead(signer, this.#durableHead))
+    } catch (thrown) {
+      logger.warn('the head of the audit log cannot be kept apart', { reason: errorMessage(thrown) })
+    }
   }
 
   #settle(): void {

@@ -1,5 +1,8 @@
 import type { AuthorityStore } from './store.ts'
 
+/** Beside the keys of the store. */
+const MARK = 'mark'
+
 /** A store in memory, for tests and simulated nodes. Opening another one over the same `records` is a restart. */
 export function createMemoryAuthorityStore(records: Map<string, Uint8Array> = new Map()): AuthorityStore {
   return {
@@ -15,6 +18,8 @@ export function createMemoryAuthorityStore(records: Map<string, Uint8Array> = ne
         else records.delete(change.key)
       }
     },
+    readMark: async () => records.get(MARK),
+    writeMark: async (bytes) => void records.set(MARK, Uint8Array.from(bytes)),
     setAside: async () => records.clear(),
     [Symbol.asyncDispose]: async () => undefined
   }

@@ -1,5 +1,6 @@
 /** The level store of grants and audit entries. The only file of this folder that touches the disk. */
 import { chmodSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { readFile, rename, writeFile } from 'node:fs/promises'
 import { Level } from 'level'
 import { errorCode, errorMessage, type Logger } from '#contracts'
 import { CapsuleError } from '../errors.ts'
@@ -9,6 +10,8 @@ type Database = Level<string, Uint8Array>
 
 /** What is added to the name of a folder that is put aside; one is kept. */
 const ASIDE = '.damaged'
+/** What is added to it for the mark. */
+const MARK = '.head'
 
 /** On Node `Level` is classic-level's class, whose `repair` its types leave out. */
 const repairable = Level as unknown as { repair(path: string): Promise<void> }
@@ -33,8 +36,14 @@ export async function createLevelAuthorityStore(folder: string, logger: Logger):
       )
       await database.batch(operations, { sync: true } as object)
     },
+    readMark: async () => await readFile(folder + MARK).catch(() => undefined),
+    writeMark: async (bytes) => {
+      await writeFile(`${folder}${MARK}.new`, bytes, { mode: 0o600, flush: true })
+      await rename(`${folder}${MARK}.new`, folder + MARK)
+    },
     setAside: async () => {
       await database.close()
+      rmSync(folder + MARK, { force: true })
       rmSync(folder + ASIDE, { recursive: true, force: true })
       renameSync(folder, folder + ASIDE)
       logger.warn('the damaged store of grants is put aside', { folder: folder + ASIDE })

@@ -22,6 +22,10 @@ export interface AuthorityStore extends AsyncDisposable {
   entries(range: StoreRange): AsyncIterable<readonly [key: string, value: Uint8Array]>
   /** Makes all changes or none; resolves when a power cut no longer undoes them. */
   write(changes: readonly StoreChange[]): Promise<void>
+  /** What {@link writeMark} wrote last, as far as it is still there. */
+  readMark(): Promise<Uint8Array | undefined>
+  /** Keeps a few bytes apart from everything else, so that an older copy of the rest does not bring older bytes with it. */
+  writeMark(bytes: Uint8Array): Promise<void>
   /** Puts everything aside, where its owner can still look at it, and is empty; for a store that is damaged. */
   setAside(): Promise<void>
 }

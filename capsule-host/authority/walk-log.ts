@@ -61,6 +61,7 @@ export async function walkLog(init: WalkInit): Promise<WalkReport> {
     const start = await startOf(init)
     head = await readHead(init, start !== undefined)
     if (start !== undefined && head !== undefined) await walkFrom(start, { init, head, position })
+    await compareMark(init, position.last)
   } catch (thrown) {
     init.signal?.throwIfAborted()
     const problem = thrown instanceof LogProblem ? thrown.problem : unreadable(position.last + 1, thrown)
@@ -105,6 +106,18 @@ async function readHead({ store, device }: WalkInit, hasEntries: boolean): Promi
     throw new LogProblem('ERR_AUDIT_CUT', head.number, `every entry up to number ${head.number} is missing`)
   }
   return head
+}
+
+/** The head that is kept apart is at most as new as the log, unless the store was replaced by an older copy of itself. */
+async function compareMark({ store, device }: WalkInit, last: number): Promise<void> {
+  const sealed = await store.readMark()
+  const mark = sealed === undefined ? undefined : openHead(device, sealed)
+  if (mark === undefined || mark.number <= last) return
+  throw new LogProblem(
+    'ERR_AUDIT_CUT',
+    last + 1,
+    `the log ends with entry ${last}, and ${mark.number} was seen on this device`
+  )
 }
 
 async function walkFrom(

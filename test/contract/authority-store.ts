@@ -77,6 +77,21 @@ export function describeAuthorityStore(name: string, create: () => Promise<Autho
       assert.deepEqual(seen, ['1', '2', '3'])
     })
 
+    it('keeps a mark apart from everything else', async () => {
+      await using fixture = await create()
+      {
+        await using store = await fixture.open()
+        assert.equal(await store.readMark(), undefined)
+        await store.writeMark(text('one'))
+        await store.writeMark(text('two'))
+      }
+      await using again = await fixture.open()
+      assert.equal(Buffer.from((await again.readMark()) ?? []).toString(), 'two')
+      assert.deepEqual(await keysOf(again, { from: 'entry/', to: 'head' }), [])
+      await again.setAside()
+      assert.equal(await again.readMark(), undefined)
+    })
+
     it('is empty after everything was put aside, and goes on', async () => {
       await using fixture = await create()
       {

@@ -206,6 +206,22 @@ describe('audit: what was changed is found', () => {
     await refusesEverything(fixture)
   })
 
+  it('finds the whole store replaced by an older copy of itself, or by none', async () => {
+    const records = new Map<string, Uint8Array>()
+    await using fixture = await openFixture({ records })
+    const { cid } = await fixture.authority.grant(notesGrant())
+    const older = new Map(records)
+    await fixture.authority.revoke(cid)
+    await fixture[Symbol.asyncDispose]()
+    const mark = records.get('mark') ?? new Uint8Array()
+    for (const copy of [older, new Map<string, Uint8Array>()]) {
+      copy.set('mark', mark)
+      await using again = await openFixture({ records: copy })
+      assert.equal((await again.authority.audit.verify()).problem?.code, 'ERR_AUDIT_CUT')
+      await refusesEverything(again)
+    }
+  })
+
   it('finds a cut tail in the store of a running node', async () => {
     await using fixture = await openFixture()
     await live(fixture.authority)

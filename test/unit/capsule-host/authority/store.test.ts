@@ -53,7 +53,7 @@ describe('authority store: level', () => {
     await authority.revokeAll()
     await authority.grant(notesGrant())
     assert.equal((await authority.authorize(reading())).isAllowed, true)
-    assert.deepEqual(await readdir(folder.path), ['authority', 'authority.damaged'])
+    assert.deepEqual(await readdir(folder.path), ['authority', 'authority.damaged', 'authority.head'])
   })
 })
 
