@@ -35,9 +35,7 @@ export function createHandle(files: HandleOwner, file: OpenFile, isWriting: bool
     write: async (offset, bytes) => {
       checkWriting()
       checkNumber(offset)
-      // Taken before anything is waited for: the caller may use its buffer again.
-      const kept = bytes.slice()
-      await files.change(() => file.write(offset, kept))
+      await files.change(() => file.write(offset, bytes))
     },
     truncate: async (bytes) => {
       checkWriting()

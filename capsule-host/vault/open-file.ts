@@ -35,6 +35,7 @@ export class OpenFile implements ChunkOwner {
   #times: EntryTimes
   #publishedBytes: number
   #isChanged = false
+  #failure: Error | undefined
   /** How many handles it has. */
   handleCount = 0
   /** Where its entry is; `undefined` when its name was removed. */
@@ -67,6 +68,11 @@ export class OpenFile implements ChunkOwner {
     return this.#times
   }
 
+  /** What kept a write from being whole since the file was published last: closing it must not replace the old one. */
+  get failure(): Error | undefined {
+    return this.#failure
+  }
+
   /** Whether there is something to publish. */
   get isChanged(): boolean {
     return this.#isChanged
@@ -92,6 +98,9 @@ export class OpenFile implements ChunkOwner {
     let at = offset
     try {
       while (at < end) at += await this.#writeSome(at, bytes.subarray(at - offset))
+    } catch (thrown) {
+      this.#failure = thrown instanceof Error ? thrown : new Error('a write failed', { cause: thrown })
+      throw thrown
     } finally {
       // What could not be written is not counted.
       this.#components.count(Math.max(this.#bytes, at) - this.#bytes - grown)
@@ -145,6 +154,7 @@ export class OpenFile implements ChunkOwner {
   published(): void {
     this.#publishedBytes = this.#bytes
     this.#isChanged = false
+    this.#failure = undefined
     this.#components.draft.publish()
   }
 
@@ -206,24 +216,44 @@ export class OpenFile implements ChunkOwner {
   async #writeSome(at: number, source: Uint8Array): Promise<number> {
     const index = Math.floor(at / CHUNK_BYTES)
     const from = at % CHUNK_BYTES
+    const wholeCount = from === 0 ? Math.floor(source.byteLength / CHUNK_BYTES) : 0
+    if (wholeCount > 0) return await this.#writeWhole(index, source.subarray(0, wholeCount * CHUNK_BYTES))
     const piece = source.subarray(0, CHUNK_BYTES - from)
-    const isWhole = from === 0 && piece.byteLength === CHUNK_BYTES
-    const chunk = await this.#chunkToChange(index, isWhole)
-    writeIntoChunk(chunk, from, piece)
+    writeIntoChunk(await this.#chunkToChange(index), from, piece)
     this.#touch()
     return piece.byteLength
   }
 
-  async #chunkToChange(index: number, isWhole: boolean): Promise<CachedChunk> {
+  /** Writes whole chunks past the cache, some at a time. */
+  async #writeWhole(index: number, source: Uint8Array): Promise<number> {
+    const { blocks, cache, draft } = this.#components
+    const plain = source.subarray(0, BATCH_BYTES_MAX)
+    const count = plain.byteLength / CHUNK_BYTES
+    const refs = await blocks.write(
+      Array.from({ length: count }, (_, at) => ({
+        label: this.#labelOf(index + at),
+        plain: plain.subarray(at * CHUNK_BYTES, (at + 1) * CHUNK_BYTES)
+      })),
+      { units: draft, isSparing: true }
+    )
+    for (const [at, ref] of refs.entries()) {
+      const cached = cache.get(this, index + at)
+      if (cached !== undefined) cache.drop(cached)
+      await this.#index.set(index + at, ref)
+    }
+    this.#touch()
+    await this.#index.settle()
+    return plain.byteLength
+  }
+
+  async #chunkToChange(index: number): Promise<CachedChunk> {
     const { cache } = this.#components
     const cached = cache.get(this, index)
     if (cached !== undefined) return cached
-    const ref = isWhole ? undefined : await this.#index.get(index)
+    const ref = await this.#index.get(index)
     if (ref !== undefined) return await this.#cached(index, ref)
     await cache.makeRoom()
-    const chunk = cache.add(this, index, new Uint8Array(isWhole ? CHUNK_BYTES : 0))
-    chunk.length = 0
-    return chunk
+    return cache.add(this, index, new Uint8Array(0))
   }
 
   async #cached(index: number, ref: BlockRef): Promise<CachedChunk> {

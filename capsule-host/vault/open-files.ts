@@ -115,7 +115,8 @@ export class OpenFiles {
         this.#bytes -= file.bytes
         await file.release()
         this.#volume.changed()
-      } else await this.publish(file)
+      } else if (file.failure !== undefined) throw file.failure
+      else await this.publish(file)
     } catch (thrown) {
       this.#bytes += file.place === undefined ? 0 : file.publishedBytes - file.bytes
       throw thrown

@@ -20,9 +20,12 @@ const person = createKeyPair(random)
 const OURS = [
   { domain: 'elastos/identity', type: 'device-certificate/1' },
   { domain: 'elastos/identity', type: 'device-statement/1' },
-  { domain: 'elastos/room', type: 'message/1' },
+  { domain: 'elastos/room/1', type: 'message/1' },
   { domain: 'elastos/capsule', type: 'release/1' },
-  { domain: 'elastos/capability', type: 'token/1' },
+  { domain: 'elastos/capability/1', type: 'token/1' },
+  { domain: 'elastos/publisher-index', type: 'index/1' },
+  { domain: 'elastos/audit', type: 'head/1' },
+  { domain: 'elastos/pairing/1', type: 'request/1' },
   { domain: 'elastos/bootstrap', type: 'record/1' }
 ] as const
 
