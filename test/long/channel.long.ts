@@ -1,19 +1,29 @@
 import fc from 'fast-check'
 import type { LongTest } from '../../scripts/test-long.ts'
 import { checkFlood, floods } from '../support/channel-fuzz.ts'
+import { checkProvider, providerWords } from '../support/provider-fuzz.ts'
 
 const SLICES = 60
-const RUNS_A_SLICE = 5000
+const RUNS_A_SLICE = 2500
 
 /** Whatever a capsule writes on its channel, it gets what it was granted, and others get what they asked for. */
 export const longTest: LongTest<number> = {
   begin: () => 0,
   slice: async (done, seed) => {
+    const init = { seed: (seed + done) | 0, numRuns: RUNS_A_SLICE }
     await fc.assert(
       fc.asyncProperty(floods, async (flood) => await checkFlood(flood)),
-      { seed: (seed + done) | 0, numRuns: RUNS_A_SLICE }
+      init
+    )
+    await fc.assert(
+      fc.asyncProperty(providerWords, async (words) => await checkProvider(words)),
+      init
     )
     const state = done + 1
-    return { state, isDone: state >= SLICES, note: `${RUNS_A_SLICE} floods held` }
+    return {
+      state,
+      isDone: state >= SLICES,
+      note: `${RUNS_A_SLICE} floods and as many hostile providers held`
+    }
   }
 }
