@@ -12,7 +12,7 @@ import type { RawSystem } from './raw.ts'
 import { createSystem, SYSTEM_SYMBOL, type System } from './system.ts'
 import { createTextCodecs } from './text-encoding.ts'
 
-/** What the SDK finds under {@link SYSTEM_SYMBOL}. */
+/** What the SDK finds of the capsule it runs in. */
 export interface CapsuleSystem {
   readonly system: System
   readonly loop: EventLoop
