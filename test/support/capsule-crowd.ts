@@ -83,6 +83,7 @@ async function askStatus(path: string, durationMs: number): Promise<number[]> {
   await once(socket, 'connect')
   const lines = createInterface({ input: socket })[Symbol.asyncIterator]()
   const taken: number[] = []
+  let isFirst = true
   const endMs = performance.now() + durationMs
   for (let id = 1; performance.now() < endMs; id += 1) {
     const askedMs = performance.now()
@@ -91,7 +92,9 @@ async function askStatus(path: string, durationMs: number): Promise<number[]> {
     const { value } = await lines.next()
     const { result } = JSON.parse(String(value)) as { result?: unknown }
     if (result === undefined) throw new Error(`expected the status of the node, got ${String(value)}`)
-    taken.push(performance.now() - askedMs)
+    // The first call of a method loads its code.
+    if (!isFirst) taken.push(performance.now() - askedMs)
+    isFirst = false
     await sleep(STATUS_PERIOD_MS)
   }
   socket.destroy()
