@@ -12,7 +12,7 @@ export const INDEX_FANOUT = 256
 /** Levels of index pages above the chunks: enough for 4 PiB, more than any quota. */
 export const INDEX_LEVELS_MAX = 4
 /** Bytes of one page of the tree of entries: a unit, so that any free unit will do for it. */
-export const PAGE_BYTES_MAX: number = UNIT_BYTES
+export const PAGE_BYTES_MAX: number = 4 * KIB
 /** Bytes below which a page of that tree is joined with its neighbour. */
 export const PAGE_BYTES_LOW: number = 1 * KIB
 /** Units at the front of a vault file that hold its heads: two slots, each twice. */
