@@ -9,6 +9,7 @@ import {
   type FailureMessage,
   type Frame
 } from '../guest/frames.ts'
+import { TRACE_ENTRIES_BYTES_MAX } from '../guest/trace/entries.ts'
 import { STDIN_WINDOW_BYTES } from '../guest/wasi/constants.ts'
 import { createRefusingChannel, type CapsuleChannel } from './channel.ts'
 import type { FileService } from './files.ts'
@@ -33,6 +34,7 @@ export class CapsuleRun {
   readonly #ended = new AbortController()
   readonly #decided: PromiseWithResolvers<CapsuleOutcome> = Promise.withResolvers()
   #isReady = false
+  #traceBytes = 0
 
   constructor(components: CapsuleProcessComponents, init: CapsuleProcessInit, guest: GuestProcess) {
     this.#components = components
@@ -203,7 +205,11 @@ export class CapsuleRun {
   async #takeTrace(payload: Uint8Array): Promise<void> {
     const { trace } = this.#init
     if (trace?.kind !== 'record') throw new Error('expected no trace')
-    await trace.write(payload.slice())
+    this.#traceBytes += payload.byteLength
+    if (this.#traceBytes > TRACE_ENTRIES_BYTES_MAX + FRAME_PAYLOAD_BYTES_MAX) {
+      throw new Error('expected a trace within its bound')
+    }
+    await trace.write(payload)
   }
 
   #openChannel(): CapsuleChannel {

@@ -15,7 +15,7 @@ export interface CapsuleSink {
 export type RunTrace =
   | {
       readonly kind: 'record'
-      /** Takes the next bytes of the trace's entries. */
+      /** Takes the next bytes of the trace's entries: a view that is good until this resolves. */
       write(entries: Uint8Array): Promise<void> | void
       /** Whether standard input is kept; what a person types may be a secret. */
       readonly keepsInput: boolean

@@ -59,7 +59,8 @@ export class Traffic {
       )
     }
     await this.#frames.take(1, signal)
-    await this.#bytes.take(frame.bytes, signal)
+    // A recording says again what the capsule was told; that must not end a run which goes well unrecorded.
+    if (frame.kind !== 'trace') await this.#bytes.take(frame.bytes, signal)
     if (this.#bytes.heldMs > RATE_PATIENCE_MS) throw tooFast(`${bytesPerSecondMax} bytes`)
     // Calls are few and short by a limit of their own; they do not queue up behind what others pour out.
     if (frame.kind !== 'call') await this.#shared?.take(frame.bytes, signal)

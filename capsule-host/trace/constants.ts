@@ -6,7 +6,5 @@ export const TRACE_MAGIC = 'elastos-trace\n'
 export const TRACE_VERSION = 1
 /** Bytes of what a trace says before its module. */
 export const TRACE_HEAD_BYTES_MAX: number = 256 * 1024
-/** Bytes of a trace's entries; a run that goes on is recorded no further. */
-export const TRACE_ENTRIES_BYTES_MAX: number = 128 * MIB
 /** Bytes of a whole trace. */
 export const TRACE_BYTES_MAX: number = 161 * MIB

@@ -1,12 +1,12 @@
+import { TRACE_ENTRIES_BYTES_MAX } from '../guest/trace/entries.ts'
 import type { CapsuleOutcome } from '../process/outcome.ts'
 import type { RunTrace } from '../process/init.ts'
-import { TRACE_ENTRIES_BYTES_MAX } from './constants.ts'
 import { encodeTraceEnd, encodeTraceStart, type TraceHead } from './trace-file.ts'
 
 /** Options of {@link createRecording}. */
 export interface RecordingInit extends Omit<TraceHead, 'moduleBytes' | 'moduleSha256'> {
   readonly module: Uint8Array
-  /** Takes the next bytes of the trace. One that waits holds the capsule back. */
+  /** Takes the next bytes of the trace, good until it resolves. One that waits holds the capsule back. */
   write(bytes: Uint8Array): Promise<void>
 }
 
@@ -40,6 +40,7 @@ export function createRecording(init: RecordingInit): Recording {
       keepsInput: head.keepsInput,
       write: async (entries) => {
         entriesBytes += entries.byteLength
+        // The process stops there too, with what it could not say any more.
         isCut ||= entriesBytes > TRACE_ENTRIES_BYTES_MAX
         if (!isCut) await append(entries)
       }

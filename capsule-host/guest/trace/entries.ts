@@ -8,6 +8,9 @@ import { WASI_PARAMETERS, type WasiName } from '../wasi/signatures.ts'
  */
 export const ENTRY_HEAD_BYTES = 10
 
+/** Bytes of a trace's entries; a run that goes on is recorded no further. */
+export const TRACE_ENTRIES_BYTES_MAX: number = 128 * 1024 * 1024
+
 const NAMES = Object.keys(WASI_PARAMETERS) as WasiName[]
 
 /** Kinds of entries that are no plain call; calls are numbered from 0 in the order of their table. */

@@ -4,7 +4,13 @@ import type { SuspendingWasiCall, WasiCall, WasiHost } from '../wasi/host.ts'
 import { answer, answerLater, type WasiCalls } from '../wasi/imports.ts'
 import type { WasiName } from '../wasi/signatures.ts'
 import { gather, readVectors } from '../wasi/vectors.ts'
-import { ENTRY_HEAD_BYTES, ENTRY_KIND, ENTRY_KIND_OF, UNRECORDED } from './entries.ts'
+import {
+  ENTRY_HEAD_BYTES,
+  ENTRY_KIND,
+  ENTRY_KIND_OF,
+  TRACE_ENTRIES_BYTES_MAX,
+  UNRECORDED
+} from './entries.ts'
 import { checkOf, filledBytes, resultRegions, type Regions } from './regions.ts'
 
 const BUFFER_BYTES = 60 * 1024
@@ -55,6 +61,7 @@ class Recorder {
   readonly #buffer = new Uint8Array(BUFFER_BYTES)
   readonly #view = new DataView(this.#buffer.buffer)
   #length = 0
+  #writtenBytes = 0
 
   constructor(host: WasiHost, init: RecorderInit) {
     this.#host = host
@@ -78,7 +85,10 @@ class Recorder {
 
   flush(): void {
     if (this.#length === 0) return
-    this.#init.write(this.#buffer.subarray(0, this.#length))
+    // What goes beyond the bound tells the host that there was more, once.
+    if (this.#writtenBytes <= TRACE_ENTRIES_BYTES_MAX)
+      this.#init.write(this.#buffer.subarray(0, this.#length))
+    this.#writtenBytes += this.#length
     this.#length = 0
   }
 

@@ -71,7 +71,7 @@ describe('a recorded run', () => {
       memoryBytesMax: DEFAULT_CAPSULE_LIMITS.memoryBytesMax,
       keepsInput: o.keepsInput ?? true,
       write: async (bytes) => {
-        await Promise.resolve(trace.push(bytes))
+        await Promise.resolve(trace.push(bytes.slice()))
         // The beginning, and then the first entries.
         if (trace.length === 2) o.stop?.abort()
       }

@@ -13,8 +13,8 @@ interface Vector {
   readonly hex: string
 }
 
-const read = <T>(name: string): T =>
-  JSON.parse(readFileSync(new URL(`../../vectors/capsule-files/${name}.json`, import.meta.url), 'utf8')) as T
+const read = (name: string): unknown =>
+  JSON.parse(readFileSync(new URL(`../../vectors/capsule-files/${name}.json`, import.meta.url), 'utf8'))
 
 /** A question as the vectors have it: bytes as text, long numbers with an n. */
 function plain(request: FileRequest): unknown {
@@ -27,7 +27,7 @@ function plain(request: FileRequest): unknown {
 }
 
 describe('questions about files', () => {
-  for (const { comment, hex, request } of read<(Vector & { request: unknown })[]>('valid')) {
+  for (const { comment, hex, request } of read('valid') as (Vector & { request: unknown })[]) {
     it(`are read and written alike: ${comment}`, () => {
       const decoded = decodeFileRequest(Buffer.from(hex, 'hex'))
       assert.deepEqual(plain(decoded), request)
@@ -35,7 +35,7 @@ describe('questions about files', () => {
     })
   }
 
-  for (const { comment, hex } of read<Vector[]>('invalid')) {
+  for (const { comment, hex } of read('invalid') as Vector[]) {
     it(`are refused: ${comment}`, () => {
       assert.throws(() => decodeFileRequest(Buffer.from(hex, 'hex')), FileMessageError)
     })

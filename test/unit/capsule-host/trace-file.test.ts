@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { CapsuleError, createRecording, decodeTrace, type TraceHead } from '#capsule-host'
-import { TRACE_ENTRIES_BYTES_MAX } from '../../../capsule-host/trace/constants.ts'
+import { TRACE_ENTRIES_BYTES_MAX } from '../../../capsule-host/guest/trace/entries.ts'
 import { EMPTY_MODULE } from '../../support/empty-module.ts'
 
 interface Vector {
@@ -9,11 +9,11 @@ interface Vector {
   readonly base64: string
 }
 
-const read = <T>(name: string): T =>
-  JSON.parse(readFileSync(new URL(`../../vectors/capsule-trace/${name}.json`, import.meta.url), 'utf8')) as T
+const read = (name: string): unknown =>
+  JSON.parse(readFileSync(new URL(`../../vectors/capsule-trace/${name}.json`, import.meta.url), 'utf8'))
 
 describe('the file of a trace', () => {
-  for (const { comment, base64, head } of read<(Vector & { head: Partial<TraceHead> })[]>('valid')) {
+  for (const { comment, base64, head } of read('valid') as (Vector & { head: Partial<TraceHead> })[]) {
     it(`is read: ${comment}`, () => {
       const trace = decodeTrace(Buffer.from(base64, 'base64'))
       assert.partialDeepStrictEqual(trace.head, head)
@@ -21,7 +21,7 @@ describe('the file of a trace', () => {
     })
   }
 
-  for (const { comment, base64 } of read<Vector[]>('invalid')) {
+  for (const { comment, base64 } of read('invalid') as Vector[]) {
     it(`is refused: ${comment}`, () => {
       assert.throws(
         () => decodeTrace(Buffer.from(base64, 'base64')),
