@@ -8,7 +8,8 @@ const DIST = join(ROOT, 'dist')
 
 /**
  * Builds what people run, unless it is built from these very sources: `dist/elastos.mjs` (the command line),
- * `dist/index.mjs` and its types (the embedding API) and `dist/capsule-guest.mjs` (inside the sandbox).
+ * `dist/index.mjs` and its types (the embedding API), `dist/capsule-guest.mjs` (inside the sandbox), what compiles
+ * capsules in TypeScript (`dist/capsule-*`), and the project's own capsules (`dist/capsules/`).
  *
  * @param {{ isForced: boolean }} o
  */
@@ -29,7 +30,8 @@ async function build(o) {
   )
 }
 
-if (existsSync(join(ROOT, 'node_modules', 'esbuild'))) {
+const missing = ['esbuild', 'typescript'].filter((name) => !existsSync(join(ROOT, 'node_modules', name)))
+if (missing.length === 0) {
   await build({ isForced: process.argv.includes('--force') }).catch((/** @type {unknown} */ error) => {
     // esbuild has said where; what else can fail (a full disk, a folder not ours) says so in its message.
     process.stderr.write(`build: ${error instanceof Error ? error.message : String(error)}\n`)
@@ -37,5 +39,7 @@ if (existsSync(join(ROOT, 'node_modules', 'esbuild'))) {
   })
 } else {
   // An install without development dependencies must not fail: the launcher runs the sources then.
-  process.stderr.write('build: skipped, esbuild is not installed; the launcher runs the sources\n')
+  process.stderr.write(
+    `build: skipped, ${missing.join(' and ')} not installed; the launcher runs the sources\n`
+  )
 }

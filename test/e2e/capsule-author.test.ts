@@ -27,7 +27,12 @@ describe('the author of a capsule', () => {
   it('starts in TypeScript, without anything installed, and runs it', async function () {
     this.timeout(120_000)
     const folder = await newCapsule('hello')
-    assert.deepEqual((await readdir(folder)).toSorted(), ['README.md', 'capsule.json', 'src', 'tsconfig.json'])
+    assert.deepEqual((await readdir(folder)).toSorted(), [
+      'README.md',
+      'capsule.json',
+      'src',
+      'tsconfig.json'
+    ])
     const ran = await home.run(['capsule', 'run', folder, '--dev', 'earth'], { input: 'and so on\n' })
     assert.equal(ran.stdout, 'hello, earth, from hello\nand so on\n', ran.stderr)
     assert.equal(ran.code, 0)
