@@ -13,7 +13,7 @@ import { signedParts } from './token-codec.ts'
 
 /** Options of {@link createVerifier}. */
 export interface VerifierInit {
-  /** Chains remembered; {@link VERIFIED_CHAINS_MAX} when absent. */
+  /** Chains remembered; 4,096 when absent. */
   readonly chainsMax?: number
 }
 

@@ -22,6 +22,9 @@ export interface StartProviderComponents {
   readonly logger: Logger
 }
 
+/** Packages kept between finding a provider and starting it. */
+const FOUND_MAX = 32
+
 /** What {@link createProviderSource} works with. */
 export interface ProviderSourceComponents {
   /** Finds the capsules a user chose or a manifest names; only read after all parts are made. */
@@ -42,6 +45,13 @@ export function createProviderSource({
   logger
 }: ProviderSourceComponents): ProviderSource {
   const found = new Map<string, VerifiedPackage>()
+  const remember = (verified: VerifiedPackage): void => {
+    const { cid } = verified.status
+    found.delete(cid)
+    found.set(cid, verified)
+    const [oldest] = found.keys()
+    if (found.size > FOUND_MAX && oldest !== undefined) found.delete(oldest)
+  }
   return {
     resolve: async ({ contract, capsule, pinned }, signal) => {
       const verified =
@@ -49,7 +59,7 @@ export function createProviderSource({
           ? await loadShippedProvider(contract)
           : await capsules().verify(installed().lookup(capsule)?.current ?? pinned ?? capsule, { signal })
       if (verified === undefined) return undefined
-      found.set(verified.status.cid, verified)
+      remember(verified)
       return resolvedOf(verified)
     },
     start: async (provider) => {
