@@ -15,8 +15,6 @@ import { checkOf, filledBytes, resultRegions, type Regions } from './regions.ts'
 
 const BUFFER_BYTES = 60 * 1024
 const OUTPUT_BYTES = 9
-/** Calls that may wait for the world outside: what was gathered is handed over before. */
-const WAITING: ReadonlySet<WasiName> = new Set<WasiName>(['fd_read', 'poll_oneoff'])
 
 /** Options of {@link recordCalls}. */
 export interface RecorderInit {
@@ -75,9 +73,11 @@ class Recorder {
     return errno
   }
 
+  /** As {@link now}. What was gathered is handed over before the program waits for the world outside. */
   async later(name: WasiName, values: Values, call: (...values: Values) => Promise<number>): Promise<number> {
-    if (WAITING.has(name)) this.flush()
     const before = this.#before(name, values)
+    // A read of a file waits for the host alone.
+    if (name === 'poll_oneoff' || (name === 'fd_read' && before.stream !== undefined)) this.flush()
     const errno = await call(...values)
     this.#after(name, { values, errno, before })
     return errno
