@@ -50,7 +50,7 @@ export function createCapsuleLogs({
   files: LogFiles
   clock: Pick<Clock, 'nowMs'>
 }): CapsuleLogs {
-  const listeners = new Map<string, Set<(lines: readonly LogLine[]) => void>>()
+  const listeners = createLogListeners()
   let writing: Promise<void> = Promise.resolve()
   let waiting = 0
   const inOrder = async (work: () => Promise<void>): Promise<void> => {
@@ -70,7 +70,7 @@ export function createCapsuleLogs({
         ...{ timeMs, run, from },
         text: printable(text, CAPSULE_LOG_LINE_LENGTH_MAX)
       }))
-      for (const listener of listeners.get(lineage) ?? []) listener(lines)
+      listeners.tell(lineage, lines)
       const name = fileNameOf(lineage)
       const text = lines.map((line) => `${JSON.stringify(line)}\n`).join('')
       await inOrder(async () => {
@@ -87,7 +87,30 @@ export function createCapsuleLogs({
       const older = parseLines(await files.readEnd(`${name}.1`, CAPSULE_LOG_TAIL_BYTES_MAX))
       return [...older, ...newer].slice(-linesMax)
     },
-    follow: (lineage, listener) => {
+    follow: listeners.add,
+    remove: async (lineage) => {
+      const name = fileNameOf(lineage)
+      await inOrder(async () => {
+        await files.remove(name)
+        await files.remove(`${name}.1`)
+      })
+    }
+  }
+}
+
+type LogListener = (lines: readonly LogLine[]) => void
+
+/** Who follows which log. */
+function createLogListeners(): {
+  add: (lineage: string, listener: LogListener) => Disposable
+  tell: (lineage: string, lines: readonly LogLine[]) => void
+} {
+  const listeners = new Map<string, Set<LogListener>>()
+  return {
+    tell: (lineage, lines) => {
+      for (const listener of listeners.get(lineage) ?? []) listener(lines)
+    },
+    add: (lineage, listener) => {
       const ofLineage = listeners.get(lineage) ?? new Set()
       listeners.set(lineage, ofLineage.add(listener))
       return {
@@ -96,13 +119,6 @@ export function createCapsuleLogs({
           if (ofLineage.size === 0) listeners.delete(lineage)
         }
       }
-    },
-    remove: async (lineage) => {
-      const name = fileNameOf(lineage)
-      await inOrder(async () => {
-        await files.remove(name)
-        await files.remove(`${name}.1`)
-      })
     }
   }
 }
