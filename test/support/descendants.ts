@@ -8,13 +8,19 @@ export interface ProcessFacts {
   readonly state: string
 }
 
-/** The processes that `pid` started, and those they started, by /proc; empty where there is no /proc. */
-export async function descendantsOf(pid: number): Promise<ProcessFacts[]> {
+/**
+ * The processes that `pid` started, and those they started, by /proc, but for those that are known and what they started; empty
+ * where there is no /proc.
+ */
+export async function descendantsOf(
+  pid: number,
+  known: ReadonlySet<number> = new Set()
+): Promise<ProcessFacts[]> {
   const all = await everyProcess()
   const found: ProcessFacts[] = []
   const open = [pid]
   for (let parent = open.pop(); parent !== undefined; parent = open.pop()) {
-    const children = all.filter((facts) => facts.parent === parent)
+    const children = all.filter((facts) => facts.parent === parent && !known.has(facts.pid))
     found.push(...children)
     open.push(...children.map((facts) => facts.pid))
   }

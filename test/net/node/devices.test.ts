@@ -10,7 +10,8 @@ import { readPairingCode, writePairingCode } from '../../../node/devices/pairing
 import { createTemporaryFolder } from '../../support/temporary-folder.ts'
 
 const FREE: Pick<NodeInit, 'listen' | 'mdns'> = { listen: ['/ip4/127.0.0.1/tcp/0'], mdns: false }
-const SIGNAL = AbortSignal.timeout(120_000)
+/** Long enough for anything here; a file is read long before its tests run. */
+const patience = (): AbortSignal => AbortSignal.timeout(120_000)
 
 async function start(folder: string, name: string, peers: readonly ElastosNode[] = []): Promise<ElastosNode> {
   const bootstrap = peers.map((peer) => peer.host.addresses()[0] ?? '')
@@ -61,7 +62,7 @@ describe('devices of a person', function () {
     await using owner = await start(folder.path, 'owner')
     {
       await using pairing = await pair(folder.path, 'phone')
-      const added = await owner.devices.add(pairing.code, { name: 'phone', signal: SIGNAL })
+      const added = await owner.devices.add(pairing.code, { name: 'phone', signal: patience() })
       assert.equal(added.device, pairing.device)
       assert.equal(added.isDelivered, true)
       const identity = await pairing.finished
@@ -77,11 +78,13 @@ describe('devices of a person', function () {
       { name: undefined, device: owner.did, isRevoked: false },
       { name: 'phone', device: phone.did, isRevoked: false }
     ])
-    await assert.rejects(phone.devices.revoke(owner.did, { signal: SIGNAL }), {
+    await assert.rejects(phone.devices.revoke(owner.did, { signal: patience() }), {
       code: 'ERR_PUBLISHER_KEY_MISSING'
     })
-    await assert.rejects(owner.devices.revoke(owner.did, { signal: SIGNAL }), { code: 'ERR_DEVICE_SELF' })
-    await assert.rejects(owner.devices.revoke('tablet', { signal: SIGNAL }), { code: 'ERR_DEVICE_UNKNOWN' })
+    await assert.rejects(owner.devices.revoke(owner.did, { signal: patience() }), { code: 'ERR_DEVICE_SELF' })
+    await assert.rejects(owner.devices.revoke('tablet', { signal: patience() }), {
+      code: 'ERR_DEVICE_UNKNOWN'
+    })
   })
 
   it('without a network between them, the certificate is pasted', async () => {
@@ -93,7 +96,7 @@ describe('devices of a person', function () {
     const { code } = pairing
     // Where it listens is not true any more: nobody is there.
     const moved = writePairingCode({ ...readPairingCode(code), addresses: ['/ip4/127.0.0.1/tcp/9'] })
-    const added = await owner.devices.add(moved, { signal: SIGNAL })
+    const added = await owner.devices.add(moved, { signal: patience() })
     assert.equal(added.isDelivered, false)
     await assert.rejects(pairing.accept(added.certificate.slice(0, -2)), { code: 'ERR_PAIRING_CODE' })
     await assert.rejects(pairing.accept(code), { code: 'ERR_PAIRING_CODE' })
@@ -107,10 +110,10 @@ describe('devices of a person', function () {
     await using stranger = await start(folder.path, 'stranger')
     await using pairing = await pair(folder.path, 'phone')
     const guessed = writePairingCode({ ...readPairingCode(pairing.code), key: systemRandom.bytes(16) })
-    const added = await stranger.devices.add(guessed, { signal: SIGNAL })
+    const added = await stranger.devices.add(guessed, { signal: patience() })
     assert.equal(added.isDelivered, false)
     await using owner = await start(folder.path, 'owner')
-    assert.equal((await owner.devices.add(pairing.code, { signal: SIGNAL })).isDelivered, true)
+    assert.equal((await owner.devices.add(pairing.code, { signal: patience() })).isDelivered, true)
     assert.equal((await pairing.finished).personDid, owner.personDid)
   })
 })
@@ -125,7 +128,7 @@ describe('a revoked device', function () {
     let revoked = ''
     {
       await using pairing = await pair(path, 'phone')
-      await owner.devices.add(pairing.code, { name: 'phone', signal: SIGNAL })
+      await owner.devices.add(pairing.code, { name: 'phone', signal: patience() })
       await pairing.finished
       revoked = pairing.device
     }
@@ -145,7 +148,7 @@ describe('a revoked device', function () {
         assert.equal(heard?.author, owner.personDid)
       }
       await away[Symbol.asyncDispose]()
-      const { told } = await owner.devices.revoke('phone', { signal: SIGNAL })
+      const { told } = await owner.devices.revoke('phone', { signal: patience() })
       assert.ok(told >= 1, `${told} peers told`)
       await until('far lets the phone go', () => !knows(far, phone.did)())
       await until('near lets the phone go', () => !knows(near, phone.did)())
@@ -168,7 +171,7 @@ describe('a revoked device', function () {
     await using stolen = await start(path, 'phone')
     await refused(stolen, alone)
     await assert.rejects(alone.host.connect(stolen.host.addresses()[0] ?? ''), { code: 'ERR_PEER_DENIED' })
-    await assert.rejects(owner.devices.add(codeOf(stolen), { signal: SIGNAL }), {
+    await assert.rejects(owner.devices.add(codeOf(stolen), { signal: patience() }), {
       code: 'ERR_DEVICE_REVOKED'
     })
   })
