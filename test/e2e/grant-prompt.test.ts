@@ -76,9 +76,13 @@ describe('a capsule that asks', function () {
       '--',
       ...args
     ])
+  /** After which character the next question of a terminal is looked for. */
+  const answered = new WeakMap<Terminal, number>()
   const answer = async (terminal: Terminal, line: string): Promise<void> => {
-    const from = terminal.stdout.text().lastIndexOf('Answer: ') + 1
-    await terminal.stdout.match(/Answer: /, { from, timeoutMs: 60_000 })
+    // Each question once, whether it is on the screen already or not.
+    const from = answered.get(terminal) ?? 0
+    const { index } = await terminal.stdout.match(/Answer: /, { from, timeoutMs: 60_000 })
+    answered.set(terminal, from + index + 1)
     terminal.type(line)
   }
   const pending = async (): Promise<readonly Record<string, unknown>[]> => {
@@ -96,7 +100,7 @@ describe('a capsule that asks', function () {
     assert.match(text, /wants +to write a file \(localhost\/write\)/)
     assert.match(text, /it says +\| “to write notes”/)
     assert.match(text, /its author +\| “To keep your notes\.”/)
-    terminal.type('maybe')
+    await answer(terminal, 'maybe')
     await answer(terminal, 's')
     await terminal.stdout.match(/granted localhost:\/\/notes\/\*/)
     terminal.type('hello')
