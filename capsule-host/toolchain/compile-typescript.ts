@@ -3,7 +3,6 @@ import { CapsuleError } from '../errors.ts'
 import { bundleScript } from './bundle-script.ts'
 import { freezeModule } from './frozen-module.ts'
 import { loadToolchain, type Toolchain } from './powers/toolchain.ts'
-import { startRuntime } from './snapshot.ts'
 
 /** What {@link compileTypeScript} compiles. */
 export interface CompileTypeScriptInit {
@@ -25,6 +24,8 @@ export interface CompileTypeScriptInit {
 export async function compileTypeScript(init: CompileTypeScriptInit): Promise<Uint8Array<ArrayBuffer>> {
   const { runtime, globals, sdk } = init.toolchain ?? (await loadToolchain())
   const text = await bundleScript({ entry: init.entry, sdk })
+  // With it comes a compiler of a dozen megabytes, which a node that compiles nothing must not load.
+  const { startRuntime } = await import('./snapshot.ts')
   const instance = startRuntime(new WebAssembly.Module(runtime), globals)
   instance.load({ text, name: 'capsule.js' })
   const module = freezeModule(runtime, instance.state())
