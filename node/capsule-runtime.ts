@@ -1,5 +1,6 @@
 import {
   CAPSULE_LIMIT_CEILINGS,
+  CapsuleError,
   capsuleLimits,
   createBroker,
   createCapsulePool,
@@ -31,7 +32,7 @@ import {
   type Vault,
   type VaultRoot
 } from '#capsule-host'
-import type { Clock, Logger, Random } from '#contracts'
+import { errorMessage, type Clock, type Logger, type Random } from '#contracts'
 import type { Did, Keystore } from '#did'
 import type { CapsuleStreams, VerifiedPackage } from './capsules.ts'
 import type { DataPaths } from './data-folder.ts'
@@ -94,6 +95,15 @@ interface Services {
   readonly broker: Broker
 }
 
+/** What this machine holds capsules with. */
+interface Machine {
+  readonly sandbox: SandboxReport
+  readonly pool?: CapsulePool
+}
+
+/** Lineages whose quota is remembered, from when they ran. */
+const QUOTAS_MAX = 1024
+
 /** The runtime of a node. */
 export function createCapsuleRuntime(components: CapsuleRuntimeComponents): CapsuleRuntime {
   return new LazyRuntime(components)
@@ -105,7 +115,8 @@ class LazyRuntime implements CapsuleRuntime {
   /** Bytes that the capsules which ran may keep, by lineage. */
   readonly #quotas = new Map<string, number>()
   #services: Promise<Services> | undefined
-  #machine: Promise<{ sandbox: SandboxReport; pool: CapsulePool }> | undefined
+  #machine: Promise<Machine> | undefined
+  #isDisposed = false
 
   constructor(components: CapsuleRuntimeComponents) {
     this.#components = components
@@ -164,28 +175,51 @@ class LazyRuntime implements CapsuleRuntime {
     })
     onSession?.(session)
     const limits = capsuleLimits(opened.manifest)
-    this.#quotas.set(capsule.lineage, limits.storageBytesMax)
+    this.#noteQuota(capsule.lineage, limits.storageBytesMax)
     const root = opened.manifest.files
       ? await vault.root(capsule.lineage, { quotaBytes: limits.storageBytesMax })
       : undefined
-    const process = startCapsuleProcess(
-      { powers, clock, logger, sandbox, pool },
-      {
-        ...standard,
-        name: status.name,
-        module: opened.entry,
-        limits,
-        channel: countMessages(session.channel, onCalls),
-        ...(root === undefined ? {} : { files: serveFiles(session.files(root), limits) }),
-        isOwn
+    const letGo = async (): Promise<void> => {
+      try {
+        await root?.[Symbol.asyncDispose]()
+      } catch (thrown) {
+        // What a capsule did not sync is its own loss; a full disk must not end the node with it.
+        logger.warn('files of a capsule were not kept', { name: status.name, error: errorMessage(thrown) })
       }
-    )
-    void process.finished.then(async () => await root?.[Symbol.asyncDispose]())
-    return { process, session }
+    }
+    try {
+      const process = startCapsuleProcess(
+        { powers, clock, logger, sandbox, pool },
+        {
+          ...standard,
+          name: status.name,
+          module: opened.entry,
+          limits,
+          channel: countMessages(session.channel, onCalls),
+          ...(root === undefined ? {} : { files: serveFiles(session.files(root), limits) }),
+          isOwn
+        }
+      )
+      void process.finished.then(letGo)
+      return { process, session }
+    } catch (thrown) {
+      await letGo()
+      throw thrown
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isDisposed = true
+    // What is being opened is ended too.
+    await Promise.allSettled([this.#services, this.#machine])
     await this.#stack.disposeAsync()
+  }
+
+  #noteQuota(lineage: string, bytes: number): void {
+    this.#quotas.delete(lineage)
+    this.#quotas.set(lineage, bytes)
+    const [oldest] = this.#quotas.keys()
+    if (this.#quotas.size > QUOTAS_MAX && oldest !== undefined) this.#quotas.delete(oldest)
   }
 
   #sessionOf({ lineage, status, opened, isOwn }: VerifiedPackage): CapsuleSession {
@@ -202,44 +236,62 @@ class LazyRuntime implements CapsuleRuntime {
   }
 
   async #opened(): Promise<Services> {
-    this.#services ??= this.#open()
-    // What kept it from opening may be gone the next time.
-    this.#services.catch(() => (this.#services = undefined))
-    return await this.#services
+    this.#refuseWhenDisposed()
+    const opening = (this.#services ??= this.#open())
+    try {
+      return await opening
+    } catch (thrown) {
+      // What kept it from opening may be gone the next time.
+      if (this.#services === opening) this.#services = undefined
+      throw thrown
+    }
   }
 
   async #open(): Promise<Services> {
     const { keystore, paths, clock, random, logger, shell, hostPowers, createDirectory } = this.#components
     const { device } = keystore
+    // Its own until all is open: what was opened before something failed would keep the next try out.
+    await using stack = new AsyncDisposableStack()
     const store = await createLevelAuthorityStore(paths.authority, logger)
-    const authority = this.#stack.use(await openAuthority({ store, device, clock, random, logger }))
-    const vault = this.#stack.use(
+    const authority = stack.use(await openAuthority({ store, device, clock, random, logger }))
+    const vault = stack.use(
       openVault(
         { disk: systemVaultDisk, clock, random, logger },
         { folder: paths.vault, secret: device.seed }
       )
     )
-    const providers = this.#stack.use(createDirectory(this))
-    const broker = this.#stack.use(
+    const providers = stack.use(createDirectory(this))
+    const broker = stack.use(
       createBroker({ authority, shell, providers, powers: hostPowers, clock, random, logger })
     )
+    this.#stack.use(stack.move())
     return { authority, vault, broker }
   }
 
-  async #probed(): Promise<{ sandbox: SandboxReport; pool: CapsulePool }> {
-    this.#machine ??= this.#probe()
-    const machine = await this.#machine
-    // What was lacking may be mended by now: then it is looked for again the next time.
-    if (machine.sandbox.layout === undefined) this.#machine = undefined
-    return machine
+  async #probed(): Promise<Machine> {
+    this.#refuseWhenDisposed()
+    const probing = (this.#machine ??= this.#probe())
+    let isMended = false
+    try {
+      const machine = await probing
+      isMended = machine.pool !== undefined
+      return machine
+    } finally {
+      // What was lacking may be mended by now: then it is looked for again the next time.
+      if (!isMended && this.#machine === probing) this.#machine = undefined
+    }
   }
 
-  async #probe(): Promise<{ sandbox: SandboxReport; pool: CapsulePool }> {
+  async #probe(): Promise<Machine> {
     const { guestEntry, ...components } = this.#components
     const sandbox = await probeSandbox(components, { guestEntry })
-    const pool = createCapsulePool({ ...components, sandbox })
-    this.#stack.use(pool)
-    return { sandbox, pool }
+    // Without a sandbox a pool keeps nothing.
+    if (sandbox.layout === undefined) return { sandbox }
+    return { sandbox, pool: this.#stack.use(createCapsulePool({ ...components, sandbox })) }
+  }
+
+  #refuseWhenDisposed(): void {
+    if (this.#isDisposed) throw new CapsuleError('ERR_CAPSULE_STOPPED', 'the node stops')
   }
 }
 
