@@ -24,10 +24,11 @@ interface Visit {
  */
 export function createRoomsPower(components: RoomsPowerComponents): HostPower {
   const visits = new Map<string, Visit>()
-  const leave = async (key: string): Promise<void> => {
-    const visit = visits.get(key)
-    visits.delete(key)
-    await visit?.room.then(async (room) => await room[Symbol.asyncDispose]()).catch(() => undefined)
+  const leave = async (name: string, visit: Visit): Promise<void> => {
+    // Left before, and perhaps joined by another since: that visit is none of this one's business.
+    if (visits.get(name) !== visit) return
+    visits.delete(name)
+    await visit.room.then(async (room) => await room[Symbol.asyncDispose]()).catch(() => undefined)
   }
   const join = async (request: ProviderRequest, { room: name, nick }: PeerNick): Promise<void> => {
     if (visits.has(name)) throw new RoomError('ERR_ROOM_JOINED', 'expected a room nobody here is in yet')
@@ -36,24 +37,24 @@ export function createRoomsPower(components: RoomsPowerComponents): HostPower {
       throw new RoomError('ERR_ROOM_BUSY', `expected at most ${ROOMS_PER_SESSION_MAX} rooms a capsule`)
     }
     request.sessionSignal.throwIfAborted()
-    const room = components.rooms.join({ room: name, nick })
-    visits.set(name, { sessionId: request.sessionId, room })
-    request.sessionSignal.addEventListener('abort', () => void leave(name), { once: true })
+    const visit = { sessionId: request.sessionId, room: components.rooms.join({ room: name, nick }) }
+    visits.set(name, visit)
+    request.sessionSignal.addEventListener('abort', () => void leave(name, visit), { once: true })
     try {
-      await room
+      await visit.room
     } catch (thrown) {
-      visits.delete(name)
+      if (visits.get(name) === visit) visits.delete(name)
       throw thrown
     }
     await components.noteUse()
   }
-  const visited = async ({ sessionId }: ProviderRequest, { room }: PeerRoom): Promise<Room> => {
+  const visitOf = ({ sessionId }: ProviderRequest, { room }: PeerRoom): Visit => {
     const visit = visits.get(room)
-    if (visit === undefined || visit.sessionId !== sessionId) {
-      throw new RoomError('ERR_ROOM_NOT_JOINED', 'expected a room that was joined')
-    }
-    return await visit.room
+    if (visit?.sessionId === sessionId) return visit
+    throw new RoomError('ERR_ROOM_NOT_JOINED', 'expected a room that was joined')
   }
+  const visited = async (request: ProviderRequest, where: PeerRoom): Promise<Room> =>
+    await visitOf(request, where).room
   const provider: Provider = {
     call: async (request) => {
       const where = request.params as PeerRoom
@@ -69,8 +70,7 @@ export function createRoomsPower(components: RoomsPowerComponents): HostPower {
         case 'peer/members':
           return { members: (await visited(request, where)).members() }
         case 'peer/leave':
-          await visited(request, where)
-          await leave(where.room)
+          await leave(where.room, visitOf(request, where))
           return {}
         default:
           throw new RoomError('ERR_ROOM_NOT_JOINED', `expected a command of peer@1, got ${request.command}`)

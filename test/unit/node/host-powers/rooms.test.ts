@@ -122,6 +122,15 @@ describe('the power to be in rooms', () => {
     await join('one', 'e')
   })
 
+  it('stays in a room that another left before and then ended', async () => {
+    await join('one')
+    await call('one', 'leave')
+    await join('two')
+    sessions.get('one')?.abort()
+    assert.deepEqual(await call('two', 'members'), { members: [] })
+    assert.deepEqual(rooms.left, ['garden'])
+  })
+
   it('leaves with its session, and whoever listened is let go', async () => {
     await join('one')
     const events = power.provider.open(requestOf('one', 'subscribe', { room: 'garden' }), nothing())
