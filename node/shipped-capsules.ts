@@ -30,7 +30,7 @@ export async function loadShippedProvider(contract: string): Promise<VerifiedPac
   return name === undefined ? undefined : await loadShippedCapsule(name)
 }
 
-/** A capsule of this release. @throws Error when there is none of that name; CapsuleError when it does not compile */
+/** A capsule of this release. @throws CapsuleError `ERR_CAPSULE_NOT_INSTALLED`; why it does not compile */
 export async function loadShippedCapsule(name: string): Promise<VerifiedPackage> {
   const { manifest, manifestBytes, module } = await loadFirstPartyCapsule(name)
   const bytes = module.byteLength + manifestBytes.byteLength

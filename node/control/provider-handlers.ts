@@ -1,4 +1,4 @@
-import { errorCode } from '#contracts'
+import type { ProviderStatus } from '#contracts'
 import type { Capsules } from '../capsules.ts'
 import { NodeError } from '../errors.ts'
 import type { InstalledCapsules } from '../installed-capsules.ts'
@@ -31,8 +31,9 @@ export function createProviderHandlers({
     },
     'capsule.provide': async ({ contract, name, powers = [] }, { signal }) => {
       if (name === undefined) {
+        const shipped = await describeShipped(contract)
         await providers.choose(contract, undefined)
-        return await describeShipped(contract)
+        return shipped
       }
       const { lineage, current } = installed.lifecycle.find(toLineage(name))
       const { opened } = await capsules.verify(current, { signal })
@@ -50,20 +51,10 @@ export function createProviderHandlers({
   }
 }
 
-async function describeShipped(
-  contract: string
-): Promise<{ contract: string; lineage: string; powers: readonly string[]; isShipped: boolean }> {
-  try {
-    const shipped = await loadShippedProvider(contract)
-    const powers = shipped?.opened.manifest.powers ?? []
-    return { contract, lineage: shipped?.lineage ?? 'nobody', powers, isShipped: true }
-  } catch (cause) {
-    throw new NodeError(
-      'ERR_PROVIDER_CONTRACT',
-      `${contract} is not served: ${errorCode(cause) ?? 'unknown'}`,
-      {
-        cause
-      }
-    )
+async function describeShipped(contract: string): Promise<ProviderStatus> {
+  const shipped = await loadShippedProvider(contract)
+  if (shipped === undefined) {
+    throw new NodeError('ERR_PROVIDER_CONTRACT', `no capsule of this release provides ${contract}`)
   }
+  return { contract, lineage: shipped.lineage, powers: shipped.opened.manifest.powers, isShipped: true }
 }

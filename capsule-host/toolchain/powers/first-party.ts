@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MANIFEST_PATH } from '../../constants.ts'
+import { CapsuleError } from '../../errors.ts'
 import { parseManifest, type CapsuleManifest } from '../../manifest.ts'
 import { compileTypeScript } from '../compile-typescript.ts'
 import { loadToolchain } from './toolchain.ts'
@@ -25,12 +26,18 @@ const compiled = new Map<string, Promise<FirstPartyCapsule>>()
 /**
  * The capsule `name` of this release: beside the bundle, else compiled from its sources, once a process.
  *
- * @throws Error when this release has none of that name; CapsuleError `ERR_CAPSULE_BUILD` from sources
+ * @throws CapsuleError `ERR_CAPSULE_NOT_INSTALLED` when this release has none of that name; `ERR_CAPSULE_BUILD` from sources
  */
 export async function loadFirstPartyCapsule(name: string): Promise<FirstPartyCapsule> {
   const built = compiled.get(name) ?? load(name)
   compiled.set(name, built)
-  return await built
+  try {
+    return await built
+  } catch (thrown) {
+    // It may be mended, and a name that is none is not worth remembering.
+    compiled.delete(name)
+    throw thrown
+  }
 }
 
 /** The names of the capsules there are sources of; for the build. */
@@ -41,6 +48,10 @@ export async function listFirstPartySources(): Promise<string[]> {
 
 async function load(name: string): Promise<FirstPartyCapsule> {
   const beside = join(HERE, FOLDER, `${name}.wasm`)
+  const isShipped = existsSync(beside) || existsSync(join(SOURCES, name, MANIFEST_PATH))
+  if (!isShipped) {
+    throw new CapsuleError('ERR_CAPSULE_NOT_INSTALLED', `no capsule of this release is called ${name}`)
+  }
   if (!existsSync(beside)) return await compile(name)
   const manifestBytes = await readFile(join(HERE, FOLDER, `${name}.json`))
   return {
