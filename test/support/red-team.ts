@@ -30,6 +30,8 @@ export interface Attacker {
   readonly done: Promise<Attack>
   /** The lines so far. */
   readonly lines: readonly string[]
+  /** Types a line. */
+  type(line: string): void
   /** Resolves with the first line that begins so. */
   line(beginning: string): Promise<string>
 }
@@ -144,9 +146,11 @@ async function startAttack(runtime: CapsuleRuntime, capsule: VerifiedPackage): P
     wake.resolve(undefined)
     wake = Promise.withResolvers()
   }
+  const typed = new TransformStream<Uint8Array, Uint8Array>(undefined, undefined, { highWaterMark: 16 })
+  const keyboard = typed.writable.getWriter()
   const { process } = await runtime.start(capsule, {
     args: [],
-    stdin: nothing(),
+    stdin: typed.readable,
     stdout: { write },
     stderr: { write },
     signal: new AbortController().signal
@@ -160,6 +164,7 @@ async function startAttack(runtime: CapsuleRuntime, capsule: VerifiedPackage): P
     get lines() {
       return lines()
     },
+    type: (line) => void keyboard.write(Buffer.from(`${line}\n`)).catch(() => undefined),
     line: async (beginning) => {
       let isOver = false
       void done.then(() => (isOver = true))
@@ -171,8 +176,4 @@ async function startAttack(runtime: CapsuleRuntime, capsule: VerifiedPackage): P
       }
     }
   }
-}
-
-async function* nothing(): AsyncGenerator<Uint8Array> {
-  // Nobody types.
 }
