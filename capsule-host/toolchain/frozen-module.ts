@@ -1,5 +1,6 @@
 import { PAGE_BYTES } from '../constants.ts'
 import { BinaryReader, encodeU32, malformed } from '../wasm/binary-reader.ts'
+import { concatenate } from '../wasm/concatenate.ts'
 import { EXTERNAL_KIND, readExports, SECTION, type ModuleExport } from '../wasm/sections.ts'
 import type { ModuleState } from './snapshot.ts'
 
@@ -167,14 +168,4 @@ function readSigned(reader: BinaryReader): number {
     return shift < 25 && (byte & 0x40) !== 0 ? value | (-1 << (shift + 7)) : value
   }
   throw malformed('a number of 32 bits', 'a larger one')
-}
-
-function concatenate(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((total, part) => total + part.byteLength, 0))
-  let offset = 0
-  for (const part of parts) {
-    whole.set(part, offset)
-    offset += part.byteLength
-  }
-  return whole
 }

@@ -1,6 +1,7 @@
 import { MODULE_BYTES_MAX, PAGE_BYTES, TABLE_ELEMENTS_MAX } from '../constants.ts'
 import { CapsuleError } from '../errors.ts'
 import { BinaryReader, encodeU32, malformed } from './binary-reader.ts'
+import { concatenate } from './concatenate.ts'
 import {
   EXTERNAL_KIND,
   readExports,
@@ -129,14 +130,4 @@ function checkEntryPoints({ imports, functions, memories, exports }: Survey): vo
   if (type === undefined || type.parameters !== '' || type.results !== '') {
     throw malformed('a _start that takes and returns nothing', 'another type')
   }
-}
-
-function concatenate(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((total, part) => total + part.byteLength, 0))
-  let offset = 0
-  for (const part of parts) {
-    whole.set(part, offset)
-    offset += part.byteLength
-  }
-  return whole
 }
