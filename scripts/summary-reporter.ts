@@ -1,5 +1,6 @@
 import { appendFileSync } from 'node:fs'
 import Mocha from 'mocha'
+import { createHandleWatch, type HandleWatch } from './open-handles.ts'
 
 /** Lines of the report file that `scripts/test.js` reads: what ran, then what came of it. */
 type ReportLine =
@@ -19,7 +20,11 @@ class SummaryReporter extends Mocha.reporters.Spec {
     super(runner, options)
     const { report } = options.reporterOptions as { report: string }
     const write = (line: ReportLine): void => appendFileSync(report, `${JSON.stringify(line)}\n`)
-    const { EVENT_TEST_BEGIN, EVENT_TEST_PENDING, EVENT_RUN_END } = Mocha.Runner.constants
+    const { EVENT_TEST_BEGIN, EVENT_TEST_PENDING, EVENT_SUITE_END, EVENT_RUN_END } = Mocha.Runner.constants
+    const handles = createHandleWatch()
+    runner.on(EVENT_SUITE_END, (suite) => {
+      if (suite.parent?.root === true) handles.look(suite.title)
+    })
     runner.on(EVENT_TEST_BEGIN, (test) => write({ event: 'test', title: test.fullTitle() }))
     runner.on(EVENT_TEST_PENDING, (test) =>
       write({ event: 'skip', title: test.fullTitle(), reason: reasonOf(test) })
@@ -27,7 +32,7 @@ class SummaryReporter extends Mocha.reporters.Spec {
     runner.once(EVENT_RUN_END, () => {
       const { passes, failures, pending } = this.stats
       write({ event: 'end', passed: passes, failed: failures, skipped: pending })
-      nameWhatLingers()
+      nameWhatLingers(handles)
     })
   }
 }
@@ -45,9 +50,10 @@ function reasonOf(test: Mocha.Test): string {
   return 'no reason given'
 }
 
-function nameWhatLingers(): void {
+function nameWhatLingers(handles: HandleWatch): void {
   setTimeout(() => {
     const kinds = process.getActiveResourcesInfo().filter((kind) => !/^(TTYWrap|PipeWrap)$/.test(kind))
     process.stderr.write(`tests are done, the process is kept alive by: ${kinds.join(', ')}\n`)
+    for (const line of handles.open()) process.stderr.write(`  ${line}\n`)
   }, LINGER_MS).unref()
 }

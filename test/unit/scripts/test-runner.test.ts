@@ -59,6 +59,25 @@ describe('npm test', () => {
     assert.equal(code, 1)
   })
 
+  it('names the suite after which a process and a socket stayed open, and what they are', async () => {
+    const { stderr } = await runTests(
+      `import { spawn } from 'node:child_process'
+       import { connect, createServer } from 'node:net'
+       describe('is clean', () => { it('opens nothing', () => {}) })
+       describe('is not', () => {
+         it('leaks', async () => {
+           spawn('sleep', ['3'])
+           const server = createServer().listen(0, '127.0.0.1', () => connect(server.address().port, '127.0.0.1'))
+           await new Promise((resolve) => server.on('connection', resolve))
+         })
+       })`,
+      { ELASTOS_TEST_LINGER_MS: '1200' }
+    )
+    assert.match(stderr, /process \d+ \(sleep 3\), open after: is not/)
+    assert.match(stderr, /server \{.*\}, open after: is not/)
+    assert.match(stderr, /socket 127\.0\.0\.1:\d+ to 127\.0\.0\.1:\d+, open after: is not/)
+  })
+
   it('fails when a file cannot be loaded', async () => {
     const { code, lines } = await runTests(`import './absent.ts'`)
     assert.match(lines.at(-1) ?? '', /^0 passed, 1 failed, 0 skipped$/)
