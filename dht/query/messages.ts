@@ -1,0 +1,31 @@
+/** The kinds of messages of the Kademlia DHT of libp2p, by their numbers on the wire. */
+export const KAD_MESSAGE = {
+  putValue: 0,
+  getValue: 1,
+  addProvider: 2,
+  getProviders: 3,
+  findNode: 4,
+  ping: 5
+} as const
+
+/** A number of {@link KAD_MESSAGE}. */
+export type KadMessageType = (typeof KAD_MESSAGE)[keyof typeof KAD_MESSAGE]
+
+/** A peer as a message names it. */
+export interface WirePeer {
+  /** The multihash of its PeerId. */
+  readonly id: Uint8Array
+  /** Binary multiaddrs. */
+  readonly multiaddrs: readonly Uint8Array[]
+}
+
+/** A message of the Kademlia DHT of libp2p. */
+export interface KadMessage {
+  readonly type: KadMessageType
+  readonly key?: Uint8Array
+  /** A serialized libp2p record. */
+  readonly record?: Uint8Array
+  /** Peers nearer to the key. */
+  readonly closer?: readonly WirePeer[]
+  readonly providers?: readonly WirePeer[]
+}
