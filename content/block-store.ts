@@ -11,6 +11,21 @@ export interface PutOptions {
   isVerified?: boolean
 }
 
+/** One block of {@link BlockStore.putMany}. */
+export interface BlockToPut {
+  readonly cid: CID
+  readonly bytes: Uint8Array
+  /** The caller has just hashed these bytes against this CID. */
+  readonly isVerified?: boolean
+}
+
+/** One answer of {@link BlockStore.getMany}. */
+export interface BlockFound {
+  readonly cid: CID
+  /** `undefined` when it is not there. The caller must not write into them. */
+  readonly bytes: Uint8Array | undefined
+}
+
 /**
  * Blocks by multihash. Implementations: files, memory; every one passes `test/contract/block-store.ts`.
  *
@@ -32,6 +47,27 @@ export interface BlockStore extends AsyncDisposable {
    * @throws ContentError `ERR_BLOCK_MISMATCH`, `ERR_BLOCK_TOO_LARGE`, `ERR_DISK_FULL`, `ERR_STORE_IO`
    */
   put(cid: CID, bytes: Uint8Array, options?: PutOptions): Promise<void>
+  /**
+   * Puts many, in their order, in few large writes, with few of them in memory; with `durable` all of them are on
+   * the disk when it resolves. Resolves with how many came. After a failure those before it may have been kept.
+   *
+   * @throws what {@link BlockStore.put} throws, and whatever `blocks` throws
+   */
+  putMany(
+    blocks: Iterable<BlockToPut> | AsyncIterable<BlockToPut>,
+    options?: Pick<PutOptions, 'durable'>
+  ): Promise<number>
+  /**
+   * Reads many, in the order asked; blocks that lie one after the other are one read, and one read is ahead of
+   * the reader.
+   *
+   * @throws ContentError `ERR_BLOCK_CORRUPT` as {@link BlockStore.get}
+   */
+  getMany(cids: Iterable<CID>): AsyncIterable<BlockFound>
+  /** Bytes of a block, without reading it; `undefined` when it is not there. */
+  sizeOf(cid: CID): Promise<number | undefined>
+  /** Until it is disposed, no collection removes what was put, found or read meanwhile. */
+  hold(): Disposable
   /** Removes a block; a missing one is fine. */
   delete(cid: CID): Promise<void>
   /** Every block once, as a raw-codec CID, in no order; blocks put or deleted meanwhile may or may not come. */

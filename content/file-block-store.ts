@@ -7,7 +7,7 @@ import { BLOCK_BYTES_MAX, FLUSH_PARALLEL, SHARD_NAMES_MAX, UNFLUSHED_BLOCKS_MAX 
 import { ContentError } from './errors.ts'
 import { fileError } from './files.ts'
 import { forEachParallel } from './parallel.ts'
-import type { BlockStore, PutOptions } from './block-store.ts'
+import type { BlockFound, BlockStore, BlockToPut, PutOptions } from './block-store.ts'
 import type { FilePowers } from './files.ts'
 
 /** What the folder says of its layout; another text is another layout. */
@@ -106,6 +106,31 @@ class FileBlockStore implements BlockStore {
     if (!durable) return
     this.#unflushed.set(path, shard)
     if (this.#unflushed.size >= UNFLUSHED_BLOCKS_MAX) await this.flush()
+  }
+
+  async putMany(
+    blocks: Iterable<BlockToPut> | AsyncIterable<BlockToPut>,
+    { durable = false }: Pick<PutOptions, 'durable'> = {}
+  ): Promise<number> {
+    let count = 0
+    for await (const { cid, bytes, isVerified = false } of blocks) {
+      await this.put(cid, bytes, { durable, isVerified })
+      count++
+    }
+    if (durable) await this.flush()
+    return count
+  }
+
+  async *getMany(cids: Iterable<CID>): AsyncGenerator<BlockFound> {
+    for (const cid of cids) yield { cid, bytes: await this.get(cid) }
+  }
+
+  async sizeOf(cid: CID): Promise<number | undefined> {
+    return inlineBlock(cid)?.length ?? (await this.#files.facts(this.#place(cid).path))?.bytes
+  }
+
+  hold(): Disposable {
+    return { [Symbol.dispose]: () => undefined }
   }
 
   async delete(cid: CID): Promise<void> {

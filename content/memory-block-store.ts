@@ -16,6 +16,19 @@ export function createMemoryBlockStore(): BlockStore {
       if (inlineBlock(cid) === undefined) blocks.set(blockKey(cid), new Uint8Array(bytes))
       await Promise.resolve()
     },
+    putMany: async function (many) {
+      let count = 0
+      for await (const { cid, bytes, isVerified = false } of many) {
+        await this.put(cid, bytes, { isVerified })
+        count++
+      }
+      return count
+    },
+    getMany: async function* (cids) {
+      for (const cid of cids) yield { cid, bytes: await this.get(cid) }
+    },
+    sizeOf: async (cid) => await Promise.resolve((inlineBlock(cid) ?? blocks.get(blockKey(cid)))?.length),
+    hold: () => ({ [Symbol.dispose]: () => undefined }),
     delete: async (cid) => {
       blocks.delete(blockKey(cid))
       await Promise.resolve()
