@@ -155,6 +155,8 @@ const KINDS: Readonly<Record<KnownCode, ExitKind>> = {
   ERR_FILE_MISSING: 'notFound',
   ERR_FILE_OWNER: 'host',
   ERR_FILE_TOO_LARGE: 'host',
+  ERR_FLOW_BUSY: 'conflict',
+  ERR_FLOW_ENDED: 'network',
   ERR_GRANT_INVALID: 'usage',
   ERR_GRANT_LIMIT: 'conflict',
   ERR_GRANT_UNKNOWN: 'notFound',

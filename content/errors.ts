@@ -36,6 +36,10 @@ export type ContentErrorCode =
   | 'ERR_BITSWAP_SEND'
   /** More bytes, wants or fetches at a time than bitswap's limits allow. */
   | 'ERR_BITSWAP_BUSY'
+  /** More sends to one peer wait for their turn than the limits of the flow allow. */
+  | 'ERR_FLOW_BUSY'
+  /** The peer took nothing while others waited, or is gone. */
+  | 'ERR_FLOW_ENDED'
   /** Every peer that was asked for a block sent something else. */
   | 'ERR_CONTENT_WRONG_BLOCK'
   /** Somebody provides it, and none of them can be reached. */

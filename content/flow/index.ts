@@ -1,0 +1,10 @@
+/**
+ * Limits of what travels between this node and its peers, over every protocol that carries content: bytes under way,
+ * requests, and the bandwidth its owner allows, shared fairly between peers.
+ *
+ * @packageDocumentation
+ */
+export { createFlow } from './flow.ts'
+export type { Flow, FlowComponents, FlowInit, FlowStatus } from './flow.ts'
+export type { FlowChannel, FlowChannelInit } from './channel.ts'
+export type { FlowLimits, Rates } from './limits.ts'
