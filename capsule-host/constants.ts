@@ -103,14 +103,17 @@ export const PROCESS_FILES_MAX = 64
 export const PROCESS_HEAP_MIB_MAX = 64
 /** Processor seconds a process may use beside the capsule's own. */
 export const PROCESS_CPU_SECONDS = 2
-/** Niceness of a capsule's process: beside a busy node it gets a tenth of the processor, beside an idle one all of it. */
-export const PROCESS_NICENESS = 10
-/** Niceness of one that keeps a processor busy; the others are then served before it. */
+/**
+ * Niceness of a capsule's process: many that wake at once together weigh little more than the node that answers them, and
+ * one beside an idle node gets all of a processor.
+ */
+export const PROCESS_NICENESS = 15
+/** Niceness of one that never waits for anybody; the others are then served before it. */
 export const BUSY_NICENESS = 19
-/** Share of a processor from which a process counts as busy. */
-export const BUSY_SHARE_MIN = 0.5
-/** Share of a processor below which a busy process counts as busy no longer. */
-export const BUSY_SHARE_END = 0.2
+/** Share of its time a process must run or want to, to count as busy. Beside many others it may get to run but little. */
+export const BUSY_SHARE_MIN = 0.9
+/** Share of its time below which a busy process counts as busy no longer. */
+export const BUSY_SHARE_END = 0.5
 /** How long a process is watched before its share is judged. */
 export const BUSY_CHECK_MS = 1000
 /** Processors that are counted on when the next look at a capsule's processor time is planned. */

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { constants as fsConstants, existsSync, writeFileSync } from 'node:fs'
+import { constants as fsConstants, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { access, lstat, mkdir, open, readdir, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import { arch, platform, release } from 'node:os'
 import { join } from 'node:path'
@@ -56,6 +56,14 @@ export interface SpawnedProcess {
   readonly ended: Promise<SpawnEnd>
 }
 
+/** What a process had of the processors since its start. */
+export interface ProcessorTimes {
+  /** Milliseconds that all its threads ran. */
+  readonly usedMs: number
+  /** Milliseconds that its first thread ran or waited for its turn to: what was not spent in waiting for anybody else. */
+  readonly activeMs: number
+}
+
 /** A file or folder as its own folder lists it. */
 export interface FolderEntry {
   readonly name: string
@@ -76,8 +84,8 @@ export interface HostPowers {
   spawn(init: SpawnInit): SpawnedProcess
   /** Ends any process at once; nothing happens when there is none. */
   killProcess(pid: number): void
-  /** Milliseconds of processor time a process has used; `undefined` when it is gone or the system does not say. */
-  processorMs(pid: number): Promise<number | undefined>
+  /** What a process had of the processors until now; `undefined` when it is gone or the system does not say. */
+  processorTimes(pid: number): ProcessorTimes | undefined
   /**
    * Lets a process's session yield to others where the system weighs whole sessions before their processes, so that
    * niceness alone would mean nothing. Best effort.
@@ -133,10 +141,10 @@ export const systemPowers: HostPowers = {
       // It is gone already, which is what was wanted.
     }
   },
-  processorMs: async (pid) => {
-    // A process that ends between opening and reading fails the read.
-    const stat = await readFileUpTo(`/proc/${pid}/stat`, PROC_STAT_BYTES_MAX).catch(() => undefined)
-    return stat === undefined ? undefined : parseProcessorMs(new TextDecoder().decode(stat))
+  processorTimes: (pid) => {
+    const usedMs = parseProcessorMs(readProcessFile(pid, 'stat') ?? '')
+    if (usedMs === undefined) return undefined
+    return { usedMs, activeMs: parseActiveMs(readProcessFile(pid, 'schedstat') ?? '') ?? usedMs }
   },
   yieldSession: async (pid, niceness) => {
     // The kernel takes ten a second from an ordinary user, all in all.
@@ -181,17 +189,36 @@ export const systemPowers: HostPowers = {
   })
 }
 
-const PROC_STAT_BYTES_MAX = 4096
 /** Linux counts in hundredths of a second towards programs, whatever its own tick (`USER_HZ`). */
 const MS_PER_TICK = 10
 const YIELD_ATTEMPTS_MAX = 50
 const YIELD_PAUSE_MS = 100
+
+/**
+ * Not through the thread pool: the kernel makes these files up at once, and beside busy capsules each thread waits for its
+ * turn.
+ */
+function readProcessFile(pid: number, name: string): string | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/${name}`, 'latin1')
+  } catch {
+    return undefined
+  }
+}
 
 /** The 14th and 15th field of proc_pid_stat(5); the 2nd is a name in brackets that may hold anything. */
 function parseProcessorMs(stat: string): number | undefined {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   const ticks = Number(fields[11]) + Number(fields[12])
   return Number.isSafeInteger(ticks) ? ticks * MS_PER_TICK : undefined
+}
+
+/** The first two numbers of schedstat: nanoseconds on a processor, and waiting for one. */
+function parseActiveMs(schedstat: string): number | undefined {
+  const [ran, waited] = schedstat === '' ? [] : schedstat.split(' ').map(Number)
+  return Number.isSafeInteger(ran) && Number.isSafeInteger(waited)
+    ? (Number(ran) + Number(waited)) / 1e6
+    : undefined
 }
 
 function spawnProcess(init: SpawnInit): SpawnedProcess {

@@ -111,40 +111,66 @@ export function readNumberPayload(payload: Uint8Array): number | undefined {
 /** A frame announced more bytes than {@link FRAME_PAYLOAD_BYTES_MAX}. */
 export class FrameTooLargeError extends Error {}
 
-/** Cuts a byte stream into frames; holds at most one frame and one chunk. */
+/** Cuts a byte stream into frames; holds at most one frame. */
 export class FrameDecoder {
-  #held: Uint8Array = new Uint8Array(0)
+  readonly #head = new Uint8Array(FRAME_HEAD_BYTES)
+  #headBytes = 0
+  /** The payload that is not whole yet. */
+  #payload: Uint8Array<ArrayBuffer> | undefined
+  #payloadBytes = 0
 
   /**
-   * Takes the next chunk and returns the frames it completed. Payloads are views, good until the next call.
+   * Takes the next chunk and returns the frames it completed. A payload that came in one piece is a view of its chunk and
+   * good for as long as that is; one that came in several was put together, once.
    *
    * @throws FrameTooLargeError when a frame announces too many bytes; the decoder is then of no further use
    */
   push(chunk: Uint8Array): Frame[] {
     // A plain view: the `slice` of a Buffer would not copy.
-    const plain = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength)
-    const bytes = this.#held.byteLength === 0 ? plain : concatenate(this.#held, plain)
+    const bytes = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength)
     const frames: Frame[] = []
     let offset = 0
-    while (bytes.byteLength - offset >= FRAME_HEAD_BYTES) {
-      const view = new DataView(bytes.buffer, bytes.byteOffset + offset, FRAME_HEAD_BYTES)
-      const length = view.getUint32(1, true)
-      if (length > FRAME_PAYLOAD_BYTES_MAX) {
-        throw new FrameTooLargeError(`expected a frame of at most ${FRAME_PAYLOAD_BYTES_MAX} bytes`)
+    do {
+      if (this.#headBytes < FRAME_HEAD_BYTES) {
+        offset += this.#fillHead(bytes.subarray(offset))
+        if (this.#headBytes < FRAME_HEAD_BYTES) break
       }
-      const start = offset + FRAME_HEAD_BYTES
-      if (bytes.byteLength - start < length) break
-      frames.push({ type: view.getUint8(0), payload: bytes.subarray(start, start + length) })
-      offset = start + length
-    }
-    this.#held = bytes.slice(offset)
+      const length = this.#payloadLength()
+      const rest = bytes.subarray(offset, offset + length - this.#payloadBytes)
+      offset += rest.byteLength
+      const payload = this.#takePayload(rest, length)
+      if (payload === undefined) break
+      frames.push({ type: this.#head[0] ?? 0, payload })
+      this.#headBytes = 0
+    } while (offset < bytes.byteLength)
     return frames
   }
-}
 
-function concatenate(left: Uint8Array, right: Uint8Array): Uint8Array {
-  const whole = new Uint8Array(left.byteLength + right.byteLength)
-  whole.set(left)
-  whole.set(right, left.byteLength)
-  return whole
+  #fillHead(bytes: Uint8Array): number {
+    const part = bytes.subarray(0, FRAME_HEAD_BYTES - this.#headBytes)
+    this.#head.set(part, this.#headBytes)
+    this.#headBytes += part.byteLength
+    return part.byteLength
+  }
+
+  #payloadLength(): number {
+    const length = new DataView(this.#head.buffer).getUint32(1, true)
+    if (length > FRAME_PAYLOAD_BYTES_MAX) {
+      throw new FrameTooLargeError(`expected a frame of at most ${FRAME_PAYLOAD_BYTES_MAX} bytes`)
+    }
+    return length
+  }
+
+  /** The whole payload when `part` completes it. */
+  #takePayload(part: Uint8Array, length: number): Uint8Array | undefined {
+    if (this.#payload === undefined && part.byteLength === length) return part
+    this.#payload ??= new Uint8Array(length)
+    this.#payload.set(part, this.#payloadBytes)
+    this.#payloadBytes += part.byteLength
+    if (this.#payloadBytes < length) return undefined
+    const whole = this.#payload
+    this.#payload = undefined
+    this.#payloadBytes = 0
+    return whole
+  }
 }

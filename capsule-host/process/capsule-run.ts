@@ -180,8 +180,7 @@ export class CapsuleRun {
 
   async #takeOutput(payload: Uint8Array, sink: CapsuleSink): Promise<void> {
     try {
-      // The payload is a view of a buffer that is used again.
-      await sink.write(payload.slice())
+      await sink.write(payload)
     } catch (cause) {
       throw new CapsuleError(
         'ERR_CAPSULE_OUTPUT_CLOSED',

@@ -10,12 +10,12 @@ import {
   CPU_THREADS_EXPECTED,
   PROCESS_NICENESS
 } from '../constants.ts'
-import type { HostPowers } from '../powers.ts'
+import type { HostPowers, ProcessorTimes } from '../powers.ts'
 
 /** What {@link CpuWatch} works with. */
 export interface CpuWatchComponents {
   clock: Clock
-  powers: Pick<HostPowers, 'processorMs' | 'yieldSession'>
+  powers: Pick<HostPowers, 'processorTimes' | 'yieldSession'>
 }
 
 /** Whose processor time is watched, and what happens when it is used up. */
@@ -28,9 +28,8 @@ export interface CpuWatchInit {
 }
 
 /** What was used, and when that was so. */
-interface Look {
+interface Look extends ProcessorTimes {
   readonly atMs: number
-  readonly usedMs: number
 }
 
 /**
@@ -38,7 +37,8 @@ interface Look {
  * limit the more often it is looked at; the kernel's own limit counts from the start of the process, in whole seconds, and
  * stands behind this one. Where the system does not say what a process used, only the kernel counts.
  *
- * A process that keeps a processor busy is made to yield to those that wait for something.
+ * A process that never waits for anybody is made to yield to those that do. That is judged by the time in which it ran or
+ * wanted to: beside a hundred others even one that computes for ever runs but a fiftieth of the time.
  */
 export class CpuWatch implements Disposable {
   readonly #components: CpuWatchComponents
@@ -47,7 +47,7 @@ export class CpuWatch implements Disposable {
   #isOver = false
   #isBusy = false
   /** The look from which the share is judged. */
-  #mark: Look = { atMs: 0, usedMs: 0 }
+  #mark: Look = { atMs: 0, usedMs: 0, activeMs: 0 }
 
   constructor(components: CpuWatchComponents, init: CpuWatchInit) {
     this.#components = components
@@ -62,16 +62,16 @@ export class CpuWatch implements Disposable {
 
   async #begin(): Promise<void> {
     const pid = await this.#init.pid
-    const first = pid === undefined ? undefined : await this.#look(pid)
+    const first = pid === undefined ? undefined : this.#look(pid)
     if (pid === undefined || first === undefined) return
     this.#mark = first
     this.#continue(pid, first.usedMs + this.#init.cpuMsMax, { last: first, now: first })
   }
 
-  async #look(pid: number): Promise<Look | undefined> {
+  #look(pid: number): Look | undefined {
     const { clock, powers } = this.#components
-    const usedMs = await powers.processorMs(pid)
-    return usedMs === undefined || this.#isOver ? undefined : { atMs: clock.monotonicMs(), usedMs }
+    const times = this.#isOver ? undefined : powers.processorTimes(pid)
+    return times === undefined ? undefined : { atMs: clock.monotonicMs(), ...times }
   }
 
   #continue(pid: number, endMs: number, { last, now }: { last: Look; now: Look }): void {
@@ -86,16 +86,15 @@ export class CpuWatch implements Disposable {
     const leastMs = isAtRest ? CPU_CHECK_AT_REST_MS_MIN : CPU_CHECK_MS_MIN
     const waitMs = Math.min(Math.max(leftMs / CPU_THREADS_EXPECTED, leastMs), CPU_CHECK_MS_MAX)
     this.#next = this.#components.clock.after(waitMs, () => {
-      void this.#look(pid).then((next) => {
-        if (next !== undefined) this.#continue(pid, endMs, { last: now, now: next })
-      })
+      const next = this.#look(pid)
+      if (next !== undefined) this.#continue(pid, endMs, { last: now, now: next })
     })
   }
 
   #judge(pid: number, now: Look): void {
     const durationMs = now.atMs - this.#mark.atMs
     if (durationMs < BUSY_CHECK_MS) return
-    const share = (now.usedMs - this.#mark.usedMs) / durationMs
+    const share = (now.activeMs - this.#mark.activeMs) / durationMs
     this.#mark = now
     const isBusy = share >= (this.#isBusy ? BUSY_SHARE_END : BUSY_SHARE_MIN)
     if (isBusy === this.#isBusy) return

@@ -8,6 +8,7 @@ import type { FileServiceFactory } from './files.ts'
 
 /** Where a capsule's output goes. A `write` that waits holds the capsule back; one that throws ends it. */
 export interface CapsuleSink {
+  /** `bytes` are the sink's own. */
   write(bytes: Uint8Array): Promise<void> | void
 }
 
@@ -24,7 +25,7 @@ export type RunTrace =
 
 /** What {@link startCapsuleProcess} works with. */
 export interface CapsuleProcessComponents {
-  powers: Pick<HostPowers, 'spawn' | 'killProcess' | 'processorMs' | 'yieldSession'>
+  powers: Pick<HostPowers, 'spawn' | 'killProcess' | 'processorTimes' | 'yieldSession'>
   clock: Clock
   logger: Logger
   /** From `probeSandbox`; once per node is enough. */

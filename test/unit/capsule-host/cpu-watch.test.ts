@@ -5,8 +5,8 @@ import { createVirtualClock, type VirtualClock } from '../../support/virtual-clo
 interface Scene {
   readonly clock: VirtualClock
   readonly watch: CpuWatch
-  /** The share of a processor it uses from now on. */
-  use(share: number): void
+  /** The share of a processor it uses from now on, and that of the time in which it is not let run though it would. */
+  use(share: number, waitingShare?: number): void
   readonly niceness: readonly number[]
   readonly looks: () => number
   /** When its time was used up, by the clock. */
@@ -17,17 +17,19 @@ interface Scene {
 function scene(cpuMsMax: number, init: { isHidden?: boolean } = {}): Scene {
   const clock = createVirtualClock()
   const niceness: number[] = []
-  let [share, usedMs, sinceMs, looks] = [0, 230, 0, 0]
+  let [share, waitingShare, usedMs, waitedMs, sinceMs, looks] = [0, 0, 230, 0, 0, 0]
   let usedUpAtMs: number | undefined
   const settle = (): void => {
     usedMs += (clock.monotonicMs() - sinceMs) * share
+    waitedMs += (clock.monotonicMs() - sinceMs) * waitingShare
     sinceMs = clock.monotonicMs()
   }
   const powers = {
-    processorMs: async () => {
+    processorTimes: () => {
       looks += 1
       settle()
-      return init.isHidden === true ? undefined : Math.floor(usedMs / 10) * 10
+      if (init.isHidden === true) return undefined
+      return { usedMs: Math.floor(usedMs / 10) * 10, activeMs: usedMs + waitedMs }
     },
     yieldSession: async (_pid: number, value: number) => void niceness.push(value)
   }
@@ -35,9 +37,9 @@ function scene(cpuMsMax: number, init: { isHidden?: boolean } = {}): Scene {
     { clock, powers },
     { pid: Promise.resolve(77), cpuMsMax, onUsedUp: () => (usedUpAtMs = clock.monotonicMs()) }
   )
-  const use = (value: number): void => {
+  const use = (ran: number, waited = 0): void => {
     settle()
-    share = value
+    ;[share, waitingShare] = [ran, waited]
   }
   return { clock, watch, use, niceness, looks: () => looks, usedUpAtMs: () => usedUpAtMs }
 }
@@ -89,7 +91,18 @@ describe('the watch over processor time', () => {
     assert.deepEqual(niceness, [19])
     use(0.05)
     await clock.advance(10_000)
-    assert.deepEqual(niceness, [19, 10])
+    assert.deepEqual(niceness, [19, 15])
+    watch[Symbol.dispose]()
+  })
+
+  it('sees that one is busy though so many are that it hardly runs', async () => {
+    const { clock, watch, use, niceness } = scene(3_600_000)
+    use(0.02, 0.5)
+    await clock.advance(10_000)
+    assert.deepEqual(niceness, [])
+    use(0.02, 0.97)
+    await clock.advance(10_000)
+    assert.deepEqual(niceness, [19])
     watch[Symbol.dispose]()
   })
 

@@ -62,7 +62,7 @@ export function createMachine(init: MachineInit): Machine {
     killProcess: () => {
       for (const process of running) process.kill()
     },
-    processorMs: async () => undefined,
+    processorTimes: () => undefined,
     yieldSession: async () => undefined,
     findProgram: async (name) => (init.programs?.includes(name) === true ? `/usr/bin/${name}` : undefined),
     resolvePath: async (path) => path,
