@@ -14,7 +14,7 @@ describe('a command that starts a node', () => {
   it('shares the one that another command is starting at this moment', async () => {
     await using home = await createCliHome()
     // A seed that never answers keeps the first start busy for a while.
-    const silent = createServer(() => undefined).listen(0, '127.0.0.1')
+    const silent = createServer((socket) => socket.resume()).listen(0, '127.0.0.1')
     await once(silent, 'listening')
     try {
       const { port } = silent.address() as { port: number }
