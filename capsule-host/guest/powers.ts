@@ -10,7 +10,7 @@ export interface GuestPowers {
   nowMs(): number
   /** Milliseconds since the process started. */
   monotonicMs(): number
-  /** Calls `task` once after `durationMs`; the returned function cancels it. */
+  /** Calls `task` once after `durationMs`, for 0 when what has come was taken in; the returned function cancels it. */
   after(durationMs: number, task: () => void): () => void
   /** Fills at most 65,536 bytes. */
   fillRandom(bytes: Uint8Array): void
@@ -30,6 +30,13 @@ export function guestPowers(): GuestPowers {
     nowMs: () => Date.now(),
     monotonicMs: () => performance.now(),
     after: (durationMs, task) => {
+      if (durationMs === 0) {
+        // A timer would be due a millisecond from now at the earliest.
+        const turn = setImmediate(task)
+        return () => {
+          clearImmediate(turn)
+        }
+      }
       const timer = setTimeout(task, durationMs)
       return () => {
         clearTimeout(timer)

@@ -38,6 +38,7 @@ const WASI_TYPES = {
   args_sizes_get: '(param i32 i32) (result i32)',
   environ_sizes_get: '(param i32 i32) (result i32)',
   clock_time_get: '(param i32 i64 i32) (result i32)',
+  fd_fdstat_set_flags: '(param i32 i32) (result i32)',
   fd_read: '(param i32 i32 i32 i32) (result i32)',
   fd_write: '(param i32 i32 i32 i32) (result i32)',
   fd_prestat_get: '(param i32 i32) (result i32)',

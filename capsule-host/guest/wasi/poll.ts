@@ -4,7 +4,8 @@ import { ERRNO, WasiError, type Errno } from './errno.ts'
 import type { WasiHost } from './host.ts'
 import { readClockNs } from './process-calls.ts'
 import { RIGHT } from './rights.ts'
-import { inputOf } from './stream-calls.ts'
+import type { GuestInput } from '../streams.ts'
+import { arrivesNow, inputOf } from './stream-calls.ts'
 
 const SUBSCRIPTION_BYTES = 48
 const EVENT_BYTES = 32
@@ -49,12 +50,10 @@ export function pollCall(
     host.memory.bytes(eventsAt, subscriptionCount * EVENT_BYTES)
     host.memory.bytes(result, 4)
     let events = readyEvents(host, subscriptions)
-    // What is on its way to a stream arrives only while the program waits: one whose clock is always due waits too.
-    if (
-      subscriptions.some(({ kind }) => kind === KIND.read) &&
-      events.every(({ kind }) => kind === KIND.clock)
-    ) {
-      events = []
+    // One whose clock is always due, or who can always write, hears of what comes all the same.
+    if (events.length > 0 && events.every(({ kind }) => kind !== KIND.read)) {
+      const inputs = readInputs(host, subscriptions)
+      if (inputs.length > 0 && (await arrivesNow(host, inputs))) events = readyEvents(host, subscriptions)
     }
     while (events.length === 0) {
       await somethingHappens(host, subscriptions)
@@ -117,23 +116,25 @@ function streamEvent(
   return { userdata, errno: ERRNO.success, kind, bytes: BigInt(input.readableBytes), flags }
 }
 
+/** The inputs behind the streams that are asked for. Only after {@link readyEvents} had nothing to say of them. */
+function readInputs(host: WasiHost, subscriptions: readonly Subscription[]): GuestInput[] {
+  return subscriptions.flatMap((subscription) => {
+    if (subscription.kind !== KIND.read) return []
+    const descriptor = host.descriptors.get(subscription.descriptor)
+    return descriptor.kind === 'stream' ? [inputOf(host, descriptor)] : []
+  })
+}
+
 /** Resolves when an input is ready or the first clock is due. */
 async function somethingHappens(host: WasiHost, subscriptions: readonly Subscription[]): Promise<void> {
-  const cancels: (() => void)[] = []
-  try {
-    await new Promise<void>((resolve) => {
-      for (const subscription of subscriptions) {
-        if (subscription.kind === KIND.clock) {
-          cancels.push(host.after(Math.max(0, subscription.dueMs - host.monotonicMs()), resolve))
-        } else if (subscription.kind === KIND.read) {
-          const descriptor = host.descriptors.get(subscription.descriptor)
-          if (descriptor.kind === 'stream') cancels.push(inputOf(host, descriptor).onReady(resolve))
-        }
-      }
-    })
-  } finally {
-    for (const cancel of cancels) cancel()
-  }
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const clocks = subscriptions.filter((subscription) => subscription.kind === KIND.clock)
+  const cancels = [
+    ...clocks.map(({ dueMs }) => host.after(Math.max(0, dueMs - host.monotonicMs()), resolve)),
+    ...readInputs(host, subscriptions).map((input) => input.onReady(resolve))
+  ]
+  await promise
+  for (const cancel of cancels) cancel()
 }
 
 function writeEvent(host: WasiHost, address: number, event: PollEvent): void {

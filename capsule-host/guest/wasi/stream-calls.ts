@@ -91,14 +91,26 @@ export function readCall(
     memory.bytes(result, 4)
     const input = inputOf(host, descriptor)
     if (asked > 0 && !input.isReady) {
-      if (isNonblocking(descriptor)) return ERRNO.again
-      await input.ready()
+      if (!isNonblocking(descriptor)) await input.ready()
+      else if (!(await arrivesNow(host, [input]))) return ERRNO.again
     }
     let filled = 0
     for (const part of readVectors(memory, vectors, count)) filled += input.readInto(part)
     memory.setU32(result, filled)
     return ERRNO.success
   }
+}
+
+/**
+ * Lets in what is on its way to `inputs`, and asks for more of it; true when one of them is ready. Bytes reach a process only
+ * while its program waits: one that looks again and again without waiting would never see any.
+ */
+export async function arrivesNow(host: WasiHost, inputs: readonly GuestInput[]): Promise<boolean> {
+  const turn = Promise.withResolvers<void>()
+  const cancels = [...inputs.map((input) => input.onReady(turn.resolve)), host.after(0, turn.resolve)]
+  await turn.promise
+  for (const cancel of cancels) cancel()
+  return inputs.some((input) => input.isReady)
 }
 
 /** The input behind a readable stream. */

@@ -120,6 +120,15 @@ describe('a capsule in its sandboxed process', () => {
     assert.equal(Buffer.compare(output, Buffer.concat(Array<Uint8Array>(16).fill(block))), 0)
   })
 
+  for (const [how, module] of [
+    ['reads again and again without waiting', programs.LOOKS_FOR_INPUT],
+    ['polls again and again without waiting', programs.POLLS_FOR_INPUT]
+  ] as const) {
+    it(`gets its input when it ${how}`, async () => {
+      assert.equal((await run({ module, stdin: chunks('come') })).code, 3)
+    })
+  }
+
   it('gets its name and arguments', async () => {
     const { output } = await run({ module: programs.ARGUMENTS, args: ['-x', 'ä b', ''] })
     assert.equal(output.toString(), 'test\0-x\0ä b\0\0')

@@ -29,6 +29,25 @@ export const ECHO: Uint8Array = assembleProgram({
     (br $next))`
 })
 
+/** Looks for input again and again without ever waiting, and ends with 3 when some has come. */
+export const LOOKS_FOR_INPUT: Uint8Array = assembleProgram({
+  imports: ['fd_fdstat_set_flags', 'fd_read', 'proc_exit'],
+  fields: '(data (i32.const 0) "\\10\\00\\00\\00\\00\\10\\00\\00")',
+  body: `(drop (call $fd_fdstat_set_flags (i32.const 0) (i32.const 4)))
+    (loop $next (br_if $next (call $fd_read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8))))
+    (call $proc_exit (i32.const 3))`
+})
+
+/** Polls for input, and for a stream that can always be written, until some has come; then ends with 3. */
+export const POLLS_FOR_INPUT: Uint8Array = assembleProgram({
+  imports: ['poll_oneoff', 'proc_exit'],
+  fields: '(data (i32.const 8) "\\01") (data (i32.const 56) "\\02") (data (i32.const 64) "\\01")',
+  body: `(loop $next
+      (drop (call $poll_oneoff (i32.const 0) (i32.const 256) (i32.const 2) (i32.const 128)))
+      (br_if $next (i32.ne (i32.load8_u (i32.const 266)) (i32.const 1))))
+    (call $proc_exit (i32.const 3))`
+})
+
 /** Writes its arguments, each with its zero, to standard output. */
 export const ARGUMENTS: Uint8Array = assembleProgram({
   imports: ['args_get', 'args_sizes_get', 'fd_write'],
