@@ -302,11 +302,7 @@ describe('WASI: everything else', () => {
 
 describe('WASI: poll', () => {
   const EVENTS = 4096
-  const clockSubscription = (
-    { view }: Program,
-    index: number,
-    [timeoutNs, flags = 0]: [bigint, number?]
-  ): void => {
+  const awaitClock = ({ view }: Program, index: number, [timeoutNs, flags = 0]: [bigint, number?]): void => {
     const at = AT + index * 48
     view.setBigUint64(at, BigInt(index + 1), true)
     view.setUint8(at + 8, 0)
@@ -314,11 +310,7 @@ describe('WASI: poll', () => {
     view.setBigUint64(at + 24, timeoutNs, true)
     view.setUint16(at + 40, flags, true)
   }
-  const streamSubscription = (
-    { view }: Program,
-    index: number,
-    [kind, descriptor]: [1 | 2, number]
-  ): void => {
+  const awaitStream = ({ view }: Program, index: number, [kind, descriptor]: [1 | 2, number]): void => {
     const at = AT + index * 48
     view.setBigUint64(at, BigInt(index + 1), true)
     view.setUint8(at + 8, kind)
@@ -340,8 +332,8 @@ describe('WASI: poll', () => {
 
   it('wakes when the first of two clocks is due', async () => {
     const program = createProgram()
-    clockSubscription(program, 0, [50_000_000n])
-    clockSubscription(program, 1, [20_000_000n])
+    awaitClock(program, 0, [50_000_000n])
+    awaitClock(program, 1, [20_000_000n])
     const polled = program.callLater('poll_oneoff', AT, EVENTS, 2, 64)
     await program.clock.advance(20)
     assert.equal(await polled, ERRNO.success)
@@ -354,19 +346,19 @@ describe('WASI: poll', () => {
 
   it('takes a time of day too, also one that has passed', async () => {
     const program = createProgram()
-    clockSubscription(program, 0, [1_700_000_000_133_000_000n, 1])
+    awaitClock(program, 0, [1_700_000_000_133_000_000n, 1])
     const polled = program.callLater('poll_oneoff', AT, EVENTS, 1, 64)
     await program.clock.advance(10)
     assert.equal(await polled, ERRNO.success)
-    clockSubscription(program, 0, [1n, 1])
+    awaitClock(program, 0, [1n, 1])
     assert.equal(await program.callLater('poll_oneoff', AT, EVENTS, 1, 64), ERRNO.success)
   })
 
   it('wakes for standard input and the channel, whichever comes first', async () => {
     const program = createProgram()
-    streamSubscription(program, 0, [1, 0])
-    streamSubscription(program, 1, [1, 3])
-    clockSubscription(program, 2, [1_000_000_000n])
+    awaitStream(program, 0, [1, 0])
+    awaitStream(program, 1, [1, 3])
+    awaitClock(program, 2, [1_000_000_000n])
     const polled = program.callLater('poll_oneoff', AT, EVENTS, 3, 64)
     assert.deepEqual(program.wanted, [1024])
     program.channel.push(Buffer.from('abc'))
@@ -378,10 +370,10 @@ describe('WASI: poll', () => {
   it('says that a stream has ended, that one can be written, and that one is not open', async () => {
     const program = createProgram()
     program.stdin.end()
-    streamSubscription(program, 0, [1, 0])
-    streamSubscription(program, 1, [2, 1])
-    streamSubscription(program, 2, [1, 9])
-    streamSubscription(program, 3, [2, 0])
+    awaitStream(program, 0, [1, 0])
+    awaitStream(program, 1, [2, 1])
+    awaitStream(program, 2, [1, 9])
+    awaitStream(program, 3, [2, 0])
     assert.equal(await program.callLater('poll_oneoff', AT, EVENTS, 4, 64), ERRNO.success)
     assert.deepEqual(
       events(program).map(({ errno, flags }) => [errno, flags]),
