@@ -59,6 +59,7 @@ const KINDS: Readonly<Record<KnownCode, ExitKind>> = {
   ERR_BITSWAP_BUSY: 'conflict',
   ERR_BITSWAP_MESSAGE: 'refused',
   ERR_BITSWAP_SEND: 'network',
+  ERR_DAG_STREAM_FRAME: 'network',
   ERR_BLOCK_CORRUPT: 'refused',
   ERR_BLOCK_MISMATCH: 'refused',
   ERR_BLOCK_TOO_LARGE: 'refused',

@@ -20,7 +20,7 @@ export type ContentErrorCode =
   | 'ERR_STORE_VERSION'
   /** The content part has been stopped. */
   | 'ERR_CONTENT_CLOSED'
-  /** Garbage collection and another operation exclude each other. */
+  /** A garbage collection runs already. */
   | 'ERR_CONTENT_BUSY'
   /** The CID is on the deny list. */
   | 'ERR_CONTENT_DENIED'
@@ -40,6 +40,8 @@ export type ContentErrorCode =
   | 'ERR_FLOW_BUSY'
   /** The peer took nothing while others waited, or is gone. */
   | 'ERR_FLOW_ENDED'
+  /** A frame of a DAG stream that breaks the protocol or its limits. */
+  | 'ERR_DAG_STREAM_FRAME'
   /** Every peer that was asked for a block sent something else. */
   | 'ERR_CONTENT_WRONG_BLOCK'
   /** Somebody provides it, and none of them can be reached. */

@@ -103,22 +103,19 @@ export class NodeFlowChannel implements FlowChannel {
     download.charge(this.#download, bytes - this.#prepaidBytes)
     this.#prepaidBytes = 0
     if (download.isOpen(this.#download)) return undefined
-    const { promise, resolve } = Promise.withResolvers<void>()
     // What comes next is taken to be as large, so that one at a time goes on.
-    const grant = (): void => {
-      this.#prepaidBytes = bytes
-      resolve()
-    }
-    this.#wait(download, this.#download, { cost: bytes, grant, end: resolve })
-    return promise
+    return this.#pause(download, this.#download, {
+      cost: bytes,
+      onGrant: () => {
+        this.#prepaidBytes = bytes
+      }
+    })
   }
 
   requested(): Promise<void> | undefined {
     const { requests } = this.#parts
     if (this.#isEnded || requests.tryPass(this.#requests, 1)) return undefined
-    const { promise, resolve } = Promise.withResolvers<void>()
-    this.#wait(requests, this.#requests, { cost: 1, grant: resolve, end: resolve })
-    return promise
+    return this.#pause(requests, this.#requests, { cost: 1 })
   }
 
   stalledMs(): number {
@@ -171,6 +168,19 @@ export class NodeFlowChannel implements FlowChannel {
     } finally {
       signal.removeEventListener('abort', onAbort)
     }
+  }
+
+  /** Waits at a gate, unless that lets pass at once. */
+  #pause(gate: Gate, lane: Lane, o: { cost: number; onGrant?(): void }): Promise<void> | undefined {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    let isGranted = false
+    const grant = (): void => {
+      isGranted = true
+      o.onGrant?.()
+      resolve()
+    }
+    this.#wait(gate, lane, { cost: o.cost, grant, end: resolve })
+    return isGranted ? undefined : promise
   }
 
   /** Waits at a gate until granted or ended; returns how to end it. */

@@ -107,6 +107,7 @@ export class Gate implements Disposable {
       const at = lane.turns.indexOf(turn)
       if (at >= 0) lane.turns.splice(at, 1)
       if (lane.turns.length === 0) this.#waiting.delete(lane)
+      if (this.#waiting.size === 0) this.#arm(Infinity)
     }
   }
 

@@ -23,15 +23,10 @@ function sendForEver(
   const run = async (): Promise<void> => {
     for (;;) {
       const lease = await channel.send(o.bytes, o.signal)
-      if (o.takesMs === Infinity) void lease
-      else if (o.takesMs === undefined) {
-        state.sent += o.bytes
-        lease[Symbol.dispose]()
-      } else {
-        await o.clock.sleep(o.takesMs, o.signal)
-        state.sent += o.bytes
-        lease[Symbol.dispose]()
-      }
+      if (o.takesMs === Infinity) continue
+      if (o.takesMs !== undefined) await o.clock.sleep(o.takesMs, o.signal)
+      state.sent += o.bytes
+      lease[Symbol.dispose]()
     }
   }
   run().catch((thrown: unknown) => (state.error = thrown))
@@ -148,8 +143,9 @@ describe('flow limits', () => {
     const { flow, clock } = makeFlow({ limits: { requests: { peer: 100 } } })
     const greedy = open(flow, 'greedy')
     let answered = 0
+    const isOver = (): boolean => clock.monotonicMs() >= 10_000
     const ask = async (): Promise<void> => {
-      for (;;) {
+      while (!isOver()) {
         await greedy.requested()
         answered++
       }
