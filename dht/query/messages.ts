@@ -17,14 +17,16 @@ export interface WirePeer {
   readonly id: Uint8Array
   /** Binary multiaddrs. */
   readonly multiaddrs: readonly Uint8Array[]
+  /** What `encodePeer` made of it, for who names the same peer again and again. */
+  readonly encoded?: Uint8Array
 }
 
 /** A message of the Kademlia DHT of libp2p. */
 export interface KadMessage {
   readonly type: KadMessageType
-  readonly key?: Uint8Array
+  readonly key?: Uint8Array | undefined
   /** A serialized libp2p record. */
-  readonly record?: Uint8Array
+  readonly record?: Uint8Array | undefined
   /** Peers nearer to the key. */
   readonly closer?: readonly WirePeer[]
   readonly providers?: readonly WirePeer[]

@@ -1,0 +1,95 @@
+import type { Stream } from '@libp2p/interface'
+import { DhtError } from '../errors.ts'
+import { decodeMessage } from './codec.ts'
+import { ANSWER_BYTES_MAX } from './constants.ts'
+import { createFrameReader } from './frames.ts'
+import type { KadMessage } from './messages.ts'
+
+/** Somebody who waits for the answer to what was sent. */
+interface Waiter {
+  readonly resolve: (answer: KadMessage) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** A request that went under with its stream, through no fault of its own perhaps: worth one more try. */
+export class LinkLostError extends DhtError {}
+
+/**
+ * One stream to a peer, on which messages follow each other. A peer answers them in the order they were sent, as every
+ * implementation does: it reads a message, deals with it, answers, and reads the next.
+ */
+export class Link {
+  /** When it was last used, on the clock of its pool. */
+  usedAtMs: number
+  readonly #stream: Stream
+  readonly #waiting: Waiter[] = []
+  #lost: LinkLostError | undefined
+
+  constructor(stream: Stream, o: { readonly nowMs: number; readonly onLost: (link: Link) => void }) {
+    this.#stream = stream
+    this.usedAtMs = o.nowMs
+    const frames = createFrameReader(ANSWER_BYTES_MAX)
+    stream.addEventListener('message', ({ data }) => {
+      try {
+        for (const frame of frames.push(data)) this.#waiting.shift()?.resolve(decodeMessage(frame))
+      } catch (error) {
+        this.abort(error)
+      }
+    })
+    const lose = (event: { readonly error?: Error }): void => {
+      if (this.#lost !== undefined) return
+      const cause = event.error
+      this.#lost = new LinkLostError('ERR_REQUEST_FAILED', 'expected an answer, the stream ended', { cause })
+      for (const { reject } of this.#waiting.splice(0)) reject(this.#lost)
+      o.onLost(this)
+    }
+    stream.addEventListener('close', lose)
+    stream.addEventListener('remoteCloseWrite', () => {
+      lose({})
+      void stream.close().catch(() => undefined)
+    })
+    if (stream.status !== 'open') lose({})
+  }
+
+  /** How many answers are waited for. */
+  get pending(): number {
+    return this.#waiting.length
+  }
+
+  get isOpen(): boolean {
+    return this.#lost === undefined
+  }
+
+  /** Sends something that is not answered. @throws {@link LinkLostError} */
+  tell(bytes: Uint8Array): void {
+    if (this.#lost !== undefined) throw this.#lost
+    this.#send(bytes)
+  }
+
+  /** Sends a request and resolves with its answer. @throws {@link LinkLostError} */
+  async ask(bytes: Uint8Array): Promise<KadMessage> {
+    if (this.#lost !== undefined) throw this.#lost
+    const { promise, resolve, reject } = Promise.withResolvers<KadMessage>()
+    this.#waiting.push({ resolve, reject })
+    this.#send(bytes)
+    return await promise
+  }
+
+  /** Ends it, and whatever is waited for on it, at once. */
+  abort(error: unknown): void {
+    this.#stream.abort(error instanceof Error ? error : new Error('stream of the DHT given up'))
+  }
+
+  /** Ends it when nothing is waited for. */
+  close(): void {
+    void this.#stream.close().catch(() => undefined)
+  }
+
+  #send(bytes: Uint8Array): void {
+    try {
+      this.#stream.send(bytes)
+    } catch (error) {
+      this.abort(error)
+    }
+  }
+}

@@ -1,0 +1,126 @@
+import { createHash } from 'node:crypto'
+import type { PeerId } from '@libp2p/interface'
+import { peerIdFromMultihash, peerIdFromString } from '@libp2p/peer-id'
+import { base58btc } from 'multiformats/bases/base58'
+import * as Digest from 'multiformats/hashes/digest'
+import { ADDRESSES_PER_NAMING_MAX, ADDRESSES_PER_PEER_MAX, NAMED_PEERS_MAX } from './constants.ts'
+import type { WirePeer } from './messages.ts'
+import type { DhtPeer } from './types.ts'
+
+/** The place of a key in the DHT: its SHA-256. */
+export function kadIdOf(key: Uint8Array): Uint8Array {
+  return createHash('sha256').update(key).digest()
+}
+
+/**
+ * Which of two places is nearer to a target, by the XOR metric: negative when `a` is, 0 when they are the same. All have
+ * 32 bytes.
+ */
+export function compareDistance(target: Uint8Array, a: Uint8Array, b: Uint8Array): number {
+  for (let index = 0; index < target.length; index += 1) {
+    const x = a[index] ?? 0
+    const y = b[index] ?? 0
+    if (x === y) continue
+    const bits = target[index] ?? 0
+    return (x ^ bits) - (y ^ bits)
+  }
+  return 0
+}
+
+/** The `count` of `peers` that are nearest to a place, nearest first. */
+export function nearestOf<T extends Pick<DhtPeer, 'kadId'>>(
+  target: Uint8Array,
+  peers: Iterable<T>,
+  count: number
+): T[] {
+  const nearest: T[] = []
+  for (const peer of peers) {
+    const last = nearest[count - 1]
+    if (last !== undefined && compareDistance(target, peer.kadId, last.kadId) >= 0) continue
+    let index = Math.min(nearest.length, count - 1)
+    for (; index > 0; index -= 1) {
+      const before = nearest[index - 1]
+      if (before === undefined || compareDistance(target, before.kadId, peer.kadId) <= 0) break
+      nearest[index] = before
+    }
+    nearest[index] = peer
+  }
+  return nearest
+}
+
+/** A peer that was named or asked: what is dear to work out is worked out once, when it is needed. */
+export class BookPeer implements DhtPeer {
+  readonly id: Uint8Array
+  readonly kadId: Uint8Array
+  multiaddrs: readonly Uint8Array[] = []
+  #peerId: string | undefined
+  #libp2pId: PeerId | undefined
+
+  constructor(id: Uint8Array) {
+    this.id = id
+    this.kadId = kadIdOf(id)
+  }
+
+  get peerId(): string {
+    return (this.#peerId ??= base58btc.baseEncode(this.id))
+  }
+
+  /** Its id as libp2p wants it. @throws when it is none */
+  get libp2pId(): PeerId {
+    return (this.#libp2pId ??= peerIdFromMultihash(Digest.decode(this.id)))
+  }
+}
+
+/** The peers that queries have to do with, the latest ones, within a bound. */
+export interface PeerBook {
+  /** The peer of this multihash. */
+  of(id: Uint8Array): BookPeer
+  /** The peer of this text. @throws when it is no PeerId */
+  ofText(peerId: string): BookPeer
+  /** The peer that a message names; the addresses are remembered with it. */
+  named(peer: WirePeer): BookPeer
+}
+
+/** A book with nobody in it. */
+export function createPeerBook(peersMax: number = NAMED_PEERS_MAX): PeerBook {
+  const peers = new Map<string, BookPeer>()
+  const of = (id: Uint8Array): BookPeer => {
+    const key = Buffer.from(id.buffer, id.byteOffset, id.length).toString('latin1')
+    const known = peers.get(key)
+    if (known !== undefined) {
+      peers.delete(key)
+      peers.set(key, known)
+      return known
+    }
+    // a copy, for what comes over a stream is a view of a larger buffer
+    const peer = new BookPeer(Uint8Array.from(id))
+    peers.set(key, peer)
+    if (peers.size > peersMax) {
+      const [oldest] = peers.keys()
+      if (oldest !== undefined) peers.delete(oldest)
+    }
+    return peer
+  }
+  return {
+    of,
+    ofText: (peerId) => of(peerIdFromString(peerId).toMultihash().bytes),
+    named: ({ id, multiaddrs }) => {
+      const peer = of(id)
+      remember(peer, multiaddrs)
+      return peer
+    }
+  }
+}
+
+/** Keeps what was named last in front: who lies about a peer's addresses does not make the true ones go at once. */
+function remember(peer: BookPeer, named: readonly Uint8Array[]): void {
+  const unknown = named.filter((address) => !peer.multiaddrs.some((known) => equals(known, address)))
+  if (unknown.length === 0) return
+  const taken = peer.multiaddrs.length === 0 ? unknown : unknown.slice(0, ADDRESSES_PER_NAMING_MAX)
+  const copies = taken.map((address) => Uint8Array.from(address))
+  peer.multiaddrs = [...copies, ...peer.multiaddrs].slice(0, ADDRESSES_PER_PEER_MAX)
+}
+
+function equals(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && Buffer.compare(a, b) === 0
+}

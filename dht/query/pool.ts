@@ -1,0 +1,261 @@
+import type { Connection } from '@libp2p/interface'
+import type { KadDHTComponents } from '@libp2p/kad-dht'
+import { multiaddr } from '@multiformats/multiaddr'
+import type { Multiaddr } from '@multiformats/multiaddr'
+import type { Clock } from '#contracts'
+import { abortable } from '../abortable.ts'
+import { startDeadline } from '../deadline.ts'
+import { DhtError } from '../errors.ts'
+import { encodeMessage } from './codec.ts'
+import {
+  ANSWER_TIMEOUT_MS,
+  IDLE_CHECK_INTERVAL_MS,
+  IDLE_STREAM_MS,
+  OPEN_TIMEOUT_MS,
+  PIPELINED_MAX,
+  STREAMS_MAX
+} from './constants.ts'
+import { Link, LinkLostError } from './link.ts'
+import { KAD_MESSAGE } from './messages.ts'
+import type { KadMessage } from './messages.ts'
+import type { BookPeer } from './peer-book.ts'
+
+/** What a pool of streams is made of. */
+export interface StreamPoolComponents {
+  readonly connectionManager: Pick<KadDHTComponents['connectionManager'], 'getConnections' | 'openConnection'>
+  readonly protocol: string
+  /** Whether libp2p knows by itself where the peer is. */
+  readonly isKnown: (peer: BookPeer) => boolean
+  /** Which of the addresses that others name may be dialled. */
+  readonly mayDial: (address: Multiaddr) => boolean
+  readonly clock: Clock
+}
+
+/** Counters of a {@link StreamPool}. */
+export interface StreamPoolMetrics {
+  readonly messages: number
+  readonly failures: number
+  readonly streams: number
+}
+
+/** Streams to DHT peers that stay open from one message to the next. */
+export interface StreamPool extends Disposable {
+  /**
+   * Sends a request and resolves with its answer.
+   *
+   * @throws {@link DhtError} `ERR_REQUEST_FAILED`, `ERR_DHT_TIMEOUT`, `ERR_PEER_UNREACHABLE`, or the reason of `signal`
+   */
+  request(peer: BookPeer, message: KadMessage, signal: AbortSignal): Promise<KadMessage>
+  /**
+   * Sends messages that are not answered and resolves when the peer has dealt with them. Nothing says so for them, but a
+   * ping behind them is answered in its turn; a peer that refuses one resets the stream instead.
+   *
+   * @throws as `request`
+   */
+  tell(peer: BookPeer, messages: readonly KadMessage[], signal: AbortSignal): Promise<void>
+  /** Whether there is a connection to the peer that may carry a stream. */
+  isConnected(peer: BookPeer): boolean
+  metrics(): StreamPoolMetrics
+}
+
+const PING_BYTES = encodeMessage({ type: KAD_MESSAGE.ping })
+
+/** A pool with no streams in it yet. */
+export function startStreamPool(components: StreamPoolComponents): StreamPool {
+  return new Pool(components)
+}
+
+class Pool implements StreamPool {
+  readonly #components: StreamPoolComponents
+  readonly #links = new Map<BookPeer, Link>()
+  readonly #opening = new Map<BookPeer, Promise<Link>>()
+  readonly #closing = new AbortController()
+  readonly #idleCheck: Disposable
+  #messages = 0
+  #failures = 0
+  #streams = 0
+
+  constructor(components: StreamPoolComponents) {
+    this.#components = components
+    this.#idleCheck = components.clock.every(IDLE_CHECK_INTERVAL_MS, () => this.#closeIdle())
+  }
+
+  async request(peer: BookPeer, message: KadMessage, signal: AbortSignal): Promise<KadMessage> {
+    this.#messages += 1
+    const bytes = encodeMessage(message)
+    return await this.#exchange(peer, (link) => link.ask(bytes), signal)
+  }
+
+  async tell(peer: BookPeer, messages: readonly KadMessage[], signal: AbortSignal): Promise<void> {
+    this.#messages += messages.length
+    // one write for all of them: what a stream costs, it costs a write
+    const bytes = Buffer.concat([...messages.map(encodeMessage), PING_BYTES])
+    await this.#exchange(peer, (link) => link.ask(bytes), signal)
+  }
+
+  isConnected(peer: BookPeer): boolean {
+    return this.#connectionTo(peer) !== undefined
+  }
+
+  metrics(): StreamPoolMetrics {
+    return { messages: this.#messages, failures: this.#failures, streams: this.#streams }
+  }
+
+  [Symbol.dispose](): void {
+    this.#idleCheck[Symbol.dispose]()
+    const closed = new DhtError('ERR_HOST_CLOSED', 'the DHT is stopped')
+    this.#closing.abort(closed)
+    for (const link of this.#links.values()) link.abort(closed)
+    this.#links.clear()
+  }
+
+  async #exchange(
+    peer: BookPeer,
+    send: (link: Link) => Promise<KadMessage>,
+    signal: AbortSignal
+  ): Promise<KadMessage> {
+    try {
+      const held = this.#heldLink(peer)
+      try {
+        return await this.#answered(held ?? (await abortable(this.#open(peer), signal)), send, signal)
+      } catch (error) {
+        // a stream that was kept may have been given up by its peer meanwhile; all messages bear being sent twice
+        if (held === undefined || !(error instanceof LinkLostError)) throw error
+        return await this.#answered(await abortable(this.#open(peer), signal), send, signal)
+      }
+    } catch (error) {
+      if (!signal.aborted) this.#failures += 1
+      throw error
+    }
+  }
+
+  /** Waits for an answer, but not for long: who does not answer in time has its stream ended. */
+  async #answered(
+    link: Link,
+    send: (link: Link) => Promise<KadMessage>,
+    signal: AbortSignal
+  ): Promise<KadMessage> {
+    const { clock } = this.#components
+    signal.throwIfAborted()
+    link.usedAtMs = clock.monotonicMs()
+    const { promise, resolve, reject } = Promise.withResolvers<KadMessage>()
+    const onAbort = (): void => {
+      reject(signal.reason)
+    }
+    signal.addEventListener('abort', onAbort, { once: true })
+    const timer = clock.after(ANSWER_TIMEOUT_MS, () => {
+      const late = new DhtError(
+        'ERR_DHT_TIMEOUT',
+        `expected an answer of a peer within ${ANSWER_TIMEOUT_MS} ms`
+      )
+      reject(late)
+      link.abort(late)
+    })
+    try {
+      // what is given up here is still answered, and the answer dropped: those behind it need theirs
+      send(link).then(resolve, reject)
+      return await promise
+    } finally {
+      timer[Symbol.dispose]()
+      signal.removeEventListener('abort', onAbort)
+    }
+  }
+
+  #heldLink(peer: BookPeer): Link | undefined {
+    const link = this.#links.get(peer)
+    return link?.isOpen === true && link.pending < PIPELINED_MAX ? link : undefined
+  }
+
+  #open(peer: BookPeer): Promise<Link> {
+    const underWay = this.#opening.get(peer)
+    if (underWay !== undefined) return underWay
+    const opening = this.#openLink(peer).finally(() => this.#opening.delete(peer))
+    // nobody may be left who waits for it
+    opening.catch(() => undefined)
+    this.#opening.set(peer, opening)
+    return opening
+  }
+
+  async #openLink(peer: BookPeer): Promise<Link> {
+    const { clock, protocol } = this.#components
+    this.#closing.signal.throwIfAborted()
+    using limit = startDeadline(clock, OPEN_TIMEOUT_MS, this.#closing.signal)
+    const { signal } = limit
+    const connection = this.#connectionTo(peer) ?? (await this.#dial(peer, signal))
+    try {
+      const stream = await connection.newStream(protocol, { signal })
+      this.#streams += 1
+      const link: Link = new Link(stream, {
+        nowMs: clock.monotonicMs(),
+        onLost: () => {
+          if (this.#links.get(peer) === link) this.#links.delete(peer)
+        }
+      })
+      this.#keep(peer, link)
+      return link
+    } catch (cause) {
+      signal.throwIfAborted()
+      const message = `expected a stream for ${protocol} to ${peer.peerId}`
+      throw new DhtError('ERR_REQUEST_FAILED', message, { cause })
+    }
+  }
+
+  #keep(peer: BookPeer, link: Link): void {
+    if (!link.isOpen) return
+    this.#links.set(peer, link)
+    if (this.#links.size <= STREAMS_MAX) return
+    for (const [other, oldest] of this.#links) {
+      if (oldest.pending > 0) continue
+      this.#links.delete(other)
+      oldest.close()
+      return
+    }
+  }
+
+  #connectionTo(peer: BookPeer): Connection | undefined {
+    const { connectionManager } = this.#components
+    return connectionManager
+      .getConnections(peer.libp2pId)
+      .find(({ status, limits }) => status === 'open' && limits === undefined)
+  }
+
+  /** Dials a peer by its id when libp2p knows where it is, else at the addresses that others named. */
+  async #dial(peer: BookPeer, signal: AbortSignal): Promise<Connection> {
+    const { connectionManager, isKnown, mayDial } = this.#components
+    const addresses = isKnown(peer) ? [] : dialable(peer, mayDial)
+    try {
+      return await connectionManager.openConnection(addresses.length > 0 ? addresses : peer.libp2pId, {
+        signal
+      })
+    } catch (cause) {
+      this.#closing.signal.throwIfAborted()
+      const message = `expected ${peer.peerId} to be reachable, it is not`
+      throw new DhtError('ERR_PEER_UNREACHABLE', message, { cause })
+    }
+  }
+
+  #closeIdle(): void {
+    const oldestMs = this.#components.clock.monotonicMs() - IDLE_STREAM_MS
+    for (const [peer, link] of this.#links) {
+      if (link.pending > 0 || link.usedAtMs > oldestMs) continue
+      this.#links.delete(peer)
+      link.close()
+    }
+  }
+}
+
+function dialable(peer: BookPeer, mayDial: (address: Multiaddr) => boolean): Multiaddr[] {
+  const suffix = `/p2p/${peer.peerId}`
+  return peer.multiaddrs.flatMap((bytes) => {
+    try {
+      const address = multiaddr(bytes)
+      if (!mayDial(address)) return []
+      const last = address.getComponents().at(-1)
+      // whoever is named with the address of somebody else is left out
+      if (last?.name === 'p2p') return last.value === peer.peerId ? [address] : []
+      return [multiaddr(`${address.toString()}${suffix}`)]
+    } catch {
+      return []
+    }
+  })
+}

@@ -1,0 +1,253 @@
+import {
+  ANSWERS_MIN,
+  CANDIDATES_MAX,
+  CONNECTED_WINDOW,
+  NAMED_FAILURES_MAX,
+  NAMED_PER_ANSWER_MAX,
+  NEAREST_ANSWERED_MIN,
+  PROVIDERS_QUORUM,
+  QUERY_DIALS_MAX,
+  QUERY_MESSAGES_MAX,
+  QUORUM_ORIGINS_MIN,
+  STABLE_ANSWERS_MIN
+} from './constants.ts'
+import { compareDistance } from './peer-book.ts'
+import type { BookPeer } from './peer-book.ts'
+
+/**
+ * What a search is for: `nearest` stops when nothing nearer comes up any more, `thorough` when each of the nearest has
+ * answered, `providers` when enough of the nearest name providers, or else as `thorough`.
+ */
+export type Goal = 'nearest' | 'thorough' | 'providers'
+
+/** What a search starts from. */
+export interface SearchInit {
+  /** The place whose neighbours are looked for. */
+  readonly target: Uint8Array
+  readonly count: number
+  readonly goal: Goal
+  /** Peers of the routing table. */
+  readonly starting: readonly BookPeer[]
+  /** Ourselves, never asked. */
+  readonly own: BookPeer | undefined
+  readonly isConnected: (peer: BookPeer) => boolean
+}
+
+/** A peer that may be asked. */
+export interface Candidate {
+  readonly peer: BookPeer
+  state: 'new' | 'asked' | 'slow' | 'answered' | 'failed' | 'discredited'
+  /** Which of the starting peers led to it, by number. */
+  readonly origin: number
+  /** Who named it first. */
+  namedBy: Candidate | undefined
+  /** Whether others named it too. */
+  isVouched: boolean
+  /** How many of those that it alone named failed, and whether any of them answered. */
+  failedNames: number
+  hasGoodNames: boolean
+  hasProviders: boolean
+}
+
+/**
+ * The state of one search, without any I/O: whom to ask next, and whether that is enough.
+ *
+ * Distances decide, within bounds: messages, dials and peers in mind. Who names peers that do not exist is found out: after
+ * four of them failed and none answered, the others that it alone named are left out. A search for providers ends early
+ * only on the word of several peers that different starting peers led to.
+ */
+export class Search {
+  readonly #init: SearchInit
+  readonly #known = new Map<BookPeer, Candidate>()
+  /** Those that have not failed, nearest first. */
+  readonly #live: Candidate[] = []
+  #messages = 0
+  #dials = 0
+  #inFlight = 0
+  #answers = 0
+  #stableAnswers = 0
+
+  constructor(init: SearchInit) {
+    this.#init = init
+    init.starting.forEach((peer, origin) => {
+      if (peer !== init.own) this.#add(peer, { origin, namedBy: undefined })
+    })
+  }
+
+  /** How many answers are waited for, slow ones not counted. */
+  get inFlight(): number {
+    return this.#inFlight
+  }
+
+  /** How many messages were sent. */
+  get messages(): number {
+    return this.#messages
+  }
+
+  /** The nearest peers that have not failed, nearest first. */
+  nearest(count: number = this.#init.count): BookPeer[] {
+    return this.#live.slice(0, count).map(({ peer }) => peer)
+  }
+
+  /** Whether the goal is reached. */
+  isEnough(): boolean {
+    const { goal, count } = this.#init
+    if (goal === 'nearest') return this.#isStable(this.#answers, this.#stableAnswers, isAnswered)
+    if (goal === 'providers' && this.#hasQuorum()) return true
+    return this.#live.length > 0 && this.#top(count).every(isAnswered)
+  }
+
+  /** Whom to ask now; nobody when what is under way may be enough, or when the budget is spent. */
+  next(): Candidate | undefined {
+    if (this.#messages >= QUERY_MESSAGES_MAX || this.#mayBeEnough()) return undefined
+    const candidate = this.#pick()
+    if (candidate === undefined) return undefined
+    if (!this.#init.isConnected(candidate.peer)) this.#dials += 1
+    candidate.state = 'asked'
+    this.#messages += 1
+    this.#inFlight += 1
+    return candidate
+  }
+
+  /** Notes an answer and whom it names. */
+  answered(candidate: Candidate, named: readonly BookPeer[], hasProviders: boolean): void {
+    if (candidate.state === 'asked') this.#inFlight -= 1
+    else this.#insert(candidate)
+    candidate.state = 'answered'
+    candidate.hasProviders = hasProviders
+    if (candidate.namedBy !== undefined) candidate.namedBy.hasGoodNames = true
+    this.#answers += 1
+    let isNearer = false
+    for (const peer of named.slice(0, NAMED_PER_ANSWER_MAX)) {
+      if (this.#name(peer, candidate)) isNearer = true
+    }
+    this.#stableAnswers = isNearer ? 0 : this.#stableAnswers + 1
+  }
+
+  /** Notes that a peer does not answer. */
+  failed(candidate: Candidate): void {
+    if (candidate.state === 'asked') this.#inFlight -= 1
+    candidate.state = 'failed'
+    this.#remove(candidate)
+    const { namedBy, isVouched } = candidate
+    if (namedBy === undefined || isVouched) return
+    namedBy.failedNames += 1
+    if (namedBy.failedNames >= NAMED_FAILURES_MAX && !namedBy.hasGoodNames) this.#discredit(namedBy)
+  }
+
+  /** Notes that a peer takes long: others are asked in its place, and its answer still counts when it comes. */
+  slow(candidate: Candidate): void {
+    if (candidate.state !== 'asked') return
+    this.#inFlight -= 1
+    candidate.state = 'slow'
+    this.#remove(candidate)
+  }
+
+  #top(count: number): Candidate[] {
+    return this.#live.slice(0, count)
+  }
+
+  #isStable(answers: number, stable: number, isDone: (candidate: Candidate) => boolean): boolean {
+    const answersMin = Math.min(ANSWERS_MIN, this.#live.length)
+    const stableMin = Math.min(STABLE_ANSWERS_MIN, this.#live.length)
+    return (
+      answersMin > 0 &&
+      answers >= answersMin &&
+      stable >= stableMin &&
+      this.#top(NEAREST_ANSWERED_MIN).every(isDone)
+    )
+  }
+
+  /** Whether the goal will be reached if nothing unexpected is answered. */
+  #mayBeEnough(): boolean {
+    const { goal } = this.#init
+    const coming = this.#inFlight
+    if (goal === 'nearest') {
+      return this.#isStable(
+        this.#answers + coming,
+        this.#stableAnswers + coming,
+        ({ state }) => state !== 'new'
+      )
+    }
+    if (goal === 'thorough') return false
+    const saying = this.#top(this.#init.count).filter(({ hasProviders }) => hasProviders).length
+    return saying > 0 && coming > 0 && saying + coming >= PROVIDERS_QUORUM
+  }
+
+  #hasQuorum(): boolean {
+    const top = this.#top(this.#init.count)
+    const saying = top.filter(({ hasProviders }) => hasProviders)
+    if (saying.length < PROVIDERS_QUORUM) return false
+    const originsMin = Math.min(QUORUM_ORIGINS_MIN, new Set(top.map(({ origin }) => origin)).size)
+    return new Set(saying.map(({ origin }) => origin)).size >= originsMin
+  }
+
+  #pick(): Candidate | undefined {
+    const waiting = this.#top(this.#init.count).filter(({ state }) => state === 'new')
+    const connected = waiting.slice(0, CONNECTED_WINDOW).find(({ peer }) => this.#init.isConnected(peer))
+    return connected ?? (this.#dials < QUERY_DIALS_MAX ? waiting[0] : undefined)
+  }
+
+  /** Takes note of a peer that was named; `true` when it is now among the nearest. */
+  #name(peer: BookPeer, namedBy: Candidate): boolean {
+    if (peer === this.#init.own || peer === namedBy.peer) return false
+    const known = this.#known.get(peer)
+    if (known === undefined) return this.#add(peer, { origin: namedBy.origin, namedBy })
+    if (known.namedBy === undefined || known.namedBy === namedBy) return false
+    known.isVouched = true
+    if (known.state !== 'discredited') return false
+    known.state = 'new'
+    known.namedBy = namedBy
+    return this.#insert(known)
+  }
+
+  #add(peer: BookPeer, { origin, namedBy }: Pick<Candidate, 'origin' | 'namedBy'>): boolean {
+    const candidate: Candidate = {
+      peer,
+      state: 'new',
+      origin,
+      namedBy,
+      isVouched: false,
+      failedNames: 0,
+      hasGoodNames: false,
+      hasProviders: false
+    }
+    this.#known.set(peer, candidate)
+    return this.#insert(candidate)
+  }
+
+  #insert(candidate: Candidate): boolean {
+    let low = 0
+    let high = this.#live.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      const other = this.#live[middle]
+      if (other !== undefined && this.#isNearer(other.peer, candidate.peer)) low = middle + 1
+      else high = middle
+    }
+    this.#live.splice(low, 0, candidate)
+    if (this.#live.length > CANDIDATES_MAX) this.#live.pop()
+    return low < this.#init.count
+  }
+
+  #isNearer(a: BookPeer, b: BookPeer): boolean {
+    return compareDistance(this.#init.target, a.kadId, b.kadId) < 0
+  }
+
+  #remove(candidate: Candidate): void {
+    const index = this.#live.indexOf(candidate)
+    if (index >= 0) this.#live.splice(index, 1)
+  }
+
+  #discredit(namer: Candidate): void {
+    for (const candidate of [...this.#live]) {
+      if (candidate.namedBy !== namer || candidate.isVouched || candidate.state !== 'new') continue
+      candidate.state = 'discredited'
+      this.#remove(candidate)
+    }
+  }
+}
+
+function isAnswered({ state }: Candidate): boolean {
+  return state === 'answered'
+}
