@@ -258,18 +258,6 @@ export const TABLE_CARE_PARALLEL = 4
 /** How many peers that hung up wait to be checked. */
 export const TABLE_CARE_QUEUE_MAX = 256
 
-/** How often it is checked what has to be announced again. */
-export const REPROVIDE_INTERVAL_MS: number = 15 * 60 * 1_000
-
-/** How old an announcement gets before it is made again; records live 48 hours, so one failed day is survived. */
-export const REPROVIDE_AGE_MS: number = 22 * HOUR_MS
-
-/** How many announcements are made again at once. */
-export const REPROVIDE_PARALLEL = 2
-
-/** How long after a change of peers or addresses what is unannounced is announced. */
-export const REPROVIDE_DELAY_MS = 1_000
-
 /** How often it is checked whether reservations at relays still stand. */
 export const RELAY_CHECK_INTERVAL_MS = 10_000
 

@@ -18,6 +18,8 @@ import {
 import { guardDatastore } from './guarded-datastore.ts'
 import { createKadPing } from './kad-ping.ts'
 import { createRecordRules } from './name-rules.ts'
+import { createAnnouncementBook } from './provide/announcement-book.ts'
+import type { AnnouncementBook } from './provide/announcement-book.ts'
 import { createProviderGuard } from './provider-guard.ts'
 import type { ProviderGuard } from './provider-guard.ts'
 import { mayRoute } from './reach.ts'
@@ -59,6 +61,8 @@ export interface DhtService {
   readonly create: (components: KadDHTComponents) => KadDHT
   readonly records: RecordGuard
   readonly providers: ProviderGuard
+  /** What is announced again by itself. */
+  readonly book: AnnouncementBook
 }
 
 /** Switches off the announcing again of kad-dht itself: ours takes its place. */
@@ -108,11 +112,13 @@ export function guardDht(init: GuardedDhtInit, options: KadDHTInit): DhtService 
   const { datastorePrefix: prefix = DHT_DATASTORE_PREFIX, selectors = {} } = options
   let peerStore: KadDHTComponents['peerStore'] | undefined
   const records = createRecordGuard({ datastore, prefix, selectors, clock })
+  const book = createAnnouncementBook({ datastore, prefix })
   const providers = createProviderGuard({
     datastore,
     prefix,
     ownPeerId,
     clock,
+    book,
     isKnown: async (peerId) => (await peerStore?.has(peerIdFromString(peerId))) ?? false
   })
   const create = (components: KadDHTComponents): KadDHT => {
@@ -130,7 +136,7 @@ export function guardDht(init: GuardedDhtInit, options: KadDHTInit): DhtService 
     forgetUnreachablePeers({ dht, table: tableOf(dht), connectionManager: components.connectionManager })
     return dht
   }
-  return { create, records, providers }
+  return { create, records, providers, book }
 }
 
 /** The routing table of a DHT as the rest of this folder sees it. */

@@ -18,7 +18,10 @@ export interface DatastoreGuards {
 export function guardDatastore(inner: Datastore, { records, providers }: DatastoreGuards): Datastore {
   const guarded: KadDatastore = {
     get: (key, options) => inner.get(key, options),
-    delete: (key, options) => inner.delete(key, options),
+    delete: async (key, options) => {
+      if (providers.covers(key)) await providers.delete(key, options)
+      else await inner.delete(key, options)
+    },
     put: async (key, value, options): Promise<Key> => {
       if (records.covers(key)) return await records.put(key, value, options)
       if (providers.covers(key)) return await providers.put(key, value, options)

@@ -24,6 +24,7 @@ import type { Networks } from './networks.ts'
 import { observeHost } from './observation.ts'
 import type { HostMetrics, PeerEvent, PeerSummary } from './observation.ts'
 import { systemHostPowers } from './powers.ts'
+import type { ProvideStatus } from './provide/sweeper.ts'
 import { createPubsub } from './pubsub.ts'
 import type { Pubsub } from './pubsub.ts'
 import { addressKind, adviseReach } from './reach.ts'
@@ -48,6 +49,11 @@ export interface Reachability {
   readonly tableSize: number
   /** Which flags could help when nobody is reachable; empty when somebody is. */
   readonly advice: readonly ReachAdvice[]
+}
+
+/** How announcing again goes in one DHT. */
+export interface NetworkProvideStatus extends ProvideStatus {
+  readonly network: 'elastos' | 'ipfs'
 }
 
 /** A running libp2p host with its DHT. Disposing it closes all connections and leaves the datastore open. */
@@ -90,6 +96,8 @@ export interface Host extends AsyncDisposable {
   refresh(signal: AbortSignal): Promise<void>
   /** Announces now what is due to be announced again, and resolves with how many contents that were. */
   announceDue(signal: AbortSignal): Promise<number>
+  /** How announcing again goes, in each DHT. */
+  provideStatus(): Promise<readonly NetworkProvideStatus[]>
 }
 
 /**
@@ -133,7 +141,7 @@ export async function startHost(components: HostComponents, init: HostInit): Pro
   const networks = stack.use(
     await startNetworks({ ...shared, ipfsService, routing, whenJoined, connect }, init)
   )
-  const upkeep = stack.use(startUpkeep({ ...shared, routing }, { ...init, seeds, relays }))
+  const upkeep = stack.use(startUpkeep(shared, { ...init, seeds, relays }))
   // the first to be disposed: whatever is under way ends before what it works with
   stack.defer(async () => {
     closing.abort(new DhtError('ERR_HOST_CLOSED', 'the host is disposed'))
@@ -192,7 +200,12 @@ function createHost(parts: HostParts): Host {
     refresh: async (signal) => {
       await upkeep.table.refresh(signal)
     },
-    announceDue: async (signal) => await upkeep.reprovider.run(signal),
+    announceDue: async (signal) => await upkeep.sweeper.run(signal),
+    provideStatus: async () => {
+      const own = { network: 'elastos' as const, ...(await upkeep.sweeper.status()) }
+      if (!networks.isPublishing || networks.ipfs === undefined) return [own]
+      return [own, { network: 'ipfs' as const, ...(await networks.ipfs.sweeper.status()) }]
+    },
     [Symbol.asyncDispose]: async () => {
       await running.disposeAsync()
     }

@@ -22,7 +22,10 @@ import type { StartingPeer } from './joiner.ts'
 import { kadNameRouting } from './name-routing.ts'
 import type { NameRouting } from './name-routing.ts'
 import { createRecordRules } from './name-rules.ts'
-import { startReprovider } from './reprovider.ts'
+import { kadProvideNetwork } from './provide/kad-provide-network.ts'
+import { createSweepStateFile } from './provide/sweep-state.ts'
+import { startSweeper } from './provide/sweeper.ts'
+import type { Sweeper } from './provide/sweeper.ts'
 import { createRouting } from './routing.ts'
 import type { Routing } from './routing.ts'
 
@@ -90,7 +93,7 @@ export interface IpfsComponents {
     | 'removeEventListener'
   >
   /** What {@link createIpfsService} made. */
-  readonly service: Pick<DhtService, 'records' | 'providers'>
+  readonly service: Pick<DhtService, 'records' | 'providers' | 'book'>
   /** What libp2p made of it. */
   readonly dht: KadDHT
   readonly datastore: Datastore
@@ -111,6 +114,7 @@ export interface IpfsInit {
 export interface Ipfs extends AsyncDisposable {
   readonly routing: Routing
   readonly names: NameRouting
+  readonly sweeper: Pick<Sweeper, 'status'>
   /** Resolves with the number of IPFS peers to ask, 0 when none can be reached for now. */
   whenJoined(signal: AbortSignal): Promise<number>
   tableSize(): number
@@ -132,19 +136,21 @@ export function startIpfs(components: IpfsComponents, init: IpfsInit): Ipfs {
   const announcements = service.providers
   const routing = createRouting({ libp2p, dht, whenJoined, announcements, clock, logger })
   const addresses = (): string[] => libp2p.getMultiaddrs().map(String)
-  stack.use(
-    startReprovider({
+  const sweeper = stack.use(
+    startSweeper({
       ...components,
       ...service,
       logger,
       table,
-      provide: (cid, signal) => routing.provide(cid, { signal }),
+      network: kadProvideNetwork({ dht, libp2p }),
+      state: createSweepStateFile(datastore, IPFS_DATASTORE_PREFIX),
       addresses: createAnnouncedAddresses({ datastore, addresses, key: IPFS_ADDRESSES_KEY })
     })
   )
   return {
     routing,
     names: kadNameRouting('ipfs', { dht, whenJoined }),
+    sweeper,
     whenJoined,
     tableSize: () => table.size(),
     [Symbol.asyncDispose]: () => stack.disposeAsync()

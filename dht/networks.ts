@@ -57,6 +57,8 @@ export interface Networks extends AsyncDisposable {
   readonly names: Names
   /** The IPFS DHT, joined for its own sake or for discovery. */
   readonly ipfs: Ipfs | undefined
+  /** Whether announcements and names go to the IPFS DHT too. */
+  readonly isPublishing: boolean
   readonly discovery: IpfsDiscovery | undefined
 }
 
@@ -88,6 +90,7 @@ export async function startNetworks(components: NetworksComponents, init: IpfsHo
     own,
     names,
     ipfs,
+    isPublishing,
     discovery,
     [Symbol.asyncDispose]: () => running.disposeAsync()
   }

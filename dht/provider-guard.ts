@@ -3,9 +3,7 @@ import type { Datastore, Key, Pair, Query } from 'interface-datastore'
 import { Key as DatastoreKey } from 'interface-datastore/key'
 import { varint } from 'multiformats'
 import { base32 } from 'multiformats/bases/base32'
-import { CID } from 'multiformats/cid'
-import * as raw from 'multiformats/codecs/raw'
-import * as Digest from 'multiformats/hashes/digest'
+import type { CID } from 'multiformats/cid'
 import type { Clock } from '#contracts'
 import {
   PROVIDER_RECORDS_MAX,
@@ -16,6 +14,7 @@ import {
   TRANSIENT_CONTENTS_MAX
 } from './constants.ts'
 import { DhtError } from './errors.ts'
+import type { AnnouncementBook } from './provide/announcement-book.ts'
 import { createTurns } from './turns.ts'
 
 /** One provider record as kad-dht stores it: content and peer in the key, the time in the value. */
@@ -28,6 +27,8 @@ export interface ProviderRecord {
   readonly announcedAtMs: number
   /** One of our own that is not to be announced again by itself. */
   readonly transient: boolean
+  /** When the peer first announced the content, and has not let it run out since. */
+  readonly firstAtMs: number
 }
 
 /** Decides which provider records the DHT stores and which it answers with. */
@@ -37,17 +38,25 @@ export interface ProviderGuard {
   /** Whether a query is for the providers of one content. */
   coversQuery(query: Query): boolean
   /**
-   * Stores a record within the bounds: the oldest record of the content makes room, a peer's own quota does not.
+   * Stores a record within the bounds. A content that has too many makes room: half of the places are for those that
+   * announced it first, the others for those that did last. A peer's quota makes none.
    *
    * @throws {@link DhtError} `ERR_DHT_NOT_STORED` when the peer's quota or the whole store is full
    */
   put(key: Key, value: Uint8Array, options?: AbortOptions): Promise<Key>
-  /** The records of one content that still count, newest first. */
+  /**
+   * The records of one content that still count, newest first: half of the answer are those that announced it first, so
+   * that a flood of later ones neither hides nor replaces them.
+   */
   query(query: Query, options?: AbortOptions): AsyncGenerator<Pair>
+  /** Deletes a record; a content of ours is not announced again after that. */
+  delete(key: Key, options?: AbortOptions): Promise<void>
   /** Deletes the records that have run out and are not ours to announce again, and returns how many there were. */
   sweep(options?: AbortOptions): Promise<number>
-  /** The records of this node that are to be announced again, whatever their age. */
-  own(options?: AbortOptions): AsyncGenerator<ProviderRecord>
+  /**
+   * Writes down when a content of ours was announced, 0 for not at all, unless it was deleted meanwhile: `false` then.
+   */
+  renew(multihash: Uint8Array, announcedAtMs: number): Promise<boolean>
   /** Says whether our own record of a content is to be announced again by itself; the next `put` writes that down. */
   setTransient(cid: CID, isTransient: boolean): void
   /** Marks a record of this node as never announced, so that it is announced at the next occasion. */
@@ -82,6 +91,8 @@ export interface ProviderGuardInit {
   /** Whether the peer store knows the peer: kad-dht fails the whole answer over one that it does not. */
   readonly isKnown: (peerId: string) => Promise<boolean>
   readonly limits?: ProviderLimits
+  /** Where it is written down what this node announces again by itself. */
+  readonly book: Pick<AnnouncementBook, 'note' | 'remove' | 'has'>
 }
 
 /**
@@ -100,8 +111,11 @@ export function createProviderGuard(init: ProviderGuardInit): ProviderGuard {
     coversQuery: ({ prefix }) => prefix?.startsWith(base) === true,
     put: async (key, value, options) => await guard.put(key, value, options),
     query: (query, options) => guard.query(query, options),
+    delete: async (key, options) => {
+      await guard.delete(key, options)
+    },
     sweep: async (options) => await guard.sweep(options),
-    own: (options) => guard.own(options),
+    renew: async (multihash, announcedAtMs) => await guard.renew(multihash, announcedAtMs),
     setTransient: (cid, isTransient) => {
       guard.setTransient(contentKey(cid), isTransient)
     },
@@ -112,11 +126,6 @@ export function createProviderGuard(init: ProviderGuardInit): ProviderGuard {
       await note(cid, init.clock.nowMs(), options)
     }
   }
-}
-
-/** The content of a record as a CID; the codec is not in a record, so it is `raw`. */
-export function contentCid({ content }: Pick<ProviderRecord, 'content'>): CID {
-  return CID.createV1(raw.code, Digest.decode(base32.baseDecode(content)))
 }
 
 /** The content as it is in the key of a record. */
@@ -161,10 +170,18 @@ class Guard {
         await this.#checkQuota(record.peerId)
         await this.#makeRoom(record.content, options)
       }
-      const isTransient = record.peerId === ownPeerId && this.#transient.has(record.content)
-      const bytes = isTransient ? encodeTransientTime(record.announcedAtMs) : value
-      const stored = await datastore.put(key, bytes, options)
+      const isOwn = record.peerId === ownPeerId
+      const isTransient = isOwn && this.#transient.has(record.content)
+      const firstAtMs = isOwn || isNew ? record.announcedAtMs : await this.#firstAtMs(key, record)
+      const stored = await datastore.put(
+        key,
+        isTransient
+          ? encodeTransientTime(record.announcedAtMs)
+          : encodeTimes(record.announcedAtMs, firstAtMs),
+        options
+      )
       if (isNew) await this.#count(record.peerId, 1)
+      if (isOwn && !isTransient) await this.#init.book.note(multihashOf(record.content), record.announcedAtMs)
       return stored
     })
   }
@@ -172,23 +189,41 @@ class Guard {
   async *query(query: Query, options?: AbortOptions): AsyncGenerator<Pair> {
     const { clock, isKnown, ownPeerId } = this.#init
     const oldestMs = clock.nowMs() - PROVIDER_VALIDITY_MS
-    const fresh = (await this.#records(query.prefix ?? this.#base, options))
-      .filter(({ announcedAtMs }) => announcedAtMs > oldestMs)
-      .toSorted((a, b) => b.announcedAtMs - a.announcedAtMs)
-    let answered = 0
-    for (const { key, peerId, announcedAtMs } of fresh) {
-      if (answered >= this.#limits.answeredMax) return
-      if (peerId !== ownPeerId && !(await isKnown(peerId))) continue
-      answered += 1
+    const fresh = (await this.#records(query.prefix ?? this.#base, options)).filter(
+      ({ announcedAtMs }) => announcedAtMs > oldestMs
+    )
+    const [first, others] = this.#split(fresh, this.#limits.answeredMax)
+    const chosen: ProviderRecord[] = []
+    for (const record of [...first, ...others]) {
+      if (chosen.length >= this.#limits.answeredMax) break
+      if (record.peerId === ownPeerId || (await isKnown(record.peerId))) chosen.push(record)
+    }
+    for (const { key, announcedAtMs } of chosen.toSorted((a, b) => b.announcedAtMs - a.announcedAtMs)) {
       yield { key, value: encodeTime(announcedAtMs) }
     }
   }
 
-  async *own(options?: AbortOptions): AsyncGenerator<ProviderRecord> {
-    for await (const pair of this.#init.datastore.query({ prefix: this.#base }, options)) {
-      const record = this.#parse(pair.key, pair.value)
-      if (record?.peerId === this.#init.ownPeerId && !record.transient) yield record
-    }
+  async delete(key: Key, options?: AbortOptions): Promise<void> {
+    const { datastore, ownPeerId, book } = this.#init
+    const record = this.#parse(key, NO_TIME)
+    if (record === undefined) return
+    await this.#turns.take(record.content, async () => {
+      if (record.peerId === ownPeerId) await book.remove(multihashOf(record.content))
+      if (await datastore.has(key, options)) await this.#delete(record, options)
+    })
+  }
+
+  async renew(multihash: Uint8Array, announcedAtMs: number): Promise<boolean> {
+    const { datastore, ownPeerId, book, clock } = this.#init
+    const content = base32.baseEncode(multihash)
+    const key = new DatastoreKey(`${this.#base}${content}/${ownPeerId}`)
+    return await this.#turns.take(content, async () => {
+      if (!(await book.has(multihash))) return false
+      // nobody took it, but we have it: who asks us is told
+      await datastore.put(key, encodeTime(announcedAtMs === 0 ? clock.nowMs() : announcedAtMs))
+      await book.note(multihash, announcedAtMs)
+      return true
+    })
   }
 
   async sweep(options?: AbortOptions): Promise<number> {
@@ -223,10 +258,29 @@ class Guard {
     const records = await this.#records(`${this.#base}${content}/`, options)
     const excess = records.length - (this.#limits.perContentMax - 1)
     if (excess <= 0) return
-    const oldest = records
-      .filter(({ peerId }) => peerId !== this.#init.ownPeerId)
-      .toSorted((a, b) => a.announcedAtMs - b.announcedAtMs)
-    for (const record of oldest.slice(0, excess)) await this.#delete(record, options)
+    const oldestMs = this.#init.clock.nowMs() - PROVIDER_VALIDITY_MS
+    const { fresh = [], stale = [] } = Object.groupBy(records, ({ announcedAtMs }) =>
+      announcedAtMs > oldestMs ? 'fresh' : 'stale'
+    )
+    const [first, others] = this.#split(fresh, this.#limits.perContentMax)
+    const leaving = [...stale, ...others.toReversed(), ...first.toReversed()].filter(
+      ({ peerId }) => peerId !== this.#init.ownPeerId
+    )
+    for (const record of leaving.slice(0, excess)) await this.#delete(record, options)
+  }
+
+  /** Those that announced first, who have half of `places`, and the others, the newest first. */
+  #split(records: readonly ProviderRecord[], places: number): [ProviderRecord[], ProviderRecord[]] {
+    const byFirst = records.toSorted((a, b) => a.firstAtMs - b.firstAtMs)
+    const half = Math.floor(places / 2)
+    return [byFirst.slice(0, half), byFirst.slice(half).toSorted((a, b) => b.announcedAtMs - a.announcedAtMs)]
+  }
+
+  /** Since when a peer has announced what it announces again. */
+  async #firstAtMs(key: Key, { announcedAtMs }: ProviderRecord): Promise<number> {
+    const held = this.#parse(key, await this.#init.datastore.get(key))
+    if (held === undefined || held.announcedAtMs <= announcedAtMs - PROVIDER_VALIDITY_MS) return announcedAtMs
+    return Math.min(held.firstAtMs, announcedAtMs)
   }
 
   async #records(prefix: string, options?: AbortOptions): Promise<ProviderRecord[]> {
@@ -276,13 +330,20 @@ class Guard {
 /** What follows the time in the value of an own record that is not to be announced again. */
 const TRANSIENT_MARK = 1
 
+/** What follows the time in the value of another's record, before the time of its first announcement. */
+const FIRST_MARK = 2
+
+const NO_TIME = new Uint8Array(1)
+
 /** A time that cannot be read is one that has run out. */
-function decodeTime(value: Uint8Array): Pick<ProviderRecord, 'announcedAtMs' | 'transient'> {
+function decodeTime(value: Uint8Array): Pick<ProviderRecord, 'announcedAtMs' | 'transient' | 'firstAtMs'> {
   try {
     const [announcedAtMs, length] = varint.decode(value)
-    return { announcedAtMs, transient: value[length] === TRANSIENT_MARK }
+    const mark = value[length]
+    const firstAtMs = mark === FIRST_MARK ? varint.decode(value, length + 1)[0] : announcedAtMs
+    return { announcedAtMs, transient: mark === TRANSIENT_MARK, firstAtMs }
   } catch {
-    return { announcedAtMs: 0, transient: false }
+    return { announcedAtMs: 0, transient: false, firstAtMs: 0 }
   }
 }
 
@@ -292,4 +353,13 @@ function encodeTime(timeMs: number): Uint8Array {
 
 function encodeTransientTime(timeMs: number): Uint8Array {
   return Uint8Array.of(...encodeTime(timeMs), TRANSIENT_MARK)
+}
+
+function encodeTimes(timeMs: number, firstMs: number): Uint8Array {
+  if (firstMs === timeMs) return encodeTime(timeMs)
+  return Uint8Array.of(...encodeTime(timeMs), FIRST_MARK, ...encodeTime(firstMs))
+}
+
+function multihashOf(content: string): Uint8Array {
+  return base32.baseDecode(content)
 }

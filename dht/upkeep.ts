@@ -4,13 +4,15 @@ import type { Clock, Logger, Random } from '#contracts'
 import { createAnnouncedAddresses } from './announced-addresses.ts'
 import type { DhtService, DhtTable } from './dht-service.ts'
 import type { StartingPeer } from './joiner.ts'
+import { DHT_DATASTORE_PREFIX } from './constants.ts'
 import type { HostServices, Role } from './libp2p-options.ts'
+import { kadProvideNetwork } from './provide/kad-provide-network.ts'
+import { createSweepStateFile } from './provide/sweep-state.ts'
+import { startSweeper } from './provide/sweeper.ts'
+import type { Sweeper } from './provide/sweeper.ts'
 import type { Reach } from './reach.ts'
 import { startRelayWatch } from './relay-watch.ts'
 import type { RelayWatch } from './relay-watch.ts'
-import { startReprovider } from './reprovider.ts'
-import type { Reprovider } from './reprovider.ts'
-import type { Routing } from './routing.ts'
 import { startTableCare } from './table-care.ts'
 import { startTableRefresh } from './table-refresh.ts'
 import type { TableRefresh } from './table-refresh.ts'
@@ -18,16 +20,15 @@ import type { TableRefresh } from './table-refresh.ts'
 /** What keeps a host in shape in the background. */
 export interface Upkeep extends AsyncDisposable {
   readonly table: TableRefresh
-  readonly reprovider: Reprovider
+  readonly sweeper: Sweeper
   readonly relays: RelayWatch
 }
 
 /** What upkeep is made of. */
 export interface UpkeepComponents {
   readonly libp2p: Libp2p<HostServices>
-  readonly dht: Pick<DhtService, 'records' | 'providers'>
+  readonly dht: Pick<DhtService, 'records' | 'providers' | 'book'>
   readonly table: DhtTable
-  readonly routing: Routing
   readonly datastore: Datastore
   readonly clock: Clock
   readonly random: Random
@@ -45,25 +46,26 @@ export interface UpkeepInit {
 
 /** Starts what keeps a host in shape. */
 export function startUpkeep(components: UpkeepComponents, init: UpkeepInit): Upkeep {
-  const { libp2p, dht, routing, datastore } = components
+  const { libp2p, dht, datastore } = components
   using starting = new DisposableStack()
   const stack = new AsyncDisposableStack()
   starting.defer(() => void stack.disposeAsync())
   const table = stack.use(
     startTableRefresh({ ...components, dht: libp2p.services.dht, ownKey: libp2p.peerId.toMultihash().bytes })
   )
-  const reprovider = stack.use(
-    startReprovider({
+  const sweeper = stack.use(
+    startSweeper({
       ...components,
       ...dht,
-      provide: async (cid, signal) => await routing.provide(cid, { signal }),
+      network: kadProvideNetwork({ dht: libp2p.services.dht, libp2p }),
+      state: createSweepStateFile(datastore, DHT_DATASTORE_PREFIX),
       addresses: createAnnouncedAddresses({ datastore, addresses: () => libp2p.getMultiaddrs().map(String) })
     })
   )
   stack.use(startTableCare(components))
   const relays = stack.use(startRelayWatch(components, { relays: relaysOf(init) }))
   starting.move()
-  return { table, reprovider, relays, [Symbol.asyncDispose]: async () => await stack.disposeAsync() }
+  return { table, sweeper, relays, [Symbol.asyncDispose]: async () => await stack.disposeAsync() }
 }
 
 function relaysOf({ reach, role = 'peer', seeds, relays }: UpkeepInit): readonly StartingPeer[] {

@@ -2,6 +2,9 @@ import assert from 'node:assert/strict'
 import { MemoryDatastore } from 'datastore-core'
 import { Key } from 'interface-datastore'
 import { varint } from 'multiformats'
+import { base32 } from 'multiformats/bases/base32'
+import { createAnnouncementBook } from '../../../dht/provide/announcement-book.ts'
+import type { Announcement } from '../../../dht/provide/announcement-book.ts'
 import { contentKey, createProviderGuard } from '../../../dht/provider-guard.ts'
 import type { ProviderGuard } from '../../../dht/provider-guard.ts'
 import { cidOf } from '../../support/memory-names.ts'
@@ -24,8 +27,13 @@ describe('provider guard', () => {
       ownPeerId: 'self',
       clock: { nowMs: () => nowMs },
       isKnown: async (peerId) => await Promise.resolve(!forgotten.includes(peerId)),
-      limits: LIMITS
+      limits: LIMITS,
+      book: createAnnouncementBook({ datastore, prefix: '/dht' })
     })
+  const own = async (): Promise<Announcement[]> =>
+    await Array.fromAsync(createAnnouncementBook({ datastore, prefix: '/dht' }).within(''))
+  const ownContents = async (): Promise<string[]> =>
+    (await own()).map(({ multihash }) => base32.baseEncode(multihash))
   const add = async (content: string, peerId: string): Promise<Key> => {
     const time = varint.encodeTo(nowMs, new Uint8Array(varint.encodingLength(nowMs)))
     nowMs += 1
@@ -49,9 +57,9 @@ describe('provider guard', () => {
     assert.equal(guard.covers(new Key('/dht/providers/a')), false)
   })
 
-  it('answers with the newest within a bound, and with none that ran out', async () => {
+  it('answers with the first and the newest within a bound, and with none that ran out', async () => {
     for (const peerId of ['a', 'b', 'c']) await add(FILM, peerId)
-    assert.deepEqual(await answer(FILM), ['c', 'b'])
+    assert.deepEqual(await answer(FILM), ['c', 'a'])
     nowMs += 24 * HOUR_MS
     await add(FILM, 'a')
     assert.deepEqual(await answer(FILM), ['a', 'c'])
@@ -105,11 +113,7 @@ describe('provider guard', () => {
     await add(SONG, 'a')
     nowMs += 49 * HOUR_MS
     assert.equal(await guard.sweep(), 3)
-    const own = await Array.fromAsync(guard.own())
-    assert.deepEqual(
-      own.map(({ content }) => content),
-      [FILM]
-    )
+    assert.deepEqual(await ownContents(), [FILM])
     await add(SONG, 'a')
     await add(FILM, 'a')
   })
@@ -120,23 +124,51 @@ describe('provider guard', () => {
     await add(FILM, 'self')
     await add(SONG, 'self')
     guard = create()
-    const contents = async (): Promise<string[]> =>
-      (await Array.fromAsync(guard.own())).map(({ content }) => content)
-    assert.deepEqual(await contents(), [SONG])
+    assert.deepEqual(await ownContents(), [SONG])
     assert.deepEqual(await answer(FILM), ['self'])
     nowMs += 49 * HOUR_MS
     assert.equal(await guard.sweep(), 1)
     // the next announcement may say otherwise
     guard.setTransient(film, false)
     await add(FILM, 'self')
-    assert.deepEqual((await contents()).toSorted(), [FILM, SONG].toSorted())
+    assert.deepEqual((await ownContents()).toSorted(), [FILM, SONG].toSorted())
   })
 
   it('hides what was announced to nobody and offers it for announcing', async () => {
     await guard.markUnannounced(await cidOf('film'))
     assert.deepEqual(await answer(FILM), [])
-    const [record] = await Array.fromAsync(guard.own())
+    const [record] = await own()
     assert.equal(record?.announcedAtMs, 0)
+  })
+
+  it('a flood of others neither hides nor replaces who announced first', async () => {
+    await add(FILM, 'honest')
+    for (let count = 0; count < 20; count += 1) await add(FILM, `sybil${count}`)
+    assert.deepEqual(await answer(FILM), ['sybil19', 'honest'])
+    nowMs += 40 * HOUR_MS
+    await add(FILM, 'honest')
+    for (let count = 20; count < 40; count += 1) await add(FILM, `sybil${count}`)
+    assert.deepEqual(await answer(FILM), ['sybil39', 'honest'])
+    // who let it run out is a newcomer again
+    nowMs += 49 * HOUR_MS
+    await add(FILM, 'other')
+    await add(FILM, 'honest')
+    for (let count = 40; count < 60; count += 1) await add(FILM, `sybil${count}`)
+    assert.deepEqual(await answer(FILM), ['sybil59', 'other'])
+  })
+
+  it('renews what is announced, tells who asks even when nobody took it, and forgets what was deleted', async () => {
+    const film = await cidOf('film')
+    const key = new Key(`/dht/provider/${FILM}/self`)
+    assert.equal(await guard.renew(film.multihash.bytes, nowMs), false)
+    await add(FILM, 'self')
+    assert.equal(await guard.renew(film.multihash.bytes, 0), true)
+    assert.deepEqual(await answer(FILM), ['self'])
+    assert.equal((await own())[0]?.announcedAtMs, 0)
+    await guard.delete(key)
+    assert.equal(await guard.renew(film.multihash.bytes, nowMs), false)
+    assert.deepEqual(await own(), [])
+    assert.deepEqual(await answer(FILM), [])
   })
 
   it('reads a time it cannot decode as one that ran out', async () => {
