@@ -9,7 +9,11 @@ import type { NodeBase } from './base.ts'
 import { createCapsuleRuntime, type CapsuleRuntime } from './capsule-runtime.ts'
 import { createCapsules, type Capsules } from './capsules.ts'
 import { createHostPowers } from './host-powers/host-powers.ts'
-import { openInstalledCapsules, type InstalledCapsules } from './installed-capsules.ts'
+import {
+  openInstalledCapsules,
+  type InstalledCapsules,
+  type InstalledComponents
+} from './installed-capsules.ts'
 import { keepAnswer } from './keep-answer.ts'
 import { openProviderChoices, type NodeProviderChoices } from './provider-choices.ts'
 import { createProviderSource, startProvider, type StartProviderComponents } from './provider-source.ts'
@@ -86,13 +90,27 @@ export async function startCapsuleParts(
     await openInstalledCapsules(
       {
         ...{ ...base, capsules, content, running },
-        stateOf: async (lineage) => await runtime.stateOf(lineage),
-        revokeGrants: async (lineage) => await runtime.revokeGrants(lineage)
+        ...hooksOf(runtime, choices)
       },
       base.paths.capsules
     )
   )
   return { capsules, installed, shell, runtime, providers: choices }
+}
+
+/** What a change of what is installed means for what runs. */
+function hooksOf(
+  runtime: CapsuleRuntime,
+  choices: NodeProviderChoices
+): Pick<InstalledComponents, 'stateOf' | 'revokeGrants' | 'onChanged'> {
+  return {
+    stateOf: async (lineage) => await runtime.stateOf(lineage),
+    revokeGrants: async (lineage) => {
+      await choices.forget(lineage)
+      await runtime.revokeGrants(lineage)
+    },
+    onChanged: (lineage) => runtime.unloadProviders(lineage)
+  }
 }
 
 /** Starts the shell of this release. @throws CapsuleError why it cannot be started */

@@ -74,6 +74,8 @@ export interface CapsuleRuntime extends AsyncDisposable {
   stateOf(lineage: string): Promise<LineageState | undefined>
   /** Ends every grant of a lineage. */
   revokeGrants(lineage: string): Promise<void>
+  /** Says that a lineage has another version now: whoever is served by it hears that one from here on. */
+  unloadProviders(lineage: string): void
   /** The files of a lineage within the quota of its capsule; whoever asks lets go of them. */
   filesOf(lineage: string): Promise<VaultRoot>
   /** The lineage that a subject of tokens is the did of, as far as grants say. */
@@ -115,6 +117,8 @@ class LazyRuntime implements CapsuleRuntime {
   /** Bytes that the capsules which ran may keep, by lineage. */
   readonly #quotas = new Map<string, number>()
   #services: Promise<Services> | undefined
+  /** There when the first capsule runs. */
+  #directory: RunningDirectory | undefined
   #machine: Promise<Machine> | undefined
   #isDisposed = false
 
@@ -134,6 +138,10 @@ class LazyRuntime implements CapsuleRuntime {
 
   async revokeGrants(lineage: string): Promise<void> {
     await (await this.authority()).revokeLineage(lineage)
+  }
+
+  unloadProviders(lineage: string): void {
+    this.#directory?.unload(lineage)
   }
 
   async filesOf(lineage: string): Promise<VaultRoot> {
@@ -261,6 +269,7 @@ class LazyRuntime implements CapsuleRuntime {
       )
     )
     const providers = stack.use(createDirectory(this))
+    this.#directory = providers
     const broker = stack.use(
       createBroker({ authority, shell, providers, powers: hostPowers, clock, random, logger })
     )
@@ -323,6 +332,8 @@ function createLineageState(vault: Vault, lineage: string): LineageState {
     snapshot: async () => await atRoot(vault, lineage, async (root) => await root.snapshot()),
     restore: async (id) => await atRoot(vault, lineage, async (root) => await root.restore(id)),
     dropSnapshot: async (id) => await atRoot(vault, lineage, async (root) => await root.dropSnapshot(id)),
+    snapshots: async () =>
+      (await atRoot(vault, lineage, async (root) => await root.snapshots())).map(({ id }) => id),
     usage: async () => await atRoot(vault, lineage, async (root) => await root.usage()),
     remove: async () => await vault.remove(lineage)
   }

@@ -36,6 +36,8 @@ export interface InstalledComponents {
   readonly logger: Logger
   readonly stateOf?: (lineage: string) => Promise<LineageState | undefined>
   readonly revokeGrants?: (lineage: string) => Promise<void>
+  /** Called when what is installed of a lineage may be another than before. */
+  readonly onChanged?: (lineage: string) => void
 }
 
 /**
@@ -57,7 +59,8 @@ export async function openInstalledCapsules(
   const lifecycle = await openLifecycle({
     ...{ records, running, clock, logger, stateOf },
     source: createSource(components),
-    revokeGrants: components.revokeGrants ?? (async () => await Promise.resolve())
+    revokeGrants: components.revokeGrants ?? (async () => await Promise.resolve()),
+    onChanged: components.onChanged
   })
   return {
     ...{ lifecycle, running },

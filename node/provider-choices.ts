@@ -27,6 +27,8 @@ export interface ProviderChoice {
 export interface NodeProviderChoices extends ProviderChoices {
   /** Has a capsule serve a contract from now on; the one of the release without one. */
   choose(contract: string, choice: ProviderChoice | undefined): Promise<void>
+  /** Forgets the choices that fell on a lineage, and the powers it was given for them. */
+  forget(lineage: string): Promise<void>
   list(): (ProviderChoice & { readonly contract: string })[]
   /** The powers of the host that the user gave a lineage. */
   powersOf(lineage: string): readonly string[]
@@ -52,10 +54,24 @@ export async function openProviderChoices(files: TextFiles, path: string): Promi
       await save()
     },
     choose: async (contract, wanted) => {
+      const before = chosen.get(contract)
       if (wanted === undefined) chosen.delete(contract)
-      else if (chosen.size >= CHOICES_MAX && !chosen.has(contract)) {
+      else if (chosen.size >= CHOICES_MAX && before === undefined) {
         throw new NodeError('ERR_CONFIG_INVALID', `expected at most ${CHOICES_MAX} chosen providers`)
       } else chosen.set(contract, wanted)
+      try {
+        await save()
+      } catch (thrown) {
+        // What was not kept would be another choice after a restart.
+        if (before === undefined) chosen.delete(contract)
+        else chosen.set(contract, before)
+        throw thrown
+      }
+    },
+    forget: async (lineage) => {
+      const gone = [...chosen].filter(([, wanted]) => wanted.lineage === lineage)
+      if (gone.length === 0) return
+      for (const [contract] of gone) chosen.delete(contract)
       await save()
     },
     list: () => [...chosen].map(([contract, wanted]) => ({ contract, ...wanted })),

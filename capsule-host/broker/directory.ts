@@ -40,8 +40,11 @@ export interface LoadedProvider {
 export interface RunningDirectory extends ProviderDirectory, AsyncDisposable {
   /** What runs now. */
   loaded(): LoadedProvider[]
-  /** Ends a provider when nothing is under way: it was updated, or replaced. It starts anew when it is called. */
-  unload(cid: string): void
+  /**
+   * Says that a lineage has another version now, or none: what is called from here on is looked for anew, and what runs of it
+   * ends when nothing is under way.
+   */
+  unload(lineage: string): void
 }
 
 /** A directory in which nothing runs yet. */
@@ -83,12 +86,13 @@ class Directory implements RunningDirectory {
     }))
   }
 
-  unload(cid: string): void {
-    this.#known.forget(cid)
-    const capsule = this.#loaded.get(cid)
-    if (capsule === undefined) return
-    capsule.isUnwanted = true
-    if (capsule.active === 0) this.#end(capsule)
+  unload(lineage: string): void {
+    this.#known.forget((resolved) => resolved.lineage === lineage)
+    for (const capsule of [...this.#loaded.values()]) {
+      if (capsule.resolved.lineage !== lineage) continue
+      capsule.isUnwanted = true
+      if (capsule.active === 0) this.#end(capsule)
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -107,10 +111,12 @@ class Directory implements RunningDirectory {
     const key = [seeker.lineage, contract, wanted, this.#components.choices.chosen(contract)].join(' ')
     const known = this.#known.get(key)
     if (known !== undefined) return known
+    const { generation } = this.#known
     const resolved = await this.#resolve(contract, seeker, signal)
     if (resolved === undefined) return undefined
     await this.#checkCircles(resolved, [seeker.lineage], signal)
-    this.#known.set(key, resolved)
+    // It may have been updated while it was looked for.
+    if (generation === this.#known.generation) this.#known.set(key, resolved)
     return resolved
   }
 
@@ -131,13 +137,21 @@ class Directory implements RunningDirectory {
     try {
       const found = await abortable(source.resolve(wish, signal), signal)
       if (found === undefined || !found.provides.includes(contract)) return undefined
-      if (chosen === undefined && found.cid !== wish.pinned) await choices.pin(lineage, contract, found.cid)
+      if (chosen === undefined && found.cid !== wish.pinned) await this.#pin(lineage, contract, found.cid)
       return found
     } catch (thrown) {
       signal.throwIfAborted()
       logger.warn('provider not resolved', { contract, code: errorCode(thrown), error: errorMessage(thrown) })
       throw refusal('ERR_PROVIDER_NONE', thrown)
     }
+  }
+
+  /** A pin that a full disk does not take holds until the node ends: no reason to serve nothing. */
+  async #pin(lineage: string, contract: string, cid: string): Promise<void> {
+    const { choices, logger } = this.#components
+    await choices.pin(lineage, contract, cid).catch((thrown: unknown) => {
+      logger.warn('provider not pinned', { contract, code: errorCode(thrown), error: errorMessage(thrown) })
+    })
   }
 
   /** Follows what a provider requires, as it would be resolved now. */
@@ -238,7 +252,7 @@ class Directory implements RunningDirectory {
 
   #forget(capsule: LoadedCapsule): void {
     // It may have ended because it was updated or removed.
-    this.#known.forget(capsule.resolved.cid)
+    this.#known.forget(({ cid }) => cid === capsule.resolved.cid)
     capsule.idleTimer?.[Symbol.dispose]()
     if (this.#loaded.get(capsule.resolved.cid) === capsule) this.#loaded.delete(capsule.resolved.cid)
   }
@@ -267,6 +281,7 @@ class Directory implements RunningDirectory {
 class ResolvedTable {
   readonly #clock: Pick<Clock, 'monotonicMs'>
   readonly #entries = new Map<string, { readonly resolved: ResolvedProvider; readonly untilMs: number }>()
+  #generation = 0
 
   constructor(clock: Pick<Clock, 'monotonicMs'>) {
     this.#clock = clock
@@ -285,8 +300,14 @@ class ResolvedTable {
     this.#entries.set(key, { resolved, untilMs: this.#clock.monotonicMs() + RESOLVED_MS })
   }
 
-  forget(cid: string): void {
-    for (const [key, { resolved }] of this.#entries) if (resolved.cid === cid) this.#entries.delete(key)
+  /** How often anything was forgotten: what is looked for meanwhile may be out of date. */
+  get generation(): number {
+    return this.#generation
+  }
+
+  forget(matches: (resolved: ResolvedProvider) => boolean): void {
+    this.#generation++
+    for (const [key, { resolved }] of this.#entries) if (matches(resolved)) this.#entries.delete(key)
   }
 }
 

@@ -45,6 +45,8 @@ export interface LineageState {
   restore(id: string): Promise<void>
   /** Forgets a remembered state. */
   dropSnapshot(id: string): Promise<void>
+  /** Every remembered state. */
+  snapshots(): Promise<readonly string[]>
   /** Bytes it takes. */
   usage(): Promise<{ readonly bytes: number }>
   /** Removes all of it, remembered states included. */
@@ -60,6 +62,8 @@ export interface LifecycleComponents {
   readonly stateOf: (lineage: string) => Promise<LineageState | undefined>
   /** Ends every grant of a lineage. */
   readonly revokeGrants: (lineage: string) => Promise<void>
+  /** Called when what is installed of a lineage is, or may be, another than before. */
+  readonly onChanged?: ((lineage: string) => void) | undefined
   readonly clock: Pick<Clock, 'nowMs'>
   readonly logger: Logger
 }
@@ -121,7 +125,8 @@ export interface Lifecycle {
 }
 
 /** The lifecycle over what is installed; changes are made one after the other. */
-export async function openLifecycle(components: LifecycleComponents): Promise<Lifecycle> {
+export async function openLifecycle(init: LifecycleComponents): Promise<Lifecycle> {
+  const components = { ...init, records: announced(init) }
   const { records, logger } = components
   const inOrder = createQueue()
   const lookup = (name: string): InstalledCapsule | undefined => findInstalled(records, name)
@@ -134,7 +139,7 @@ export async function openLifecycle(components: LifecycleComponents): Promise<Li
     )
   }
   for (const capsule of records.list()) {
-    if (capsule.pending === undefined) continue
+    if (capsule.pending === undefined && capsule.isUnswept !== true) continue
     await finishChange(components, capsule).catch((thrown: unknown) => {
       logger.error('an interrupted change of version is still open', {
         lineage: capsule.lineage,
@@ -152,6 +157,21 @@ export async function openLifecycle(components: LifecycleComponents): Promise<Li
       await inOrder(async () => await rollback(components, find(name), version)),
     remove: async (name, options) => await inOrder(async () => await remove(components, find(name), options)),
     settle: async (name) => await inOrder(async () => (await finishChange(components, find(name))).capsule)
+  }
+}
+
+/** The same records, whose every change is told. */
+function announced({ records, onChanged }: LifecycleComponents): InstalledRecords {
+  return {
+    ...records,
+    put: async (capsule) => {
+      await records.put(capsule)
+      onChanged?.(capsule.lineage)
+    },
+    delete: async (lineage) => {
+      await records.delete(lineage)
+      onChanged?.(lineage)
+    }
   }
 }
 
@@ -247,20 +267,23 @@ async function install(
   const versions = [entry, ...left.versions.filter((version) => version.cid !== cid)]
   const after = { ...left, alias, current: cid, versions: versions.slice(0, INSTALLED_VERSIONS_MAX) }
   await records.put(after)
-  await forgetVersions(components, left, after)
-  return { capsule: after, stopped, isStateRestored: false }
+  const swept = await sweep(components, after)
+  await letGoOfVersions(components, left, after)
+  return { capsule: swept, stopped, isStateRestored: false }
 }
 
-/** The record with the state remembered at the version that is about to be left. */
+/** The record with the state remembered at the version that is about to be left; a crash from here on is swept after. */
 async function leaveCurrent(
-  { stateOf }: LifecycleComponents,
+  { records, stateOf }: LifecycleComponents,
   capsule: InstalledCapsule
 ): Promise<InstalledCapsule> {
   const state = await stateOf(capsule.lineage)
   if (state === undefined) return capsule
+  await records.put({ ...capsule, isUnswept: true })
   const snapshot = await state.snapshot()
   return {
     ...capsule,
+    isUnswept: true,
     versions: capsule.versions.map((version) =>
       version.cid === capsule.current ? { ...version, snapshot } : version
     )
@@ -284,7 +307,6 @@ async function rollback(
   }
   // Code and state change together: from here on a crash is finished by the next start, never half done.
   await components.records.put({ ...left, pending })
-  await forgetSnapshots(components, settled, left)
   const { capsule: after, isStateRestored } = await finishChange(components, { ...left, pending })
   return { capsule: after, stopped, isStateRestored }
 }
@@ -308,18 +330,19 @@ function versionBefore(
   )
 }
 
-/** Makes the version that a pending change leads to the running one, with its state. */
+/** Makes the version that a pending change leads to the running one, with its state, and drops what is left over. */
 async function finishChange(
-  { records, stateOf }: LifecycleComponents,
+  components: LifecycleComponents,
   capsule: InstalledCapsule
 ): Promise<{ capsule: InstalledCapsule; isStateRestored: boolean }> {
+  const { records, stateOf } = components
   const { pending, ...rest } = capsule
-  if (pending === undefined) return { capsule, isStateRestored: false }
+  if (pending === undefined) return { capsule: await sweep(components, capsule), isStateRestored: false }
   const state = pending.snapshot === undefined ? undefined : await stateOf(capsule.lineage)
   if (state !== undefined && pending.snapshot !== undefined) await state.restore(pending.snapshot)
   const after = { ...rest, current: pending.to }
   await records.put(after)
-  return { capsule: after, isStateRestored: state !== undefined }
+  return { capsule: await sweep(components, after), isStateRestored: state !== undefined }
 }
 
 async function remove(
@@ -332,8 +355,12 @@ async function remove(
   const stopped = await stopLineage(components, lineage)
   // Its grants first: what is left of a removal that is interrupted here is a capsule that may do nothing.
   await revokeGrants(lineage)
+  const { pending: _abandoned, ...rest } = capsule
+  const versions = rest.versions.map(({ snapshot: _dropped, ...version }) => version)
+  // No version may name a state that is gone, should this be interrupted.
+  await records.put({ ...rest, versions, isUnswept: true })
   if (data) await (await stateOf(lineage))?.remove()
-  else await forgetSnapshots(components, capsule, { ...capsule, versions: [] })
+  else await sweep(components, { ...rest, versions, isUnswept: true })
   await records.delete(lineage)
   for (const { cid } of capsule.versions) await source.letGo(cid).catch(() => undefined)
   return { capsule, stopped, isStateRestored: false }
@@ -343,26 +370,31 @@ async function stopLineage({ running }: LifecycleComponents, lineage: string): P
   return (await running.stop((run) => run.lineage === lineage)).length
 }
 
-async function forgetVersions(
-  components: LifecycleComponents,
+async function letGoOfVersions(
+  { source }: LifecycleComponents,
   before: InstalledCapsule,
   after: InstalledCapsule
 ): Promise<void> {
-  await forgetSnapshots(components, before, after)
   const kept = new Set(after.versions.map(({ cid }) => cid))
-  for (const { cid } of before.versions) {
-    if (!kept.has(cid)) await components.source.letGo(cid).catch(() => undefined)
-  }
+  for (const { cid } of before.versions) if (!kept.has(cid)) await source.letGo(cid).catch(() => undefined)
 }
 
-/** Drops the remembered states that no version names any more; one that stays behind costs space and nothing else. */
-async function forgetSnapshots(
-  { stateOf }: LifecycleComponents,
-  before: InstalledCapsule,
-  after: InstalledCapsule
-): Promise<void> {
-  const kept = new Set(after.versions.map(({ snapshot }) => snapshot))
-  const dropped = before.versions.flatMap(({ snapshot = '' }) => (kept.has(snapshot) ? [] : [snapshot]))
-  const state = dropped.every((id) => id === '') ? undefined : await stateOf(before.lineage)
-  for (const id of dropped) if (id !== '') await state?.dropSnapshot(id).catch(() => undefined)
+/** Drops the remembered states that no version names; where that fails, the next change or start tries again. */
+async function sweep(
+  { records, stateOf, logger }: LifecycleComponents,
+  capsule: InstalledCapsule
+): Promise<InstalledCapsule> {
+  const { isUnswept, ...swept } = capsule
+  if (isUnswept !== true) return capsule
+  const named = new Set([capsule.pending?.snapshot, ...capsule.versions.map(({ snapshot }) => snapshot)])
+  try {
+    const state = await stateOf(capsule.lineage)
+    for (const id of (await state?.snapshots()) ?? []) if (!named.has(id)) await state?.dropSnapshot(id)
+    await records.put(swept)
+    return swept
+  } catch (thrown) {
+    const why = { code: errorCode(thrown), reason: errorMessage(thrown) }
+    logger.warn('remembered states that nobody names are still there', { lineage: capsule.lineage, ...why })
+    return capsule
+  }
 }

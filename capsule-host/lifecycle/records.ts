@@ -41,6 +41,8 @@ export interface InstalledCapsule {
   /** Newest first; the current one is among them. */
   readonly versions: readonly InstalledVersion[]
   readonly pending?: PendingChange | undefined
+  /** Whether a change was begun that may leave remembered states no version names: they are dropped when it is over. */
+  readonly isUnswept?: true | undefined
 }
 
 /** The one file the record is kept in. */
@@ -77,7 +79,8 @@ const capsuleSchema = z.strictObject({
   installedAtMs: z.int().min(0),
   current: text(128),
   versions: z.array(versionSchema).min(1).max(INSTALLED_VERSIONS_MAX),
-  pending: z.strictObject({ to: text(128), snapshot: text(128).optional() }).optional()
+  pending: z.strictObject({ to: text(128), snapshot: text(128).optional() }).optional(),
+  isUnswept: z.literal(true).optional()
 })
 const recordSchema = z.strictObject({
   version: z.literal(INSTALLED_RECORD_VERSION),

@@ -20,6 +20,23 @@ const COUNTER = `
   await capsule.call('localhost/write', { path: 'runs', data: btoa(String(runs + 1)) })
   capsule.write('run ' + (runs + 1) + '\\n')
 `
+/** Asks whoever provides files what is in one, once a line. */
+const ASKER = `
+  await capsule.request({ command: 'localhost/*', resource: 'localhost://*' })
+  for await (const _line of capsule.lines()) {
+    const said = await capsule.call('localhost/read', { path: 'who' }).then(
+      ({ data }) => atob(data),
+      ({ code }) => code
+    )
+    capsule.write('heard ' + said + '\\n')
+  }
+`
+/** Another provider of files, in which there is what it is called. */
+const ANSWERER = (name: string): string => `
+  const refuse = () => { throw new Error('no such thing') }
+  const read = () => ({ data: btoa('${name}'), isEnd: true })
+  await capsule.provide('localhost', { read, write: refuse, list: refuse, stat: refuse, delete: refuse, mkdir: refuse })
+`
 const SPIN = `capsule.write('spinning\\n'); for (;;) {}`
 const READ = { command: 'localhost/read', resource: 'localhost://notes/*', reason: 'To show your notes.' }
 const WRITE = { command: 'localhost/write', resource: 'localhost://notes/*', reason: 'To keep your notes.' }
@@ -211,6 +228,56 @@ describe('installed capsules', function () {
     await node.succeed(['capsule', 'remove', 'counter', '--with-data'])
     await node.succeed(['capsule', 'install', lineage, '--yes'])
     assert.equal(await count(), 'run 1')
+  })
+
+  it('serve a contract in place of those of this release, in the version that is installed', async () => {
+    const asks = [{ command: 'localhost/*', resource: 'localhost://*', reason: 'To ask.' }]
+    const asker = await publish('asker', '1.0.0', {
+      script: ASKER,
+      manifest: { capabilities: asks, requires: [{ contract: 'localhost@1' }] }
+    })
+    const provides = { provides: ['localhost@1'] }
+    const first = await publish('answerer', '1.0.0', { script: ANSWERER('first'), manifest: provides })
+    for (const { lineage } of [asker, first]) await node.succeed(['capsule', 'install', lineage, '--yes'])
+    await node.stop()
+    node = await startCliNode(home, node.status.dataFolder, { flags: ['--shell', 'auto'] })
+    const run = ['capsule', 'run', 'asker', '--data', node.status.dataFolder, '--no-start']
+    await using caller = await home.start(run)
+    let asked = 0
+    // Always the same run of the caller: a provider is not for those alone who start after it.
+    const hears = async (what: string): Promise<void> => {
+      caller.write('?\n')
+      asked += 1
+      await caller.stdout.match(new RegExp(`^(?:heard .*\n){${asked - 1}}heard ${what}\n`), {
+        timeoutMs: 60_000,
+        context: () => caller.stderr.text()
+      })
+    }
+    await hears('ERR_FILE_NOT_FOUND')
+    assertRefused(
+      await node.run(['capsule', 'provide', 'localhost@1', 'asker', '--yes']),
+      'ERR_PROVIDER_CONTRACT'
+    )
+    assertRefused(await node.run(['capsule', 'provide', 'localhost@1', 'answerer']), 'ERR_TERMINAL_NEEDED')
+    await hears('ERR_FILE_NOT_FOUND')
+    const { json } = await node.succeed(['capsule', 'provide', 'localhost@1', 'answerer', '--yes'])
+    assert.equal(json?.['lineage'], first.lineage)
+    await hears('first')
+    await publish('answerer', '2.0.0', { script: ANSWERER('second'), manifest: provides })
+    await hears('first')
+    await node.succeed(['capsule', 'update', 'answerer'])
+    await hears('second')
+    await node.succeed(['capsule', 'rollback', 'answerer'])
+    await hears('first')
+    await node.succeed(['capsule', 'provide', 'localhost@1', '--shipped'])
+    await hears('ERR_FILE_NOT_FOUND')
+    await node.succeed(['capsule', 'provide', 'localhost@1', 'answerer', '--yes'])
+    await hears('first')
+    await node.succeed(['capsule', 'remove', 'answerer'])
+    await hears('ERR_FILE_NOT_FOUND')
+    const { json: listed } = await node.succeed(['capsule', 'provide'])
+    const providers = listed?.['providers'] as { contract: string; isShipped: boolean }[]
+    assert.equal(providers.find(({ contract }) => contract === 'localhost@1')?.isShipped, true)
   })
 
   it('are gone when they are removed, and survive a kill of the node when they are not', async () => {

@@ -27,6 +27,8 @@ export class PowerCut extends Error {}
 export interface Device {
   readonly kept: Set<string>
   readonly revoked: string[]
+  /** Lineages of which another version is installed, in order. */
+  readonly changed: string[]
   /** What the lineage keeps now. */
   state: string | undefined
   readonly snapshots: Map<string, string>
@@ -69,6 +71,7 @@ export function createDevice(): Device {
       device.snapshots.delete(id)
       await Promise.resolve()
     },
+    snapshots: async () => await Promise.resolve([...device.snapshots.keys()]),
     usage: async () => await Promise.resolve({ bytes: device.state?.length ?? 0 }),
     remove: async () => {
       step()
@@ -98,7 +101,14 @@ export function createDevice(): Device {
     }
   }
   const device: Device = {
-    ...{ kept: new Set(), revoked: [], state: 'empty', snapshots: new Map(), stepsLeft: undefined },
+    ...{
+      kept: new Set(),
+      revoked: [],
+      changed: [],
+      state: 'empty',
+      snapshots: new Map(),
+      stepsLeft: undefined
+    },
     running: createRunningTable({ nowMs: () => 0 }),
     publish: (version, capabilities = [], publisher = PUBLISHER) => {
       const cid = `cid-${publisher.slice(-4)}-${version}`
@@ -112,6 +122,9 @@ export function createDevice(): Device {
         records: await openInstalledRecords(file),
         ...{ source, running: device.running, logger: silentLogger, clock: { nowMs: () => 7 } },
         stateOf: async () => await Promise.resolve(state),
+        onChanged: (lineage) => {
+          device.changed.push(lineage)
+        },
         revokeGrants: async (lineage) => {
           step()
           device.revoked.push(lineage)

@@ -8,12 +8,14 @@ const CHOICE = { lineage: 'did:key:z6Mk/files', powers: ['disk'] }
 /** One file in memory. */
 class OneFile implements TextFiles {
   text: string | undefined
+  isFull = false
 
   async read(): Promise<string | undefined> {
     return await Promise.resolve(this.text)
   }
 
   async replace(_path: string, text: string): Promise<void> {
+    if (this.isFull) throw new Error('no space left')
     this.text = text
     await Promise.resolve()
   }
@@ -31,6 +33,27 @@ describe('who provides what', () => {
     await after.choose('localhost@1', undefined)
     assert.equal(after.chosen('localhost@1'), undefined)
     assert.deepEqual(after.powersOf(CHOICE.lineage), [], 'a power ends with the choice')
+  })
+
+  it('stays what it was when it cannot be kept', async () => {
+    const file = new OneFile()
+    const choices = await openProviderChoices(file, 'providers.json')
+    await choices.choose('localhost@1', CHOICE)
+    file.isFull = true
+    await assert.rejects(choices.choose('localhost@1', { ...CHOICE, lineage: 'did:key:z6Mk/other' }))
+    await assert.rejects(choices.choose('did@1', CHOICE))
+    assert.deepEqual(choices.list(), [{ contract: 'localhost@1', ...CHOICE }])
+  })
+
+  it('ends with the capsule that was chosen, and its powers with it', async () => {
+    const file = new OneFile()
+    const choices = await openProviderChoices(file, 'providers.json')
+    await choices.choose('localhost@1', CHOICE)
+    await choices.choose('did@1', { ...CHOICE, lineage: 'did:key:z6Mk/other' })
+    await choices.forget(CHOICE.lineage)
+    const after = await openProviderChoices(file, 'providers.json')
+    assert.deepEqual([after.chosen('localhost@1'), after.powersOf(CHOICE.lineage)], [undefined, []])
+    assert.equal(after.chosen('did@1'), 'did:key:z6Mk/other')
   })
 
   it('remembers what a wish led to, of a bounded number', async () => {

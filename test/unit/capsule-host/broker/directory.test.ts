@@ -69,6 +69,7 @@ class Shelf implements ProviderSource {
 class Choices implements ProviderChoices {
   readonly chosenOnes = new Map<string, string>()
   readonly pins = new Map<string, string>()
+  isDiskFull = false
 
   chosen(contract: string): string | undefined {
     return this.chosenOnes.get(contract)
@@ -79,6 +80,7 @@ class Choices implements ProviderChoices {
   }
 
   async pin(lineage: string, contract: string, cid: string): Promise<void> {
+    if (this.isDiskFull) throw Object.assign(new Error('no space left'), { code: 'ENOSPC' })
     this.pins.set(`${lineage} ${contract}`, cid)
   }
 }
@@ -118,7 +120,7 @@ describe('the provider directory', () => {
     shelf.put('files')
     for (let turn = 0; turn < 5; turn++) await directory.find('localhost@1', NOTES, never)
     assert.equal(shelf.wishes.length, 1)
-    directory.unload('files')
+    directory.unload('did:key:zP/files')
     await directory.find('localhost@1', NOTES, never)
     assert.equal(shelf.wishes.length, 2)
     await clock.advance(60_000)
@@ -168,6 +170,28 @@ describe('the provider directory', () => {
     await clock.settle()
     choices.pins.clear()
     assert.equal((await directory.find('localhost@1', NOTES, never)).cid, 'files-2')
+  })
+
+  it('serves what it could not pin because the disk is full', async () => {
+    shelf.put('files')
+    choices.isDiskFull = true
+    assert.equal((await directory.find('localhost@1', NOTES, never)).cid, 'files')
+  })
+
+  it('hears a new version at once, also one that came while the old one was looked for', async () => {
+    const lineage = 'did:key:zP/files'
+    choices.chosenOnes.set('localhost@1', lineage)
+    shelf.put('files-1', { lineage })
+    assert.equal((await directory.find('localhost@1', NOTES, never)).cid, 'files-1')
+    shelf.capsules.clear()
+    shelf.put('files-2', { lineage })
+    directory.unload(lineage)
+    const late = directory.find('localhost@1', NOTES, never)
+    shelf.capsules.clear()
+    shelf.put('files-3', { lineage })
+    directory.unload(lineage)
+    assert.equal((await late).cid, 'files-2')
+    assert.equal((await directory.find('localhost@1', NOTES, never)).cid, 'files-3')
   })
 
   it('takes the capsule that the manifest names, by lineage or CID', async () => {
@@ -242,7 +266,7 @@ describe('the provider directory', () => {
     const { provider } = await directory.find('localhost@1', NOTES, never)
     const items = provider.open(request(), (async function* () {})())[Symbol.asyncIterator]()
     await items.next()
-    directory.unload('files')
+    directory.unload('did:key:zP/files')
     assert.deepEqual(shelf.log, ['start files'])
     await items.return?.()
     await clock.settle()

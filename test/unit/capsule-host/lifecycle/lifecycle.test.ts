@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { createDevice, LINEAGE, PowerCut, PUBLISHER } from '../../../support/lifecycle-parts.ts'
+import type { Lifecycle } from '#capsule-host'
+import { createDevice, LINEAGE, PowerCut, PUBLISHER, type Device } from '../../../support/lifecycle-parts.ts'
 
 const { signal } = new AbortController()
 const READ = { command: 'localhost/read', resource: 'localhost://notes/*', reason: 'To show your notes.' }
@@ -85,6 +86,49 @@ describe('updating a capsule', () => {
     assert(!device.kept.has(first))
     assert.equal(device.snapshots.size, 4)
   })
+
+  it('says so when the new version is the one to be found, and not before', async () => {
+    const device = createDevice()
+    const lifecycle = await device.open()
+    await lifecycle.install(device.publish('1.0.0'), { signal })
+    const second = device.publish('2.0.0')
+    device.changed.length = 0
+    await lifecycle.install(second, { signal })
+    assert.equal(device.changed.at(-1), LINEAGE)
+    assert.equal(lifecycle.find('notes').current, second)
+  })
+})
+
+describe('a change of version that was cut short', () => {
+  const update = async (device: Device, lifecycle: Lifecycle): Promise<unknown> =>
+    await lifecycle.install(device.publish('3.0.0'), { signal })
+  const back = async (_device: Device, lifecycle: Lifecycle): Promise<unknown> =>
+    await lifecycle.rollback('notes', {})
+  const remove = async (_device: Device, lifecycle: Lifecycle): Promise<unknown> =>
+    await lifecycle.remove('notes', { data: false })
+  for (const [what, change] of Object.entries({ update, back, remove })) {
+    it(`leaves no remembered state that no version names, nor a name without one: ${what}`, async () => {
+      for (let steps = 0; ; steps++) {
+        const device = createDevice()
+        const lifecycle = await device.open()
+        await lifecycle.install(device.publish('1.0.0'), { signal })
+        await lifecycle.install(device.publish('2.0.0'), { signal })
+        device.stepsLeft = steps
+        await change(device, lifecycle).catch(() => undefined)
+        const isWhole = (device.stepsLeft ?? 0) > 0
+        device.stepsLeft = undefined
+        const after = (await device.open()).lookup('notes')
+        const named = (after?.versions ?? []).flatMap(({ snapshot = [] }) => snapshot)
+        assert.deepEqual(
+          [...device.snapshots.keys()].toSorted(),
+          named.toSorted(),
+          `cut after ${steps} steps`
+        )
+        assert.equal(after?.isUnswept, undefined)
+        if (isWhole) break
+      }
+    })
+  }
 })
 
 describe('rolling a capsule back', () => {
