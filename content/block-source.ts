@@ -7,12 +7,15 @@ import { ContentError } from './errors.ts'
 import { whyNotFound } from './not-found.ts'
 import type { BlockStore } from './block-store.ts'
 import type { BlockExchange, BlockSession } from './exchange.ts'
+import type { DagFetch, DagStreams } from './stream/index.ts'
 
 /** What blocks are got with. */
 export interface BlockSourceComponents {
   store: BlockStore
   /** Absent: only what is stored here can be read. */
   exchange?: BlockExchange | undefined
+  /** Asked before `exchange`; what its peers do not bring is left to that. */
+  streams?: Pick<DagStreams, 'createFetch'> | undefined
   isDenied(cid: CID): boolean
   clock: Clock
   logger: Logger
@@ -49,6 +52,8 @@ export interface BlockReader extends AsyncDisposable {
    *   `ERR_BLOCK_CORRUPT`, `ERR_DISK_FULL`, `ERR_STORE_IO`, `ERR_CID_UNSUPPORTED`
    */
   get(cid: CID): Promise<Uint8Array>
+  /** All below this block is going to be read, depth first: what is not here may come before it is asked for. */
+  follow(cid: CID): void
   /** Blocks that came from peers until now. */
   readonly fetchedCount: number
 }
@@ -70,6 +75,8 @@ class StoreThenPeers implements BlockReader {
   readonly #signal: AbortSignal
   readonly #running = new Map<string, Promise<Uint8Array>>()
   #session: BlockSession | undefined
+  #stream: DagFetch | undefined
+  #followed: CID | undefined
   #watchdog: Disposable | undefined
   /** Fetches that wait for a peer; the watchdog runs while there are some. */
   #waiting = 0
@@ -94,17 +101,26 @@ class StoreThenPeers implements BlockReader {
     return await work
   }
 
+  follow(cid: CID): void {
+    if (this.#followed?.equals(cid) === true) return
+    this.#followed = cid
+    this.#stream?.follow(cid)
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#watchdog?.[Symbol.dispose]()
     this.#abort.abort(new ContentError('ERR_CONTENT_CLOSED', 'the reading has ended'))
+    await this.#stream?.[Symbol.asyncDispose]()
     await Promise.allSettled(this.#running.values())
   }
 
   async #find(cid: CID): Promise<Uint8Array> {
     const { store, exchange, logger, network = true } = this.#o
     const isOnline = network && exchange !== undefined
+    const held = this.#stream?.take(cid)
+    if (held !== undefined) return held
     try {
-      const bytes = await store.get(cid)
+      const bytes = this.#stream?.expects(cid) === true ? undefined : await store.get(cid)
       if (bytes !== undefined) return bytes
     } catch (thrown) {
       if (!isOnline || errorCode(thrown) !== 'ERR_BLOCK_CORRUPT') throw thrown
@@ -116,10 +132,12 @@ class StoreThenPeers implements BlockReader {
   }
 
   async #fetch(cid: CID, exchange: BlockExchange): Promise<Uint8Array> {
-    this.#session ??= exchange.createSession({ root: this.#o.root, signal: this.#signal })
     if (this.#waiting++ === 0) this.#watch()
     let bytes: Uint8Array
     try {
+      const streamed = await this.#streamed(cid)
+      if (streamed !== undefined) return streamed
+      this.#session ??= exchange.createSession({ root: this.#o.root, signal: this.#signal })
       bytes = await orAbort(this.#session.fetch(cid, { signal: this.#signal }), this.#signal)
     } catch (thrown) {
       // Whatever shape an aborted exchange gives its error, the reason is ours.
@@ -132,10 +150,26 @@ class StoreThenPeers implements BlockReader {
     if (!exchange.verifiesBlocks && !matchesCid(cid, bytes)) {
       throw new ContentError('ERR_BLOCK_MISMATCH', `a peer sent bytes that do not hash to ${cid.toString()}`)
     }
-    this.fetchedCount++
     await this.#o.store.put(cid, bytes, { isVerified: true, durable: this.#o.durable ?? false })
-    this.#o.onFetched?.(cid, bytes.length)
+    this.#fetched(cid, bytes.length)
     return bytes
+  }
+
+  /** The block from peers that stream, which is stored already or about to be. */
+  async #streamed(cid: CID): Promise<Uint8Array | undefined> {
+    const { streams, root, durable = false } = this.#o
+    if (streams === undefined) return undefined
+    if (this.#stream === undefined) {
+      this.#stream = streams.createFetch({ root, durable, onStored: (...stored) => this.#fetched(...stored) })
+      if (this.#followed !== undefined) this.#stream.follow(this.#followed)
+    }
+    return await orAbort(this.#stream.fetch(cid), this.#signal)
+  }
+
+  #fetched(cid: CID, bytes: number): void {
+    this.fetchedCount++
+    this.#o.onFetched?.(cid, bytes)
+    if (this.#waiting > 0) this.#watch()
   }
 
   /** The deadline of the next block; none runs while nobody waits, so that a slow disk is no stall. */

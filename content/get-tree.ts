@@ -63,7 +63,9 @@ export class TreeGetter {
         onFetched: () => (isWorthKeeping = true)
       })
       const fetch = async (cid: CID): Promise<Uint8Array> => await reader.get(cid)
+      if (o.names.length === 0) reader.follow(o.root)
       const cid = await resolvePath(o.root, o.names, fetch)
+      reader.follow(cid)
       const progress = new Progress(o.options.onProgress, () => reader.fetchedCount)
       const tree = readTree(cid, {
         fetch,

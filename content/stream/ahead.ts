@@ -1,0 +1,115 @@
+import type { CID } from 'multiformats/cid'
+import type { BlockStore } from '../block-store.ts'
+
+/** A block that came. */
+export interface ArrivedBlock {
+  readonly cid: CID
+  readonly key: string
+  readonly bytes: Uint8Array
+  /** Somebody has it already. */
+  readonly isTaken: boolean
+  /** Called once it is in the store. */
+  onStored(this: void): void
+}
+
+/** What blocks are kept with until they are stored and taken. */
+export interface AheadInit {
+  readonly store: BlockStore
+  readonly durable: boolean
+  readonly bytesMax: number
+  /** The store takes no more. */
+  onFailed(this: void, reason: unknown): void
+}
+
+interface Entry {
+  readonly bytes: Uint8Array
+  isStored: boolean
+  isTaken: boolean
+}
+
+/**
+ * Blocks that came and that nobody has taken, or the store not yet. They are stored in the order in which they came,
+ * as many at a time as came while those before were stored.
+ */
+export class Ahead {
+  readonly #init: AheadInit
+  readonly #entries = new Map<string, Entry>()
+  #bytes = 0
+  #queue: ArrivedBlock[] = []
+  #storing: Promise<void> | undefined
+
+  constructor(init: AheadInit) {
+    this.#init = init
+  }
+
+  /** Whether more are here that nobody has taken than there should be. */
+  get isFull(): boolean {
+    return this.#bytes > this.#init.bytesMax
+  }
+
+  /** Keeps a block that came. */
+  add(block: ArrivedBlock): void {
+    const { key, bytes, isTaken } = block
+    this.#entries.set(key, { bytes, isStored: false, isTaken })
+    if (!isTaken) this.#bytes += bytes.length
+    this.#queue.push(block)
+    this.#storing ??= this.#store()
+  }
+
+  /** The block, when it is here still. */
+  take(key: string): Uint8Array | undefined {
+    const entry = this.#entries.get(key)
+    if (entry === undefined) return undefined
+    this.#leave(key, entry)
+    return entry.bytes
+  }
+
+  /** Forgets the oldest that can be read from the store, until there are no more than there should be. */
+  evict(): void {
+    for (const [key, entry] of this.#entries) {
+      if (!this.isFull) return
+      if (entry.isStored) this.#leave(key, entry)
+    }
+  }
+
+  /** Resolves when nothing is being stored. */
+  async settled(): Promise<void> {
+    await this.#storing
+  }
+
+  #leave(key: string, entry: Entry): void {
+    if (!entry.isTaken) this.#bytes -= entry.bytes.length
+    entry.isTaken = true
+    if (entry.isStored) this.#entries.delete(key)
+  }
+
+  async #store(): Promise<void> {
+    try {
+      while (this.#queue.length > 0) {
+        const batch = this.#queue
+        this.#queue = []
+        await this.#put(batch)
+        for (const { key, onStored } of batch) {
+          const entry = this.#entries.get(key)
+          if (entry !== undefined) entry.isStored = true
+          if (entry?.isTaken === true) this.#entries.delete(key)
+          onStored()
+        }
+      }
+    } catch (thrown) {
+      this.#queue = []
+      this.#init.onFailed(thrown)
+    } finally {
+      this.#storing = undefined
+    }
+  }
+
+  async #put(batch: readonly ArrivedBlock[]): Promise<void> {
+    const { store, durable } = this.#init
+    const blocks = batch.map(({ cid, bytes }) => ({ cid, bytes, isVerified: true }))
+    // What is pinned is flushed once, at its end.
+    if (durable)
+      await Promise.all(blocks.map(({ cid, bytes }) => store.put(cid, bytes, { isVerified: true, durable })))
+    else await store.putMany(blocks)
+  }
+}

@@ -1,0 +1,246 @@
+import { errorMessage } from '#contracts'
+import type { CID } from 'multiformats/cid'
+import { matchesCid } from '../cid.ts'
+import { ContentError } from '../errors.ts'
+import type { FlowChannel } from '../flow/index.ts'
+import { ASKS_PER_CHANNEL_MAX } from './constants.ts'
+import { FrameReader } from './frame-reader.ts'
+import { encodeFrame } from './frames.ts'
+import type { Ask, Frame } from './frames.ts'
+import type { Pipe } from './pipe.ts'
+import { createWalk } from './walk.ts'
+import type { Walk } from './walk.ts'
+
+/** What happens on a channel that we ask on. */
+export interface AskingChannelInit {
+  readonly pipe: Pipe
+  readonly flow?: FlowChannel | undefined
+  /** The next block, verified; `links` are those that will come because of it. */
+  onBlock(this: void, block: { cid: CID; bytes: Uint8Array; links: readonly CID[] }): void
+  /** The peer does not have this one, or not for us. */
+  onAbsent(this: void, cid: CID): void
+  /** These will not come on this channel any more. */
+  onHandedBack(this: void, cids: readonly CID[], below: boolean): void
+  /** An ask is answered. */
+  onAnswered(this: void): void
+  onSocketFrame(this: void, frame: Frame): void
+  /** It has ended: what was under way must be asked elsewhere. `blame`: the peer broke the protocol. */
+  onEnd(this: void, end: { cause: Error; blame: Blame | undefined }): void
+}
+
+/** What a peer did that no honest one does. */
+export type Blame = 'wrong-block' | 'malformed-message' | 'too-many-bytes'
+
+/** What is left of an ask. */
+export interface Unanswered {
+  readonly cids: readonly CID[]
+  readonly below: boolean
+}
+
+interface OpenAsk {
+  readonly ask: Ask
+  readonly walk: Walk
+}
+
+/**
+ * Asks one peer on one channel and verifies what comes as it comes: each block must be the very one that the walk
+ * expects next. The first that is not ends the channel.
+ */
+export class AskingChannel {
+  readonly #init: AskingChannelInit
+  readonly #asks: OpenAsk[] = []
+  /** Asks whose walk is being prepared. */
+  #preparing = 0
+  #credit = 0
+  #isSplitting = false
+  #hasEnded = false
+  #turn: Promise<unknown> = Promise.resolve()
+
+  constructor(init: AskingChannelInit) {
+    this.#init = init
+    const reader = new FrameReader((frame) => {
+      this.#take(frame)
+    })
+    init.pipe.receive(
+      (bytes) => {
+        if (this.#hasEnded) return
+        void init.flow?.received(bytes.length)
+        try {
+          reader.push(bytes)
+        } catch (thrown) {
+          this.#blame('malformed-message', thrown)
+        }
+      },
+      (cause) => {
+        this.#end(cause ?? new Error('the peer has closed the channel'))
+      }
+    )
+  }
+
+  /** Bytes of blocks that may still come without another {@link grant}. */
+  get credit(): number {
+    return this.#credit
+  }
+
+  /** Asks that are not answered. */
+  get askCount(): number {
+    return this.#asks.length + this.#preparing
+  }
+
+  /** Whether another ask may be made. */
+  get hasRoom(): boolean {
+    return !this.#hasEnded && this.askCount < ASKS_PER_CHANNEL_MAX / 2
+  }
+
+  /** Steps that are known to be left of what was asked. */
+  get size(): number {
+    return this.#asks.reduce((sum, { walk }) => sum + walk.size, 0)
+  }
+
+  /** Whether it can be asked to hand back some of the first ask. */
+  get isDivisible(): boolean {
+    const first = this.#asks[0]
+    return !this.#hasEnded && !this.#isSplitting && first?.ask.below === true && first.walk.size > 1
+  }
+
+  /** Asks; the blocks come through `onBlock` in the order of the walk, behind those asked before. */
+  ask(ask: Ask): void {
+    this.#preparing++
+    // In turns, for the walk of one may be prepared sooner than that of one before.
+    this.#turn = this.#turn.then(async () => {
+      const walk = await createWalk(ask)
+      this.#preparing--
+      if (this.#hasEnded) return
+      this.#asks.push({ ask, walk })
+      this.send({ type: 'ask', ask })
+    })
+  }
+
+  /** Lets the peer send so many bytes more. */
+  grant(bytes: number): void {
+    if (bytes <= 0) return
+    this.#credit += bytes
+    this.send({ type: 'more', bytes })
+  }
+
+  /** Asks the peer to hand back the later half of what it sends now. */
+  split(): void {
+    if (!this.isDivisible) return
+    this.#isSplitting = true
+    this.send({ type: 'split' })
+  }
+
+  /** What of the asks is left, in order. */
+  unanswered(): Unanswered[] {
+    return this.#asks.map(({ ask, walk }) => ({ cids: walk.rest(), below: ask.below }))
+  }
+
+  /** Sends a frame; what cannot be sent ends the channel. */
+  send(frame: Frame): void {
+    if (this.#hasEnded) return
+    try {
+      this.#init.pipe.send(encodeFrame(frame))
+    } catch (thrown) {
+      this.#end(thrown instanceof Error ? thrown : new Error(errorMessage(thrown)))
+    }
+  }
+
+  /** Ends it without a word to its owner. */
+  close(): void {
+    if (this.#hasEnded) return
+    this.#hasEnded = true
+    this.#init.pipe.abort(new Error('nothing more is asked'))
+  }
+
+  #end(cause: Error, blame?: Blame): void {
+    if (this.#hasEnded) return
+    this.#hasEnded = true
+    this.#init.onEnd({ cause, blame })
+  }
+
+  #blame(blame: Blame, thrown: unknown): void {
+    const cause = thrown instanceof Error ? thrown : new Error(errorMessage(thrown))
+    if (this.#hasEnded) return
+    this.#init.pipe.abort(cause)
+    this.#end(cause, blame)
+  }
+
+  #take(frame: Frame): void {
+    if (this.#hasEnded) return
+    switch (frame.type) {
+      case 'block':
+        this.#block(frame.bytes)
+        break
+      case 'absent':
+        this.#absent()
+        break
+      case 'end':
+        this.#answered(frame.reason)
+        break
+      case 'handed-back':
+        this.#handedBack(frame.steps)
+        break
+      case 'socket-hello':
+      case 'socket-token':
+      case 'socket-no':
+        this.#init.onSocketFrame(frame)
+        break
+      default:
+        this.#blame('malformed-message', unexpected('a frame of a provider', frame.type))
+    }
+  }
+
+  #block(bytes: Uint8Array): void {
+    const walk = this.#asks[0]?.walk
+    const cid = walk?.next()
+    if (this.#credit <= 0) {
+      this.#blame('too-many-bytes', unexpected('no block beyond what was granted', 'one'))
+    } else if (walk === undefined || cid === undefined) {
+      this.#blame('wrong-block', unexpected('no block', 'one'))
+    } else if (!matchesCid(cid, bytes)) {
+      this.#blame('wrong-block', unexpected(`block ${cid.toString()}`, 'another'))
+    } else {
+      this.#credit -= bytes.length
+      this.#init.onBlock({ cid, bytes, links: walk.take(bytes) })
+    }
+  }
+
+  #absent(): void {
+    const walk = this.#asks[0]?.walk
+    const cid = walk?.next()
+    if (walk === undefined || cid === undefined) {
+      this.#blame('malformed-message', unexpected('no word on a block that nobody asked for', 'one'))
+      return
+    }
+    walk.skip()
+    this.#init.onAbsent(cid)
+  }
+
+  #answered(reason: 'done' | 'limit'): void {
+    const first = this.#asks[0]
+    const isOver = first?.walk.next() === undefined
+    if (first === undefined || !isOver || (reason === 'limit') !== first.walk.isCut) {
+      this.#blame('malformed-message', unexpected('the end of an ask when it is answered', 'it before'))
+      return
+    }
+    this.#asks.shift()
+    this.#init.onAnswered()
+  }
+
+  #handedBack(steps: number): void {
+    const first = this.#asks[0]
+    if (!this.#isSplitting || steps > (first?.walk.size ?? 0)) {
+      this.#blame('malformed-message', unexpected('what we asked to be handed back', String(steps)))
+      return
+    }
+    this.#isSplitting = false
+    if (first === undefined || steps === 0) return
+    // The peer has counted what it had before it at this point of its answer, which is what we have now.
+    first.walk.next()
+    this.#init.onHandedBack(first.walk.handBack(steps), first.ask.below)
+  }
+}
+
+function unexpected(expected: string, got: string): ContentError {
+  return new ContentError('ERR_DAG_STREAM_FRAME', `expected ${expected} and got ${got}`)
+}

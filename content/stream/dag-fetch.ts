@@ -1,0 +1,343 @@
+import { errorMessage } from '#contracts'
+import type { CID } from 'multiformats/cid'
+import { checkCid, inlineBlock, RAW_CODEC } from '../cid.ts'
+import type { BlockStore } from '../block-store.ts'
+import { linksOf } from '../dag-links.ts'
+import { ContentError } from '../errors.ts'
+import { Ahead } from './ahead.ts'
+import type { Blame, Unanswered } from './asking-channel.ts'
+import { ASK_ROOTS_MAX, EXPECTED_BLOCKS_MAX } from './constants.ts'
+import type { StreamLimits } from './constants.ts'
+import type { Source, SourceEvents } from './source.ts'
+import { Sources } from './sources.ts'
+import type { SourcesComponents } from './sources.ts'
+import { stepKey } from './walk.ts'
+
+/** What a fetch works with. */
+export interface DagFetchComponents extends SourcesComponents {
+  readonly store: BlockStore
+  isDenied(cid: CID): boolean
+}
+
+/** What is fetched. */
+export interface DagFetchInit {
+  readonly root: CID
+  /** Blocks are to survive a power cut, after the next flush. */
+  readonly durable: boolean
+  /** A block that came is in the store. */
+  onStored(this: void, cid: CID, bytes: number): void
+}
+
+interface Wanted {
+  readonly cid: CID
+  readonly below: boolean
+}
+
+interface Waiter extends PromiseWithResolvers<Uint8Array | undefined> {
+  readonly cid: CID
+  readonly sinceMs: number
+}
+
+/** Waits of the patience after which whoever waits looks elsewhere although others get their blocks. */
+const PATIENCES_MAX = 4
+
+/**
+ * Fetches the blocks of one DAG from peers that speak the protocol, and stores them. Whoever reads says what it needs
+ * next; what it has announced to {@link follow} comes unasked, depth first, a bounded number of bytes ahead of it.
+ *
+ * Every block that is still to come is in `#expected`, and is then in the frontier or in the walk of some source.
+ */
+export class DagFetch implements AsyncDisposable, SourceEvents {
+  readonly #components: DagFetchComponents
+  readonly #limits: StreamLimits
+  readonly #init: DagFetchInit
+  readonly #sources: Sources
+  readonly #expected = new Set<string>()
+  /** To be asked; the next is the last. */
+  readonly #frontier: Wanted[] = []
+  readonly #waiters = new Map<string, Waiter>()
+  readonly #ahead: Ahead
+  /** Bytes stored whose sources may send no more until somebody takes what is here. */
+  #withheld: { source: Source; bytes: number }[] = []
+  #isFollowing = false
+  #isAdvancing = false
+  #isAdvanceWanted = false
+  #sweeping: Disposable | undefined
+  #lastBlockMs: number
+  #failure: { readonly reason: unknown } | undefined
+  #hasEnded = false
+
+  constructor(components: DagFetchComponents, init: DagFetchInit, limits: StreamLimits) {
+    this.#components = components
+    this.#init = init
+    this.#limits = limits
+    this.#lastBlockMs = components.clock.monotonicMs()
+    this.#sources = new Sources(
+      components,
+      { root: init.root, events: this, onChanged: () => this.#advance() },
+      limits
+    )
+    this.#ahead = new Ahead({
+      store: components.store,
+      durable: init.durable,
+      bytesMax: limits.aheadBytesMax,
+      onFailed: (reason) => this.#fail(reason)
+    })
+  }
+
+  /** All below this block will be read, depth first. */
+  follow(cid: CID): void {
+    this.#isFollowing = true
+    if (!this.#expected.has(stepKey(cid))) this.#want(cid)
+  }
+
+  /** Whether this block is on its way. */
+  expects(cid: CID): boolean {
+    return this.#expected.has(stepKey(cid))
+  }
+
+  /** A block that has come and was not taken. */
+  take(cid: CID): Uint8Array | undefined {
+    const bytes = this.#ahead.take(stepKey(cid))
+    if (bytes !== undefined) this.#settle()
+    return bytes
+  }
+
+  /**
+   * The block; `undefined` when no peer that speaks the protocol brings it, or none does soon: then it has to be
+   * looked for elsewhere.
+   *
+   * @throws what the store throws
+   */
+  async fetch(cid: CID): Promise<Uint8Array | undefined> {
+    if (this.#failure !== undefined) throw this.#failure.reason
+    const held = this.take(cid)
+    if (held !== undefined || this.#hasEnded) return held
+    const key = stepKey(cid)
+    const known = this.#waiters.get(key)
+    if (known !== undefined) return await known.promise
+    const waiter = {
+      ...Promise.withResolvers<Uint8Array | undefined>(),
+      cid,
+      sinceMs: this.#components.clock.monotonicMs()
+    }
+    this.#waiters.set(key, waiter)
+    if (!this.#expected.has(key)) this.#want(cid)
+    this.#settle()
+    this.#sweeping ??= this.#components.clock.every(this.#limits.sweepIntervalMs, () => this.#sweep())
+    return await waiter.promise
+  }
+
+  onBlock(
+    source: Source,
+    { cid, bytes, links }: { cid: CID; bytes: Uint8Array; links: readonly CID[] }
+  ): void {
+    const key = stepKey(cid)
+    this.#lastBlockMs = this.#components.clock.monotonicMs()
+    if (!this.#expected.delete(key) || this.#components.isDenied(cid)) {
+      source.release(bytes.length)
+      return
+    }
+    for (const link of links) this.#expect(stepKey(link))
+    const waiter = this.#waiters.get(key)
+    const onStored = (): void => {
+      this.#init.onStored(cid, bytes.length)
+      this.#withheld.push({ source, bytes: bytes.length })
+      this.#settle()
+    }
+    this.#ahead.add({ cid, key, bytes, isTaken: waiter !== undefined, onStored })
+    this.#answer(key, bytes)
+  }
+
+  onAbsent(source: Source, cid: CID): void {
+    this.#sources.noteLack(source.peerId, stepKey(cid))
+    if (this.expects(cid)) this.#frontier.push({ cid, below: this.#isFollowing })
+    this.#advance()
+  }
+
+  onHandedBack(_source: Source, left: Unanswered): void {
+    this.#putBack(left)
+    this.#advance()
+  }
+
+  onRoom(): void {
+    this.#advance()
+  }
+
+  onEnd(source: Source, end: { left: readonly Unanswered[]; cause: Error; blame: Blame | undefined }): void {
+    for (const left of end.left.toReversed()) this.#putBack(left)
+    this.#withheld = this.#withheld.filter((withheld) => withheld.source !== source)
+    this.#sources.lose(source, end)
+    this.#advance()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#end()
+    await this.#ahead.settled()
+  }
+
+  #end(): void {
+    this.#hasEnded = true
+    this.#sweeping?.[Symbol.dispose]()
+    this.#sources[Symbol.dispose]()
+    for (const key of [...this.#waiters.keys()]) this.#answer(key, undefined)
+    this.#frontier.length = 0
+    this.#expected.clear()
+  }
+
+  #fail(reason: unknown): void {
+    this.#failure ??= { reason }
+    for (const waiter of this.#waiters.values()) waiter.reject(reason)
+    this.#waiters.clear()
+    this.#end()
+  }
+
+  #want(cid: CID): void {
+    this.#expect(stepKey(cid))
+    this.#frontier.push({ cid, below: this.#isFollowing })
+    this.#sources.seek()
+    this.#advance()
+  }
+
+  #expect(key: string): void {
+    if (this.#expected.size < EXPECTED_BLOCKS_MAX) this.#expected.add(key)
+    else
+      this.#fail(new ContentError('ERR_CONTENT_TOO_LARGE', `more than ${EXPECTED_BLOCKS_MAX} blocks ahead`))
+  }
+
+  #putBack({ cids, below }: Unanswered): void {
+    for (const cid of cids.toReversed()) this.#frontier.push({ cid, below })
+  }
+
+  #answer(key: string, bytes: Uint8Array | undefined): void {
+    const waiter = this.#waiters.get(key)
+    if (waiter === undefined) return
+    this.#waiters.delete(key)
+    waiter.resolve(bytes)
+    if (this.#waiters.size > 0) return
+    this.#sweeping?.[Symbol.dispose]()
+    this.#sweeping = undefined
+  }
+
+  /** Lets sources send more, unless too much is here that nobody takes. */
+  #settle(): void {
+    if (this.#withheld.length === 0) return
+    if (this.#ahead.isFull) {
+      if (this.#waiters.size === 0) return
+      this.#ahead.evict()
+    }
+    const withheld = this.#withheld
+    this.#withheld = []
+    for (const { source, bytes } of withheld) source.release(bytes)
+  }
+
+  #advance(): void {
+    this.#isAdvanceWanted = true
+    if (this.#isAdvancing) return
+    this.#isAdvancing = true
+    void this.#advanceAll()
+  }
+
+  async #advanceAll(): Promise<void> {
+    try {
+      while (this.#isAdvanceWanted && !this.#hasEnded) {
+        this.#isAdvanceWanted = false
+        // Fetches of the same moment make one ask.
+        await Promise.resolve()
+        await this.#share()
+      }
+    } catch (thrown) {
+      this.#components.logger.debug('a fetch failed', { reason: errorMessage(thrown) })
+      this.#fail(thrown)
+    } finally {
+      this.#isAdvancing = false
+    }
+  }
+
+  /** Asks what is to be asked of whoever has room. */
+  async #share(): Promise<void> {
+    for (const source of this.#sources.byLoad()) {
+      for (;;) {
+        const below = this.#frontier.at(-1)?.below
+        if (below === undefined || !source.hasRoomFor(below)) break
+        const roots = await this.#compose(source, below)
+        if (roots.length === 0) break
+        source.ask(roots, below)
+      }
+    }
+    this.#giveUpLost()
+    if (this.#frontier.length === 0) this.#sources.steal()
+  }
+
+  /** Takes from the frontier what is to be asked of this source next. */
+  async #compose(source: Source, below: boolean): Promise<CID[]> {
+    const share = below ? Math.ceil(this.#frontier.length / Math.max(1, this.#sources.size)) : ASK_ROOTS_MAX
+    const roots: CID[] = []
+    const passed: Wanted[] = []
+    while (roots.length < Math.min(share, ASK_ROOTS_MAX)) {
+      const wanted = this.#frontier.at(-1)
+      if (wanted?.below !== below) break
+      this.#frontier.pop()
+      const key = stepKey(wanted.cid)
+      if (!this.#expected.has(key)) continue
+      if (this.#sources.lacks(source.peerId, key)) passed.push(wanted)
+      else if (!(await this.#enterHeld(wanted, key))) roots.push(wanted.cid)
+    }
+    this.#frontier.push(...passed.reverse())
+    return roots
+  }
+
+  /** A block that is stored here is not asked for; what is below it may be. */
+  async #enterHeld({ cid, below }: Wanted, key: string): Promise<boolean> {
+    const { store } = this.#components
+    if (!below || !(await store.has(cid))) return false
+    const isRead = cid.code !== RAW_CODEC || this.#waiters.has(key)
+    const bytes = isRead ? await store.get(cid).catch(() => undefined) : undefined
+    if (isRead && bytes === undefined) return false
+    this.#expected.delete(key)
+    if (bytes === undefined) return true
+    this.#answer(key, bytes)
+    const links = linksOf(cid, bytes).filter(travels)
+    for (const link of links) this.#expect(stepKey(link))
+    this.#putBack({ cids: links, below })
+    return true
+  }
+
+  /** What no peer has is not waited for. */
+  #giveUpLost(): void {
+    const { isHopeless } = this.#sources
+    for (let index = this.#frontier.length - 1; index >= 0; index--) {
+      const { cid } = this.#frontier[index] as Wanted
+      const key = stepKey(cid)
+      if (!isHopeless(key)) continue
+      this.#frontier.splice(index, 1)
+      this.#expected.delete(key)
+    }
+    for (const key of [...this.#waiters.keys()]) {
+      if (!this.#expected.has(key)) this.#answer(key, undefined)
+    }
+  }
+
+  #sweep(): void {
+    const nowMs = this.#components.clock.monotonicMs()
+    for (const left of this.#sources.late(nowMs, this.#frontier.length === 0)) this.#putBack(left)
+    const { patienceMs } = this.#limits
+    const isQuiet = nowMs - this.#lastBlockMs > patienceMs
+    for (const [key, { sinceMs }] of [...this.#waiters]) {
+      const waitedMs = nowMs - sinceMs
+      const isEnough = isQuiet ? patienceMs : PATIENCES_MAX * patienceMs
+      if (waitedMs > isEnough && this.#sources.mayLookElsewhere) this.#answer(key, undefined)
+    }
+    this.#advance()
+  }
+}
+
+/** Whether a block travels: not one that is its own CID, nor one that nobody could verify. */
+function travels(cid: CID): boolean {
+  try {
+    checkCid(cid)
+    return inlineBlock(cid) === undefined
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,18 @@
+/**
+ * DAGs as streams between our nodes: one ask, then blocks depth first, each verified as it comes, over libp2p or a
+ * socket of their own. Format: `docs/protocols/dag-stream.md`.
+ *
+ * @packageDocumentation
+ */
+export { startDagStreams } from './start-dag-streams.ts'
+export type {
+  DagStreamComponents,
+  DagStreamInit,
+  DagStreams,
+  DagStreamStats,
+  StreamLibp2p
+} from './start-dag-streams.ts'
+export type { BulkConnection, BulkSockets } from './bulk-sockets.ts'
+export type { DagFetch, DagFetchInit } from './dag-fetch.ts'
+export type { Pipe } from './pipe.ts'
+export type { ServingGrant } from './served-channel.ts'

@@ -1,0 +1,332 @@
+import { errorMessage } from '#contracts'
+import type { Clock, Logger } from '#contracts'
+import type { CID } from 'multiformats/cid'
+import type { FlowChannel } from '../flow/index.ts'
+import { AskingChannel } from './asking-channel.ts'
+import type { Blame, Unanswered } from './asking-channel.ts'
+import type { BulkConnection, BulkSockets } from './bulk-sockets.ts'
+import { ASK_ROOTS_MAX } from './constants.ts'
+import type { StreamLimits } from './constants.ts'
+import { malformedFrame } from './frames.ts'
+import type { Frame } from './frames.ts'
+import type { Pipe } from './pipe.ts'
+
+/** A channel to a provider, as it is opened. */
+export interface OpenedPipe {
+  readonly pipe: Pipe
+  readonly connection: BulkConnection
+}
+
+/** What a {@link Source} works with. */
+export interface SourceComponents {
+  readonly clock: Clock
+  readonly logger: Logger
+  /** Absent: everything goes over libp2p's stream. */
+  readonly sockets?: BulkSockets | undefined
+  /** Opens a stream to that peer; fails when it does not speak the protocol. */
+  openPipe(peerId: string, signal: AbortSignal): Promise<OpenedPipe>
+  openFlow?: ((peerId: string, abandon: (cause: Error) => void) => FlowChannel) | undefined
+}
+
+/** What a source tells the fetch that it belongs to. */
+export interface SourceEvents {
+  onBlock(source: Source, block: { cid: CID; bytes: Uint8Array; links: readonly CID[] }): void
+  onAbsent(source: Source, cid: CID): void
+  onHandedBack(source: Source, left: Unanswered): void
+  /** It has room for another ask. */
+  onRoom(source: Source): void
+  /** It is gone; `left` must be asked of others. */
+  onEnd(source: Source, end: { left: readonly Unanswered[]; cause: Error; blame: Blame | undefined }): void
+}
+
+/** The limits that a source observes. */
+export type SourceLimits = Pick<
+  StreamLimits,
+  'openTimeoutMs' | 'socketTimeoutMs' | 'streamCreditBytes' | 'socketCreditBytes' | 'socketFromBytes'
+>
+
+type SocketState = 'none' | 'opening' | 'over'
+
+/**
+ * One provider of one fetch. Blocks come over the stream at once, and over a socket of their own as soon as there is
+ * one.
+ */
+export class Source implements Disposable {
+  readonly peerId: string
+  readonly #components: SourceComponents
+  readonly #events: SourceEvents
+  readonly #limits: SourceLimits
+  readonly #stop = new AbortController()
+  #connection: BulkConnection | undefined
+  #channel: AskingChannel | undefined
+  /** A channel over a socket, waiting until the stream has sent what it was granted. */
+  #next: AskingChannel | undefined
+  #socketState: SocketState = 'none'
+  #onSocketFrame: ((frame: Frame) => void) | undefined
+  #creditMax: number
+  #received = 0
+  /** Bytes that were stored and not granted anew. */
+  #owed = 0
+  /** When the last block came, or the first ask since there were none was made. */
+  lastBlockMs = 0
+  /** When the last bytes came. */
+  lastBytesMs = 0
+  /** What it owes is asked of somebody else as well. */
+  isHedged = false
+
+  constructor(
+    components: SourceComponents,
+    o: { peerId: string; events: SourceEvents },
+    limits: SourceLimits
+  ) {
+    this.peerId = o.peerId
+    this.#components = components
+    this.#events = o.events
+    this.#limits = limits
+    this.#creditMax = limits.streamCreditBytes
+  }
+
+  /**
+   * Opens the stream.
+   *
+   * @throws when the peer does not speak the protocol or cannot be reached
+   */
+  async open(): Promise<void> {
+    const { clock, openPipe } = this.#components
+    const late = new AbortController()
+    using _deadline = clock.after(this.#limits.openTimeoutMs, () => {
+      late.abort(new Error('the peer opened no stream in time'))
+    })
+    const { pipe, connection } = await openPipe(
+      this.peerId,
+      AbortSignal.any([this.#stop.signal, late.signal])
+    )
+    if (this.#stop.signal.aborted) {
+      pipe.abort(this.#stop.signal.reason as Error)
+      this.#stop.signal.throwIfAborted()
+    }
+    this.#connection = connection
+    this.#channel = this.#start(pipe)
+    this.#channel.grant(this.#creditMax)
+  }
+
+  /** Whether it answers nothing now. */
+  get isIdle(): boolean {
+    return this.#channel?.askCount === 0
+  }
+
+  /**
+   * Whether it can be asked more. Whole DAGs are asked one at a time: only what it answers now can be taken from it
+   * when another peer has nothing to do.
+   */
+  hasRoomFor(below: boolean): boolean {
+    return below ? this.isIdle : this.#channel?.hasRoom === true
+  }
+
+  /** Steps known to be left of what it was asked. */
+  get size(): number {
+    return this.#channel?.size ?? 0
+  }
+
+  /** Whether some of what it is asked can be taken from it. */
+  get isDivisible(): boolean {
+    return this.#next === undefined && this.#channel?.isDivisible === true
+  }
+
+  /** Whether it was granted bytes that it does not send. */
+  get owes(): boolean {
+    return !this.isIdle && (this.#channel?.credit ?? 0) > 0
+  }
+
+  /** Asks for these, behind what was asked before. */
+  ask(roots: readonly CID[], below: boolean): void {
+    if (this.isIdle) this.lastBlockMs = this.lastBytesMs = this.#components.clock.monotonicMs()
+    this.#channel?.ask({ roots, below })
+  }
+
+  /** Asks it to hand back the later half of what it sends. */
+  split(): void {
+    this.#channel?.split()
+  }
+
+  /** Blocks of this many bytes are where they belong: so many more may come. */
+  release(bytes: number): void {
+    this.#owed += bytes
+    const channel = this.#channel
+    if (channel === undefined || this.#next !== undefined) return
+    if (this.#owed < this.#creditMax / 8 && channel.credit > this.#creditMax / 2) return
+    // Whatever it did not send until now it was not allowed to.
+    if (channel.credit <= 0) this.lastBlockMs = this.lastBytesMs = this.#components.clock.monotonicMs()
+    channel.grant(this.#owed)
+    this.#owed = 0
+  }
+
+  /** What it was asked and has not answered. */
+  unanswered(): Unanswered[] {
+    return this.#channel?.unanswered() ?? []
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#stop.signal.aborted) return
+    this.#stop.abort(new Error('the fetch has ended'))
+    this.#channel?.close()
+    this.#next?.close()
+  }
+
+  #start(pipe: Pipe): AskingChannel {
+    const events = this.#events
+    const flow = this.#components.openFlow?.(this.peerId, (cause) => pipe.abort(cause))
+    const channel = new AskingChannel({
+      pipe: this.#timed(pipe),
+      flow,
+      onBlock: (block) => {
+        this.lastBlockMs = this.#components.clock.monotonicMs()
+        this.isHedged = false
+        this.#received += block.bytes.length
+        events.onBlock(this, block)
+        this.#afterBlock()
+      },
+      onAbsent: (cid) => events.onAbsent(this, cid),
+      onHandedBack: (cids, below) => events.onHandedBack(this, { cids, below }),
+      onAnswered: () => {
+        this.#switch()
+        events.onRoom(this)
+      },
+      onSocketFrame: (frame) => this.#onSocketFrame?.(frame),
+      onEnd: (end) => {
+        flow?.[Symbol.dispose]()
+        this.#ended(channel, end)
+      }
+    })
+    return channel
+  }
+
+  #timed(pipe: Pipe): Pipe {
+    const { clock } = this.#components
+    return {
+      send: (bytes) => pipe.send(bytes),
+      drained: async () => await pipe.drained(),
+      end: () => pipe.end(),
+      abort: (cause) => pipe.abort(cause),
+      receive: (onBytes, onEnd) => {
+        const onTimedBytes = (bytes: Uint8Array): void => {
+          this.lastBytesMs = clock.monotonicMs()
+          onBytes(bytes)
+        }
+        pipe.receive(onTimedBytes, onEnd)
+      }
+    }
+  }
+
+  #ended(channel: AskingChannel, end: { cause: Error; blame: Blame | undefined }): void {
+    if (this.#stop.signal.aborted) return
+    if (channel === this.#next) {
+      this.#next = undefined
+      this.release(0)
+      if (end.blame === undefined) return
+    } else if (this.#next !== undefined && end.blame === undefined) {
+      this.#take(this.#next)
+      return
+    }
+    const left = this.unanswered()
+    this[Symbol.dispose]()
+    this.#events.onEnd(this, { left, ...end })
+  }
+
+  #afterBlock(): void {
+    if (this.#socketState === 'none' && this.#received >= this.#limits.socketFromBytes)
+      void this.#openSocket()
+    else this.#switch()
+  }
+
+  /** Goes on over the socket once everything that was granted to the stream has come. */
+  #switch(): void {
+    const channel = this.#channel
+    if (this.#next === undefined || channel === undefined) return
+    if (channel.credit <= 0 || channel.askCount === 0) this.#take(this.#next)
+  }
+
+  #take(next: AskingChannel): void {
+    const left = this.unanswered()
+    this.#channel?.close()
+    this.#channel = next
+    this.#next = undefined
+    this.#creditMax = this.#limits.socketCreditBytes
+    this.#owed = 0
+    next.grant(this.#creditMax)
+    for (const { cids, below } of left) {
+      if (cids.length > 0) next.ask({ roots: cids.slice(0, ASK_ROOTS_MAX), below })
+      const more = cids.slice(ASK_ROOTS_MAX)
+      if (more.length > 0) this.#events.onHandedBack(this, { cids: more, below })
+    }
+    this.#events.onRoom(this)
+  }
+
+  async #openSocket(): Promise<void> {
+    this.#socketState = 'opening'
+    const { clock, logger, sockets } = this.#components
+    const connection = this.#connection
+    const side = connection === undefined ? undefined : sockets?.sideOf(connection)
+    const late = new AbortController()
+    using _deadline = clock.after(this.#limits.socketTimeoutMs, () => {
+      late.abort(new Error('no socket in time'))
+    })
+    try {
+      if (sockets === undefined || connection === undefined || side === undefined) return
+      const signal = AbortSignal.any([this.#stop.signal, late.signal])
+      const open = side === 'dial' ? this.#dial : this.#expect
+      const pipe = await open.call(this, { sockets, connection, signal })
+      if (this.#stop.signal.aborted) {
+        pipe.abort(this.#stop.signal.reason as Error)
+        return
+      }
+      this.#next = this.#start(pipe)
+      this.#switch()
+    } catch (thrown) {
+      logger.debug('no socket of its own', { peer: this.peerId, reason: errorMessage(thrown) })
+    } finally {
+      this.#socketState = 'over'
+    }
+  }
+
+  async #dial({ sockets, connection, signal }: SocketInit): Promise<Pipe> {
+    const answer = this.#socketFrame('socket-token', signal)
+    this.#channel?.send({ type: 'socket-hello', fingerprint: sockets.fingerprint })
+    const { fingerprint, token } = await answer
+    return await sockets.dial({ connection, fingerprint, token, signal })
+  }
+
+  async #expect({ sockets, connection, signal }: SocketInit): Promise<Pipe> {
+    const answer = this.#socketFrame('socket-hello', signal)
+    this.#channel?.send({ type: 'socket-please' })
+    const { fingerprint } = await answer
+    const { token, pipe } = sockets.expect({ connection, fingerprint, signal })
+    this.#channel?.send({ type: 'socket-token', fingerprint: sockets.fingerprint, token })
+    return await pipe
+  }
+
+  async #socketFrame<T extends 'socket-token' | 'socket-hello'>(
+    type: T,
+    signal: AbortSignal
+  ): Promise<Extract<Frame, { type: T }>> {
+    const { promise, resolve, reject } = Promise.withResolvers<Extract<Frame, { type: T }>>()
+    const onAbort = (): void => reject(signal.reason as Error)
+    signal.addEventListener('abort', onAbort, { once: true })
+    this.#onSocketFrame = (frame) => {
+      if (frame.type === type) resolve(frame as Extract<Frame, { type: T }>)
+      else reject(malformedFrame(type, frame.type))
+    }
+    try {
+      return await promise
+    } finally {
+      this.#onSocketFrame = undefined
+      signal.removeEventListener('abort', onAbort)
+    }
+  }
+}
+
+interface SocketInit {
+  readonly sockets: BulkSockets
+  readonly connection: BulkConnection
+  readonly signal: AbortSignal
+}

@@ -1,0 +1,205 @@
+import { errorMessage } from '#contracts'
+import type { Clock, Logger } from '#contracts'
+import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface'
+import type { CID } from 'multiformats/cid'
+import { Conduct } from '../bitswap/conduct.ts'
+import type { Misbehaviour } from '../bitswap/conduct.ts'
+import { DEFAULT_BITSWAP_LIMITS } from '../bitswap/limits.ts'
+import type { PeerSearchComponents } from '../bitswap/peer-search.ts'
+import type { BlockStore } from '../block-store.ts'
+import type { Flow, FlowChannel } from '../flow/index.ts'
+import type { BulkSockets } from './bulk-sockets.ts'
+import { DAG_PROTOCOL, DEFAULT_STREAM_LIMITS } from './constants.ts'
+import type { StreamLimits } from './constants.ts'
+import { DagFetch } from './dag-fetch.ts'
+import type { DagFetchInit } from './dag-fetch.ts'
+import { pipeOfStream } from './pipe.ts'
+import type { Pipe } from './pipe.ts'
+import { ServedChannel } from './served-channel.ts'
+import type { ServingComponents } from './served-channel.ts'
+import { answerSocketFrames } from './socket-answers.ts'
+import type { OpenedPipe } from './source.ts'
+
+/** What the streams need of a libp2p node. */
+export type StreamLibp2p = Pick<
+  Libp2p,
+  | 'peerId'
+  | 'handle'
+  | 'unhandle'
+  | 'register'
+  | 'unregister'
+  | 'dial'
+  | 'addEventListener'
+  | 'removeEventListener'
+>
+
+/** Collaborators of {@link startDagStreams}. */
+export interface DagStreamComponents
+  extends Omit<ServingComponents, 'store'>, Pick<PeerSearchComponents, 'routing' | 'connect'> {
+  readonly libp2p: StreamLibp2p
+  readonly store: BlockStore
+  /** Absent: everything goes over libp2p's streams. */
+  readonly sockets?: BulkSockets | undefined
+  readonly flow?: Flow | undefined
+  /** Told of each thing a peer does that no honest one does. */
+  onMisbehaviour?: ((misbehaviour: Misbehaviour) => void) | undefined
+}
+
+/** Options of {@link startDagStreams}. */
+export interface DagStreamInit {
+  readonly limits?: Partial<StreamLimits>
+}
+
+/** Counters of {@link DagStreams}. */
+export interface DagStreamStats {
+  readonly channelsServed: number
+  readonly blocksSent: number
+  readonly bytesSent: number
+}
+
+/** Serves DAGs to peers and fetches them. */
+export interface DagStreams extends AsyncDisposable {
+  createFetch(init: DagFetchInit): DagFetch
+  stats(): DagStreamStats
+}
+
+/**
+ * Starts to serve DAGs to peers as far as they have a right to them.
+ *
+ * @throws whatever registering the protocol with libp2p throws
+ */
+export async function startDagStreams(
+  components: DagStreamComponents,
+  init: DagStreamInit = {}
+): Promise<DagStreams> {
+  const streams = new RunningDagStreams(components, { ...DEFAULT_STREAM_LIMITS, ...init.limits })
+  await streams.start()
+  return streams
+}
+
+class RunningDagStreams implements DagStreams {
+  readonly #components: DagStreamComponents
+  readonly #limits: StreamLimits
+  readonly #conduct: Conduct
+  readonly #stop = new AbortController()
+  readonly #channels = new Map<ServedChannel, string>()
+  readonly #fetches = new Set<DagFetch>()
+  readonly #connected = new Set<string>()
+  #topology: string | undefined
+  #gone = { blocksSent: 0, bytesSent: 0 }
+
+  constructor(components: DagStreamComponents, limits: StreamLimits) {
+    this.#components = components
+    this.#limits = limits
+    this.#conduct = new Conduct(components.clock, { ...DEFAULT_BITSWAP_LIMITS, strikesMax: 1 })
+  }
+
+  async start(): Promise<void> {
+    const { libp2p } = this.#components
+    libp2p.addEventListener('peer:disconnect', this.#onDisconnect)
+    await libp2p.handle(DAG_PROTOCOL, this.#onStream, { maxInboundStreams: this.#limits.channelsPerPeerMax })
+    const onConnect = (peerId: PeerId): void => {
+      this.#connected.add(peerId.toString())
+    }
+    this.#topology = await libp2p.register(DAG_PROTOCOL, { onConnect })
+  }
+
+  createFetch(init: DagFetchInit): DagFetch {
+    const { libp2p, flow } = this.#components
+    const fetch = new DagFetch(
+      {
+        ...this.#components,
+        openPipe: (peerId, signal) => this.#openPipe(peerId, signal),
+        openFlow: flow === undefined ? undefined : (peerId, abandon) => this.#openFlow(flow, peerId, abandon),
+        connectedPeers: () => this.#connected,
+        isAcceptable: (peerId) => peerId !== libp2p.peerId.toString() && !this.#conduct.isShunned(peerId),
+        onBlame: (peerId, reason) => {
+          const misbehaviour = this.#conduct.strike(
+            peerId,
+            reason === 'wrong-block' ? 'unwanted-block' : reason
+          )
+          this.#components.logger.info('a peer misbehaved', { peer: peerId, reason })
+          this.#components.onMisbehaviour?.(misbehaviour)
+        }
+      },
+      init,
+      this.#limits
+    )
+    return fetch
+  }
+
+  stats(): DagStreamStats {
+    let { blocksSent, bytesSent } = this.#gone
+    for (const channel of this.#channels.keys()) {
+      blocksSent += channel.blocksSent
+      bytesSent += channel.bytesSent
+    }
+    return { channelsServed: this.#channels.size, blocksSent, bytesSent }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const { libp2p } = this.#components
+    this.#stop.abort(new Error('the exchange was stopped'))
+    if (this.#topology !== undefined) libp2p.unregister(this.#topology)
+    libp2p.removeEventListener('peer:disconnect', this.#onDisconnect)
+    for (const channel of [...this.#channels.keys()]) channel[Symbol.dispose]()
+    await libp2p.unhandle(DAG_PROTOCOL)
+  }
+
+  readonly #onDisconnect = (event: CustomEvent<PeerId>): void => {
+    this.#connected.delete(event.detail.toString())
+  }
+
+  readonly #onStream = (stream: Stream, connection: Connection): void => {
+    this.#serve(pipeOfStream(stream), connection)
+  }
+
+  #serve(pipe: Pipe, connection: Connection): void {
+    const { flow, sockets, logger } = this.#components
+    const peerId = connection.remotePeer.toString()
+    const count = [...this.#channels.values()].filter((other) => other === peerId).length
+    const isFull = this.#channels.size >= this.#limits.channelsMax || count >= this.#limits.channelsPerPeerMax
+    if (this.#stop.signal.aborted || isFull || connection.limits !== undefined) {
+      pipe.abort(new Error('not now'))
+      return
+    }
+    const flowChannel =
+      flow === undefined ? undefined : this.#openFlow(flow, peerId, (cause) => pipe.abort(cause))
+    const channel: ServedChannel = new ServedChannel(
+      { ...this.#components, logger },
+      {
+        peerId,
+        pipe,
+        flow: flowChannel,
+        onSocketFrame: answerSocketFrames({
+          sockets,
+          connection,
+          clock: this.#components.clock,
+          timeoutMs: this.#limits.socketTimeoutMs,
+          signal: this.#stop.signal,
+          onPipe: (opened) => this.#serve(opened, connection),
+          onFailed: (cause) => logger.debug('no socket', { peer: peerId, reason: errorMessage(cause) })
+        }),
+        onEnd: () => {
+          this.#gone.blocksSent += channel.blocksSent
+          this.#gone.bytesSent += channel.bytesSent
+          flowChannel?.[Symbol.dispose]()
+          this.#channels.delete(channel)
+        }
+      },
+      this.#limits
+    )
+    this.#channels.set(channel, peerId)
+  }
+
+  #openFlow(flow: Flow, peerId: string, abandon: (cause: Error) => void): FlowChannel {
+    return flow.open({ peerId, protocol: DAG_PROTOCOL, abandon })
+  }
+
+  async #openPipe(peerId: string, signal: AbortSignal): Promise<OpenedPipe> {
+    const { peerIdFromString } = await import('@libp2p/peer-id')
+    const connection = await this.#components.libp2p.dial(peerIdFromString(peerId), { signal })
+    const stream = await connection.newStream(DAG_PROTOCOL, { signal })
+    return { pipe: pipeOfStream(stream), connection }
+  }
+}

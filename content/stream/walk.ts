@@ -1,0 +1,244 @@
+import * as dagCbor from '@ipld/dag-cbor'
+import { CID } from 'multiformats/cid'
+import { keyOfBytes } from '../bitswap/block-key.ts'
+import { checkCid, DAG_CBOR_CODEC, inlineBlock, RAW_CODEC } from '../cid.ts'
+import { linksOf } from '../dag-links.ts'
+import { hashName, slotOf } from '../shard-slot.ts'
+import { decodeUnixfs } from '../unixfs-node.ts'
+import { WALK_SEEN_MAX, WALK_STEPS_MAX } from './constants.ts'
+import type { Ask, ByteRange } from './frames.ts'
+import type { UnixfsNode } from '../unixfs-node.ts'
+
+/** A name of a path, with the hash by which sharded folders place it. */
+interface HashedName {
+  readonly name: string
+  readonly hash: Uint8Array
+}
+
+/** A block still to come. */
+interface Step {
+  readonly cid: CID
+  /** How many names of the path lead to it. */
+  readonly names: number
+  /** Shards between the folder's own block and this one. */
+  readonly level: number
+  /** Of the file that begins here. */
+  readonly range: ByteRange | undefined
+  /** Which of the ask's roots it lies under. */
+  readonly root: number
+}
+
+/** A block that comes next, and which of the ask's roots it lies under. */
+export interface UpcomingBlock {
+  readonly cid: CID
+  readonly root: number
+}
+
+/** Prepares the walk that an ask describes. */
+export async function createWalk(ask: Ask): Promise<Walk> {
+  const path: HashedName[] = []
+  for (const name of ask.path ?? []) path.push({ name, hash: await hashName(name) })
+  return new Walk(ask, path)
+}
+
+/** A block's name as it is remembered: its codec and multihash. */
+export function stepKey(cid: CID): string {
+  return String.fromCharCode(cid.code) + keyOfBytes(cid.multihash.bytes)
+}
+
+/**
+ * The blocks of a DAG in the order in which they travel: depth first, each block before those it links to, links in
+ * their order, none twice. Both sides walk, so the requester knows of every block which one it must be, before a
+ * byte of it comes.
+ *
+ * Not part of the walk, because both sides have or cannot use them: blocks that are their own CID, and CIDs of hashes
+ * or codecs that this node does not handle. A block that does not decode has no links.
+ */
+export class Walk {
+  readonly #path: readonly HashedName[]
+  readonly #below: boolean
+  /** The next step is the last. */
+  readonly #steps: Step[]
+  readonly #seen = new Set<string>()
+  #isCut = false
+
+  /** See {@link createWalk}. */
+  constructor({ roots, below, range }: Ask, path: readonly HashedName[] = []) {
+    this.#path = path
+    this.#below = below
+    this.#steps = roots.map((cid, root) => ({ cid, names: 0, level: 0, range, root })).reverse()
+  }
+
+  /** Steps that are known to be left, those counted that will turn out to be repetitions. */
+  get size(): number {
+    return this.#steps.length
+  }
+
+  /** Whether it ended early because more than `WALK_STEPS_MAX` blocks would have been before it. */
+  get isCut(): boolean {
+    return this.#isCut
+  }
+
+  /** The block that must come next; `undefined` when that was all. */
+  next(): CID | undefined {
+    for (let step = this.#steps.at(-1); step !== undefined; step = this.#steps.at(-1)) {
+      const inline = this.#inlineOf(step)
+      if (inline === undefined && !this.#seen.has(stepKey(step.cid))) return step.cid
+      this.#steps.pop()
+      if (inline !== undefined) this.#enter(step, inline)
+    }
+    return undefined
+  }
+
+  /** The next blocks as far as they can be told without seeing one of them, at most `max`. */
+  upcoming(max: number): UpcomingBlock[] {
+    if (this.next() === undefined) return []
+    const found: UpcomingBlock[] = []
+    const keys = new Set<string>()
+    for (let index = this.#steps.length - 1; index >= 0 && found.length < max; index--) {
+      const step = this.#steps[index] as Step
+      const key = stepKey(step.cid)
+      if (keys.has(key) || this.#seen.has(key)) continue
+      if (this.#inlineOf(step) !== undefined) break
+      keys.add(key)
+      found.push(step)
+      if (this.#leads(step)) break
+    }
+    return found
+  }
+
+  /** The block that {@link next} named has come. Returns those it links to that will come because of it. */
+  take(bytes: Uint8Array): CID[] {
+    const step = this.#pop()
+    if (step === undefined) return []
+    return this.#enter(step, bytes).filter((cid) => !this.#seen.has(stepKey(cid)))
+  }
+
+  /** The block that {@link next} named does not come, and nothing below it. */
+  skip(): void {
+    this.#pop()
+  }
+
+  /** The later half of what is left, taken out of the walk; nothing where a path or a range is walked. */
+  split(): CID[] {
+    return this.handBack(Math.floor(this.#steps.length / 2))
+  }
+
+  /** The last `count` steps, or all there are, taken out of the walk; in their order. */
+  handBack(count: number): CID[] {
+    const isPlain = this.#path.length === 0 && !this.#steps.some(({ range }) => range !== undefined)
+    if (!isPlain || !this.#below) return []
+    return this.#steps
+      .splice(0, count)
+      .reverse()
+      .map(({ cid }) => cid)
+  }
+
+  /** What is left, in its order. */
+  rest(): CID[] {
+    return this.#steps.toReversed().map(({ cid }) => cid)
+  }
+
+  #pop(): Step | undefined {
+    const step = this.#steps.pop()
+    if (step === undefined) return undefined
+    if (this.#seen.size >= WALK_SEEN_MAX) this.#seen.clear()
+    this.#seen.add(stepKey(step.cid))
+    return step
+  }
+
+  /** The bytes of a step that does not travel; none at all where the CID is not one of ours. */
+  #inlineOf({ cid }: Step): Uint8Array | undefined {
+    const inline = inlineBlock(cid)
+    if (inline !== undefined) return inline
+    try {
+      checkCid(cid)
+      return undefined
+    } catch {
+      return NOTHING
+    }
+  }
+
+  /** Whether blocks may follow from this one. */
+  #leads({ cid, names }: Step): boolean {
+    return cid.code !== RAW_CODEC && (this.#below || names < this.#path.length)
+  }
+
+  #enter(step: Step, bytes: Uint8Array): CID[] {
+    if (!this.#leads(step)) return []
+    const below = this.#stepsBelow(step, bytes)
+    if (this.#steps.length + below.length > WALK_STEPS_MAX) {
+      this.#isCut = true
+      this.#steps.length = 0
+      return []
+    }
+    for (let index = below.length - 1; index >= 0; index--) this.#steps.push(below[index] as Step)
+    return below.filter((next) => this.#inlineOf(next) === undefined).map(({ cid }) => cid)
+  }
+
+  #stepsBelow(step: Step, bytes: Uint8Array): Step[] {
+    try {
+      if (step.names < this.#path.length) return this.#follow(step, decodeUnixfs(step.cid, bytes))
+      if (step.range !== undefined) return inRange(step, step.range, decodeUnixfs(step.cid, bytes))
+      return orderedLinks(step.cid, bytes).map((cid) => ({ ...step, cid, level: 0 }))
+    } catch {
+      return []
+    }
+  }
+
+  #follow(step: Step, node: UnixfsNode): Step[] {
+    const { name, hash } = this.#path[step.names] as HashedName
+    if (node.kind === 'folder') {
+      const found = node.links.find((link) => link.name === name)
+      return found === undefined ? [] : [{ ...step, cid: found.cid, names: step.names + 1, level: 0 }]
+    }
+    if (node.kind !== 'shard') return []
+    const slot = slotOf(hash, step.level, node.shard.fanoutBits)
+    const child = node.shard.children.find((candidate) => candidate.slot === slot)
+    if (child !== undefined) return [{ ...step, cid: child.cid, level: step.level + 1 }]
+    const entry = node.shard.entries.find((candidate) => candidate.slot === slot && candidate.name === name)
+    return entry === undefined ? [] : [{ ...step, cid: entry.cid, names: step.names + 1, level: 0 }]
+  }
+}
+
+const NOTHING = new Uint8Array(0)
+
+/** The parts of a file that hold bytes of the range, each with what of it is wanted. */
+function inRange(step: Step, { from, to }: ByteRange, node: UnixfsNode): Step[] {
+  if (node.kind !== 'file') return []
+  const steps: Step[] = []
+  let at = node.data.length
+  for (const { cid, bytes } of node.parts) {
+    const range = { from: Math.max(0, from - at), to: Math.min(bytes, to - at) }
+    if (range.from < range.to) steps.push({ ...step, cid, range })
+    at += bytes
+  }
+  return steps
+}
+
+/**
+ * The links of a block in the order in which they are encoded: of DAG-CBOR, map entries come by the length of their
+ * key and then its bytes.
+ *
+ * @throws ContentError `ERR_DAG_MALFORMED`
+ */
+function orderedLinks(cid: CID, bytes: Uint8Array): CID[] {
+  if (cid.code !== DAG_CBOR_CODEC) return linksOf(cid, bytes)
+  const found: CID[] = []
+  const pending: unknown[] = [dagCbor.decode(bytes)]
+  while (pending.length > 0) {
+    const next = pending.pop()
+    const link = CID.asCID(next)
+    if (link !== null) found.push(link)
+    else if (Array.isArray(next)) pending.push(...next.toReversed())
+    else if (typeof next === 'object' && next !== null && !(next instanceof Uint8Array)) {
+      const entries = Object.entries(next).map(([key, value]) => ({
+        key: Buffer.from(key),
+        value: value as unknown
+      }))
+      entries.sort((a, b) => b.key.length - a.key.length || Buffer.compare(b.key, a.key))
+      for (const { value } of entries) pending.push(value)
+    }
+  }
+  return found
+}

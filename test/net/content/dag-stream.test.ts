@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict'
+import { RAW_CODEC } from '#content'
+import type { CID } from 'multiformats/cid'
+import { linksOf } from '../../../content/dag-links.ts'
+import type { DagFetch } from '../../../content/stream/dag-fetch.ts'
+import { EVERYTHING, putFile, readDag, startStreamNode, type StreamNode } from './stream-nodes.ts'
+
+const MIB = 1024 * 1024
+
+function createFetch(node: StreamNode, root: CID): DagFetch {
+  return node.streams.createFetch({ root, durable: false, onStored: () => undefined })
+}
+
+/** All bytes of the leaves, or `undefined` when some did not come. */
+async function fetchFile(node: StreamNode, root: CID): Promise<number | undefined> {
+  await using fetch = createFetch(node, root)
+  fetch.follow(root)
+  const blocks = await readDag(fetch, root)
+  if (blocks[0] === undefined) return undefined
+  let bytes = 0
+  for (const block of root.code === RAW_CODEC ? blocks : blocks.slice(1)) {
+    if (block === undefined) return undefined
+    bytes += block.length
+  }
+  return bytes
+}
+
+describe('streams of DAGs between nodes', () => {
+  it('bring a whole file from the provider that routing names, and store it', async () => {
+    await using server = await startStreamNode()
+    await using client = await startStreamNode({ providers: () => [server.provider()] })
+    const root = await putFile(server.store, { bytes: 20 * MIB + 5 })
+    assert.equal(await fetchFile(client, root), 20 * MIB + 5)
+    for await (const cid of server.store.list()) {
+      assert.deepEqual(await client.store.get(cid), await server.store.get(cid))
+    }
+    assert.equal(server.streams.stats().blocksSent, 22)
+  })
+
+  it('bring single blocks', async () => {
+    await using server = await startStreamNode()
+    await using client = await startStreamNode({ providers: () => [server.provider()] })
+    const root = await putFile(server.store, { bytes: 3 * MIB })
+    await using fetch = createFetch(client, root)
+    assert.deepEqual(await fetch.fetch(root), await server.store.get(root))
+    assert.equal(server.streams.stats().blocksSent, 1)
+  })
+
+  it('go on where an earlier fetch ended', async () => {
+    await using server = await startStreamNode()
+    await using client = await startStreamNode({ providers: () => [server.provider()] })
+    const root = await putFile(server.store, { bytes: 12 * MIB })
+    const rootBytes = (await server.store.get(root)) as Uint8Array
+    await client.store.put(root, rootBytes)
+    for (const cid of linksOf(root, rootBytes).slice(2, 8)) {
+      await client.store.put(cid, (await server.store.get(cid)) as Uint8Array)
+    }
+    assert.equal(await fetchFile(client, root), 12 * MIB)
+    assert.equal(server.streams.stats().blocksSent, 6)
+  })
+
+  it('share the work between several providers', async () => {
+    await using first = await startStreamNode()
+    await using second = await startStreamNode()
+    const root = await putFile(first.store, { bytes: 64 * MIB })
+    await putFile(second.store, { bytes: 64 * MIB })
+    await using client = await startStreamNode({ providers: () => [first.provider(), second.provider()] })
+    assert.equal(await fetchFile(client, root), 64 * MIB)
+    assert.ok(first.streams.stats().blocksSent > 5, 'the first has sent something')
+    assert.ok(second.streams.stats().blocksSent > 5, 'the second has sent something')
+  })
+
+  it('leave what is not granted to others', async () => {
+    await using server = await startStreamNode({ grantOf: () => undefined })
+    await using client = await startStreamNode({ providers: () => [server.provider()] })
+    const root = await putFile(server.store, { bytes: 2 * MIB })
+    assert.equal(await fetchFile(client, root), undefined)
+    assert.equal(server.streams.stats().bytesSent, 0)
+  })
+
+  it('end when the right to them ends', async () => {
+    let isShared = true
+    await using server = await startStreamNode({
+      grantOf: () => ({ ...EVERYTHING, holds: () => isShared }),
+      limits: { streamCreditBytes: MIB }
+    })
+    await using client = await startStreamNode({
+      providers: () => [server.provider()],
+      limits: { streamCreditBytes: MIB, aheadBytesMax: 0 }
+    })
+    const root = await putFile(server.store, { bytes: 16 * MIB })
+    await using fetch = createFetch(client, root)
+    fetch.follow(root)
+    assert.ok((await fetch.fetch(root)) !== undefined)
+    isShared = false
+    const blocks = await readDag(fetch, root)
+    assert.ok(blocks.slice(1).filter((block) => block === undefined).length > 8)
+  })
+})
