@@ -1,8 +1,7 @@
 /** A node with capsules at work that is killed at a random moment, started again, and asked what it remembers. */
 import assert from 'node:assert/strict'
-import { mkdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { Random } from '#contracts'
+import { writeCapsuleFolder } from '../../support/capsule-folder.ts'
 import type { CliHome, CliResult } from '../../support/cli.ts'
 import { startCliNode, type CliNode } from '../../support/cli-node.ts'
 
@@ -26,8 +25,7 @@ export function createToldByNode(): ToldByNode {
 /** Values looked up again after a kill: all of them would take longer with every one. */
 const CHECKED_MAX = 3
 
-const KEEPER = `import { capsule } from 'elastos/sdk'
-const [number, value] = capsule.args
+const KEEPER = `const [number, value] = capsule.args
 await capsule.request({ command: 'localhost/*', resource: 'localhost://k' + number + '/*', reason: 'to keep it' })
 const path = 'k' + number + '/value'
 if (value !== undefined) {
@@ -38,19 +36,13 @@ console.log('kept ' + atob((await capsule.call('localhost/read', { path })).data
 `
 
 const MANIFEST = {
-  ...{ manifest: 2, name: 'keeper', version: '1.0.0', substrate: 'wasm', entry: 'build/keeper.wasm' },
   capabilities: [{ command: 'localhost/*', resource: 'localhost://*', reason: 'to keep it' }],
-  requires: [{ contract: 'localhost@1' }],
-  build: { language: 'typescript', source: 'main.ts' }
+  requires: [{ contract: 'localhost@1' }]
 }
 
-/** Writes the keeper, a capsule that keeps one value below a number it was given. */
+/** Writes the keeper, a capsule that keeps one value below a number it was given. Compiled once: it runs a thousand times. */
 export async function writeKeeper(folder: string): Promise<string> {
-  const keeper = join(folder, 'keeper')
-  await mkdir(keeper, { recursive: true })
-  await writeFile(join(keeper, 'main.ts'), KEEPER)
-  await writeFile(join(keeper, 'capsule.json'), JSON.stringify(MANIFEST))
-  return keeper
+  return await writeCapsuleFolder(folder, { name: 'keeper', script: KEEPER, manifest: MANIFEST })
 }
 
 /** What a round works with. */
