@@ -41,6 +41,8 @@ export async function createNodeRunner(variant: Variant): Promise<NodeRunner> {
 export interface ProcessMemory {
   /** What it has for itself and its part of what it shares: the proportional set size. */
   readonly proportional: number
+  /** What it shares with nobody. */
+  readonly own: number
   /** What it would take were it the only one to use this Node and these libraries: the resident set size. */
   readonly resident: number
 }
@@ -53,5 +55,6 @@ export async function memoryOf(pid: number): Promise<ProcessMemory> {
     if (kilobytes === undefined) throw new Error(`expected a ${name} line for process ${pid}, found none`)
     return Number(kilobytes) / 1024
   }
-  return { proportional: read('Pss'), resident: read('Rss') }
+  const own = read('Private_Clean') + read('Private_Dirty')
+  return { proportional: read('Pss'), own, resident: read('Rss') }
 }
