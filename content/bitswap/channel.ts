@@ -1,6 +1,7 @@
 import type { Clock } from '#contracts'
 import type { Stream } from '@libp2p/interface'
 import { ContentError } from '../errors.ts'
+import type { FlowChannel } from '../flow/index.ts'
 import { BITSWAP_120, MESSAGE_BYTES_MAX } from './constants.ts'
 import type { BitswapLimits } from './limits.ts'
 import { keyOfBytes, type BlockKey } from './block-key.ts'
@@ -29,6 +30,8 @@ export interface ChannelComponents {
   readonly clock: Clock
   /** Opens a stream to the peer. */
   openStream(signal: AbortSignal): Promise<Stream>
+  /** Says when how much may be sent; the channel disposes it. */
+  readonly flow?: FlowChannel | undefined
   /** Called when something could not be sent; wants sent before may be lost as well. */
   onLost(this: void, cause: unknown): void
 }
@@ -84,8 +87,14 @@ export class Channel implements Disposable {
     await sent.promise
   }
 
+  /** How long the peer has not taken what it was sent, in milliseconds; `undefined` where nobody counts. */
+  get stalledMs(): number | undefined {
+    return this.#components.flow?.stalledMs()
+  }
+
   [Symbol.dispose](): void {
     this.#stop.abort()
+    this.#components.flow?.[Symbol.dispose]()
     this.#fail(new ContentError('ERR_BITSWAP_SEND', 'the peer is gone'))
   }
 
@@ -177,8 +186,12 @@ export class Channel implements Disposable {
 
   async #send(stream: Stream, { message, answer }: OutgoingMessage): Promise<void> {
     const parts = encodeMessage(message, stream.protocol === '' ? BITSWAP_120 : stream.protocol)
-    for (const part of joinSmall(parts)) stream.send(part)
-    if (answer !== undefined || stream.writableNeedsDrain) await this.#drained(stream)
+    const { flow } = this.#components
+    for (const { bytes, pieces } of batches(joinSmall(parts), flow?.pieceBytes ?? Infinity)) {
+      using _lease = await flow?.send(bytes, this.#stop.signal)
+      for (const piece of pieces) stream.send(piece)
+      if (answer !== undefined || stream.writableNeedsDrain) await this.#drained(stream)
+    }
   }
 
   /**
@@ -238,6 +251,26 @@ function joinSmall(parts: readonly Uint8Array[]): Uint8Array[] {
     if (part !== undefined) joined.push(part)
   }
   return joined
+}
+
+/** The parts in groups of at most `bytesMax`, a longer part cut. */
+function* batches(
+  parts: readonly Uint8Array[],
+  bytesMax: number
+): Generator<{ bytes: number; pieces: Uint8Array[] }> {
+  let batch = { bytes: 0, pieces: [] as Uint8Array[] }
+  for (const part of parts) {
+    for (let at = 0; at < part.byteLength;) {
+      const piece = part.subarray(at, at + bytesMax - batch.bytes)
+      batch.pieces.push(piece)
+      batch.bytes += piece.byteLength
+      at += piece.byteLength
+      if (batch.bytes < bytesMax) continue
+      yield batch
+      batch = { bytes: 0, pieces: [] }
+    }
+  }
+  if (batch.bytes > 0) yield batch
 }
 
 function toError(thrown: unknown): Error {

@@ -1,6 +1,7 @@
 import type { Stream } from '@libp2p/interface'
 import { errorCode } from '#contracts'
 import { ContentError } from '../errors.ts'
+import type { FlowChannel } from '../flow/index.ts'
 import type { MisbehaviourReason } from './conduct.ts'
 import type { BitswapLimits } from './limits.ts'
 import { FrameReader, type ReceiveBudget } from './frame-reader.ts'
@@ -12,9 +13,14 @@ export interface InboundComponents {
   onMessage(this: void, peerId: string, message: BitswapMessage): void
   /** Some bytes came. */
   onProgress(this: void, peerId: string): void
+  /** Limits of what a peer sends on one stream; disposed when the stream ends. */
+  openFlow?: ((peerId: string, abandon: (cause: Error) => void) => FlowChannel | undefined) | undefined
   /** The bytes were no message, or too many; the stream was reset. */
   onRefused(this: void, peerId: string, reason: MisbehaviourReason): void
 }
+
+/** A paused stream may receive what it had promised room for: the largest window of yamux, and a frame. */
+const PAUSED_BYTES_MAX = 17 * 1024 * 1024
 
 /** Reads the streams that peers open to us; what is unfinished is bounded per peer and in all. */
 export class Inbound {
@@ -39,15 +45,21 @@ export class Inbound {
   /** Reads messages until the stream ends. We never write to it. */
   accept(stream: Stream, peerId: string): void {
     const { onMessage, onProgress } = this.#components
+    const flow = this.#components.openFlow?.(peerId, (cause) => {
+      stream.abort(cause)
+    })
     const reader = new FrameReader({
       budget: this.#budget(peerId),
       onFrame: (chunks) => {
-        onMessage(peerId, decodeMessage(chunks))
+        const message = decodeMessage(chunks)
+        if (message.wants.length > 0) pauseFor(stream, flow?.requested())
+        onMessage(peerId, message)
       }
     })
     stream.addEventListener('message', ({ data }) => {
       try {
         onProgress(peerId)
+        pauseFor(stream, flow?.received(data.byteLength))
         if (data instanceof Uint8Array) reader.push(data)
         else for (const chunk of data) reader.push(chunk)
       } catch (cause) {
@@ -56,9 +68,12 @@ export class Inbound {
       }
     })
     const onEnd = (): void => {
+      // What came before the end and waits behind a pause is read yet.
+      if (stream.readBufferLength > 0) return
       reader[Symbol.dispose]()
+      flow?.[Symbol.dispose]()
     }
-    stream.addEventListener('remoteCloseWrite', onEnd)
+    stream.addEventListener('end', onEnd)
     stream.addEventListener('close', onEnd)
     stream.close().catch(() => {
       // Closing our end tells the other side that nothing comes back; if that fails the stream is gone anyway.
@@ -92,4 +107,14 @@ export class Inbound {
       }
     }
   }
+}
+
+/** Reads nothing more from a stream until `pause` is over. */
+function pauseFor(stream: Stream, pause: Promise<void> | undefined): void {
+  if (pause === undefined || stream.readStatus !== 'readable') return
+  stream.maxReadBufferLength = Math.max(stream.maxReadBufferLength, PAUSED_BYTES_MAX)
+  stream.pause()
+  void pause.then(() => {
+    if (stream.readStatus === 'paused') stream.resume()
+  })
 }

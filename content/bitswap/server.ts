@@ -24,6 +24,8 @@ export interface ServerComponents {
   mayServe(cid: CID, peerId: string): Promise<boolean>
   /** Sends an answer; resolves when the peer's stream has taken it. */
   send(this: void, peerId: string, answer: Answer): Promise<void>
+  /** How long a peer has not taken what it was sent; what waits for limits of our own does not count. */
+  stalledMs?(this: void, peerId: string): number | undefined
   /** Ends whatever we send to a peer that takes nothing. */
   abandon(this: void, peerId: string): void
 }
@@ -296,9 +298,11 @@ export class Server {
 
   /** Everything is taken and somebody waits: whoever has taken nothing for long makes room. */
   #abandonStalled(): void {
-    const before = this.#components.clock.monotonicMs() - this.#limits.contendedStallMs
+    const nowMs = this.#components.clock.monotonicMs()
     for (const ledger of this.#ledgers.values()) {
-      if (ledger.servingBytes === 0 || ledger.tookAtMs > before) continue
+      if (ledger.servingBytes === 0) continue
+      const stalledMs = this.#components.stalledMs?.(ledger.peerId) ?? nowMs - ledger.tookAtMs
+      if (stalledMs < this.#limits.contendedStallMs) continue
       this.#components.logger.info('dropping a peer that takes nothing', { peer: ledger.peerId })
       this.forget(ledger.peerId)
       this.#components.abandon(ledger.peerId)

@@ -4,6 +4,7 @@ import { errorMessage } from '#contracts'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
 import type { CID } from 'multiformats/cid'
+import type { Flow } from '../flow/index.ts'
 import type { BlockExchange, BlockSession, ContentRouting } from '../exchange.ts'
 import { Channel } from './channel.ts'
 import { Client, type ClientStats } from './client.ts'
@@ -14,6 +15,9 @@ import { Inbound } from './inbound.ts'
 import type { Provider } from './peer-search.ts'
 import { Server, type BlockSource, type ServerStats } from './server.ts'
 import { Session } from './session.ts'
+
+/** What the flow calls every dialect of bitswap. */
+const FLOW_NAME = 'bitswap'
 
 /** What bitswap needs of a libp2p node. */
 export type BitswapLibp2p = Pick<
@@ -40,6 +44,8 @@ export interface BitswapComponents {
   readonly store: BlockSource
   /** Whether that peer may have that block; asked before the store is. */
   mayServe(cid: CID, peerId: string): Promise<boolean>
+  /** Limits shared with whatever else carries content; without them only those of bitswap count. */
+  readonly flow?: Flow | undefined
   readonly clock: Clock
   readonly logger: Logger
   /** Told of each thing a peer does that no honest one does. */
@@ -61,6 +67,8 @@ export interface BitswapStats extends ClientStats, ServerStats {
 export interface Bitswap extends BlockExchange, AsyncDisposable {
   /** As {@link BlockExchange.createSession}; `providers` are peers known to have the root. */
   createSession(init: { root: CID; signal: AbortSignal; providers?: readonly Provider[] }): BlockSession
+  /** Connects to a provider, over no relay, unless that is done already. @throws when it cannot */
+  connect(provider: Provider, signal: AbortSignal): Promise<void>
   /** A copy of the counters. */
   stats(): BitswapStats
 }
@@ -112,6 +120,7 @@ class RunningBitswap implements Bitswap {
         store,
         mayServe: (cid, peerId) => components.mayServe(cid, peerId),
         send: (peerId, answer) => this.#channel(peerId).answer(answer),
+        stalledMs: (peerId) => this.#channels.get(peerId)?.stalledMs,
         abandon: (peerId) => {
           this.#closeChannel(peerId)
         }
@@ -127,6 +136,7 @@ class RunningBitswap implements Bitswap {
         onProgress: (peerId) => {
           this.#client.progress(peerId)
         },
+        openFlow: (peerId, abandon) => components.flow?.open({ peerId, protocol: FLOW_NAME, abandon }),
         onRefused: (peerId, reason) => {
           this.#strike(peerId, reason)
         }
@@ -159,7 +169,7 @@ class RunningBitswap implements Bitswap {
         logger,
         routing,
         client: this.#client,
-        connect: (provider, dialSignal) => this.#connect(provider, dialSignal),
+        connect: (provider, dialSignal) => this.connect(provider, dialSignal),
         connectedPeers: () => this.#connected,
         isAcceptable: (peerId) =>
           peerId !== this.#components.libp2p.peerId.toString() && !this.#conduct.isShunned(peerId)
@@ -243,18 +253,20 @@ class RunningBitswap implements Bitswap {
     const open = this.#channels.get(peerId)
     if (open !== undefined) return open
     const { clock, libp2p, logger } = this.#components
+    const onLost = (cause: unknown): void => {
+      logger.debug('a peer cannot be sent to', { peer: peerId, error: errorMessage(cause) })
+      if (this.#channels.get(peerId) !== channel) return
+      this.#closeChannel(peerId)
+      this.#server.forget(peerId)
+      this.#client.lose(peerId)
+    }
     const channel = new Channel(
       {
         clock,
         openStream: (signal) =>
           libp2p.dialProtocol(peerIdFromString(peerId), [...BITSWAP_PROTOCOLS], { signal }),
-        onLost: (cause) => {
-          logger.debug('a peer cannot be sent to', { peer: peerId, error: errorMessage(cause) })
-          if (this.#channels.get(peerId) !== channel) return
-          this.#closeChannel(peerId)
-          this.#server.forget(peerId)
-          this.#client.lose(peerId)
-        }
+        flow: this.#components.flow?.open({ peerId, protocol: FLOW_NAME, abandon: onLost }),
+        onLost
       },
       this.#limits
     )
@@ -267,7 +279,7 @@ class RunningBitswap implements Bitswap {
     this.#channels.delete(peerId)
   }
 
-  async #connect(provider: Provider, signal: AbortSignal): Promise<void> {
+  async connect(provider: Provider, signal: AbortSignal): Promise<void> {
     const { libp2p } = this.#components
     const peerId = peerIdFromString(provider.peerId)
     if (libp2p.getConnections(peerId).some(isDirect)) return
