@@ -26,8 +26,49 @@ export interface BlockFound {
   readonly bytes: Uint8Array | undefined
 }
 
+/** What {@link BlockStore.sweep} goes by. */
+export interface SweepInit {
+  /** Whether something keeps that block. */
+  isKept(cid: CID): Promise<boolean>
+  signal: AbortSignal
+}
+
+/** What a sweep did. */
+export interface SweepResult {
+  readonly blocksKept: number
+  readonly blocksRemoved: number
+  /** Bytes of disk given back. */
+  readonly bytesFreed: number
+}
+
+/** How {@link BlockStore.verify} runs. */
+export interface VerifyInit {
+  signal: AbortSignal
+  onProgress?: ((progress: { readonly blocks: number; readonly bytes: number }) => void) | undefined
+}
+
+/** What a verification found. */
+export interface VerifyResult {
+  /** Blocks that hash to their names, and their bytes. */
+  readonly blocks: number
+  readonly bytes: number
+  /** Blocks that did not, as raw-codec CIDs; they have been removed. */
+  readonly corrupt: readonly CID[]
+}
+
+/** What a store holds. */
+export interface StoreStat {
+  readonly blocks: number
+  /** Bytes of the blocks with what is kept beside each. */
+  readonly bytes: number
+  /** Bytes of all its files. */
+  readonly bytesOnDisk: number
+  /** Files that hold blocks. */
+  readonly packs: number
+}
+
 /**
- * Blocks by multihash. Implementations: files, memory; every one passes `test/contract/block-store.ts`.
+ * Blocks by multihash. Implementations: packs, memory; every one passes `test/contract/block-store.ts`.
  *
  * Invariant: `get` never returns bytes that do not hash to the CID asked for.
  */
@@ -72,6 +113,20 @@ export interface BlockStore extends AsyncDisposable {
   delete(cid: CID): Promise<void>
   /** Every block once, as a raw-codec CID, in no order; blocks put or deleted meanwhile may or may not come. */
   list(): AsyncIterable<CID>
+  /**
+   * Removes what nothing keeps and no {@link BlockStore.hold} spares, while others read and put. One at a time.
+   *
+   * @throws ContentError `ERR_CONTENT_BUSY` when one runs; `ERR_DISK_FULL` when there was no room to move what is
+   *   kept, after everything else was done; `ERR_STORE_IO`; whatever `isKept` throws
+   */
+  sweep(init: SweepInit): Promise<SweepResult>
+  /**
+   * Hashes every block.
+   *
+   * @throws ContentError `ERR_STORE_IO`
+   */
+  verify(init: VerifyInit): Promise<VerifyResult>
+  stat(): StoreStat
   /** Resolves when all durable puts that resolved before are on the disk. */
   flush(): Promise<void>
 }

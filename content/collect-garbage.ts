@@ -4,22 +4,19 @@ import { blockKey, RAW_CODEC } from './cid.ts'
 import { GC_MARKS_MAX } from './constants.ts'
 import { linksOf } from './dag-links.ts'
 import { ContentError } from './errors.ts'
-import type { BlockStore } from './block-store.ts'
+import type { BlockStore, SweepResult } from './block-store.ts'
 import type { RootIndex } from './root-index.ts'
 import type { UnfinishedGets } from './unfinished-gets.ts'
 
 /** What a collection did. */
-export interface CollectResult {
-  readonly blocksKept: number
-  readonly blocksRemoved: number
-}
+export type CollectResult = SweepResult
 
 /**
- * Removes the blocks that lie under no pin and no unfinished get. The caller makes sure that nothing else runs.
- * Interrupting it at any point loses nothing that is kept.
+ * Removes the blocks that lie under no pin and no unfinished get, while others add, get, pin and serve. Interrupting
+ * it at any point loses nothing that is kept.
  *
  * @throws ContentError `ERR_STORE_IO` when a pin record cannot be read, for its blocks could not be told from
- *   garbage; `ERR_CONTENT_TOO_LARGE`
+ *   garbage; `ERR_CONTENT_TOO_LARGE`; what `BlockStore.sweep` throws
  */
 export async function collectGarbage(o: {
   store: BlockStore
@@ -35,19 +32,13 @@ export async function collectGarbage(o: {
     )
   }
   await roots.sweep(signal)
+  // A get that begins after this is at work, and what it uses is held.
   const marks = new Set<string>()
   for (const root of await o.unfinished.current()) await markPresent(root, store, marks)
-  let blocksKept = 0
-  let blocksRemoved = 0
-  for await (const cid of store.list()) {
-    signal.throwIfAborted()
-    if (marks.has(blockKey(cid)) || (await roots.isKept(cid))) blocksKept++
-    else {
-      await store.delete(cid)
-      blocksRemoved++
-    }
-  }
-  return { blocksKept, blocksRemoved }
+  return await store.sweep({
+    isKept: async (cid) => marks.has(blockKey(cid)) || (await roots.isKept(cid)),
+    signal
+  })
 }
 
 /** Marks what is here of a DAG that is not whole: missing and corrupt blocks have nothing below them. */

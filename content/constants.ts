@@ -49,15 +49,6 @@ export const ADD_BLOCKS_PARALLEL: number = 4
 /** Small files read at the same time while adding. */
 export const ADD_FILES_PARALLEL: number = 8
 
-/** Blocks written and not yet forced to the disk at most; a put beyond that waits for a flush. */
-export const UNFLUSHED_BLOCKS_MAX: number = 128
-
-/** Names of one folder of the block store at most. */
-export const SHARD_NAMES_MAX: number = 10_000_000
-
-/** Files forced to the disk at the same time. */
-export const FLUSH_PARALLEL: number = 8
-
 /** Keys of one write batch to the datastore. */
 export const INDEX_BATCH_KEYS: number = 512
 

@@ -4,6 +4,7 @@ import type { AnnouncementCounts } from './announcer.ts'
 import type { BitswapStats } from './bitswap/index.ts'
 import type { CollectResult } from './collect-garbage.ts'
 import type { FileEntry } from './file-entries.ts'
+import type { FlowStatus } from './flow/index.ts'
 import type { AddProgress, Skipped } from './local-tree.ts'
 
 /** Who may be served what is added or pinned; without either it is public. */
@@ -174,9 +175,9 @@ export interface Content extends AsyncDisposable {
   /** Tries failed announcements again at once; call it when the node has met a peer. */
   hurryAnnouncements(): void
   /**
-   * Removes the blocks that nothing keeps.
+   * Removes the blocks that nothing keeps and nothing uses now; adds, gets, pins and peers go on meanwhile.
    *
-   * @throws ContentError `ERR_CONTENT_BUSY` while an add, get or pin runs
+   * @throws ContentError `ERR_CONTENT_BUSY` while another collection runs
    */
   gc(options?: { signal?: AbortSignal }): Promise<CollectResult>
   /** Whether that peer may have that block; what the exchange asks. */
@@ -191,4 +192,6 @@ export interface ContentStatus {
   readonly announcements: AnnouncementCounts
   /** Counters of bitswap; `undefined` when another exchange, or none, is used. */
   readonly exchange: BitswapStats | undefined
+  /** What travels over all protocols, and the caps of it. */
+  readonly flow: FlowStatus
 }

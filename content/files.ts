@@ -21,6 +21,19 @@ export interface FileWriter extends AsyncDisposable {
   write(bytes: Uint8Array): Promise<void>
 }
 
+/** An open regular file that is read and written at any place. */
+export interface StoredFile extends AsyncDisposable {
+  /** Bytes of the file now. */
+  size(): Promise<number>
+  /** Fills `target` from `position` on as far as the file goes, and returns how much. */
+  readAt(target: Uint8Array, position: number): Promise<number>
+  /** Writes all parts, one after the other. When it fails, some of them may have been written. */
+  writeAt(parts: readonly Uint8Array[], position: number): Promise<void>
+  truncate(bytes: number): Promise<void>
+  /** Waits until what was written is on the disk. */
+  flush(): Promise<void>
+}
+
 /**
  * The disk as content uses it: `createFilePowers` for the real one. Errors are those of the operating system
  * (`code` is `ENOENT`, `ENOSPC`, …) and are translated where the caller knows what they mean.
@@ -45,6 +58,8 @@ export interface FilePowers {
   openForRead(path: string): Promise<FileReader>
   /** Creates a file that must not exist and keeps it open. */
   openNew(path: string, mode: number): Promise<FileWriter>
+  /** Opens a file, never through a link; `write` makes it, `0600`, when it is missing. */
+  openStored(path: string, how: 'read' | 'write'): Promise<StoredFile>
   /** Waits until the bytes of a file, or the names of a folder, are on the disk; a missing path is fine. */
   flush(path: string): Promise<void>
   rename(from: string, to: string): Promise<void>

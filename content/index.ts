@@ -44,14 +44,25 @@ export type { AnnouncementCounts } from './announcer.ts'
 export type { CollectResult } from './collect-garbage.ts'
 export type { AddProgress, Skipped, SkipReason } from './local-tree.ts'
 export type { FileEntry } from './file-entries.ts'
-export type { BlockFound, BlockStore, BlockToPut, PutOptions } from './block-store.ts'
+export type {
+  BlockFound,
+  BlockStore,
+  BlockToPut,
+  PutOptions,
+  StoreStat,
+  SweepInit,
+  SweepResult,
+  VerifyInit,
+  VerifyResult
+} from './block-store.ts'
 export { createMemoryBlockStore } from './memory-block-store.ts'
-export { openFileBlockStore } from './file-block-store.ts'
-export type { FileBlockStoreComponents } from './file-block-store.ts'
+export { openPackBlockStore } from './store/pack-block-store.ts'
+export type { PackBlockStoreComponents } from './store/pack-block-store.ts'
 export { createFilePowers } from './powers.ts'
 export type { FileFacts, FilePowers, FileReader, FileWriter } from './files.ts'
 export { cidOf, DAG_CBOR_CODEC, DAG_PB_CODEC, parseCid, parseCidPath, RAW_CODEC } from './cid.ts'
 export type { CidPath } from './cid.ts'
+export type { FlowInit, FlowLimits, FlowStatus, Rates } from './flow/index.ts'
 export { printableName } from './entry-name.ts'
 export { ContentError } from './errors.ts'
 export type { ContentErrorCode } from './errors.ts'
@@ -64,3 +75,4 @@ export type {
   Misbehaviour,
   MisbehaviourReason
 } from './bitswap/index.ts'
+export type { BulkConnection, BulkSockets, DagStreamInit, Pipe } from './stream/index.ts'

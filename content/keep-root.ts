@@ -23,7 +23,7 @@ export interface KeepInit extends Visibility {
   name: string | undefined
   bytes?: number
   /** Where blocks that are not here come from; ends when it is disposed. */
-  reader: Pick<BlockReader, 'get'>
+  reader: Pick<BlockReader, 'get' | 'follow'>
   onBlock?: (blocks: number) => void
 }
 
@@ -47,6 +47,8 @@ export async function keepRoot(o: KeeperComponents, init: KeepInit): Promise<Roo
   if (isDenied(init.cid)) {
     throw new ContentError('ERR_CONTENT_DENIED', `${init.cid.toString()} is on the deny list`)
   }
+  using _covering = roots.covering(init.cid)
+  if (init.kind === 'dag') init.reader.follow(init.cid)
   if (init.kind === 'dag') await roots.cover(init.cid, blocksOf(o, init))
   await store.flush()
   const before = roots.get(init.kind, init.cid)

@@ -28,6 +28,7 @@ import type {
 import type { GetResult, Pin, PinOptions, ReadOptions } from './content.ts'
 import type { BlockExchange } from './exchange.ts'
 import type { FileEntry } from './file-entries.ts'
+import type { Flow } from './flow/index.ts'
 import type { FilePowers } from './files.ts'
 import type { Gate } from './gate.ts'
 import type { Skipped } from './local-tree.ts'
@@ -49,6 +50,7 @@ export interface NodeContentParts {
   /** Never added; see `ContentComponents`. */
   protectedFolders: readonly string[]
   exchangeStats: (() => BitswapStats) | undefined
+  flow: Flow
   isDenied(cid: CID): boolean
   clock: Clock
   mayServe(cid: CID, peerId: string): Promise<boolean>
@@ -67,6 +69,7 @@ interface Added {
 export class NodeContent implements Content {
   readonly #parts: NodeContentParts
   readonly #getter: TreeGetter
+  #isCollecting = false
 
   constructor(parts: NodeContentParts) {
     this.#parts = parts
@@ -75,9 +78,8 @@ export class NodeContent implements Content {
 
   /** Begins to announce every public root; each logs its own failures. */
   announceAll(): void {
-    for (const root of this.#parts.roots.all()) {
-      if (root.isPublic) void this.#parts.announcer?.add(root.cid).catch(() => undefined)
-    }
+    const roots = [...this.#parts.roots.all()]
+    this.#parts.announcer?.start(roots.filter(({ isPublic }) => isPublic).map(({ cid }) => cid))
   }
 
   async add(path: string, options: AddOptions = {}): Promise<AddResult> {
@@ -198,9 +200,14 @@ export class NodeContent implements Content {
   }
 
   async gc(options: { signal?: AbortSignal } = {}): Promise<CollectResult> {
-    const collect = async (signal: AbortSignal): Promise<CollectResult> =>
-      await collectGarbage({ ...this.#parts, signal })
-    return await this.#parts.gate.alone(collect, options.signal)
+    if (this.#isCollecting) throw new ContentError('ERR_CONTENT_BUSY', 'a garbage collection runs already')
+    this.#isCollecting = true
+    try {
+      using visit = await this.#parts.gate.enter(options.signal)
+      return await collectGarbage({ ...this.#parts, signal: visit.signal })
+    } finally {
+      this.#isCollecting = false
+    }
   }
 
   async mayServe(cid: CID, peerId: string): Promise<boolean> {
@@ -209,11 +216,13 @@ export class NodeContent implements Content {
 
   status(): ContentStatus {
     const roots = [...this.#parts.roots.all()]
+    const publicPins = roots.filter((root) => root.isPublic).length
     return {
       pins: roots.length,
-      publicPins: roots.filter((root) => root.isPublic).length,
-      announcements: this.#parts.announcer?.counts() ?? { announced: 0, waiting: 0 },
-      exchange: this.#parts.exchangeStats?.()
+      publicPins,
+      announcements: this.#parts.announcer?.counts(publicPins) ?? { announced: 0, waiting: 0 },
+      exchange: this.#parts.exchangeStats?.(),
+      flow: this.#parts.flow.status()
     }
   }
 

@@ -2,9 +2,10 @@ import { constants, promises as fs } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import type { Stats } from 'node:fs'
 import { unclearedBytes } from './files.ts'
-import type { FileFacts, FilePowers, FileReader, FileWriter } from './files.ts'
+import type { FileFacts, FilePowers, FileReader, FileWriter, StoredFile } from './files.ts'
 
 const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+const STORED_FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW
 const NEW_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
 
 function isMissing(thrown: unknown): boolean {
@@ -41,6 +42,51 @@ async function fill(handle: FileHandle, target: Uint8Array): Promise<number> {
     filled += bytesRead
   }
   return filled
+}
+
+async function fillAt(handle: FileHandle, target: Uint8Array, position: number): Promise<number> {
+  let filled = 0
+  while (filled < target.length) {
+    const rest = target.length - filled
+    const { bytesRead } = await handle.read(target, filled, rest, position + filled)
+    if (bytesRead === 0) break
+    filled += bytesRead
+  }
+  return filled
+}
+
+async function writeAllAt(handle: FileHandle, parts: readonly Uint8Array[], position: number): Promise<void> {
+  let left = parts.filter(({ length }) => length > 0)
+  let at = position
+  while (left.length > 0) {
+    const { bytesWritten } = await handle.writev(left, at)
+    at += bytesWritten
+    left = withoutFirst(left, bytesWritten)
+  }
+}
+
+function withoutFirst(parts: readonly Uint8Array[], bytes: number): Uint8Array[] {
+  let skip = bytes
+  const first = parts.findIndex(({ length }) => {
+    if (skip < length) return true
+    skip -= length
+    return false
+  })
+  if (first < 0) return []
+  const [cut, ...rest] = parts.slice(first)
+  return cut === undefined ? [] : [cut.subarray(skip), ...rest]
+}
+
+async function openStored(path: string, how: 'read' | 'write'): Promise<StoredFile> {
+  const handle = await fs.open(path, how === 'read' ? READ_FLAGS : STORED_FLAGS, 0o600)
+  return {
+    size: async () => (await handle.stat()).size,
+    readAt: async (target, position) => await fillAt(handle, target, position),
+    writeAt: async (parts, position) => await writeAllAt(handle, parts, position),
+    truncate: async (bytes) => await handle.truncate(bytes),
+    flush: async () => await handle.datasync(),
+    [Symbol.asyncDispose]: async () => await handle.close()
+  }
 }
 
 async function listNames(path: string, max: number): Promise<Uint8Array[]> {
@@ -141,6 +187,7 @@ export function createFilePowers(): FilePowers {
     writeNewFile,
     openForRead,
     openNew,
+    openStored,
     flush,
     rename: async (from, to) => await fs.rename(from, to),
     removeFile: async (path) => await fs.rm(path, { force: true }),

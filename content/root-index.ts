@@ -8,6 +8,7 @@ import { INDEX_BATCH_KEYS, PINS_MAX } from './constants.ts'
 import { ContentError } from './errors.ts'
 import { decodeRoot, encodeRoot } from './root-record.ts'
 import type { Did } from '#did'
+import type { ServingGrant } from './stream/index.ts'
 import type { Root, Visibility } from './root-record.ts'
 
 const ROOTS = '/content/1/root/'
@@ -86,6 +87,10 @@ export class RootIndex {
   /** Roots of kind `block`, by the key of their block. */
   readonly #single = new Map<string, Set<string>>()
   #lastWrite: Promise<unknown> = Promise.resolve()
+  /** Roots whose blocks are being noted, and how many do so: their keys are no leftovers. */
+  readonly #covering = new Map<string, number>()
+  /** A batch of leftovers that is being removed. */
+  #sweeping: Promise<unknown> = Promise.resolve()
   /** Records that could not be read when the index was opened; while there are some nothing may be collected. */
   readonly unreadableCount: number
 
@@ -106,10 +111,25 @@ export class RootIndex {
     return this.#roots.values()
   }
 
-  /** Writes that these blocks lie under `root`. Gives nobody a right until the root's record is put. */
+  /** From now until it is disposed, {@link RootIndex.sweep} leaves alone what {@link RootIndex.cover} writes of `root`. */
+  covering(root: CID): Disposable {
+    const name = root.toV1().toString()
+    this.#covering.set(name, (this.#covering.get(name) ?? 0) + 1)
+    return {
+      [Symbol.dispose]: () => {
+        const left = (this.#covering.get(name) ?? 0) - 1
+        if (left > 0) this.#covering.set(name, left)
+        else this.#covering.delete(name)
+      }
+    }
+  }
+
+  /** Writes that these blocks lie under `root`, within a {@link RootIndex.covering} of it. Gives nobody a right until the root's record is put. */
   async cover(root: CID, blocks: AsyncIterable<CID>): Promise<void> {
     const name = root.toV1().toString()
     const { datastore } = this.#components
+    // A removal that was decided before the root was covered must not come after what is written now.
+    await this.#sweeping
     let batch = datastore.batch()
     let count = 0
     try {
@@ -180,6 +200,31 @@ export class RootIndex {
     })
   }
 
+  /**
+   * The right of a peer to a block, and where a whole DAG is meant to all that lies below it; `undefined` when it has
+   * none. It ends with the root that it comes from.
+   */
+  async grantOf(cid: CID, reader: () => Did | undefined): Promise<ServingGrant | undefined> {
+    let found: Root | undefined
+    const may = (root: Root | undefined): boolean => {
+      if (root === undefined || this.#components.isDenied(root.cid)) return false
+      if (root.isPublic) return true
+      const did = root.readers.length === 0 ? undefined : reader()
+      return did !== undefined && root.readers.includes(did)
+    }
+    const accepts = (root: Root): boolean => {
+      if (!may(root)) return false
+      found = root
+      return true
+    }
+    // The root of a DAG is covered by itself, and most of what is asked for are roots.
+    const own = this.get('dag', cid)
+    if (!(own !== undefined && accepts(own)) && !(await this.#someRootOver(cid, accepts))) return undefined
+    if (found === undefined) return undefined
+    const { kind, cid: root } = found
+    return { below: kind === 'dag', holds: () => may(this.get(kind, root)) }
+  }
+
   /** Whether some root keeps this block. */
   async isKept(cid: CID): Promise<boolean> {
     return await this.#someRootOver(cid, () => true)
@@ -187,24 +232,38 @@ export class RootIndex {
 
   /** Removes the keys of blocks whose root is gone; safe to interrupt. Resolves with how many it removed. */
   async sweep(signal: AbortSignal): Promise<number> {
-    const { datastore } = this.#components
     let removed = 0
-    let batch = datastore.batch()
+    let left: Key[] = []
     try {
-      for await (const key of datastore.queryKeys({ prefix: UNDER })) {
+      for await (const key of this.#components.datastore.queryKeys({ prefix: UNDER })) {
         signal.throwIfAborted()
-        if (this.#roots.has(`dag/${key.name()}`)) continue
-        batch.delete(key)
-        if (++removed % INDEX_BATCH_KEYS !== 0) continue
-        await batch.commit()
-        batch = datastore.batch()
+        if (this.#isLeftover(key)) left.push(key)
+        if (left.length < INDEX_BATCH_KEYS) continue
+        removed += await this.#removeLeftovers(left)
+        left = []
       }
-      await batch.commit()
+      removed += await this.#removeLeftovers(left)
     } catch (thrown) {
       signal.throwIfAborted()
       throw storeError(thrown)
     }
     return removed
+  }
+
+  #isLeftover(key: Key): boolean {
+    const name = key.name()
+    return !this.#roots.has(`dag/${name}`) && !this.#covering.has(name)
+  }
+
+  async #removeLeftovers(keys: readonly Key[]): Promise<number> {
+    const batch = this.#components.datastore.batch()
+    // Asked again, and decided at once: whoever covers a root from here on waits for this removal.
+    const left = keys.filter((key) => this.#isLeftover(key))
+    for (const key of left) batch.delete(key)
+    const work = Promise.resolve(batch.commit())
+    this.#sweeping = work.catch(() => undefined)
+    await work
+    return left.length
   }
 
   async #someRootOver(cid: CID, accepts: (root: Root) => boolean): Promise<boolean> {

@@ -8,11 +8,13 @@ import { Announcer } from './announcer.ts'
 import { startBitswap } from './bitswap/index.ts'
 import { createBlockSource } from './block-source.ts'
 import { FIND_TIMEOUT_MS, STALL_TIMEOUT_MS } from './constants.ts'
-import { openFileBlockStore } from './file-block-store.ts'
+import { createFlow, type Flow, type FlowInit } from './flow/index.ts'
 import { Gate } from './gate.ts'
 import { NodeContent } from './node-content.ts'
 import { createFilePowers } from './powers.ts'
 import { openRootIndex } from './root-index.ts'
+import { startDagStreams } from './stream/index.ts'
+import { openPackBlockStore } from './store/pack-block-store.ts'
 import { UnfinishedGets } from './unfinished-gets.ts'
 import type { BitswapComponents, BitswapInit, BitswapLibp2p, BitswapStats } from './bitswap/index.ts'
 import type { BlockStore } from './block-store.ts'
@@ -20,11 +22,20 @@ import type { Content } from './content.ts'
 import type { BlockExchange, ContentRouting } from './exchange.ts'
 import type { FilePowers } from './files.ts'
 import type { RootIndex } from './root-index.ts'
+import type {
+  BulkSockets,
+  DagStreamComponents,
+  DagStreamInit,
+  DagStreams,
+  ServingGrant
+} from './stream/index.ts'
 
 /** What content works with. */
 export interface ContentComponents {
   /** Bitswap runs over it. Absent, and without `exchange`: only what is here can be read. */
   libp2p?: BitswapLibp2p
+  /** Sockets for bulk beside libp2p's connections; absent, bulk goes over its streams. */
+  sockets?: BulkSockets | undefined
   /** Used instead of bitswap; the caller starts and stops it, and serving is its own affair. */
   exchange?: BlockExchange
   /** `off`: nothing is announced, and only connected peers are asked. */
@@ -52,6 +63,10 @@ export interface ContentInit {
   /** How long it waits for each later one. */
   stallTimeoutMs?: number
   bitswap?: BitswapInit
+  /** Limits of all that is sent and received: no bandwidth caps when absent. */
+  flow?: FlowInit
+  /** `off`: blocks are neither asked for nor served but by bitswap. */
+  streams?: DagStreamInit | 'off'
 }
 
 /**
@@ -69,13 +84,15 @@ export async function startContent(components: ContentComponents, init: ContentI
   const unfinished = new UnfinishedGets({ datastore, clock, logger })
   await unfinished.load()
   const mayServe = servingRule(roots, logger)
-  const { exchange, exchangeStats } = await openExchange({ components, init, store, mayServe, stack })
+  const flow = stack.use(createFlow({ clock, logger: logger.child('flow') }, init.flow))
+  const exchangeParts = { components, init, store, roots, mayServe, flow, stack }
+  const { exchange, streams, exchangeStats } = await openExchange(exchangeParts)
   const { routing } = components
   const announcer =
     routing === 'off' ? undefined : stack.use(new Announcer({ routing, isDenied, clock, random, logger }))
-  const gate = stack.use(new Gate())
+  const gate = stack.use(new Gate(store))
   const source = createBlockSource(
-    { store, exchange, isDenied, clock, logger },
+    { store, exchange, streams, isDenied, clock, logger },
     {
       findTimeoutMs: init.findTimeoutMs ?? FIND_TIMEOUT_MS,
       stallTimeoutMs: init.stallTimeoutMs ?? STALL_TIMEOUT_MS
@@ -84,6 +101,7 @@ export async function startContent(components: ContentComponents, init: ContentI
   const parts = {
     protectedFolders: components.protectedFolders ?? [],
     exchangeStats,
+    flow,
     store,
     files,
     roots,
@@ -108,22 +126,29 @@ async function openStore(o: {
   stack: AsyncDisposableStack
 }): Promise<BlockStore> {
   if (typeof o.blocks !== 'string') return o.blocks
-  return o.stack.use(await openFileBlockStore({ files: o.files, folder: o.blocks, logger: o.logger }))
+  return o.stack.use(await openPackBlockStore({ files: o.files, folder: o.blocks, logger: o.logger }))
 }
 
 async function openExchange(o: {
   components: ContentComponents
   init: ContentInit
   store: BlockStore
+  roots: RootIndex
   mayServe: (cid: CID, peerId: string) => Promise<boolean>
+  flow: Flow
   stack: AsyncDisposableStack
-}): Promise<{ exchange: BlockExchange | undefined; exchangeStats: (() => BitswapStats) | undefined }> {
+}): Promise<{
+  exchange: BlockExchange | undefined
+  streams?: DagStreams | undefined
+  exchangeStats: (() => BitswapStats) | undefined
+}> {
   const { libp2p, exchange, routing, clock, logger, onMisbehaviour } = o.components
   if (exchange !== undefined || libp2p === undefined) return { exchange, exchangeStats: undefined }
   const parts: BitswapComponents = {
     libp2p,
     store: o.store,
     mayServe: o.mayServe,
+    flow: o.flow,
     clock,
     logger: logger.child('bitswap')
   }
@@ -136,7 +161,31 @@ async function openExchange(o: {
     o.init.bitswap
   )
   o.stack.use(bitswap)
-  return { exchange: bitswap, exchangeStats: () => bitswap.stats() }
+  const streams = await openStreams({ ...o, libp2p, connect: (...provider) => bitswap.connect(...provider) })
+  return { exchange: bitswap, streams, exchangeStats: () => bitswap.stats() }
+}
+
+async function openStreams(o: {
+  components: ContentComponents
+  init: ContentInit
+  libp2p: BitswapLibp2p
+  store: BlockStore
+  roots: RootIndex
+  connect: DagStreamComponents['connect']
+  flow: Flow
+  stack: AsyncDisposableStack
+}): Promise<DagStreams | undefined> {
+  const { store, libp2p, connect, roots, flow, init } = o
+  const { sockets, routing, clock, isDenied, onMisbehaviour } = o.components
+  if (init.streams === 'off') return undefined
+  const logger = o.components.logger.child('dag-stream')
+  const grantOf = grantRule(roots, logger)
+  const shared = { libp2p, store, sockets, connect, isDenied, flow, clock, logger, onMisbehaviour, grantOf }
+  const streams = await startDagStreams(
+    { ...shared, routing: routing === 'off' ? undefined : routing },
+    init.streams
+  )
+  return o.stack.use(streams)
 }
 
 /** Answers whether a peer may have a block; any doubt is a no. */
@@ -147,6 +196,21 @@ function servingRule(roots: RootIndex, logger: Logger): (cid: CID, peerId: strin
     } catch (thrown) {
       logger.warn('could not decide whether to serve a block', { reason: errorMessage(thrown) })
       return false
+    }
+  }
+}
+
+/** The right of a peer to a block and what is below it; any doubt is none. */
+function grantRule(
+  roots: RootIndex,
+  logger: Logger
+): (cid: CID, peerId: string) => Promise<ServingGrant | undefined> {
+  return async (cid, peerId) => {
+    try {
+      return await roots.grantOf(cid, () => readerOf(peerId))
+    } catch (thrown) {
+      logger.warn('could not decide whether to serve a DAG', { reason: errorMessage(thrown) })
+      return undefined
     }
   }
 }

@@ -4,7 +4,7 @@ import { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
 import { cidOf, DAG_PB_CODEC, RAW_CODEC } from '../../content/cid.ts'
 import { BLOCK_BYTES_MAX } from '../../content/constants.ts'
-import type { BlockStore } from '../../content/block-store.ts'
+import type { BlockStore, BlockToPut } from '../../content/block-store.ts'
 
 /** One open store; disposing closes it and removes what it kept. */
 export interface BlockStoreFixture extends AsyncDisposable {
@@ -110,6 +110,83 @@ export function describeBlockStore(name: string, open: () => Promise<BlockStoreF
       await fixture.store.flush()
       assert.equal((await fixture.store.get(cid))?.length, bytes.length)
       assert.deepEqual(await keysOf(fixture.store), [cid.toString()])
+    })
+
+    it('puts many and reads many: in the order asked, missing ones said so, inline ones too', async () => {
+      await using fixture = await open()
+      const blocks = Array.from({ length: 300 }, (_, index) => randomBytes(index * 37))
+      const cids = blocks.map((bytes) => cidOf(RAW_CODEC, bytes))
+      const many = blocks.map((bytes, index) => ({ cid: cids[index] ?? cidOf(RAW_CODEC, bytes), bytes }))
+      assert.equal(await fixture.store.putMany(many, { durable: true }), 300)
+      const missing = cidOf(RAW_CODEC, text('missing'))
+      const inline = CID.createV1(RAW_CODEC, Digest.create(0, text('inline')))
+      const asked = [...cids.slice(100), missing, inline, ...cids.slice(0, 100).reverse()]
+      const found = await Array.fromAsync(fixture.store.getMany(asked))
+      assert.deepEqual(
+        found.map(({ cid }) => cid.toString()),
+        asked.map(String)
+      )
+      for (const { cid, bytes } of found) {
+        if (cid === missing) assert.equal(bytes, undefined)
+        else if (cid === inline) assert.equal(Buffer.from(bytes ?? []).toString(), 'inline')
+        else assert.deepEqual(Buffer.from(bytes ?? []), blocks[cids.indexOf(cid)])
+      }
+      assert.equal(await fixture.store.sizeOf(cids[7] ?? missing), 7 * 37)
+      assert.equal(await fixture.store.sizeOf(missing), undefined)
+    })
+
+    it('refuses the whole of many when one of them is wrong, and keeps no wrong one', async () => {
+      await using fixture = await open()
+      const cid = cidOf(RAW_CODEC, text('right'))
+      await assert.rejects(fixture.store.putMany([{ cid, bytes: text('wrong') }]), {
+        code: 'ERR_BLOCK_MISMATCH'
+      })
+      assert.equal(await fixture.store.has(cid), false)
+    })
+
+    it('sweeps what is not kept, and spares what a hold has put, found or read', async () => {
+      await using fixture = await open()
+      const { store } = fixture
+      const [kept, dead, put, had, read, after] = ['kept', 'dead', 'put', 'had', 'read', 'after'].map(
+        (name) => {
+          const bytes = text(name)
+          return { cid: cidOf(RAW_CODEC, bytes), bytes }
+        }
+      ) as [BlockToPut, BlockToPut, BlockToPut, BlockToPut, BlockToPut, BlockToPut]
+      for (const { cid, bytes } of [kept, dead, had, read]) await store.put(cid, bytes)
+      const sweep = async (during?: () => Promise<void>): Promise<number> => {
+        const init = {
+          isKept: async (cid: CID) => {
+            await during?.()
+            return cid.equals(kept.cid)
+          },
+          signal: new AbortController().signal
+        }
+        return (await store.sweep(init)).blocksRemoved
+      }
+      {
+        using _hold = store.hold()
+        await store.put(put.cid, put.bytes)
+        await store.has(had.cid)
+        await store.get(read.cid)
+        assert.equal(await sweep(async () => await store.put(after.cid, after.bytes)), 1)
+        assert.deepEqual(
+          await keysOf(store),
+          [kept, put, had, read, after].map(({ cid }) => cid.toString()).sort()
+        )
+        assert.deepEqual(Buffer.from((await store.get(read.cid)) ?? []).toString(), 'read')
+      }
+      assert.equal(await sweep(), 4)
+      assert.deepEqual(await keysOf(store), [kept.cid.toString()])
+      assert.equal(store.stat().blocks, 1)
+    })
+
+    it('verifies its blocks', async () => {
+      await using fixture = await open()
+      const blocks = Array.from({ length: 20 }, (_, index) => randomBytes(index * 5000))
+      for (const bytes of blocks) await fixture.store.put(cidOf(RAW_CODEC, bytes), bytes)
+      const found = await fixture.store.verify({ signal: new AbortController().signal })
+      assert.deepEqual(found, { blocks: 20, bytes: 5000 * 190, corrupt: [] })
     })
   })
 }

@@ -266,9 +266,15 @@ describe('adding', () => {
     let isFull = false
     const small: FilePowers = {
       ...files,
-      writeNewFile: async (path, bytes, mode) => {
-        if (isFull) throw Object.assign(new Error('no space'), { code: 'ENOSPC' })
-        await files.writeNewFile(path, bytes, mode)
+      openStored: async (path, how) => {
+        const file = await files.openStored(path, how)
+        return {
+          ...file,
+          writeAt: async (parts, position) => {
+            if (isFull) throw Object.assign(new Error('no space'), { code: 'ENOSPC' })
+            await file.writeAt(parts, position)
+          }
+        }
       }
     }
     await using node = await startFixture({ files: small, blocks: join(folder.path, 'blocks') })

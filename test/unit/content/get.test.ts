@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { CID } from 'multiformats/cid'
 import { cidOf, RAW_CODEC } from '#content'
 import type { GetProgress } from '#content'
-import { blockKey } from '../../../content/cid.ts'
 import { READ_AHEAD_BLOCKS } from '../../../content/constants.ts'
 import { createTemporaryFolder } from '../../support/temporary-folder.ts'
 import { createVirtualClock } from '../../support/virtual-clock.ts'
@@ -144,8 +143,15 @@ describe('getting', () => {
     await node.content.pin(cid)
     const leaf = cidOf(RAW_CODEC, content.subarray(0, MIB))
     const damage = async (): Promise<void> => {
-      const key = blockKey(leaf)
-      await writeFile(join(blocks, key.slice(-3, -1), key), 'damaged')
+      for (const name of await readdir(join(blocks, 'packs'))) {
+        const path = join(blocks, 'packs', name)
+        const pack = await readFile(path)
+        // The newest copy of it is the last one.
+        const at = pack.lastIndexOf(leaf.multihash.digest)
+        if (!name.endsWith('.pack') || at < 0) continue
+        pack.fill(0, at + 100, at + 200)
+        await writeFile(path, pack)
+      }
     }
     await damage()
     exchange.fetched.length = 0
@@ -156,7 +162,9 @@ describe('getting', () => {
     assert.deepEqual(exchange.fetched, [leaf.toString()])
     await damage()
     await using alone = await startFixture({ blocks, datastore: node.datastore })
-    await assert.rejects(alone.content.read(cid, 'a', { bytesMax: 3 * MIB }), { code: 'ERR_BLOCK_CORRUPT' })
+    // It opens the store as after a crash, and leaves out what does not hash.
+    const reading = alone.content.read(cid, 'a', { bytesMax: 3 * MIB })
+    await assert.rejects(reading, { code: 'ERR_CONTENT_NOT_FOUND' })
   })
 
   it('never replaces what is there unless forced, and then only by something whole', async () => {
@@ -230,7 +238,6 @@ describe('getting', () => {
     const output = join(folder.path, 'out')
     const first = node.content.get(cid.toString(), { output })
     await assert.rejects(node.content.get(cid.toString(), { output }), { code: 'ERR_OUTPUT_BUSY' })
-    await assert.rejects(node.content.gc(), { code: 'ERR_CONTENT_BUSY' })
     held.resolve(undefined)
     await first
   })

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import * as dagCbor from '@ipld/dag-cbor'
+import { join } from 'node:path'
 import { MemoryDatastore } from 'datastore-core'
 import { cidOf, DAG_CBOR_CODEC, RAW_CODEC } from '#content'
 import { didFromPeerId } from '#did'
 import { PIN_READERS_MAX, SMALL_BLOCK_BYTES_MAX } from '../../../content/constants.ts'
+import { createTemporaryFolder } from '../../support/temporary-folder.ts'
 import { bytesOf, fakeExchange, randomPeerId, startFixture, utf8 } from './fixture.ts'
 
 describe('pins', () => {
@@ -160,14 +162,89 @@ describe('garbage collection', () => {
     assert.equal(keys, 3, 'keys of the root that is gone are left')
   })
 
-  it('waits for nobody and lets nobody in meanwhile', async () => {
+  it('runs once at a time', async () => {
     await using node = await startFixture()
     const collecting = node.content.gc()
-    const adding = node.content.addFiles([{ path: 'a', content: utf8('a') }])
     await assert.rejects(node.content.gc(), { code: 'ERR_CONTENT_BUSY' })
     await collecting
+    await node.content.gc()
+  })
+
+  it('spares what an add has written, and what it found here, before it is kept', async () => {
+    await using node = await startFixture()
+    const old = await node.content.addFiles([{ path: 'a', content: bytesOf(3_000_000, 1) }])
+    await node.content.unpin(old.cid)
+    const held = Promise.withResolvers<undefined>()
+    const reached = Promise.withResolvers<undefined>()
+    const content = (async function* () {
+      yield bytesOf(3_000_000, 1)
+      yield bytesOf(3_000_000, 2)
+      reached.resolve(undefined)
+      await held.promise
+      yield bytesOf(3_000_000, 3)
+    })()
+    const adding = node.content.addFiles([{ path: 'a', content }])
+    await reached.promise
+    await node.content.gc()
+    held.resolve(undefined)
     const { cid } = await adding
-    assert.equal(Buffer.from(await node.content.read(cid, 'a', { bytesMax: 9 })).toString(), 'a')
+    assert.equal((await node.content.read(cid, 'a', { bytesMax: 9_000_000 })).length, 9_000_000)
+    await node.content.gc()
+    assert.equal((await node.content.read(cid, 'a', { bytesMax: 9_000_000 })).length, 9_000_000)
+  })
+
+  it('spares what a pin has fetched, and leaves alone what it has noted of it', async () => {
+    await using source = await startFixture()
+    const files = Array.from({ length: 600 }, (_, index) => ({
+      path: `f${index}`,
+      content: utf8(`f${index}`)
+    }))
+    const { cid } = await source.content.addFiles(files)
+    const held = Promise.withResolvers<undefined>()
+    const reached = Promise.withResolvers<undefined>()
+    const exchange = fakeExchange([source.peer], {
+      before: async (_cid, count) => {
+        if (count < 500) return
+        reached.resolve(undefined)
+        await held.promise
+      }
+    })
+    await using node = await startFixture({ exchange })
+    const pinning = node.content.pin(cid)
+    await reached.promise
+    await node.content.gc()
+    held.resolve(undefined)
+    await pinning
+    await node.content.gc()
+    const peer = randomPeerId()
+    for await (const block of source.store.list()) {
+      assert.equal(await node.store.has(block), true)
+      assert.equal(await node.content.mayServe(block, peer), true)
+    }
+  })
+
+  it('removes what was cached, and spares a get that runs', async () => {
+    await using source = await startFixture()
+    await using folder = await createTemporaryFolder()
+    const { cid } = await source.content.addFiles([{ path: 'a', content: bytesOf(5_000_000) }])
+    const held = Promise.withResolvers<undefined>()
+    const reached = Promise.withResolvers<undefined>()
+    const exchange = fakeExchange([source.peer], {
+      before: async (_cid, count) => {
+        if (count < 2) return
+        reached.resolve(undefined)
+        await held.promise
+      }
+    })
+    await using node = await startFixture({ exchange })
+    const getting = node.content.get(cid.toString(), { output: join(folder.path, 'out') })
+    await reached.promise
+    assert.equal((await node.content.gc()).blocksRemoved, 0)
+    held.resolve(undefined)
+    await getting
+    const { blocksRemoved } = await node.content.gc()
+    assert.equal(blocksRemoved, 7)
+    assert.equal(node.store.stat().blocks, 0)
   })
 })
 
