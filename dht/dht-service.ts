@@ -15,6 +15,7 @@ import {
   LOOKUP_PATHS,
   TABLE_UPDATES_PARALLEL
 } from './constants.ts'
+import { DhtError } from './errors.ts'
 import { guardDatastore } from './guarded-datastore.ts'
 import { createKadPing } from './kad-ping.ts'
 import { createRecordRules } from './name-rules.ts'
@@ -22,11 +23,12 @@ import { createAnnouncementBook } from './provide/announcement-book.ts'
 import type { AnnouncementBook } from './provide/announcement-book.ts'
 import { createProviderGuard } from './provider-guard.ts'
 import type { ProviderGuard } from './provider-guard.ts'
+import { attachQueries } from './query/kad.ts'
+import type { QueryEngine } from './query/index.ts'
 import { mayRoute } from './reach.ts'
 import type { Reach } from './reach.ts'
 import { createRecordGuard } from './record-guard.ts'
 import type { RecordGuard } from './record-guard.ts'
-import { forgetUnreachablePeers } from './unreachable-peers.ts'
 
 /** What kad-dht gets of libp2p as it is. */
 const KAD_COMPONENTS = [
@@ -63,6 +65,8 @@ export interface DhtService {
   readonly providers: ProviderGuard
   /** What is announced again by itself. */
   readonly book: AnnouncementBook
+  /** How this DHT is asked, once it was made. @throws before that */
+  readonly queries: () => QueryEngine
 }
 
 /** Switches off the announcing again of kad-dht itself: ours takes its place. */
@@ -111,6 +115,7 @@ export function guardDht(init: GuardedDhtInit, options: KadDHTInit): DhtService 
   const { datastore, ownPeerId, clock } = init
   const { datastorePrefix: prefix = DHT_DATASTORE_PREFIX, selectors = {} } = options
   let peerStore: KadDHTComponents['peerStore'] | undefined
+  let queries: QueryEngine | undefined
   const records = createRecordGuard({ datastore, prefix, selectors, clock })
   const book = createAnnouncementBook({ datastore, prefix })
   const providers = createProviderGuard({
@@ -133,10 +138,24 @@ export function guardDht(init: GuardedDhtInit, options: KadDHTInit): DhtService 
     })
     const guarded = guardDatastore(datastore, { records, providers })
     const dht = kadDHT(options)({ ...plain, datastore: guarded, ping } as KadDHTComponents)
-    forgetUnreachablePeers({ dht, table: tableOf(dht), connectionManager: components.connectionManager })
+    const mapper = options.peerInfoMapper ?? ((peer: PeerInfo) => peer)
+    queries = attachQueries({
+      dht,
+      table: tableOf(dht),
+      components,
+      datastore: guarded,
+      prefix,
+      mapper,
+      clock
+    })
     return dht
   }
-  return { create, records, providers, book }
+  const made = (): QueryEngine => {
+    if (queries === undefined)
+      throw new DhtError('ERR_HOST_CLOSED', 'expected a DHT that was made, it was not')
+    return queries
+  }
+  return { create, records, providers, book, queries: made }
 }
 
 /** The routing table of a DHT as the rest of this folder sees it. */
@@ -149,6 +168,8 @@ export interface DhtTable {
   ownKadId(): Uint8Array | undefined
   /** The PeerIds of the peers in it. */
   peerIds(): string[]
+  /** The multihashes of those PeerIds. */
+  ids(): Iterable<Uint8Array>
   /** The PeerIds of the peers in it that are nearest to a Kademlia id. */
   closest(kadId: Uint8Array, count: number): string[]
   /** The protocol that the peers in it speak. */
@@ -159,11 +180,13 @@ export interface DhtTable {
   remove(peerId: string): void
   /** Calls `handler` whenever a peer enters the table, until disposed. */
   onAdd(handler: (peerId: string) => void): Disposable
+  /** Calls `handler` whenever a peer enters or leaves the table, until disposed. */
+  onChange(handler: () => void): Disposable
 }
 
 interface KadPeer {
   readonly kadId: Uint8Array
-  readonly peerId: { toString(): string }
+  readonly peerId: PeerId
 }
 
 /** What kad-dht's routing table has beyond its declared interface; held by the contract test of this file. */
@@ -186,6 +209,7 @@ export function tableOf(dht: KadDHT): DhtTable {
     size: () => table.size,
     kadIds: () => [...table.kb.toIterable()].map(({ kadId }) => kadId),
     ownKadId: () => table.kb.localPeer?.kadId,
+    ids: () => Iterator.from(table.kb.toIterable()).map(({ peerId }) => peerId.toMultihash().bytes),
     peerIds: () => [...table.kb.toIterable()].map(({ peerId }) => peerId.toString()),
     remove: (peerId) => {
       // nothing but a closed datastore can fail here, and then the table is of no use any more
@@ -200,6 +224,15 @@ export function tableOf(dht: KadDHT): DhtTable {
       return {
         [Symbol.dispose]: () => {
           table.removeEventListener('peer:add', listener)
+        }
+      }
+    },
+    onChange: (handler) => {
+      const changes = ['peer:add', 'peer:remove'] as const
+      for (const change of changes) table.addEventListener(change, handler)
+      return {
+        [Symbol.dispose]: () => {
+          for (const change of changes) table.removeEventListener(change, handler)
         }
       }
     }

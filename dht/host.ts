@@ -1,12 +1,11 @@
 import type { Libp2p } from '@libp2p/interface'
 import type { Did } from '#did'
 import { SEEDS_MAX } from './constants.ts'
+import type { BulkSockets } from './bulk/index.ts'
 import { createConnector } from './connector.ts'
 import type { Connect, ConnectTarget } from './connector.ts'
 import { tableOf } from './dht-service.ts'
 import type { DhtTable } from './dht-service.ts'
-import { createDirectAnnouncement } from './direct-announcement.ts'
-import { createDirectSearch } from './direct-search.ts'
 import { DhtError } from './errors.ts'
 import { createExchange } from './exchange.ts'
 import type { Exchange } from './exchange.ts'
@@ -69,6 +68,8 @@ export interface Host extends AsyncDisposable {
   readonly names: Names
   readonly pubsub: Pubsub
   readonly exchange: Exchange
+  /** Sockets beside the connections to peers. */
+  readonly bulkSockets: BulkSockets
   /** Set when the default port was occupied and another was taken. */
   readonly portFallback: PortFallback | undefined
   /** The multiaddrs that others can dial, with `/p2p/…`, most useful first. */
@@ -121,9 +122,11 @@ export async function startHost(components: HostComponents, init: HostInit): Pro
   stack.defer(async () => {
     await stopLibp2p(libp2p, { clock, logger })
   })
+  stack.use(started.bulkSockets)
   stack.use(started.discovery)
   const table = tableOf(libp2p.services.dht)
-  const shared = { ...components, logger, libp2p, table, dht }
+  const queries = dht.queries()
+  const shared = { ...components, logger, libp2p, table, dht, queries }
   const knownPeers = stack.use(startKnownPeers(shared))
   const joiner = stack.use(startJoiner(shared, { seeds, knownPeers: knownPeers.startingPeers }))
   const { whenJoined } = joiner
@@ -134,8 +137,6 @@ export async function startHost(components: HostComponents, init: HostInit): Pro
     dht: libp2p.services.dht,
     whenJoined,
     announcements: dht.providers,
-    announceDirectly: createDirectAnnouncement({ libp2p, table, dht: libp2p.services.dht }),
-    searchDirectly: createDirectSearch({ table, dht: libp2p.services.dht }),
     closing: closing.signal
   })
   const networks = stack.use(
@@ -148,7 +149,11 @@ export async function startHost(components: HostComponents, init: HostInit): Pro
     await routing.settled()
   })
   const running = stack.move()
-  const parts = { joiner, connect, networks, upkeep, fallback, running, closing: closing.signal }
+  const { bulkSockets } = started
+  const parts = {
+    ...{ joiner, connect, networks, upkeep, fallback, running, bulkSockets },
+    closing: closing.signal
+  }
   return createHost({ ...shared, init, ...parts })
 }
 
@@ -169,6 +174,7 @@ interface HostParts extends Omit<HostComponents, 'signerOf'> {
   readonly joiner: Joiner
   readonly connect: Connect
   readonly networks: Networks
+  readonly bulkSockets: BulkSockets
   readonly upkeep: Upkeep
   readonly fallback: PortFallback | undefined
   readonly closing: AbortSignal
@@ -188,6 +194,7 @@ function createHost(parts: HostParts): Host {
     names: networks.names,
     pubsub: createPubsub({ gossip: pubsub, clock, logger, closing }),
     exchange: createExchange({ libp2p, clock, logger, closing }),
+    bulkSockets: parts.bulkSockets,
     portFallback: fallback,
     addresses: () => addresses(libp2p),
     connect,

@@ -22,7 +22,6 @@ import type { StartingPeer } from './joiner.ts'
 import { kadNameRouting } from './name-routing.ts'
 import type { NameRouting } from './name-routing.ts'
 import { createRecordRules } from './name-rules.ts'
-import { kadProvideNetwork } from './provide/kad-provide-network.ts'
 import { createSweepStateFile } from './provide/sweep-state.ts'
 import { startSweeper } from './provide/sweeper.ts'
 import type { Sweeper } from './provide/sweeper.ts'
@@ -93,7 +92,7 @@ export interface IpfsComponents {
     | 'removeEventListener'
   >
   /** What {@link createIpfsService} made. */
-  readonly service: Pick<DhtService, 'records' | 'providers' | 'book'>
+  readonly service: Pick<DhtService, 'records' | 'providers' | 'book' | 'queries'>
   /** What libp2p made of it. */
   readonly dht: KadDHT
   readonly datastore: Datastore
@@ -134,7 +133,8 @@ export function startIpfs(components: IpfsComponents, init: IpfsInit): Ipfs {
   const knownPeers = (): Promise<readonly StartingPeer[]> => knownIpfsPeers(libp2p, init.protocol)
   const { whenJoined } = stack.use(startJoiner({ ...components, logger, table }, { seeds, knownPeers }))
   const announcements = service.providers
-  const routing = createRouting({ libp2p, dht, whenJoined, announcements, clock, logger })
+  const queries = service.queries()
+  const routing = createRouting({ libp2p, dht, queries, whenJoined, announcements, clock, logger })
   const addresses = (): string[] => libp2p.getMultiaddrs().map(String)
   const sweeper = stack.use(
     startSweeper({
@@ -142,14 +142,14 @@ export function startIpfs(components: IpfsComponents, init: IpfsInit): Ipfs {
       ...service,
       logger,
       table,
-      network: kadProvideNetwork({ dht, libp2p }),
+      network: queries,
       state: createSweepStateFile(datastore, IPFS_DATASTORE_PREFIX),
       addresses: createAnnouncedAddresses({ datastore, addresses, key: IPFS_ADDRESSES_KEY })
     })
   )
   return {
     routing,
-    names: kadNameRouting('ipfs', { dht, whenJoined }),
+    names: kadNameRouting('ipfs', { queries, whenJoined }),
     sweeper,
     whenJoined,
     tableSize: () => table.size(),

@@ -16,6 +16,7 @@ import { createMeeting } from './meeting.ts'
 import { kadNameRouting } from './name-routing.ts'
 import { startNames } from './names.ts'
 import type { Names } from './names.ts'
+import type { QueryEngine } from './query/index.ts'
 import type { Routing } from './routing.ts'
 
 /** Which other networks a host takes part in. */
@@ -36,6 +37,8 @@ export interface NetworksComponents {
   /** What {@link ipfsServiceOf} made and libp2p was started with. */
   readonly ipfsService: DhtService | undefined
   readonly table: DhtTable
+  /** How our DHT is asked. */
+  readonly queries: QueryEngine
   /** Routing over our DHT alone. */
   readonly routing: Routing
   /** Resolves when our DHT has a peer, or when it is clear that nobody is reachable. */
@@ -72,8 +75,7 @@ export function ipfsServiceOf(init: IpfsHostInit, guarded: GuardedDhtInit): DhtS
 
 /** Starts names, and joins the IPFS DHT and searches it when asked to. */
 export async function startNetworks(components: NetworksComponents, init: IpfsHostInit): Promise<Networks> {
-  const { libp2p, whenJoined, routing: own } = components
-  const { dht } = libp2p.services
+  const { queries, whenJoined, routing: own } = components
   await using stack = new AsyncDisposableStack()
   const ipfs = joinIpfs(components, init, stack)
   const isPublishing = ipfs !== undefined && init.ipfs !== undefined
@@ -81,7 +83,7 @@ export async function startNetworks(components: NetworksComponents, init: IpfsHo
   const names = stack.use(
     startNames({
       ...components,
-      routings: [kadNameRouting('elastos', { dht, whenJoined }), ...(isPublishing ? [ipfs.names] : [])]
+      routings: [kadNameRouting('elastos', { queries, whenJoined }), ...(isPublishing ? [ipfs.names] : [])]
     })
   )
   const running = stack.move()

@@ -1,5 +1,5 @@
-import type { Libp2p, PeerInfo } from '@libp2p/interface'
-import type { KadDHT, QueryEvent } from '@libp2p/kad-dht'
+import type { Libp2p } from '@libp2p/interface'
+import type { KadDHT } from '@libp2p/kad-dht'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
 import type { CID } from 'multiformats/cid'
@@ -10,13 +10,14 @@ import {
   BACKGROUND_PROVIDES_MAX,
   PROVIDER_ADDRESSES_MAX,
   PROVIDERS_FOUND_MAX,
+  QUICK_PROVIDE_PEERS,
+  QUICK_SEARCH_PEERS,
   ROUTING_TIMEOUT_MS
 } from './constants.ts'
 import { startDeadline } from './deadline.ts'
 import type { Deadline } from './deadline.ts'
-import type { AnnounceDirectly } from './direct-announcement.ts'
-import type { SearchDirectly } from './direct-search.ts'
 import { DhtError } from './errors.ts'
+import type { QueryEngine } from './query/index.ts'
 
 /** A peer that says it has some content, and where it says it is. */
 export interface FoundProvider {
@@ -34,7 +35,8 @@ export interface RoutingOptions {
 export interface SearchOptions extends RoutingOptions {
   /**
    * Ask only the few peers known that are nearest, which takes milliseconds, dials nobody and finds whoever announced
-   * itself to them by `provideQuick`. Default: false, look for nearer and nearer peers until nobody is left to ask.
+   * itself to them by `provideQuick`. Default: false, look for nearer and nearer peers until several of the nearest name
+   * providers, or nobody is left to ask.
    */
   readonly quick?: boolean
 }
@@ -68,6 +70,11 @@ export interface Routing {
    * seed. The search for those truly nearest goes on in the background a little later, bounded.
    */
   provideQuick(cid: CID, options?: ProvideOptions): Promise<ProvideOutcome>
+  /**
+   * Makes what is announced again by itself be exactly these contents: those that are new are announced at the next
+   * occasion, all others no more. For whoever keeps the list; transient announcements are not touched.
+   */
+  keepOnly(contents: Iterable<CID>, options?: RoutingOptions): Promise<void>
   /** Stops announcing the content; records that others hold run out by themselves. */
   forget(cid: CID, options?: RoutingOptions): Promise<void>
   /**
@@ -88,20 +95,19 @@ export interface Announcements {
   markUnannounced(cid: CID): Promise<void>
   /** Notes that the content was announced, so that we answer with it ourselves. */
   markAnnounced(cid: CID): Promise<void>
+  /** Makes what is announced again be exactly these contents. */
+  keepOnly(contents: Iterable<CID>, options?: RoutingOptions): Promise<void>
 }
 
 /** What routing is made of. */
 export interface RoutingComponents {
   readonly libp2p: Pick<Libp2p, 'peerId' | 'peerStore'>
-  readonly dht: Pick<KadDHT, 'provide' | 'findProviders' | 'cancelReprovide'>
+  readonly dht: Pick<KadDHT, 'cancelReprovide'>
+  readonly queries: Pick<QueryEngine, 'provide' | 'announceNearest' | 'findProviders' | 'askNearest'>
   /** Resolves when there is a peer to ask or when it is clear that there is none: the number of peers. */
   readonly whenJoined: (signal: AbortSignal) => Promise<number>
   /** Where it is noted what has to be announced again; without it nothing is. */
   readonly announcements?: Announcements
-  /** Announces to the nearest peers known; without it `provideQuick` resolves at the first of those that are found. */
-  readonly announceDirectly?: AnnounceDirectly
-  /** Asks the nearest peers known; without it every search is a thorough one. */
-  readonly searchDirectly?: SearchDirectly
   /** Aborts when the host is disposed: no operation goes on after that. */
   readonly closing?: AbortSignal
   readonly clock: Clock
@@ -134,6 +140,9 @@ export function createRouting(components: RoutingComponents): OwnRouting {
     settled: async () => {
       await Promise.allSettled(underWay)
     },
+    keepOnly: async (contents, options = {}) => {
+      await components.announcements?.keepOnly(contents, options)
+    },
     forget: async (cid, options = {}) => {
       await components.dht.cancelReprovide(cid, options)
     },
@@ -165,16 +174,12 @@ async function provide(
   announcements?.setTransient(cid, options.transient === true)
   const peers = await components.whenJoined(signal)
   let stored = 0
+  const onStored = (count: number): void => {
+    stored = count
+    options.onStored?.(count)
+  }
   try {
-    for await (const event of components.dht.provide(cid, { signal })) {
-      if (!isStored(event)) continue
-      stored += 1
-      options.onStored?.(stored)
-    }
-  } catch (error) {
-    // kad-dht has an error of its own for whatever ends it
-    signal.throwIfAborted()
-    throw error
+    await components.queries.provide(cid.multihash.bytes, { signal, onStored })
   } finally {
     if (stored === 0) await announcements?.markUnannounced(cid)
   }
@@ -185,10 +190,6 @@ async function provide(
     throw new DhtError('ERR_DHT_NO_PEERS', message)
   }
   throw new DhtError('ERR_DHT_NOT_STORED', `no peer took the announcement of ${cid.toString()}`)
-}
-
-function isStored(event: QueryEvent): boolean {
-  return event.name === 'PEER_RESPONSE' && event.messageName === 'ADD_PROVIDER'
 }
 
 interface QuickComponents extends RoutingComponents {
@@ -231,7 +232,7 @@ async function announceToKnown(
   using limit = startLimit(components, options.signal)
   try {
     await components.whenJoined(limit.signal)
-    return (await components.announceDirectly?.(cid, limit.signal)) ?? 0
+    return await components.queries.announceNearest(cid.multihash.bytes, QUICK_PROVIDE_PEERS, limit.signal)
   } catch (error) {
     limit.signal.throwIfAborted()
     throw error
@@ -269,18 +270,20 @@ async function* findProviders(
 ): AsyncGenerator<FoundProvider> {
   using limit = startLimit(components, options.signal)
   const { signal } = limit
-  const { searchDirectly } = components
+  const { queries } = components
+  const key = cid.multihash.bytes
   const seen = new Set<string>([components.libp2p.peerId.toString()])
   try {
     await components.whenJoined(signal)
-    const isQuick = options.quick === true && searchDirectly !== undefined
-    const answers = isQuick ? searchDirectly(cid, signal) : searchThoroughly(components, cid, signal)
-    for await (const providers of answers) {
-      for (const { id, multiaddrs } of providers) {
-        const peerId = id.toString()
+    const isQuick = options.quick === true
+    const answers = isQuick
+      ? queries.askNearest(key, QUICK_SEARCH_PEERS, signal)
+      : queries.findProviders(key, signal)
+    for await (const { providers } of answers) {
+      for (const { peerId, multiaddrs } of providers) {
         if (seen.has(peerId)) continue
         seen.add(peerId)
-        yield await remember(components, peerId, multiaddrs.map(String))
+        yield await remember(components, peerId, multiaddrs.flatMap(addressText))
         if (seen.size > PROVIDERS_FOUND_MAX) return
       }
     }
@@ -291,13 +294,12 @@ async function* findProviders(
   }
 }
 
-async function* searchThoroughly(
-  { dht }: RoutingComponents,
-  cid: CID,
-  signal: AbortSignal
-): AsyncGenerator<readonly PeerInfo[]> {
-  for await (const event of dht.findProviders(cid, { signal })) {
-    if (event.name === 'PROVIDER') yield event.providers
+/** The text of a binary multiaddr; nothing for bytes that are none. */
+function addressText(bytes: Uint8Array): string[] {
+  try {
+    return [multiaddr(bytes).toString()]
+  } catch {
+    return []
   }
 }
 

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import type { KadDHT } from '@libp2p/kad-dht'
 import { errorMessage } from '#contracts'
 import type { Clock, Logger, Random } from '#contracts'
 import {
@@ -11,6 +10,7 @@ import {
 } from './constants.ts'
 import { startDeadline } from './deadline.ts'
 import type { DhtTable } from './dht-service.ts'
+import type { QueryEngine } from './query/index.ts'
 
 /** How many random keys are tried, for each that is expected to be needed, before a bucket is given up. */
 const KEY_TRIES_FACTOR = 32
@@ -61,7 +61,7 @@ export function randomKeyInBucket(
 
 /** What refreshing is made of. */
 export interface TableRefreshComponents {
-  readonly dht: Pick<KadDHT, 'getClosestPeers'>
+  readonly queries: Pick<QueryEngine, 'lookup'>
   readonly table: DhtTable
   /** What our own Kademlia id is the hash of: the multihash of our PeerId. */
   readonly ownKey: Uint8Array
@@ -123,7 +123,7 @@ async function refresh(components: TableRefreshComponents, signal: AbortSignal):
 }
 
 async function lookUp(
-  { dht, clock, logger }: TableRefreshComponents,
+  { queries, clock, logger }: TableRefreshComponents,
   key: Uint8Array,
   signal: AbortSignal
 ): Promise<void> {
@@ -131,7 +131,7 @@ async function lookUp(
   using limit = startDeadline(clock, TABLE_REFRESH_LOOKUP_TIMEOUT_MS, signal)
   try {
     // peers that answer enter the table by themselves
-    for await (const _event of dht.getClosestPeers(key, { signal: limit.signal })) signal.throwIfAborted()
+    await queries.lookup(key, limit.signal, { isThorough: true })
   } catch (error) {
     signal.throwIfAborted()
     logger.debug('refresh lookup ended early', { error: errorMessage(error) })

@@ -6,10 +6,10 @@ import type { DhtService, DhtTable } from './dht-service.ts'
 import type { StartingPeer } from './joiner.ts'
 import { DHT_DATASTORE_PREFIX } from './constants.ts'
 import type { HostServices, Role } from './libp2p-options.ts'
-import { kadProvideNetwork } from './provide/kad-provide-network.ts'
 import { createSweepStateFile } from './provide/sweep-state.ts'
 import { startSweeper } from './provide/sweeper.ts'
 import type { Sweeper } from './provide/sweeper.ts'
+import type { QueryEngine } from './query/index.ts'
 import type { Reach } from './reach.ts'
 import { startRelayWatch } from './relay-watch.ts'
 import type { RelayWatch } from './relay-watch.ts'
@@ -29,6 +29,8 @@ export interface UpkeepComponents {
   readonly libp2p: Libp2p<HostServices>
   readonly dht: Pick<DhtService, 'records' | 'providers' | 'book'>
   readonly table: DhtTable
+  /** How our DHT is asked. */
+  readonly queries: QueryEngine
   readonly datastore: Datastore
   readonly clock: Clock
   readonly random: Random
@@ -46,18 +48,16 @@ export interface UpkeepInit {
 
 /** Starts what keeps a host in shape. */
 export function startUpkeep(components: UpkeepComponents, init: UpkeepInit): Upkeep {
-  const { libp2p, dht, datastore } = components
+  const { libp2p, dht, datastore, queries } = components
   using starting = new DisposableStack()
   const stack = new AsyncDisposableStack()
   starting.defer(() => void stack.disposeAsync())
-  const table = stack.use(
-    startTableRefresh({ ...components, dht: libp2p.services.dht, ownKey: libp2p.peerId.toMultihash().bytes })
-  )
+  const table = stack.use(startTableRefresh({ ...components, ownKey: libp2p.peerId.toMultihash().bytes }))
   const sweeper = stack.use(
     startSweeper({
       ...components,
       ...dht,
-      network: kadProvideNetwork({ dht: libp2p.services.dht, libp2p }),
+      network: queries,
       state: createSweepStateFile(datastore, DHT_DATASTORE_PREFIX),
       addresses: createAnnouncedAddresses({ datastore, addresses: () => libp2p.getMultiaddrs().map(String) })
     })

@@ -196,12 +196,8 @@ class Engine implements QueryEngine {
     return this.#components.book.ofText(typeof peer === 'string' ? peer : peer.peerId)
   }
 
-  /** The nearest peers of the table that are connected, or else simply the nearest. */
   #nearestKnown(key: Uint8Array, count: number): BookPeer[] {
-    const { table, transport } = this.#components
-    const nearest = table.nearest(kadIdOf(key), CLOSEST_PEERS)
-    const connected = nearest.filter((peer) => transport.isConnected(peer))
-    return (connected.length > 0 ? connected : nearest).slice(0, count)
+    return this.#components.table.nearest(kadIdOf(key), count)
   }
 
   #announcement(key: Uint8Array): KadMessage {
@@ -211,7 +207,8 @@ class Engine implements QueryEngine {
 
   #providersOf(peer: BookPeer, { providers = [] }: KadMessage): ProvidersAnswer | undefined {
     if (providers.length === 0) return undefined
-    return { peer, providers: providers.map((provider) => this.#components.book.named(provider)) }
+    const named = providers.map((provider) => this.#components.book.named(provider))
+    return { peer, providers: named.filter(({ libp2pId }) => libp2pId !== undefined) }
   }
 
   async #run(

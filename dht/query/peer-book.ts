@@ -54,7 +54,7 @@ export class BookPeer implements DhtPeer {
   readonly kadId: Uint8Array
   multiaddrs: readonly Uint8Array[] = []
   #peerId: string | undefined
-  #libp2pId: PeerId | undefined
+  #libp2pId: PeerId | 'none' | undefined
 
   constructor(id: Uint8Array) {
     this.id = id
@@ -65,9 +65,18 @@ export class BookPeer implements DhtPeer {
     return (this.#peerId ??= base58btc.baseEncode(this.id))
   }
 
-  /** Its id as libp2p wants it. @throws when it is none */
-  get libp2pId(): PeerId {
-    return (this.#libp2pId ??= peerIdFromMultihash(Digest.decode(this.id)))
+  /** Its id as libp2p wants it; `undefined` for what somebody named that is the id of no peer. */
+  get libp2pId(): PeerId | undefined {
+    this.#libp2pId ??= readPeerId(this.id) ?? 'none'
+    return this.#libp2pId === 'none' ? undefined : this.#libp2pId
+  }
+}
+
+function readPeerId(id: Uint8Array): PeerId | undefined {
+  try {
+    return peerIdFromMultihash(Digest.decode(id))
+  } catch {
+    return undefined
   }
 }
 

@@ -214,8 +214,10 @@ class Pool implements StreamPool {
 
   #connectionTo(peer: BookPeer): Connection | undefined {
     const { connectionManager } = this.#components
+    const { libp2pId } = peer
+    if (libp2pId === undefined) return undefined
     return connectionManager
-      .getConnections(peer.libp2pId)
+      .getConnections(libp2pId)
       .find(({ status, limits }) => status === 'open' && limits === undefined)
   }
 
@@ -224,9 +226,9 @@ class Pool implements StreamPool {
     const { connectionManager, isKnown, mayDial } = this.#components
     const addresses = isKnown(peer) ? [] : dialable(peer, mayDial)
     try {
-      return await connectionManager.openConnection(addresses.length > 0 ? addresses : peer.libp2pId, {
-        signal
-      })
+      const { libp2pId } = peer
+      if (libp2pId === undefined) throw new Error('not the id of a peer')
+      return await connectionManager.openConnection(addresses.length > 0 ? addresses : libp2pId, { signal })
     } catch (cause) {
       this.#closing.signal.throwIfAborted()
       const message = `expected ${peer.peerId} to be reachable, it is not`

@@ -97,7 +97,7 @@ export interface QueryEngine extends AsyncDisposable {
    * @throws the reason of `signal`
    */
   findProviders(key: Uint8Array, signal: AbortSignal): AsyncIterable<ProvidersAnswer>
-  /** Asks only the nearest peers that are known and connected, at most `count` of them, and nobody whom they name. */
+  /** Asks only the `count` nearest peers of the routing table, and nobody whom they name. */
   askNearest(key: Uint8Array, count: number, signal: AbortSignal): AsyncIterable<ProvidersAnswer>
   /** Announces a content to the `count` nearest peers known, without looking for nearer ones, and says how many took it. */
   announceNearest(key: Uint8Array, count: number, signal: AbortSignal): Promise<number>
