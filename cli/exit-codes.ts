@@ -256,6 +256,7 @@ const KINDS: Readonly<Record<KnownCode, ExitKind>> = {
   ERR_RECORD_SUPERSEDED: 'refused',
   ERR_REPLAY_DIVERGED: 'failed',
   ERR_REQUEST_FAILED: 'network',
+  ERR_BULK_SOCKET: 'network',
   ERR_RESOURCE_INVALID: 'usage',
   ERR_ROOM_BUSY: 'conflict',
   ERR_ROOM_CLOSED: 'conflict',

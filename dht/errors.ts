@@ -26,6 +26,8 @@ export type DhtErrorCode =
   | 'ERR_RECORD_SUPERSEDED'
   /** A message to or from a peer is larger than agreed. */
   | 'ERR_MESSAGE_TOO_LARGE'
+  /** A socket for bulk could not be opened, or showed another certificate or token than was agreed. */
+  | 'ERR_BULK_SOCKET'
   /** A peer ended a request without a whole answer. */
   | 'ERR_REQUEST_FAILED'
   /** A pubsub topic is not subscribed to, or its name is not allowed. */

@@ -7,12 +7,13 @@ import { identify, identifyPush } from '@libp2p/identify'
 import type { ConnectionGater, PeerDiscovery, PeerInfo, ServiceMap } from '@libp2p/interface'
 import type { KadDHT } from '@libp2p/kad-dht'
 import { ping } from '@libp2p/ping'
-import { tcp } from '@libp2p/tcp'
 import { webSockets } from '@libp2p/websockets'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Datastore } from 'interface-datastore'
 import type { Libp2pOptions } from 'libp2p'
 import type { KeyPair } from '#did'
+import { divertedTcp } from './bulk/index.ts'
+import type { BulkSockets } from './bulk/index.ts'
 import {
   ADDRESS_DIAL_TIMEOUT_MS,
   CONNECTION_CHECK_INTERVAL_MS,
@@ -77,6 +78,8 @@ export interface Libp2pInit {
   readonly connectionMonitor: boolean
   readonly connectionGater: ConnectionGater
   readonly transports?: readonly TransportFactory[]
+  /** Told of TLS connections to the TCP port. */
+  readonly bulkSockets: BulkSockets
   readonly createDht: NonNullable<Libp2pOptions['services']>[string]
   readonly createIpfsDht?: NonNullable<Libp2pOptions['services']>[string] | undefined
   readonly version: string
@@ -98,7 +101,7 @@ export async function libp2pOptions(init: Libp2pInit): Promise<Libp2pOptions<Hos
       appendAnnounce: [...init.announce],
       announceFilter: (addresses) => announced(init, addresses)
     },
-    transports: [...(init.transports ?? defaultTransports(limits))],
+    transports: [...(init.transports ?? defaultTransports(limits, init.bulkSockets))],
     connectionEncrypters: [noise()],
     streamMuxers: [
       guardedYamux({
@@ -138,13 +141,13 @@ function connectionOptions(limits: ConnectionLimits): NonNullable<Libp2pOptions[
   }
 }
 
-function defaultTransports({ connectionsMax }: ConnectionLimits): TransportFactory[] {
+function defaultTransports({ connectionsMax }: ConnectionLimits, sockets: BulkSockets): TransportFactory[] {
   const listener = {
     backlog: TCP_BACKLOG,
     maxConnections: connectionsMax + TCP_BACKLOG,
     closeServerOnMaxConnections: { closeAbove: connectionsMax + TCP_BACKLOG, listenBelow: connectionsMax }
   }
-  return [tcp(listener), webSockets(), circuitRelayTransport()]
+  return [divertedTcp(listener, sockets), webSockets(), circuitRelayTransport()]
 }
 
 async function services(init: Libp2pInit): Promise<NonNullable<Libp2pOptions['services']>> {

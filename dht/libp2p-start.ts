@@ -2,6 +2,8 @@ import type { Libp2p } from '@libp2p/interface'
 import { createLibp2p } from 'libp2p'
 import type { Logger } from '#contracts'
 import { peerIdFromDid } from '#did'
+import { createBulkSockets } from './bulk/index.ts'
+import type { BulkSockets } from './bulk/index.ts'
 import { createDhtService } from './dht-service.ts'
 import type { DhtService } from './dht-service.ts'
 import { startDiscoveryDialer } from './discovery.ts'
@@ -23,6 +25,7 @@ export interface StartedLibp2p {
   /** The IPFS DHT, when it is joined. */
   readonly ipfsService: DhtService | undefined
   readonly discovery: DiscoveryDialer
+  readonly bulkSockets: BulkSockets
 }
 
 /** Starts libp2p with our DHT in it, listening on these addresses. */
@@ -31,9 +34,10 @@ export async function startLibp2p(
   init: HostInit,
   listen: string[]
 ): Promise<StartedLibp2p> {
-  const { keyPair, datastore, clock, logger } = components
+  const { keyPair, datastore, clock, random, logger } = components
   const { reach, role = 'peer', announce = [], transports } = init
   for (const address of announce) parseAddress(address)
+  const bulkSockets = createBulkSockets({ clock, random, logger })
   const ownPeerId = peerIdFromDid(keyPair.did)
   const guarded = { datastore, ownPeerId, clock }
   const dht = createDhtService({ ...guarded, reach, clientMode: listen.length === 0 })
@@ -55,6 +59,7 @@ export async function startLibp2p(
       createDht: dht.create as never,
       createIpfsDht: ipfsService?.create as never,
       version: init.version ?? '0.0.0',
+      bulkSockets,
       isDebugging: (components.powers ?? systemHostPowers).isDebugging?.() ?? false,
       ...(transports === undefined ? {} : { transports })
     })
@@ -62,7 +67,7 @@ export async function startLibp2p(
   const discovery = startDiscoveryDialer({ libp2p, clock, logger })
   await libp2p.start()
   if (role === 'seed') confirmPublicAddresses(libp2p.services.internals)
-  return { libp2p, dht, ipfsService, discovery }
+  return { libp2p, dht, ipfsService, discovery, bulkSockets }
 }
 
 /**

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { RAW_CODEC } from '#content'
 import type { CID } from 'multiformats/cid'
 import { linksOf } from '../../../content/dag-links.ts'
@@ -68,6 +69,24 @@ describe('streams of DAGs between nodes', () => {
     assert.equal(await fetchFile(client, root), 64 * MIB)
     assert.ok(first.streams.stats().blocksSent > 5, 'the first has sent something')
     assert.ok(second.streams.stats().blocksSent > 5, 'the second has sent something')
+  })
+
+  it('leave libp2p for a socket of their own, whoever dialled', async () => {
+    for (const dials of ['client', 'server']) {
+      await using server = await startStreamNode({ sockets: true })
+      await using client = await startStreamNode({
+        sockets: true,
+        providers: () => [dials === 'client' ? server.provider() : { ...server.provider(), multiaddrs: [] }]
+      })
+      if (dials === 'server') {
+        await server.libp2p.dial(client.libp2p.getMultiaddrs())
+        while (client.libp2p.getConnections().length === 0) await sleep(5)
+      }
+      const root = await putFile(server.store, { bytes: 24 * MIB })
+      assert.equal(await fetchFile(client, root), 24 * MIB)
+      assert.deepEqual([client.socketCount(), server.socketCount()], [1, 1], `when the ${dials} dials`)
+      assert.ok(server.streams.stats().blocksSent < 25 + 8, 'blocks are not sent twice')
+    }
   })
 
   it('leave what is not granted to others', async () => {

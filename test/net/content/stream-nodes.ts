@@ -1,6 +1,8 @@
-import { silentLogger, systemClock } from '#contracts'
+import { silentLogger, systemClock, systemRandom } from '#contracts'
 import { createMemoryBlockStore, RAW_CODEC } from '#content'
-import type { BlockStore, BulkSockets, Misbehaviour } from '#content'
+import type { BlockStore, Misbehaviour } from '#content'
+import { createBulkSockets, divertedTcp } from '#dht'
+import type { BulkSockets } from '#dht'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p, type Libp2p } from 'libp2p'
 import type { Stream } from '@libp2p/interface'
@@ -20,6 +22,8 @@ export interface StreamNode extends AsyncDisposable {
   readonly streams: DagStreams
   readonly store: BlockStore
   readonly misbehaviour: Misbehaviour[]
+  /** Sockets of its own that it has opened or taken. */
+  socketCount(): number
   provider(): Provider
 }
 
@@ -31,7 +35,8 @@ export interface StreamNodeInit {
   readonly limits?: Partial<StreamLimits>
   readonly store?: BlockStore
   readonly libp2p?: Libp2p
-  readonly sockets?: BulkSockets
+  /** Bulk goes over sockets of its own. */
+  readonly sockets?: boolean
 }
 
 /** A grant of everything. */
@@ -39,7 +44,10 @@ export const EVERYTHING: ServingGrant = { below: true, holds: () => true }
 
 /** Starts a node; its content routing names whoever `providers` returns. */
 export async function startStreamNode(init: StreamNodeInit = {}): Promise<StreamNode> {
-  const libp2p = init.libp2p ?? (await createLibp2p(testLibp2pInit()))
+  const sockets = createCountedSockets()
+  const transports = init.sockets === true ? [divertedTcp({}, sockets)] : undefined
+  const libp2pInit = { ...testLibp2pInit(), ...(transports === undefined ? {} : { transports }) }
+  const libp2p = init.libp2p ?? (await createLibp2p(libp2pInit))
   const store = init.store ?? createMemoryBlockStore()
   const misbehaviour: Misbehaviour[] = []
   const { providers } = init
@@ -47,11 +55,12 @@ export async function startStreamNode(init: StreamNodeInit = {}): Promise<Stream
     {
       libp2p,
       store,
-      sockets: init.sockets,
+      sockets: init.sockets === true ? sockets : undefined,
       clock: systemClock,
       logger: silentLogger,
       routing: providers === undefined ? undefined : { findProviders: () => listed(providers()) },
       connect: async ({ multiaddrs }, signal) => {
+        if (multiaddrs.length === 0) return
         await libp2p.dial(
           multiaddrs.map((address) => multiaddr(address)),
           { signal }
@@ -69,11 +78,40 @@ export async function startStreamNode(init: StreamNodeInit = {}): Promise<Stream
     streams,
     store,
     misbehaviour,
+    socketCount: () => sockets.count,
     provider: () => providerOf(libp2p),
     [Symbol.asyncDispose]: async () => {
       await streams[Symbol.asyncDispose]()
+      sockets[Symbol.dispose]()
       await libp2p.stop()
     }
+  }
+}
+
+function createCountedSockets(): BulkSockets & { readonly count: number } {
+  const sockets = createBulkSockets({ clock: systemClock, random: systemRandom, logger: silentLogger })
+  let count = 0
+  const counted = async <T>(pipe: Promise<T>): Promise<T> => {
+    const opened = await pipe
+    count++
+    return opened
+  }
+  return {
+    get fingerprint() {
+      return sockets.fingerprint
+    },
+    get count() {
+      return count
+    },
+    sideOf: (connection) => sockets.sideOf(connection),
+    expect: (init) => {
+      const { token, pipe } = sockets.expect(init)
+      return { token, pipe: counted(pipe) }
+    },
+    dial: async (init) => await counted(sockets.dial(init)),
+    accept: (socket) => sockets.accept(socket),
+    listening: () => sockets.listening(),
+    [Symbol.dispose]: () => sockets[Symbol.dispose]()
   }
 }
 

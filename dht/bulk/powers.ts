@@ -1,0 +1,201 @@
+import { constants, generateKeyPairSync, hash } from 'node:crypto'
+import { Server as NetServer } from 'node:net'
+import type { Socket } from 'node:net'
+import { connect, createServer } from 'node:tls'
+import type { Server, TLSSocket } from 'node:tls'
+import type { Random } from '#contracts'
+import { createCertificate } from './certificate.ts'
+import {
+  BULK_ALPN,
+  BULK_CIPHERS,
+  FIRST_BYTE_TIMEOUT_MS,
+  HANDSHAKE_TIMEOUT_MS,
+  SENDING_BYTES,
+  TLS_FIRST_BYTE
+} from './constants.ts'
+
+/** Our certificate with its key, as TLS takes them, and its SHA-256. */
+export interface Identity {
+  readonly key: string
+  readonly cert: string
+  readonly fingerprint: Uint8Array
+}
+
+/** Bytes both ways over a socket whose other side is known. */
+export interface SocketPipe {
+  send(bytes: Uint8Array): boolean
+  drained(): Promise<void>
+  receive(onBytes: (bytes: Uint8Array) => void, onEnd: (cause: Error | undefined) => void): void
+  end(): void
+  abort(cause: Error): void
+}
+
+/** A fresh key and certificate, for this process and no longer. */
+export function createIdentity(o: { random: Random; nowMs: number }): Identity {
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519')
+  const der = createCertificate({ privateKey, publicKey, serial: o.random.bytes(16), nowMs: o.nowMs })
+  const lines = der.toString('base64').match(/.{1,64}/g) ?? []
+  return {
+    key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    cert: ['-----BEGIN CERTIFICATE-----', ...lines, '-----END CERTIFICATE-----', ''].join('\n'),
+    fingerprint: hash('sha256', der, 'buffer')
+  }
+}
+
+/** TLS 1.3 only, no session is ever resumed, and whose certificate it is we find out by ourselves. */
+function tlsOptions({ key, cert }: Identity): {
+  readonly [name: string]: unknown
+  readonly rejectUnauthorized: false
+} {
+  return {
+    key,
+    cert,
+    minVersion: 'TLSv1.3',
+    ciphers: BULK_CIPHERS,
+    ALPNProtocols: [BULK_ALPN],
+    secureOptions: constants.SSL_OP_NO_TICKET,
+    rejectUnauthorized: false
+  }
+}
+
+/** A server that is given its connections by {@link divertTls} and hands on those whose handshake is done. */
+export function createTlsServer(identity: Identity, onSocket: (socket: TLSSocket) => void): Server {
+  const options = { ...tlsOptions(identity), requestCert: true, handshakeTimeout: HANDSHAKE_TIMEOUT_MS }
+  return createServer(options, onSocket).on('tlsClientError', (_error, socket) => socket.destroy())
+}
+
+/** Dials; resolves when the handshake is done. */
+export async function dialTls(
+  identity: Identity,
+  o: { host: string; port: number; signal: AbortSignal }
+): Promise<TLSSocket> {
+  o.signal.throwIfAborted()
+  const { promise, resolve, reject } = Promise.withResolvers<undefined>()
+  const socket = connect({ ...tlsOptions(identity), host: o.host, port: o.port, servername: '' })
+  socket.setNoDelay(true)
+  const onAbort = (): void => {
+    socket.destroy()
+    reject(o.signal.reason as Error)
+  }
+  o.signal.addEventListener('abort', onAbort, { once: true })
+  socket.once('secureConnect', () => resolve(undefined))
+  socket.on('error', reject)
+  socket.once('close', () => reject(new Error('the socket was closed')))
+  try {
+    await promise
+    return socket
+  } catch (thrown) {
+    socket.destroy()
+    throw thrown
+  } finally {
+    o.signal.removeEventListener('abort', onAbort)
+  }
+}
+
+/** SHA-256 of the certificate that the other side has proven to hold the key of, when there is one. */
+export function fingerprintOf(socket: TLSSocket): Uint8Array | undefined {
+  if (socket.getProtocol() !== 'TLSv1.3' || socket.isSessionReused()) return undefined
+  const certificate = socket.getPeerX509Certificate()
+  return certificate === undefined ? undefined : hash('sha256', certificate.raw, 'buffer')
+}
+
+/** The first `length` bytes that come; fails when the socket ends before, or `signal` aborts. */
+export async function readExactly(
+  socket: Socket,
+  { length, signal }: { length: number; signal: AbortSignal }
+): Promise<Uint8Array> {
+  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>()
+  const look = (): void => {
+    const bytes = socket.read(length) as Buffer | null
+    if (bytes?.length === length) resolve(bytes)
+    else if (bytes !== null || socket.readableEnded) reject(new Error('the socket has ended'))
+  }
+  const onEnd = (): void => reject(new Error('the socket has ended'))
+  const onAbort = (): void => reject(signal.reason as Error)
+  socket.on('readable', look).on('end', onEnd).on('close', onEnd).on('error', reject)
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    if (signal.aborted) onAbort()
+    look()
+    return await promise
+  } finally {
+    socket.off('readable', look).off('end', onEnd).off('close', onEnd).off('error', reject)
+    signal.removeEventListener('abort', onAbort)
+  }
+}
+
+/** A socket as a pipe. It is read from as soon as somebody receives. */
+export function pipeOfSocket(socket: Socket): SocketPipe {
+  let sending = 0
+  let drain: PromiseWithResolvers<void> | undefined
+  let failure: Error | undefined
+  // Errors show as the end of the pipe.
+  socket.on('error', (cause) => (failure ??= cause))
+  socket.once('close', () => drain?.reject(failure ?? new Error('the socket was closed')))
+  return {
+    send: (bytes) => {
+      if (socket.destroyed || socket.writableEnded) throw failure ?? new Error('the socket was closed')
+      sending += bytes.length
+      socket.write(bytes, () => {
+        sending -= bytes.length
+        if (sending <= SENDING_BYTES.resume) drain?.resolve()
+      })
+      return sending < SENDING_BYTES.max
+    },
+    drained: async () => {
+      if (sending <= SENDING_BYTES.resume) return
+      if (socket.destroyed) throw failure ?? new Error('the socket was closed')
+      drain = Promise.withResolvers()
+      await drain.promise
+    },
+    receive: (onBytes, onEnd) => {
+      socket.on('data', onBytes)
+      socket.once('close', () => onEnd(failure))
+      socket.once('end', () => socket.end())
+    },
+    end: () => {
+      socket.end()
+    },
+    abort: (cause) => {
+      failure ??= cause
+      socket.destroy()
+    }
+  }
+}
+
+/**
+ * Gives TLS connections of a server to `onTls`, told by their first byte; all others go where they went
+ * before. Disposing ends those that have sent nothing yet. `undefined` when that is no server.
+ */
+export function divertTls(server: unknown, onTls: (socket: Socket) => void): Disposable | undefined {
+  if (!(server instanceof NetServer)) return undefined
+  const listeners = server.listeners('connection') as ((socket: Socket) => void)[]
+  const silent = new Set<Socket>()
+  server.removeAllListeners('connection')
+  server.on('connection', (socket: Socket) => {
+    silent.add(socket)
+    const destroy = (): void => {
+      socket.destroy()
+    }
+    const look = (): void => {
+      const bytes = socket.read() as Buffer | null
+      if (bytes === null) return
+      leave()
+      socket.unshift(bytes)
+      if (bytes[0] === TLS_FIRST_BYTE) onTls(socket)
+      else for (const listener of listeners) listener.call(server, socket)
+    }
+    const leave = (): void => {
+      silent.delete(socket)
+      socket.off('readable', look).off('end', destroy).off('error', destroy).off('close', leave)
+      socket.off('timeout', destroy).setTimeout(0)
+    }
+    socket.on('readable', look).on('end', destroy).on('error', destroy).on('close', leave)
+    socket.setTimeout(FIRST_BYTE_TIMEOUT_MS, destroy)
+  })
+  return {
+    [Symbol.dispose]: () => {
+      for (const socket of silent) socket.destroy()
+    }
+  }
+}
