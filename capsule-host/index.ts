@@ -209,6 +209,7 @@ export type {
   ShownQuestion,
   Watcher
 } from './shell/prompt-desk.ts'
+export { createVaultAnchors } from './vault/anchor.ts'
 export { openVault } from './vault/vault.ts'
 export type {
   Vault,

@@ -3,7 +3,7 @@ import type { ControlReach } from '#contracts'
 import { DidError } from '#did'
 import type { CliContext, CommandInput } from './context.ts'
 import { CliError } from './errors.ts'
-import { listOption, switchOption, textOption } from './input.ts'
+import { listOption, rateOption, switchOption, textOption } from './input.ts'
 import { printNotice } from './output.ts'
 
 /** The options of `node start` as the node takes them. @throws CliError ERR_USAGE */
@@ -15,6 +15,8 @@ export async function readNodeInit(input: CommandInput, context: CliContext): Pr
   const listen = listOption(input, 'listen')
   const bootstrap = listOption(input, 'bootstrap')
   const ipfsBootstrap = listOption(input, 'ipfsBootstrap')
+  const uploadMax = rateOption(input, 'uploadMax', '--upload-max')
+  const downloadMax = rateOption(input, 'downloadMax', '--download-max')
   const passphrase = context.environment['ELASTOS_PASSPHRASE']
   return await Promise.resolve({
     dataFolder: context.dataFolder,
@@ -22,9 +24,12 @@ export async function readNodeInit(input: CommandInput, context: CliContext): Pr
     ...(discover === undefined ? {} : { discover }),
     ...(ipfs === undefined ? {} : { ipfs }),
     ...(shell === undefined ? {} : { shell }),
+    ...(switchOption(input, 'acceptOlderFiles') ? { acceptsOlderFiles: true } : {}),
     ...(listen.length === 0 ? {} : { listen }),
     ...(bootstrap.length === 0 ? {} : { bootstrap }),
     ...(ipfsBootstrap.length === 0 ? {} : { ipfsBootstrap }),
+    ...(uploadMax === undefined ? {} : { uploadMax }),
+    ...(downloadMax === undefined ? {} : { downloadMax }),
     ...(input.options['mdns'] === false ? { mdns: false } : {}),
     ...(input.options['routing'] === false ? { routing: false } : {}),
     ...(passphrase === undefined ? {} : { passphrase }),

@@ -33,6 +33,10 @@ export const NODE_OPTIONS: readonly OptionSpec[] = [
     summary: 'who decides what capsules may do: prompt (default) asks you, auto allows ALL (development)',
     choices: ['prompt', 'auto']
   },
+  {
+    flags: '--accept-older-files',
+    summary: 'take files of capsules that are older than they were: you put them back'
+  },
   { flags: '--listen <multiaddr>', summary: 'listen here instead of the default', isList: true },
   {
     flags: '--bootstrap <address>',
@@ -50,6 +54,14 @@ export const NODE_OPTIONS: readonly OptionSpec[] = [
     choices: ['wan', 'lan']
   },
   { flags: '--ipfs-bootstrap <multiaddr>', summary: 'a first peer of the IPFS DHT', isList: true },
+  {
+    flags: '--upload-max <bytes>',
+    summary: 'content sent to peers a second at most, like 5MiB or 500KiB; off for no cap'
+  },
+  {
+    flags: '--download-max <bytes>',
+    summary: 'content received from peers a second at most, like 20MiB; off for no cap'
+  },
   { flags: '--no-routing', summary: 'do not look for content in the DHT: only what is here can be had' },
   { flags: '--no-mdns', summary: 'do not look for peers by multicast (reach lan)' }
 ]

@@ -27,7 +27,7 @@ export interface CapsulePartsComponents {
   readonly index: PublisherIndex
   readonly rooms: Rooms
   readonly denyList: DenyList
-  readonly init: Pick<NodeInit, 'shell'>
+  readonly init: Pick<NodeInit, 'acceptsOlderFiles' | 'shell'>
 }
 
 /** All of a node that is about capsules. */
@@ -67,6 +67,7 @@ export async function startCapsuleParts(
     createCapsuleRuntime({
       ...base,
       ...{ powers: systemPowers, guestEntry, hostPowers, shell: shell.shell },
+      acceptsOlderFiles: init.acceptsOlderFiles,
       givenPowers: (lineage) => choices.powersOf(lineage),
       createDirectory: (started) =>
         startProviderDirectory({

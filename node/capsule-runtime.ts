@@ -5,6 +5,7 @@ import {
   createBroker,
   createCapsulePool,
   createLevelAuthorityStore,
+  createVaultAnchors,
   DEFAULT_CAPSULE_LIMITS,
   openAuthority,
   openVault,
@@ -53,6 +54,8 @@ export interface CapsuleRuntimeComponents {
   readonly shell: Shell
   /** The powers of the host that the user gave a lineage; those of this release have what their manifests ask for. */
   readonly givenPowers: (lineage: string) => readonly string[]
+  /** Whether files of capsules are taken that are older than they were. */
+  readonly acceptsOlderFiles?: boolean | undefined
   /** Who provides what; it starts providers through the runtime it is given. */
   readonly createDirectory: (runtime: Pick<CapsuleRuntime, 'start'>) => RunningDirectory
 }
@@ -264,8 +267,8 @@ class LazyRuntime implements CapsuleRuntime {
     const authority = stack.use(await openAuthority({ store, device, clock, random, logger }))
     const vault = stack.use(
       openVault(
-        { disk: systemVaultDisk, clock, random, logger },
-        { folder: paths.vault, secret: device.seed }
+        { disk: systemVaultDisk, clock, random, logger, anchors: createVaultAnchors(store) },
+        { folder: paths.vault, secret: device.seed, acceptsOlder: this.#components.acceptsOlderFiles }
       )
     )
     const providers = stack.use(createDirectory(this))

@@ -33,6 +33,10 @@ export interface NodeInit {
   readonly ipfsBootstrap?: readonly string[]
   /** False: content is asked of connected peers only. */
   readonly routing?: boolean
+  /** Bytes of content a second to send at most; what was chosen before, else no cap; 0 removes one. */
+  readonly uploadMax?: number
+  /** The same of what is received. */
+  readonly downloadMax?: number
   /** False: no multicast on the local network, whatever the reach. */
   readonly mdns?: boolean
   /** Opens the keys when they are locked. */
@@ -45,6 +49,8 @@ export interface NodeInit {
   readonly seed?: SeedInit
   /** Who decides what capsules may do: a person (`prompt`, the default), or nobody: `auto` allows everything they ask. */
   readonly shell?: ShellMode
+  /** Takes files of capsules that are older than they were: their owner put them back. */
+  readonly acceptsOlderFiles?: boolean
   /** Aborts the start. */
   readonly signal?: AbortSignal
   /** Replaces the operating system, for a simulator. */

@@ -34,6 +34,10 @@ export const WAITING_CALLS_MAX = 4096
 export const LINEAGE_LENGTH_MAX = 512
 /** Files and folders of one root, unless its owner says otherwise. */
 export const DEFAULT_ENTRIES_MAX = 65_536
+/** Files and folders that the smallest quota allows. */
+export const ENTRIES_LEAST = 256
+/** Bytes of quota for each of them: each takes a unit on the disk, however little is in it. */
+export const QUOTA_BYTES_PER_ENTRY: number = 1 * KIB
 /** Snapshots of one root. */
 export const SNAPSHOTS_MAX = 16
 
@@ -47,5 +51,9 @@ export const DIRTY_PAGES_MAX = 24
 export const CACHED_INDEX_PAGES_MAX = 8
 /** Bytes that are written to the disk by one call. */
 export const BATCH_BYTES_MAX: number = 1 * MIB
+/** How long the anchor of a vault file may lag behind it. */
+export const ANCHOR_DELAY_MS = 1_000
+/** Largest anchor that is read. */
+export const ANCHOR_BYTES_MAX = 256
 /** How long a change may wait to be made durable when nobody asks for it. */
 export const COMMIT_DELAY_MS = 250

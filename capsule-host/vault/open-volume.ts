@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { errorCode } from '#contracts'
 import { FileError } from '../files/errors.ts'
+import { Anchoring, contradiction, type VaultAnchor } from './anchor.ts'
 import { BlockStore, guarded, unitsOf } from './block-store.ts'
 import type { BlockRef } from './block.ts'
 import { ChunkIndex } from './chunk-index.ts'
@@ -18,6 +19,8 @@ import { Volume, type VolumeComponents } from './volume.ts'
 export interface VolumeInit {
   readonly folder: string
   readonly lineage: string
+  /** Whether one that is not as new as it was is taken all the same. */
+  readonly acceptsOlder: boolean
 }
 
 /** Ends the name of a file that is not whole yet; one that is found was left behind by a crash. */
@@ -26,18 +29,44 @@ const UNFINISHED = '.new'
 /**
  * Opens a lineage's vault file, or makes it.
  *
- * @throws FileError `ERR_FILE_CORRUPT` when nothing in it can be read, `ERR_FILE_NO_SPACE`, `ERR_FILE_IO`
+ * @throws FileError `ERR_FILE_CORRUPT` when nothing in it can be read or it is not as new as it was, `ERR_FILE_NO_SPACE`, `ERR_FILE_IO`
  */
 export async function openVolume(components: VolumeComponents, init: VolumeInit): Promise<Volume> {
-  const path = join(init.folder, components.key.fileName(init.lineage))
+  const name = components.key.fileName(init.lineage)
+  const path = join(init.folder, name)
   const file = await guarded('open', components.disk.openFile(path))
-  if (file === undefined) return await createVolume(components, init, path)
+  if (file === undefined) await checkAnchor(components, init, undefined)
+  const volume =
+    file === undefined
+      ? await createVolume(components, init, path)
+      : await readVolume(components, init, file).catch(async (thrown: unknown) => {
+          await file[Symbol.asyncDispose]()
+          throw thrown
+        })
   try {
-    return await readVolume(components, init, file)
+    if (file !== undefined) await checkAnchor(components, init, volume)
+    const { anchors, clock, logger } = components
+    if (anchors !== undefined)
+      await volume.anchor(new Anchoring({ anchors, clock, logger }, { name, salt: volume.salt }))
+    return volume
   } catch (thrown) {
-    await file[Symbol.asyncDispose]()
+    await volume.close()
     throw thrown
   }
+}
+
+/** @throws FileError `ERR_FILE_CORRUPT` when what is there is not what was left there */
+async function checkAnchor(
+  { anchors, key, logger }: VolumeComponents,
+  { lineage, acceptsOlder }: VolumeInit,
+  volume: Volume | undefined
+): Promise<void> {
+  const anchorOf = async (): Promise<VaultAnchor | undefined> => await anchors?.get(key.fileName(lineage))
+  const problem = contradiction(await guarded('look up', anchorOf()), volume)
+  if (problem === undefined) return
+  logger.error('a vault file is not the one that was left', { lineage, problem, isAccepted: acceptsOlder })
+  if (acceptsOlder) return
+  throw new FileError('ERR_FILE_CORRUPT', `expected the vault file as it was left: ${problem}`)
 }
 
 async function createVolume(

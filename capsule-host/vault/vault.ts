@@ -2,11 +2,12 @@ import { join } from 'node:path'
 import type { Clock, Logger, Random } from '#contracts'
 import { FileError } from '../files/errors.ts'
 import type { CapsuleFiles, FileHandle } from '../files/files.ts'
+import type { VaultAnchor, VaultAnchors } from './anchor.ts'
 import { guarded } from './block-store.ts'
-import { DEFAULT_ENTRIES_MAX } from './constants.ts'
+import { DEFAULT_ENTRIES_MAX, ENTRIES_LEAST, QUOTA_BYTES_PER_ENTRY } from './constants.ts'
 import type { VaultDisk } from './disk.ts'
 import { createVaultKey, type VaultKey } from './keys.ts'
-import { openVolume } from './open-volume.ts'
+import { openVolume, type VolumeInit } from './open-volume.ts'
 import type { RootLimits } from './open-files.ts'
 import { RootFiles } from './root-files.ts'
 
@@ -16,6 +17,8 @@ export interface VaultComponents {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
+  /** Where it is kept how new each vault file is; without it an older one that is put back is not noticed. */
+  readonly anchors?: VaultAnchors | undefined
 }
 
 /** Where a vault is and what opens it. */
@@ -24,13 +27,15 @@ export interface VaultInit {
   readonly folder: string
   /** 32 secret bytes of the device, such as its seed; every key is derived from them. */
   readonly secret: Uint8Array
+  /** Whether a vault file is taken that is not as new as it was: its owner put it back. */
+  readonly acceptsOlder?: boolean | undefined
 }
 
 /** How much a lineage may keep. */
 export interface VaultRootInit {
   /** Bytes of all its files together, holes and what is not durable yet included. */
   readonly quotaBytes: number
-  /** Files and folders; {@link DEFAULT_ENTRIES_MAX} when absent. */
+  /** Files and folders; when absent one for each KiB of the quota, 256 to 65,536. */
   readonly entriesMax?: number
 }
 
@@ -105,6 +110,7 @@ export function openVault(components: VaultComponents, init: VaultInit): Vault {
 class LineageVault implements Vault {
   readonly #components: VaultComponents
   readonly #folder: string
+  readonly #acceptsOlder: boolean
   readonly #key: VaultKey
   readonly #roots = new Map<string, OpenRoot>()
   readonly #closing = new Map<string, Promise<unknown>>()
@@ -113,11 +119,13 @@ class LineageVault implements Vault {
   constructor(components: VaultComponents, init: VaultInit) {
     this.#components = components
     this.#folder = init.folder
+    this.#acceptsOlder = init.acceptsOlder ?? false
     this.#key = createVaultKey(init.secret)
   }
 
   async root(lineage: string, init: VaultRootInit): Promise<VaultRoot> {
-    const limits = { quotaBytes: init.quotaBytes, entriesMax: init.entriesMax ?? DEFAULT_ENTRIES_MAX }
+    const { quotaBytes, entriesMax = entriesWithin(quotaBytes) } = init
+    const limits = { quotaBytes, entriesMax }
     await this.#closed(lineage)
     const open = this.#roots.get(lineage) ?? this.#open(lineage, limits)
     open.users.add(limits)
@@ -140,7 +148,8 @@ class LineageVault implements Vault {
     if (this.#roots.has(lineage)) return true
     const file = await guarded('open', this.#components.disk.openFile(this.#path(lineage)))
     await file?.[Symbol.asyncDispose]()
-    return file !== undefined
+    // One that is gone, and should not be, can still be removed.
+    return file !== undefined || (await this.#anchorOf(lineage)) !== undefined
   }
 
   async remove(lineage: string): Promise<void> {
@@ -167,7 +176,9 @@ class LineageVault implements Vault {
 
   async #remove(lineage: string): Promise<void> {
     if (!(await this.has(lineage))) return
-    const { disk } = this.#components
+    const { disk, anchors } = this.#components
+    // First: a file without an anchor is a file, an anchor without a file is a fault.
+    await anchors?.remove(this.#key.fileName(lineage))
     await guarded('remove', disk.remove(this.#path(lineage)))
     await guarded('sync', disk.syncFolder(this.#folder))
   }
@@ -186,7 +197,7 @@ class LineageVault implements Vault {
   #open(lineage: string, limits: RootLimits): OpenRoot {
     const { clock, logger } = this.#components
     const components = { ...this.#components, key: this.#key }
-    const files = openVolume(components, { folder: this.#folder, lineage }).then(
+    const files = openVolume(components, this.#placeOf(lineage)).then(
       (volume) => new RootFiles({ volume, clock, logger }, limits)
     )
     const open = { files, users: new Set<RootLimits>() }
@@ -212,9 +223,23 @@ class LineageVault implements Vault {
     }
   }
 
+  #placeOf(lineage: string): VolumeInit {
+    return { folder: this.#folder, lineage, acceptsOlder: this.#acceptsOlder }
+  }
+
+  async #anchorOf(lineage: string): Promise<VaultAnchor | undefined> {
+    return await this.#components.anchors?.get(this.#key.fileName(lineage))
+  }
+
   #path(lineage: string): string {
     return join(this.#folder, this.#key.fileName(lineage))
   }
+}
+
+/** However small its files are, what a root takes on the disk stays within a few times its quota. */
+function entriesWithin(quotaBytes: number): number {
+  const entries = Math.floor(quotaBytes / QUOTA_BYTES_PER_ENTRY)
+  return Math.min(DEFAULT_ENTRIES_MAX, Math.max(ENTRIES_LEAST, entries))
 }
 
 /** What all users allow. */

@@ -1,5 +1,6 @@
 import { errorCode, errorMessage, type Clock, type Logger, type Random } from '#contracts'
 import { FileError } from '../files/errors.ts'
+import type { Anchoring, VaultAnchors } from './anchor.ts'
 import type { BlockStore } from './block-store.ts'
 import { NONCE_BYTES, type BlockRef } from './block.ts'
 import { HEAD_UNITS, SNAPSHOTS_MAX } from './constants.ts'
@@ -16,6 +17,8 @@ export interface VolumeComponents {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
+  /** Where it is kept how new a vault file is. */
+  readonly anchors?: VaultAnchors | undefined
 }
 
 /** What a {@link Volume} is made of. */
@@ -50,6 +53,7 @@ export class Volume {
   #nextInode: number
   #snapshots: readonly SnapshotState[]
   #isChanged = false
+  #anchoring: Anchoring | undefined
   #failure: FileError | undefined
 
   constructor(components: VolumeComponents, parts: VolumeParts) {
@@ -88,6 +92,18 @@ export class Volume {
 
   get snapshots(): readonly SnapshotState[] {
     return this.#snapshots
+  }
+
+  /** What tells this file from others that its lineage had. */
+  get salt(): Uint8Array {
+    return this.#parts.salt
+  }
+
+  /** From now on the generation is kept elsewhere too. */
+  async anchor(anchoring: Anchoring): Promise<void> {
+    this.#anchoring = anchoring
+    anchoring.note(this.#generation)
+    await anchoring.settle()
   }
 
   /** Whether something published is not durable. */
@@ -199,7 +215,11 @@ export class Volume {
   /** Closes the file; what is not durable is lost. */
   async close(): Promise<void> {
     this.#failure ??= new FileError('ERR_FILE_IO', 'expected the vault to be open')
-    await this.#parts.file[Symbol.asyncDispose]()
+    try {
+      await this.#anchoring?.settle()
+    } finally {
+      await this.#parts.file[Symbol.asyncDispose]()
+    }
   }
 
   #state(tree: BlockRef): VaultState {
@@ -245,5 +265,6 @@ export class Volume {
       throw thrown
     }
     this.#generation = head.generation
+    this.#anchoring?.note(head.generation)
   }
 }
