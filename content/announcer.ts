@@ -14,7 +14,7 @@ import type { ContentRouting } from './exchange.ts'
 
 /** What roots are announced with. */
 export interface AnnouncerComponents {
-  routing: Pick<ContentRouting, 'provide' | 'forget'>
+  routing: Pick<ContentRouting, 'provide' | 'forget' | 'keepOnly'>
   isDenied(cid: CID): boolean
   clock: Clock
   random: Random
@@ -37,11 +37,15 @@ interface Entry {
   /** The attempt under way, or the next one. */
   attempt: PromiseWithResolvers<undefined>
   isRunning: boolean
+  /** Ends the attempt under way when the root is not to be announced any more. */
+  readonly leaving: AbortController
+  /** Resolves when the routing has nothing more to do with the last attempt. */
+  settled: Promise<undefined>
 }
 
 /**
- * Tells the DHT which roots are here: at once, again after every interval, and soon again when it failed.
- * Everything given before the start is announced at the start, so that a restarted node is found again.
+ * Tells the DHT which roots are here: at once, and soon again when it failed. Again after every interval too, unless the
+ * routing does that by itself: then only what it does not know yet is announced when a node starts again.
  */
 export class Announcer implements AsyncDisposable {
   readonly #components: AnnouncerComponents
@@ -52,6 +56,25 @@ export class Announcer implements AsyncDisposable {
 
   constructor(components: AnnouncerComponents) {
     this.#components = components
+  }
+
+  /** Announces all that is public when the node starts; each failure is logged. */
+  start(cids: readonly CID[]): void {
+    const { routing, isDenied, logger } = this.#components
+    const allowed = cids.filter((cid) => !isDenied(cid))
+    if (routing.keepOnly === undefined) {
+      for (const cid of allowed) void this.add(cid).catch(() => undefined)
+      return
+    }
+    const work = routing.keepOnly(allowed, { signal: this.#stopping.signal }).then(
+      () => undefined,
+      (thrown: unknown) => {
+        if (!this.#stopping.signal.aborted)
+          logger.warn('not all roots are announced again', { reason: errorMessage(thrown) })
+      }
+    )
+    this.#running.add(work)
+    void work.finally(() => this.#running.delete(work))
   }
 
   /**
@@ -74,12 +97,23 @@ export class Announcer implements AsyncDisposable {
     const key = cid.toV1().toString()
     const entry = this.#entries.get(key)
     this.#entries.delete(key)
-    if (entry === undefined) return
+    if (entry === undefined && !this.#isHandedOver()) return
+    const left = new ContentError('ERR_PIN_NOT_FOUND', `${key} is not announced any more`)
+    entry?.leaving.abort(left)
+    entry?.attempt.reject(left)
+    // an attempt that fails has itself noted by the routing for later: only what comes after it counts
+    void (entry?.settled ?? Promise.resolve()).then(async () => await this.#forget(cid))
+  }
+
+  async #forget(cid: CID): Promise<void> {
     const { routing, logger } = this.#components
-    routing.forget?.(cid, { signal: this.#stopping.signal }).catch((thrown: unknown) => {
-      logger.warn('could not withdraw an announcement', { cid: key, reason: errorMessage(thrown) })
-    })
-    entry.attempt.reject(new ContentError('ERR_PIN_NOT_FOUND', `${key} is not announced any more`))
+    // it may have been made public again meanwhile
+    if (this.#entries.has(cid.toV1().toString())) return
+    try {
+      await routing.forget?.(cid, { signal: this.#stopping.signal })
+    } catch (thrown) {
+      logger.warn('could not withdraw an announcement', { cid: cid.toString(), reason: errorMessage(thrown) })
+    }
   }
 
   /** Tries everything that failed again at once: the node has just met a peer, say. */
@@ -89,10 +123,13 @@ export class Announcer implements AsyncDisposable {
     this.#turn()
   }
 
-  counts(): AnnouncementCounts {
+  /** @param roots - how many public roots there are */
+  counts(roots = 0): AnnouncementCounts {
     let announced = 0
     for (const entry of this.#entries.values()) if (entry.announced) announced++
-    return { announced, waiting: this.#entries.size - announced }
+    const waiting = this.#entries.size - announced
+    // what is not here is announced again by the routing
+    return this.#isHandedOver() ? { announced: roots - waiting, waiting } : { announced, waiting }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -103,7 +140,14 @@ export class Announcer implements AsyncDisposable {
   }
 
   #newEntry(cid: CID): Entry {
-    return { cid, dueMs: 0, failures: 0, announced: false, attempt: newAttempt(), isRunning: false }
+    const state = { dueMs: 0, failures: 0, announced: false, isRunning: false }
+    return {
+      cid,
+      ...state,
+      attempt: newAttempt(),
+      leaving: new AbortController(),
+      settled: Promise.resolve(undefined)
+    }
   }
 
   /** Starts what is due, as many as may run, and sets the timer for what is due next. */
@@ -136,11 +180,13 @@ export class Announcer implements AsyncDisposable {
     const { attempt } = entry
     entry.attempt = newAttempt()
     try {
-      await this.#provide(entry.cid)
+      await this.#provide(entry)
       entry.failures = 0
       entry.announced = true
       entry.dueMs = clock.monotonicMs() + REPROVIDE_INTERVAL_MS * (1 - REPROVIDE_JITTER_RATIO * random.unit())
       attempt.resolve(undefined)
+      if (this.#isHandedOver() && !entry.leaving.signal.aborted)
+        this.#entries.delete(entry.cid.toV1().toString())
     } catch (thrown) {
       const waitMs = Math.min(REPROVIDE_RETRY_MS.first * 2 ** entry.failures, REPROVIDE_RETRY_MS.max)
       entry.failures++
@@ -153,7 +199,13 @@ export class Announcer implements AsyncDisposable {
     }
   }
 
-  async #provide(cid: CID): Promise<void> {
+  /** Whether the routing announces again by itself what it was once told. */
+  #isHandedOver(): boolean {
+    return this.#components.routing.keepOnly !== undefined
+  }
+
+  async #provide(entry: Entry): Promise<void> {
+    const { cid } = entry
     if (this.#components.isDenied(cid)) {
       throw new ContentError('ERR_CONTENT_DENIED', `${cid.toString()} is on the deny list`)
     }
@@ -163,8 +215,14 @@ export class Announcer implements AsyncDisposable {
         new ContentError('ERR_CONTENT_STALLED', `no peer took the record in ${PROVIDE_TIMEOUT_MS} ms`)
       )
     })
-    const signal = AbortSignal.any([deadline.signal, this.#stopping.signal])
-    await orAbort(this.#components.routing.provide(cid, { signal, transient: true }), signal)
+    const signal = AbortSignal.any([deadline.signal, this.#stopping.signal, entry.leaving.signal])
+    const { routing } = this.#components
+    const providing = routing.provide(cid, this.#isHandedOver() ? { signal } : { signal, transient: true })
+    entry.settled = providing.then<undefined, undefined>(
+      () => undefined,
+      () => undefined
+    )
+    await orAbort(providing, signal)
   }
 }
 

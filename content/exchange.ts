@@ -49,12 +49,17 @@ export interface SessionReport {
 /** How content is announced and found: narrow view of the DHT, with text peer ids. */
 export interface ContentRouting {
   /**
-   * Tells the network that this node provides `cid`. Always called with `transient`: content itself announces
-   * again what is still public, so the routing must not do it from a memory of its own.
+   * Tells the network that this node provides `cid`. With `transient` content itself announces again what is still
+   * public, and the routing must not do it from a memory of its own; without, the routing does, until `forget`.
    *
    * @throws when no other peer took the record
    */
-  provide(cid: CID, options: { signal: AbortSignal; transient: true }): Promise<unknown>
+  provide(cid: CID, options: { signal: AbortSignal; transient?: true }): Promise<unknown>
+  /**
+   * Makes what the routing announces again by itself be exactly these roots. Where it is there, announcing again is left
+   * to the routing, which needs far less than a lookup for each.
+   */
+  keepOnly?(cids: Iterable<CID>, options: { signal: AbortSignal }): Promise<unknown>
   /** `cid` is not public any more: nothing about it must be announced from now on. */
   forget?(cid: CID, options: { signal: AbortSignal }): Promise<unknown>
   /** Those who said they provide `cid`, as they are found. */

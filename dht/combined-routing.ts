@@ -15,6 +15,10 @@ export function combineRouting(routings: readonly Routing[]): Routing {
       return { stored: outcomes.reduce((sum, { stored }) => sum + stored, 0) }
     },
     provideQuick: (cid, options) => firstOf(routings.map((routing) => routing.provideQuick(cid, options))),
+    keepOnly: async (contents, options) => {
+      const all = [...contents]
+      fulfilled(await Promise.allSettled(routings.map((routing) => routing.keepOnly(all, options))))
+    },
     forget: async (cid, options) => {
       fulfilled(await Promise.allSettled(routings.map((routing) => routing.forget(cid, options))))
     },

@@ -105,7 +105,7 @@ async function repeat(context: Context, signal: AbortSignal, turn: Turn): Promis
 
 const announceOnce: Turn = async ({ routing, cid, clock }, signal) => {
   using deadline = startDeadline(clock, DISCOVERY_ROUND_MS_MAX, signal)
-  const { stored } = await routing.provide(cid, { signal: deadline.signal })
+  const { stored } = await routing.provide(cid, { signal: deadline.signal, transient: true })
   return stored > 0 ? DISCOVERY_PROVIDE_INTERVAL_MS : undefined
 }
 

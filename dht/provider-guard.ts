@@ -15,6 +15,7 @@ import {
 } from './constants.ts'
 import { DhtError } from './errors.ts'
 import type { AnnouncementBook } from './provide/announcement-book.ts'
+import { keepOnly } from './provide/keep-only.ts'
 import { createTurns } from './turns.ts'
 
 /** One provider record as kad-dht stores it: content and peer in the key, the time in the value. */
@@ -63,6 +64,8 @@ export interface ProviderGuard {
   markUnannounced(cid: CID, options?: AbortOptions): Promise<void>
   /** Writes down that this node announced the content now. */
   markAnnounced(cid: CID, options?: AbortOptions): Promise<void>
+  /** Makes what is announced again be exactly these contents. @throws the reason of the signal */
+  keepOnly(contents: Iterable<CID>, options?: AbortOptions): Promise<void>
 }
 
 /** Bounds of the provider records of one node. */
@@ -92,7 +95,7 @@ export interface ProviderGuardInit {
   readonly isKnown: (peerId: string) => Promise<boolean>
   readonly limits?: ProviderLimits
   /** Where it is written down what this node announces again by itself. */
-  readonly book: Pick<AnnouncementBook, 'note' | 'remove' | 'has'>
+  readonly book: Pick<AnnouncementBook, 'note' | 'remove' | 'has' | 'within'>
 }
 
 /**
@@ -106,7 +109,7 @@ export function createProviderGuard(init: ProviderGuardInit): ProviderGuard {
     const key = new DatastoreKey(`${base}${contentKey(cid)}/${init.ownPeerId}`)
     await guard.put(key, encodeTime(timeMs), options)
   }
-  return {
+  const guarded: ProviderGuard = {
     covers: (key) => key.toString().startsWith(base),
     coversQuery: ({ prefix }) => prefix?.startsWith(base) === true,
     put: async (key, value, options) => await guard.put(key, value, options),
@@ -124,13 +127,22 @@ export function createProviderGuard(init: ProviderGuardInit): ProviderGuard {
     },
     markAnnounced: async (cid, options) => {
       await note(cid, init.clock.nowMs(), options)
+    },
+    keepOnly: async (contents, options) => {
+      await keepOnly({ ...init, providers: guarded }, contents, options?.signal)
     }
   }
+  return guarded
 }
 
 /** The content as it is in the key of a record. */
-export function contentKey(cid: CID): string {
-  return base32.baseEncode(cid.multihash.bytes)
+export function contentKey({ multihash }: Pick<CID, 'multihash'>): string {
+  return contentOf(multihash.bytes)
+}
+
+/** The same for a multihash alone. */
+export function contentOf(multihash: Uint8Array): string {
+  return base32.baseEncode(multihash)
 }
 
 class Guard {
@@ -215,7 +227,7 @@ class Guard {
 
   async renew(multihash: Uint8Array, announcedAtMs: number): Promise<boolean> {
     const { datastore, ownPeerId, book, clock } = this.#init
-    const content = base32.baseEncode(multihash)
+    const content = contentOf(multihash)
     const key = new DatastoreKey(`${this.#base}${content}/${ownPeerId}`)
     return await this.#turns.take(content, async () => {
       if (!(await book.has(multihash))) return false

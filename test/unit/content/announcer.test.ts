@@ -54,7 +54,7 @@ describe('announcements', () => {
     assert.ok(attempts - early >= 100 && attempts - early <= 160, String(attempts))
     works = true
     await clock.advance(11 * 60 * 1000)
-    assert.deepEqual(announcer.counts(), { announced: 1, waiting: 0 })
+    assert.deepEqual(announcer.counts(1), { announced: 1, waiting: 0 })
   })
 
   it('can be hurried when the node has met a peer', async () => {
@@ -68,7 +68,7 @@ describe('announcements', () => {
     works = true
     announcer.hurry()
     await clock.settle()
-    assert.deepEqual(announcer.counts(), { announced: 1, waiting: 0 })
+    assert.deepEqual(announcer.counts(1), { announced: 1, waiting: 0 })
   })
 
   it('run few at a time, and a routing that never answers does not hold the others up', async () => {
@@ -118,6 +118,75 @@ describe('announcements', () => {
     await announcer[Symbol.asyncDispose]()
     await waiting
     assert.equal(clock.pendingCount(), 0)
+  })
+
+  it('are left to a routing that makes them again by itself, also those that were not taken at first', async () => {
+    const clock = createVirtualClock()
+    const did: string[] = []
+    let works = false
+    const routing = {
+      provide: async (cid: CID, options: { transient?: true }) => {
+        did.push(`provide ${cid.toString()} ${options.transient ?? false}`)
+        if (!works) throw new Error('no peers')
+        await Promise.resolve()
+      },
+      keepOnly: async (kept: Iterable<CID>) => {
+        did.push(`keep ${[...kept].map(String).join(' ')}`)
+        await Promise.resolve()
+      },
+      forget: async (cid: CID) => {
+        did.push(`forget ${cid.toString()}`)
+        await Promise.resolve()
+      }
+    }
+    const isDenied = (cid: CID): boolean => cid === cids[1]
+    const parts = { routing, isDenied, clock, random: systemRandom, logger: silentLogger }
+    await using announcer = new Announcer(parts)
+    announcer.start(cids.slice(0, 3))
+    assert.deepEqual(did.splice(0), [`keep ${String(cids[0])} ${String(cids[2])}`])
+    await announcer.add(first).catch(() => undefined)
+    assert.deepEqual(announcer.counts(3), { announced: 2, waiting: 1 })
+    works = true
+    announcer.hurry()
+    await clock.settle()
+    assert.deepEqual(announcer.counts(3), { announced: 3, waiting: 0 })
+    assert.deepEqual(
+      did.splice(0),
+      Array.from({ length: 2 }, () => `provide ${first.toString()} false`)
+    )
+    await clock.advance(3 * REPROVIDE_INTERVAL_MS)
+    assert.deepEqual(did, [])
+    announcer.remove(first)
+    await clock.settle()
+    assert.deepEqual(did, [`forget ${first.toString()}`])
+  })
+
+  it('withdraw what was removed while it was being announced, after that has ended', async () => {
+    const clock = createVirtualClock()
+    const did: string[] = []
+    const routing = {
+      provide: async (_cid: CID, { signal }: { signal: AbortSignal }) => {
+        await new Promise((resolve) => {
+          signal.addEventListener('abort', resolve, { once: true })
+        })
+        did.push('ended')
+        throw new Error('nobody')
+      },
+      keepOnly: async () => await Promise.resolve(),
+      forget: async () => {
+        did.push('forgotten')
+        await Promise.resolve()
+      }
+    }
+    const isDenied = (): boolean => false
+    const parts = { routing, isDenied, clock, random: systemRandom, logger: silentLogger }
+    await using announcer = new Announcer(parts)
+    const added = assert.rejects(announcer.add(first), { code: 'ERR_PIN_NOT_FOUND' })
+    await clock.settle()
+    announcer.remove(first)
+    await added
+    await clock.settle()
+    assert.deepEqual(did, ['ended', 'forgotten'])
   })
 
   it('come for every public root when a node starts again, and for no private one', async () => {

@@ -26,6 +26,10 @@ function createFake({ finds = [], stored = 1, error, hangs = false }: FakeInit):
   return {
     log,
     provide: () => act('provide'),
+    keepOnly: async () => {
+      log.push('keepOnly')
+      await Promise.resolve()
+    },
     provideQuick: () => act('provideQuick'),
     forget: async () => {
       await act('forget')
