@@ -10,6 +10,7 @@ const NO_BENCHMARKS = new Set([
   'main',
   'harness',
   'node-process',
+  'add-peer',
   'exchange-peer',
   'get-peer',
   'chat-crowd',
