@@ -38,6 +38,32 @@ export function switchOption(input: CommandInput, name: string): boolean {
   return input.options[name] === true
 }
 
+const BYTE_UNITS: Readonly<Record<string, number>> = {
+  '': 1,
+  B: 1,
+  KiB: 1024,
+  MiB: 1024 ** 2,
+  GiB: 1024 ** 3,
+  kB: 1e3,
+  MB: 1e6,
+  GB: 1e9
+}
+/** The smallest cap: below it a block of 1 MiB takes longer than peers wait. */
+const RATE_BYTES_MIN = 64 * 1024
+
+/** Bytes a second, `off` as 0. @throws CliError ERR_USAGE when it is no such amount, or too small to work with */
+export function rateOption(input: CommandInput, name: string, flag: string): number | undefined {
+  const text = textOption(input, name)
+  if (text === undefined || text === 'off') return text === undefined ? undefined : 0
+  const [, amount = '', unit = ''] = /^(\d{1,9}(?:\.\d{1,3})?) ?([A-Za-z]{0,3})(?:\/s)?$/.exec(text) ?? []
+  const bytes = amount === '' ? NaN : Math.floor(Number(amount) * (BYTE_UNITS[unit] ?? NaN))
+  if (bytes >= RATE_BYTES_MIN && Number.isSafeInteger(bytes)) return bytes
+  throw new CliError(
+    'ERR_USAGE',
+    `expected ${flag} as bytes a second from 64KiB, such as 5MiB, or off; got ${text.slice(0, 40)}`
+  )
+}
+
 /** A whole number of seconds as milliseconds. @throws CliError ERR_USAGE when it is not a positive whole number */
 export function secondsOption(input: CommandInput, name: string): number | undefined {
   const text = textOption(input, name)

@@ -100,6 +100,8 @@ export function nodeFlagsOf(input: CommandInput): string[] {
   for (const [key, flag] of [
     ['listen', '--listen'],
     ['bootstrap', '--bootstrap'],
+    ['uploadMax', '--upload-max'],
+    ['downloadMax', '--download-max'],
     ['ipfsBootstrap', '--ipfs-bootstrap']
   ] as const) {
     for (const value of listOption(input, key)) flags.push(flag, value)

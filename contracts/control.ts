@@ -66,6 +66,18 @@ export interface NodeStatus {
   readonly hasChatted: boolean
   /** True until the owner has written down the recovery words. */
   readonly wordsPending: boolean
+  /** Content sent to and received from peers since the start, and the caps of it. */
+  readonly traffic: TrafficStatus
+}
+
+/** What travels between a node and its peers over the protocols that carry content. */
+export interface TrafficStatus {
+  readonly sentBytes: number
+  readonly receivedBytes: number
+  /** Bytes a second that may be sent at most; absent without a cap. */
+  readonly uploadMax?: number
+  /** Bytes a second that may be received at most. */
+  readonly downloadMax?: number
 }
 
 /** One connected peer. */

@@ -64,6 +64,7 @@ export type {
   PeerStatus,
   PinStatus,
   RoomControlEvent,
+  TrafficStatus,
   TransferProgress
 } from './control.ts'
 export type {

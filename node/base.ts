@@ -57,12 +57,15 @@ export async function openBase(init: NodeInit, stack: AsyncDisposableStack): Pro
 }
 
 /** Merges what is chosen now over what was chosen before. */
-function mergeChoices(before: NodeConfig, { reach, discover, bootstrap }: NodeInit): NodeConfig {
+function mergeChoices(before: NodeConfig, init: NodeInit): NodeConfig {
+  const { reach, discover, bootstrap, uploadMax, downloadMax } = init
   return {
     ...before,
     ...(reach === undefined ? {} : { reach }),
     ...(discover === undefined ? {} : { discover }),
-    ...(bootstrap === undefined ? {} : { bootstrap: [...bootstrap] })
+    ...(bootstrap === undefined ? {} : { bootstrap: [...bootstrap] }),
+    ...(uploadMax === undefined ? {} : { uploadMax }),
+    ...(downloadMax === undefined ? {} : { downloadMax })
   }
 }
 

@@ -10,7 +10,9 @@ const config = z.strictObject({
   discover: z.enum(['ipfs', 'off']).optional(),
   bootstrap: z.array(z.string().max(BOOTSTRAP_VALUE_CHARS_MAX)).max(BOOTSTRAP_VALUES_MAX).optional(),
   hasChatted: z.boolean().optional(),
-  port: z.int().min(1).max(65_535).optional()
+  port: z.int().min(1).max(65_535).optional(),
+  uploadMax: z.int().min(0).optional(),
+  downloadMax: z.int().min(0).optional()
 })
 
 /** What a node remembers of the choices its owner made, so that a command that starts one makes the same. */
@@ -22,6 +24,10 @@ export interface NodeConfig {
   readonly hasChatted?: boolean | undefined
   /** The port it listened on: others remember it, so it is taken again when it is free. */
   readonly port?: number | undefined
+  /** Bytes of content a second that may be sent at most; 0 for no cap. */
+  readonly uploadMax?: number | undefined
+  /** Bytes of content a second that may be received at most; 0 for no cap. */
+  readonly downloadMax?: number | undefined
 }
 
 const CONFIG_BYTES_MAX = 64 * 1024

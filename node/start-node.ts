@@ -1,6 +1,7 @@
 import type { CID } from 'multiformats/cid'
 import { openDenyList, type DenyList } from '#bootstrap'
-import { createMemoryBlockStore, startContent, type Content, type ContentComponents } from '#content'
+import { createMemoryBlockStore, startContent } from '#content'
+import type { Content, ContentComponents, FlowInit } from '#content'
 import { createPublisherIndex, startHost, type Host } from '#dht'
 import type { KeyPair } from '#did'
 import { openBase, rememberChoices, type NodeBase } from './base.ts'
@@ -60,7 +61,7 @@ async function compose(init: NodeInit): Promise<ElastosNode> {
     dataFolder: base.paths.root,
     ...{ host, index, content, rooms, devices, contacts: base.contacts },
     ...capsuleParts,
-    status: createStatusReader(base, { host, init, seed })
+    status: createStatusReader(base, { host, content, init, seed })
   }
   const stopping = Promise.withResolvers<undefined>()
   const requestStop = (): void => stopping.resolve(undefined)
@@ -139,9 +140,9 @@ async function startNodeContent(
   { init, host, denyList }: { init: NodeInit; host: Host; denyList: DenyList }
 ): Promise<Content> {
   const { datastore, clock, random, logger, paths } = base
-  const { libp2p, routing } = host
+  const { libp2p, routing, bulkSockets } = host
   const components: ContentComponents = {
-    ...{ datastore, clock, random, logger, libp2p },
+    ...{ datastore, clock, random, logger, libp2p, sockets: bulkSockets },
     blocks: init.powers?.blocksInMemory === true ? createMemoryBlockStore() : paths.blocks,
     isDenied: (cid: CID) => denyList.isDeniedCid(cid),
     // Whatever is added, the keys and stores of this node are never part of it.
@@ -149,7 +150,13 @@ async function startNodeContent(
     routing: init.routing === false ? 'off' : routing
   }
   // Peers that happen to be connected are not told what this node looks for: only those that say they have it.
-  return await startContent(components, { bitswap: { limits: { probePeersMax: 0 } } })
+  const { uploadMax, downloadMax } = base.choices
+  const flow: FlowInit = { upload: capOf(uploadMax), download: capOf(downloadMax) }
+  return await startContent(components, { flow, bitswap: { limits: { probePeersMax: 0 } } })
+}
+
+function capOf(bytesPerSecond: number | undefined): { readonly total?: number } {
+  return bytesPerSecond === undefined || bytesPerSecond === 0 ? {} : { total: bytesPerSecond }
 }
 
 function indexBlocks(content: Content): Parameters<typeof createPublisherIndex>[0]['blocks'] {

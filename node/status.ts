@@ -1,3 +1,4 @@
+import type { Content } from '#content'
 import type { NodeStatus, PeerStatus } from '#contracts'
 import type { Host } from '#dht'
 import type { NodeBase } from './base.ts'
@@ -8,13 +9,15 @@ import { VERSION } from './version.ts'
 /** What a status is read from. */
 export interface StatusParts {
   readonly host: Host
+  readonly content: Pick<Content, 'status'>
   readonly init: NodeInit
   /** What only a seed has. */
   readonly seed?: { readonly bootstrapUrl: string; readonly metricsUrl: string } | undefined
 }
 
 /** Reads what the node is and does, each time it is called. */
-export function createStatusReader(base: NodeBase, { host, init, seed }: StatusParts): () => NodeStatus {
+export function createStatusReader(base: NodeBase, parts: StatusParts): () => NodeStatus {
+  const { host, content, init, seed } = parts
   const { clock, keystore, paths } = base
   const startedAtMs = clock.monotonicMs()
   return () => {
@@ -35,10 +38,20 @@ export function createStatusReader(base: NodeBase, { host, init, seed }: StatusP
       hasChatted: base.choices.hasChatted === true,
       shell: init.shell ?? 'prompt',
       wordsPending: keystore.summary().status.root !== 'absent',
+      traffic: describeTraffic(content),
       ...(host.portFallback === undefined ? {} : { portFallback: host.portFallback }),
       ...(advice.length === 0 ? {} : { advice: describeAdvice(advice) }),
       ...(seed ?? {})
     }
+  }
+}
+
+function describeTraffic(content: StatusParts['content']): NodeStatus['traffic'] {
+  const { sentBytes, receivedBytes, uploadMax, downloadMax } = content.status().flow
+  return {
+    ...{ sentBytes, receivedBytes },
+    ...(uploadMax === undefined ? {} : { uploadMax }),
+    ...(downloadMax === undefined ? {} : { downloadMax })
   }
 }
 

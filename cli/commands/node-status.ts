@@ -2,7 +2,7 @@ import type { NodeStatus } from '#contracts'
 import type { CliContext, CommandInput } from '../context.ts'
 import { CliError } from '../errors.ts'
 import { textOption } from '../input.ts'
-import { formatTable, printField, printResult } from '../output.ts'
+import { formatBytes, formatTable, printField, printResult } from '../output.ts'
 
 /** `elastos node status` */
 export async function run(input: CommandInput, context: CliContext): Promise<undefined> {
@@ -23,6 +23,11 @@ export async function run(input: CommandInput, context: CliContext): Promise<und
 export const SHELL_AUTO_NOTICE =
   'AUTO: every capsule gets ALL it asks for, unasked. For development only; restart without --shell auto'
 
+function describeTraffic(bytes: number, bytesPerSecondMax: number | undefined): string {
+  const cap = bytesPerSecondMax === undefined ? '' : `, at most ${formatBytes(bytesPerSecondMax)} a second`
+  return `${formatBytes(bytes)}${cap}`
+}
+
 /** The status of a node, for people. */
 export function describeStatus(status: NodeStatus): string[] {
   const rows = [
@@ -32,6 +37,8 @@ export function describeStatus(status: NodeStatus): string[] {
     ['reach', `${status.reach}${status.role === 'seed' ? ', seed' : ''}`],
     ...status.addresses.map((address, index) => [index === 0 ? 'listens on' : '', address]),
     ['peers', String(status.peerCount)],
+    ['sent', describeTraffic(status.traffic.sentBytes, status.traffic.uploadMax)],
+    ['received', describeTraffic(status.traffic.receivedBytes, status.traffic.downloadMax)],
     ['data', status.dataFolder],
     ['process', `${status.pid}, up ${Math.round(status.uptimeMs / 1000)} s`]
   ]

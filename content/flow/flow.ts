@@ -40,6 +40,8 @@ export interface FlowStatus {
 export interface Flow extends Disposable {
   /** A stream or socket to a peer has been opened; dispose the channel when it ends. */
   open(init: FlowChannelInit): FlowChannel
+  /** True while some peer that sends is kept waiting by a cap. */
+  readonly isHoldingBack: boolean
   status(): FlowStatus
 }
 
@@ -85,6 +87,10 @@ class NodeFlow implements Flow {
     const channel = new NodeFlowChannel(this.#parts, init)
     this.#channels.add(channel)
     return channel
+  }
+
+  get isHoldingBack(): boolean {
+    return this.#parts.download.waitingCount > 0
   }
 
   status(): FlowStatus {
