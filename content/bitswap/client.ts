@@ -26,6 +26,8 @@ export interface ClientComponents {
   readonly clock: Clock
   /** Sends a want to a peer, opening a stream when needed. */
   send(this: void, peerId: string, entry: WantEntry): void
+  /** Whether what peers send waits for a limit of our own. */
+  isHeldUp?(this: void): boolean
   /** Called when a peer did what no honest one does; returns whether it is disconnected for it. */
   onStrike(this: void, peerId: string, reason: MisbehaviourReason): boolean
 }
@@ -49,6 +51,7 @@ interface Asked {
 interface ClientPeer {
   readonly asked: Map<BlockKey, Asked>
   lastBytesMs: number
+  receivedBytes: number
 }
 
 /**
@@ -84,6 +87,8 @@ export class Client implements Disposable {
     this.#wanted.set(key, sessions)
     this.#sweeper ??= this.#components.clock.every(this.#limits.sweepIntervalMs, () => {
       const nowMs = this.#components.clock.monotonicMs()
+      // Peers are not slow when it is our own cap that keeps them waiting.
+      if (this.#components.isHeldUp?.() === true) return
       for (const open of this.#sessions) open.sweep(nowMs)
     })
   }
@@ -109,7 +114,11 @@ export class Client implements Disposable {
 
   /** Asks a peer for a block, or only whether it has it. */
   ask(session: BlockReceiver, peerId: string, o: { cid: CID; type: 'block' | 'have' }): void {
-    const peer = this.#peers.get(peerId) ?? { asked: new Map<BlockKey, Asked>(), lastBytesMs: 0 }
+    const peer = this.#peers.get(peerId) ?? {
+      asked: new Map<BlockKey, Asked>(),
+      lastBytesMs: 0,
+      receivedBytes: 0
+    }
     this.#peers.set(peerId, peer)
     const key = keyOfCid(o.cid)
     const asked = peer.asked.get(key) ?? { owed: 0, sessions: new Set() }
@@ -146,10 +155,17 @@ export class Client implements Disposable {
     return this.#peers.get(peerId)?.lastBytesMs ?? 0
   }
 
+  /** Bytes of messages that a peer has sent since it was first asked for something. */
+  receivedBytes(peerId: string): number {
+    return this.#peers.get(peerId)?.receivedBytes ?? 0
+  }
+
   /** Notes that bytes of an unfinished message came. */
-  progress(peerId: string): void {
+  progress(peerId: string, bytes: number): void {
     const peer = this.#peers.get(peerId)
-    if (peer !== undefined) peer.lastBytesMs = this.#components.clock.monotonicMs()
+    if (peer === undefined) return
+    peer.lastBytesMs = this.#components.clock.monotonicMs()
+    peer.receivedBytes += bytes
   }
 
   /**

@@ -12,7 +12,7 @@ export interface InboundComponents {
   /** A whole message. May throw a ContentError when it is malformed inside. */
   onMessage(this: void, peerId: string, message: BitswapMessage): void
   /** Some bytes came. */
-  onProgress(this: void, peerId: string): void
+  onProgress(this: void, peerId: string, bytes: number): void
   /** Limits of what a peer sends on one stream; disposed when the stream ends. */
   openFlow?: ((peerId: string, abandon: (cause: Error) => void) => FlowChannel | undefined) | undefined
   /** The bytes were no message, or too many; the stream was reset. */
@@ -58,7 +58,7 @@ export class Inbound {
     })
     stream.addEventListener('message', ({ data }) => {
       try {
-        onProgress(peerId)
+        onProgress(peerId, data.byteLength)
         pauseFor(stream, flow?.received(data.byteLength))
         if (data instanceof Uint8Array) reader.push(data)
         else for (const chunk of data) reader.push(chunk)

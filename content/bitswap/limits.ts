@@ -54,14 +54,20 @@ export interface BitswapLimits {
   readonly searchRoundsMax: number
   /** The pause before the second search; each later one is twice as long. */
   readonly searchPauseMs: number
-  /** Blocks asked of a peer at a time when nothing is known of its speed. */
+  /** Blocks asked at a time of a peer that brought none yet. */
+  readonly windowUnproven: number
+  /** Blocks asked of a peer at a time after its first. */
   readonly windowInitial: number
   /** Blocks asked of the fastest peer at a time. */
   readonly windowMax: number
   /** A peer that owes blocks and sends nothing for this long is asked no more until others were tried. */
   readonly wantTimeoutMs: number
-  /** A block that nobody brought for this long is also asked of a peer that has nothing to do. */
+  /** A block that nobody brought for this long is also asked of another peer; sooner when blocks usually come sooner. */
   readonly hedgeAfterMs: number
+  /** The same before the first block came. */
+  readonly hedgeFirstMs: number
+  /** No block is asked of another peer sooner than this. */
+  readonly hedgeMinMs: number
   /** How often wants in flight are looked at for timeouts. */
   readonly sweepIntervalMs: number
   /** Timeouts in a row after which a peer leaves a session. */
@@ -109,11 +115,14 @@ export const DEFAULT_BITSWAP_LIMITS: BitswapLimits = {
   probeTimeoutMs: 1_000,
   searchRoundsMax: 3,
   searchPauseMs: 500,
+  windowUnproven: 4,
   windowInitial: 16,
   windowMax: 64,
   wantTimeoutMs: 8_000,
   hedgeAfterMs: 2_000,
-  sweepIntervalMs: 500,
+  hedgeFirstMs: 300,
+  hedgeMinMs: 150,
+  sweepIntervalMs: 100,
   peerTimeoutsMax: 3,
   peerLossesMax: 3,
   strikesMax: 3,

@@ -7,10 +7,11 @@ import { whyNotFound } from '../not-found.ts'
 import { keyOfCid, type BlockKey } from './block-key.ts'
 import type { BlockReceiver, Client } from './client.ts'
 import type { BitswapLimits } from './limits.ts'
+import { Pace } from './pace.ts'
 import { Pause } from './pause.ts'
 import { PeerSearch, type PeerSearchComponents, type Provider } from './peer-search.ts'
 import { Probes } from './probes.ts'
-import { choosePeer, SessionPeer, type SessionWant } from './session-peer.ts'
+import { choosePeer, hedges, SessionPeer, type SessionWant } from './session-peer.ts'
 
 /** Collaborators of a {@link Session}. */
 export interface SessionComponents extends Omit<PeerSearchComponents, 'isWelcome' | 'onConnected'> {
@@ -53,6 +54,7 @@ export class Session implements BlockSession, BlockReceiver {
   readonly #peers = new Map<string, SessionPeer>()
   readonly #probes: Probes
   readonly #pause: Pause
+  readonly #pace: Pace
   readonly #excluded = new Set<string>()
   /** How often a peer went away since it last brought a block. */
   readonly #losses = new Map<string, number>()
@@ -65,6 +67,7 @@ export class Session implements BlockSession, BlockReceiver {
     this.#init = init
     this.#limits = limits
     this.#pause = new Pause(components.clock)
+    this.#pace = new Pace(limits)
     this.#probes = new Probes({
       ask: (peerId, cid) => {
         this.#asked.add(peerId)
@@ -122,9 +125,11 @@ export class Session implements BlockSession, BlockReceiver {
   onBlock(key: BlockKey, peerId: string, data: Uint8Array): void {
     const want = this.#wants.get(key)
     if (want === undefined) return
-    const { windowMax } = this.#limits
+    const { windowInitial, windowMax } = this.#limits
     const nowMs = this.#components.clock.monotonicMs()
-    this.#peers.get(peerId)?.deliver(want, data.byteLength, { nowMs, windowMax })
+    const o = { nowMs, windowInitial, windowMax }
+    const durationMs = this.#peers.get(peerId)?.deliver(want, data.byteLength, o)
+    if (durationMs !== undefined) this.#pace.note(durationMs)
     if (this.#probes.answered(peerId, key)) this.#addPeer(peerId)
     this.#losses.delete(peerId)
     const waiters = [...want.waiters]
@@ -173,6 +178,7 @@ export class Session implements BlockSession, BlockReceiver {
 
   sweep(nowMs: number): void {
     const { client } = this.#components
+    for (const peer of this.#peers.values()) peer.noteBytes(client.receivedBytes(peer.id), nowMs)
     for (const peer of [...this.#peers.values()]) {
       const { wants, isSilent } = peer.overdue(
         nowMs - this.#limits.wantTimeoutMs,
@@ -185,7 +191,8 @@ export class Session implements BlockSession, BlockReceiver {
       if (peer.timeouts >= this.#limits.peerTimeoutsMax) this.#removePeer(peer.id, true)
       else for (const want of wants) this.#giveUp(want, peer)
     }
-    if (this.#pending.size === 0) this.#hedge(nowMs)
+    const o = { nowMs, patienceMs: this.#pace.patienceMs, isAllAsked: this.#pending.size === 0 }
+    for (const { want, peer } of hedges([...this.#peers.values()], o)) this.#ask(want, peer)
   }
 
   /** Whether a peer that is not in the session may join it. */
@@ -273,8 +280,9 @@ export class Session implements BlockSession, BlockReceiver {
 
   #addPeer(peerId: string): void {
     if (this.#init.signal.aborted || !this.#isWelcome(peerId)) return
-    if (this.#peers.size >= this.#limits.sessionPeersMax) return
-    this.#peers.set(peerId, new SessionPeer(peerId, this.#limits.windowInitial))
+    const { sessionPeersMax, windowUnproven, windowInitial } = this.#limits
+    if (this.#peers.size >= sessionPeersMax) return
+    this.#peers.set(peerId, new SessionPeer(peerId, Math.min(windowUnproven, windowInitial)))
     this.#revive()
     this.#pause.changed()
   }
@@ -314,16 +322,6 @@ export class Session implements BlockSession, BlockReceiver {
     want.told.add(peer.id)
     this.#asked.add(peer.id)
     this.#components.client.ask(this, peer.id, { cid: want.cid, type: 'block' })
-  }
-
-  #hedge(nowMs: number): void {
-    for (const slow of this.#peers.values()) {
-      for (const want of slow.olderThan(nowMs - this.#limits.hedgeAfterMs)) {
-        if (want.asked.size > 1) continue
-        const other = choosePeer(want, this.#peers.values())
-        if (other !== undefined && other !== 'wait' && other.owedCount === 0) this.#ask(want, other)
-      }
-    }
   }
 
   #starve(want: SessionWant): void {

@@ -109,6 +109,7 @@ class RunningBitswap implements Bitswap {
         send: (peerId, entry) => {
           this.#channel(peerId).want(entry)
         },
+        isHeldUp: () => components.flow?.isHoldingBack === true,
         onStrike: (peerId, reason) => this.#strike(peerId, reason)
       },
       limits
@@ -133,12 +134,13 @@ class RunningBitswap implements Bitswap {
           this.#server.receive(peerId, message)
           this.#client.receive(peerId, message)
         },
-        onProgress: (peerId) => {
-          this.#client.progress(peerId)
+        onProgress: (peerId, bytes) => {
+          this.#client.progress(peerId, bytes)
         },
         openFlow: (peerId, abandon) => components.flow?.open({ peerId, protocol: FLOW_NAME, abandon }),
         onRefused: (peerId, reason) => {
-          this.#strike(peerId, reason)
+          // What it owes will not come on that stream.
+          if (!this.#strike(peerId, reason)) this.#client.lose(peerId)
         }
       },
       limits

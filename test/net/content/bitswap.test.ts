@@ -1,62 +1,17 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Libp2p } from 'libp2p'
 import type { Stream } from '@libp2p/interface'
-import { multiaddr } from '@multiformats/multiaddr'
-import { createLibp2p } from 'libp2p'
 import type { CID } from 'multiformats/cid'
 import { BITSWAP_120 } from '../../../content/bitswap/constants.ts'
 import { DEFAULT_BITSWAP_LIMITS } from '../../../content/bitswap/limits.ts'
 import { prefixOfCid } from '../../../content/bitswap/block-key.ts'
-import { FrameReader } from '../../../content/bitswap/frame-reader.ts'
-import { decodeMessage, encodeMessage, type BitswapMessage } from '../../../content/bitswap/message.ts'
+import { encodeMessage, type BitswapMessage } from '../../../content/bitswap/message.ts'
 import { blockKey } from '../../../content/cid.ts'
-import { fillBlocks, startExchangeNode, testLibp2pInit, type ExchangeNode } from './exchange-nodes.ts'
+import { fillBlocks, startExchangeNode, type ExchangeNode } from './exchange-nodes.ts'
+import { addressesOf, EMPTY, readMessages, startRawPeer, until, type RawPeer } from './raw-peer.ts'
 
 const MIB = 1024 * 1024
-const EMPTY: BitswapMessage = { wants: [], full: false, blocks: [], presences: [], pendingBytes: 0 }
 const signal = (): AbortSignal => new AbortController().signal
-
-/** A libp2p node that does with bitswap streams whatever a test says. */
-interface RawPeer extends AsyncDisposable {
-  readonly libp2p: Libp2p
-  send(to: ExchangeNode, parts: readonly Uint8Array[]): Promise<Stream>
-}
-
-async function startRawPeer(onStream: (stream: Stream, peer: RawPeer) => void): Promise<RawPeer> {
-  const libp2p = await createLibp2p(testLibp2pInit())
-  const peer: RawPeer = {
-    libp2p,
-    send: async (to, parts) => {
-      const stream = await libp2p.dialProtocol(addressesOf(to), BITSWAP_120)
-      for (const part of parts) stream.send(part)
-      return stream
-    },
-    [Symbol.asyncDispose]: async () => {
-      await libp2p.stop()
-    }
-  }
-  await libp2p.handle(BITSWAP_120, (stream) => {
-    onStream(stream, peer)
-  })
-  return peer
-}
-
-const addressesOf = (node: ExchangeNode): ReturnType<typeof multiaddr>[] =>
-  node.provider().multiaddrs.map((address) => multiaddr(address))
-
-function readMessages(stream: Stream, onMessage: (message: BitswapMessage) => void): void {
-  const budget = { take: () => undefined, give: () => undefined }
-  const reader = new FrameReader({ budget, onFrame: (chunks) => onMessage(decodeMessage(chunks)) })
-  stream.addEventListener('message', ({ data }) => {
-    for (const chunk of data instanceof Uint8Array ? [data] : data) reader.push(chunk)
-  })
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  for (let attempt = 0; attempt < 1_500 && !condition(); attempt++) await sleep(10)
-  assert.ok(condition(), 'fifteen seconds were not enough')
-}
 
 describe('bitswap between two nodes', () => {
   it('fetches the blocks of a root from the peer that content routing names', async () => {
@@ -177,17 +132,12 @@ describe('bitswap with a hostile peer', () => {
       }
     }
   }
-  const providerOf = ({ libp2p }: RawPeer): { peerId: string; multiaddrs: string[] } => ({
-    peerId: libp2p.peerId.toString(),
-    multiaddrs: libp2p.getMultiaddrs().map((address) => address.toString())
-  })
-
   it('that flips bytes gets the content from the honest one, and notes and disconnects the other', async () => {
     await using honest = await startExchangeNode()
     const cids = fillBlocks(honest.blocks, { count: 40, length: 50_000 })
     await using hostile = await startFlippingPeer(honest.blocks, cids)
     await using client = await startExchangeNode({
-      providers: () => [providerOf(hostile), honest.provider()]
+      providers: () => [hostile.provider(), honest.provider()]
     })
     const session = client.bitswap.createSession({ root: cids[0] as CID, signal: signal() })
     const blocks = await Promise.all(cids.map((cid) => session.fetch(cid, { signal: signal() })))
@@ -205,7 +155,7 @@ describe('bitswap with a hostile peer', () => {
     await using maker = await startExchangeNode()
     const [cid] = fillBlocks(maker.blocks, { count: 1, length: 50_000 }) as [CID]
     await using hostile = await startFlippingPeer(maker.blocks, [cid])
-    await using client = await startExchangeNode({ providers: () => [providerOf(hostile)] })
+    await using client = await startExchangeNode({ providers: () => [hostile.provider()] })
     await assert.rejects(client.bitswap.fetch(cid, { signal: signal() }), { code: 'ERR_CONTENT_WRONG_BLOCK' })
     assert.equal(client.misbehaviour.at(-1)?.disconnected, true)
   })

@@ -129,7 +129,7 @@ describe('a session', () => {
     const fetched = session.fetch(root, { signal: signal() })
     for (let second = 0; second < 31; second++) {
       await f.clock.advance(1_000)
-      f.client.progress('slow')
+      f.client.progress('slow', 1)
     }
     assert.deepEqual(await settle(f, fetched), text('root'))
     assert.equal(asksOf(slow, root), 1)
