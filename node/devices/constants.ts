@@ -54,6 +54,8 @@ export const CATCH_UP_WINDOW_MS: number = 10 * MINUTE_MS
 
 /** Time after somebody was met until their list is looked up. */
 export const LOOKUP_DELAY_MS: number = 2 * SECOND_MS
+/** Lists of other people that are looked up at the same time. */
+export const LOOKUPS_AT_ONCE_MAX = 4
 /** Time one lookup may take. */
 export const LOOKUP_TIMEOUT_MS: number = 20 * SECOND_MS
 /** Time after which somebody's list is looked up again when they are heard. */

@@ -11,6 +11,7 @@ import {
   LOOKUP_DELAY_MS,
   LOOKUP_QUEUE_MAX,
   LOOKUP_TIMEOUT_MS,
+  LOOKUPS_AT_ONCE_MAX,
   OWN_LOOKUP_TIMEOUT_MS,
   PEOPLE_MET_MAX,
   PUBLISH_RETRY_MS,
@@ -166,7 +167,7 @@ async function lookUp(
   }
 }
 
-/** Looks up, one after the other, the lists of people who are heard, and the owner's when somebody connects. */
+/** Looks up, a few at a time, the lists of people who are heard, and the owner's when somebody connects. */
 function startLookups(core: PublicationCore): AsyncDisposable {
   const { host, clock, keystore, revocations, stopping } = core
   const queue = new Set<Did>([keystore.personDid])
@@ -174,6 +175,10 @@ function startLookups(core: PublicationCore): AsyncDisposable {
   let running: Promise<void> | undefined
   const work = async (): Promise<void> => {
     await clock.sleep(LOOKUP_DELAY_MS, stopping)
+    // One that takes its time must not have a whole room believed meanwhile.
+    await Promise.all(Array.from({ length: LOOKUPS_AT_ONCE_MAX }, workOne))
+  }
+  const workOne = async (): Promise<void> => {
     for (const person of queue) {
       if (stopping.aborted || host.peers().length === 0) return
       queue.delete(person)

@@ -121,6 +121,59 @@ describe('devices of a person', function () {
 describe('a revoked device', function () {
   this.timeout(180_000)
 
+  it('is refused by each of several online peers within a minute: its words, its presence, its calls', async () => {
+    await using folder = await createTemporaryFolder()
+    const { path } = folder
+    await using owner = await start(path, 'owner')
+    {
+      await using pairing = await pair(path, 'phone')
+      await owner.devices.add(pairing.code, { name: 'phone', signal: patience() })
+      await pairing.finished
+    }
+    // A row, so that most hear of it from others than the owner; the thief is with the last two.
+    const rooms = new AsyncDisposableStack()
+    await using running = new AsyncDisposableStack()
+    const peers = [running.use(await start(path, 'peer0', [owner]))]
+    for (const name of ['peer1', 'peer2', 'peer3'])
+      peers.push(running.use(await start(path, name, peers.slice(-1))))
+    const phone = running.use(await start(path, 'phone', peers.slice(-2)))
+    running.use(rooms)
+    const thief = rooms.use(await phone.rooms.join({ room: 'lobby', nick: 'phone' }))
+    const readers = await Promise.all(
+      peers.map(async (peer) => {
+        const room = rooms.use(await peer.rooms.join({ room: 'lobby', nick: 'reader' }))
+        const heard: string[] = []
+        void (async () => {
+          for await (const event of room.events()) if (event.type === 'message') heard.push(event.text)
+        })()
+        return { peer, room, heard }
+      })
+    )
+    for (const { room } of readers) await until('a peer hears the phone', hears(room, phone.did))
+    await thief.send('before')
+    for (const { heard } of readers) await until('its words are read', () => heard.includes('before'))
+    const revokedAtMs = performance.now()
+    await owner.devices.revoke('phone', { signal: patience() })
+    const tookMs = await Promise.all(
+      readers.map(async ({ peer, room }) => {
+        await until('a peer refuses the phone', () => !hears(room, phone.did)() && !knows(peer, phone.did)())
+        return performance.now() - revokedAtMs
+      })
+    )
+    assert.ok(Math.max(...tookMs) <= 60_000, `refused after ${tookMs.map(Math.round).join(', ')} ms`)
+    console.log(
+      `      refused by ${readers.length} peers after at most ${Math.round(Math.max(...tookMs))} ms`
+    )
+    for (const { peer } of readers) await refused(phone, peer)
+    await thief.send('after')
+    const owned = rooms.use(await owner.rooms.join({ room: 'lobby', nick: 'owner' }))
+    await owned.send('done')
+    for (const { heard } of readers) {
+      await until('others are heard', () => heard.includes('done'))
+      assert.equal(heard.includes('after'), false)
+    }
+  })
+
   it('is refused by peers that are online, and by others when they come back; for ever', async () => {
     await using folder = await createTemporaryFolder()
     const { path } = folder

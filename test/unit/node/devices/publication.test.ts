@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { CID } from 'multiformats/cid'
 import { silentLogger } from '#contracts'
 import { DhtError, type PeerEvent } from '#dht'
@@ -30,6 +31,8 @@ interface World extends AsyncDisposable {
   readonly published: number[]
   /** What the index has of each person. */
   readonly lists: Map<string, SignedList>
+  /** People whose lookup takes for ever. */
+  readonly slow: Set<Did>
   own: SignedList | undefined
   /** Why nothing can be published. */
   failure: DhtError | undefined
@@ -58,7 +61,8 @@ function createWorld(isHolder = true): World {
       lookups: [] as Did[],
       taken: [] as SignedList[],
       published: [] as number[],
-      lists: new Map<string, SignedList>()
+      lists: new Map<string, SignedList>(),
+      slow: new Set<Did>()
     },
     own: undefined as SignedList | undefined,
     failure: undefined as DhtError | undefined,
@@ -75,8 +79,9 @@ function createWorld(isHolder = true): World {
       }
     },
     index: {
-      lookup: async (person: Did) => {
+      lookup: async (person: Did, { signal }: { signal: AbortSignal }) => {
         world.lookups.push(person)
+        if (world.slow.has(person)) await once(signal, 'abort')
         if (!world.lists.has(person)) throw notFound()
         asked = person
         return await Promise.resolve({ head: HEAD })
@@ -136,6 +141,18 @@ describe('the list of somebody who is heard', () => {
     world.hear(ann)
     await world.clock.advance(LOOKUP_DELAY_MS)
     assert.deepEqual(world.lookups, [owner.did, ann.did, ann.did])
+  })
+
+  it('is looked up beside one that takes its time', async () => {
+    await using world = createWorld(false)
+    world.slow.add(eve.did)
+    world.lists.set(ann.did, list(ann, 1))
+    for (const person of [eve, ann]) world.hear(person)
+    await world.clock.advance(LOOKUP_DELAY_MS)
+    assert.deepEqual(
+      world.taken.map(({ person }) => person),
+      [ann.did]
+    )
   })
 
   it('waits until somebody can be asked', async () => {
