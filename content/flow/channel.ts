@@ -21,11 +21,11 @@ export interface FlowChannel extends Disposable {
    */
   received(bytes: number): Promise<void> | undefined
   /**
-   * Counts a request of the peer.
+   * Counts a request of the peer, or several that came as one.
    *
    * @returns `undefined` to answer it; else a promise, never rejected, to await first
    */
-  requested(): Promise<void> | undefined
+  requested(count?: number): Promise<void> | undefined
   /** How long ago the oldest bytes that the socket has not taken were granted, in milliseconds; 0 without any. */
   stalledMs(): number
 }
@@ -112,10 +112,10 @@ export class NodeFlowChannel implements FlowChannel {
     })
   }
 
-  requested(): Promise<void> | undefined {
+  requested(count = 1): Promise<void> | undefined {
     const { requests } = this.#parts
-    if (this.#isEnded || requests.tryPass(this.#requests, 1)) return undefined
-    return this.#pause(requests, this.#requests, { cost: 1 })
+    if (this.#isEnded || requests.tryPass(this.#requests, count)) return undefined
+    return this.#pause(requests, this.#requests, { cost: count })
   }
 
   stalledMs(): number {

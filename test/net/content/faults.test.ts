@@ -1,15 +1,18 @@
 import assert from 'node:assert/strict'
 import type { CID } from 'multiformats/cid'
+import { createMemoryBlockStore } from '#content'
 import { blockKey } from '../../../content/cid.ts'
 import { fillBlocks, startExchangeNode, type MemoryBlocks } from './exchange-nodes.ts'
-import { FAULTS, startFaultyPeer, type Fault } from './faulty-peers.ts'
+import { FAULTS, startFaultyPeer, startFaultyStreamNode, type Fault } from './faulty-peers.ts'
 import { until, type Reachable } from './raw-peer.ts'
+import { putFile, readDag, startStreamNode, type StreamNode } from './stream-nodes.ts'
 
+const MIB = 1024 * 1024
 const PROVIDERS = 10
 const FAULTY = 3
 
 describe('bitswap with three of ten providers that', () => {
-  for (const faults of [...FAULTS.map((fault) => [fault]), FAULTS.slice(0, FAULTY)]) {
+  for (const faults of [FAULTS.slice(0, FAULTY), FAULTS.slice(-FAULTY)]) {
     it(`${faults.join(', ')}: fetches everything`, async () => {
       await fetchFrom(faults)
     }).timeout(60_000)
@@ -39,6 +42,33 @@ async function fetchFrom(faults: readonly Fault[]): Promise<void> {
   }
   for (const [index, cid] of cids.entries()) assert.deepEqual(fetched[index], blocks.get(blockKey(cid)))
   await until(() => client.bitswap.stats().receiveBytes < 1024 * 1024)
+}
+
+describe('streams of DAGs with three of ten providers that', () => {
+  for (const faults of [FAULTS.slice(0, FAULTY), FAULTS.slice(-FAULTY)]) {
+    it(`${faults.join(', ')}: fetch everything`, async () => {
+      await streamFrom(faults)
+    }).timeout(60_000)
+  }
+})
+
+async function streamFrom(faults: readonly Fault[]): Promise<void> {
+  await using stack = new AsyncDisposableStack()
+  const store = createMemoryBlockStore()
+  const root = await putFile(store, { bytes: 24 * MIB })
+  const nodes: StreamNode[] = []
+  for (let index = 0; index < PROVIDERS; index++) {
+    const fault = index < FAULTY ? faults[index % faults.length] : undefined
+    const node = fault === undefined ? startStreamNode({ store }) : startFaultyStreamNode(fault, store)
+    nodes.push(stack.use(await node))
+  }
+  const client = stack.use(await startStreamNode({ providers: () => nodes.map((node) => node.provider()) }))
+  await using fetch = client.streams.createFetch({ root, durable: false, onStored: () => undefined })
+  fetch.follow(root)
+  const blocks = await readDag(fetch, root)
+  assert.equal(blocks.length, 25)
+  assert.ok(blocks.every((block) => block !== undefined))
+  for await (const cid of store.list()) assert.deepEqual(await client.store.get(cid), await store.get(cid))
 }
 
 async function startHonest(blocks: MemoryBlocks): ReturnType<typeof startExchangeNode> {
