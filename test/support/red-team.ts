@@ -105,11 +105,19 @@ export async function openRedTeamLab(): Promise<RedTeamLab> {
   )
   const authority = await runtime.authority()
   const running = stack.move()
+  const over = new AbortController()
+  const attacks: Promise<Attack>[] = []
   return Object.assign(lab, {
     ...{ runtime, authority, served, questions },
-    attack: async (name: string, script: string, init: Partial<CapsuleManifest> = {}) =>
-      await startAttack(runtime, await packageOf(name, script, init)),
+    attack: async (name: string, script: string, init: Partial<CapsuleManifest> = {}) => {
+      const attacker = await startAttack(runtime, await packageOf(name, script, init), over.signal)
+      attacks.push(attacker.done)
+      return attacker
+    },
     [Symbol.asyncDispose]: async () => {
+      // Some wait for a line for as long as they may.
+      over.abort()
+      await Promise.all(attacks)
       await running.disposeAsync()
     }
   })
@@ -137,7 +145,11 @@ async function packageOf(
   }
 }
 
-async function startAttack(runtime: CapsuleRuntime, capsule: VerifiedPackage): Promise<Attacker> {
+async function startAttack(
+  runtime: CapsuleRuntime,
+  capsule: VerifiedPackage,
+  signal: AbortSignal
+): Promise<Attacker> {
   let text = ''
   let wake = Promise.withResolvers<undefined>()
   const lines = (): string[] => text.split('\n').slice(0, -1)
@@ -153,7 +165,7 @@ async function startAttack(runtime: CapsuleRuntime, capsule: VerifiedPackage): P
     stdin: typed.readable,
     stdout: { write },
     stderr: { write },
-    signal: new AbortController().signal
+    signal
   })
   const done = process.finished.then((outcome): Attack => {
     wake.resolve(undefined)
