@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { constants as fsConstants, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { constants as fsConstants, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { access, lstat, mkdir, open, readdir, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import { arch, platform, release } from 'node:os'
 import { join } from 'node:path'
@@ -26,6 +26,8 @@ export interface SpawnInit {
   readonly descriptor3?: Uint8Array
   /** Whether descriptor 4 is a pipe that can be read here. */
   readonly hasStatus?: boolean
+  /** Whether the highest descriptor open here, some of which it inherits, is told it as one more argument. */
+  readonly toldDescriptors?: boolean
 }
 
 /** How a program ended: `failure` when it could not be started. */
@@ -224,7 +226,8 @@ function parseActiveMs(schedstat: string): number | undefined {
 function spawnProcess(init: SpawnInit): SpawnedProcess {
   const extra = init.descriptor3 === undefined ? [] : (['pipe'] as const)
   const status = init.hasStatus === true ? (['pipe'] as const) : []
-  const child: ChildProcess = spawn(init.command, init.args, {
+  const told = init.toldDescriptors === true ? [String(highestDescriptor())] : []
+  const child: ChildProcess = spawn(init.command, [...init.args, ...told], {
     cwd: init.folder ?? '/',
     env: { ...init.environment },
     stdio: ['pipe', 'pipe', 'pipe', ...extra, ...status],
@@ -258,6 +261,15 @@ function spawnProcess(init: SpawnInit): SpawnedProcess {
       for (const stream of child.stdio) stream?.destroy()
     },
     ended
+  }
+}
+
+/** Where the system does not list them it is one that closes them for every child. */
+function highestDescriptor(): number {
+  try {
+    return readdirSync('/proc/self/fd').reduce((highest, name) => Math.max(highest, Number(name)), 0)
+  } catch {
+    return 0
   }
 }
 

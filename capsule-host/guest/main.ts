@@ -15,7 +15,7 @@ import {
   type FrameType,
   type StartMessage
 } from './frames.ts'
-import { guestPowers, type GuestPowers } from './powers.ts'
+import { closeInherited, guestPowers, type GuestPowers } from './powers.ts'
 import { runProgram, type ProgramEnd, type ProgramTrace } from './program.ts'
 import { rehearsalPowers } from './rehearsal.ts'
 import { GuestInput } from './streams.ts'
@@ -167,6 +167,7 @@ class Guest {
   }
 }
 
+closeInherited(Number(process.argv[2] ?? 0))
 const powers = guestPowers()
 await new Guest(rehearsalPowers(powers)).serve()
 await new Guest(powers).serve()

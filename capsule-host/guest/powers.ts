@@ -1,4 +1,4 @@
-import { writeSync } from 'node:fs'
+import { closeSync, fstatSync, writeSync, type Stats } from 'node:fs'
 
 /** What the guest process takes from its operating system: two pipes, a clock, randomness. */
 export interface GuestPowers {
@@ -17,6 +17,45 @@ export interface GuestPowers {
 }
 
 const STDOUT = 1
+const STDERR = 2
+/** Descriptors that the parent may have opened between counting them and starting this process. */
+const DESCRIPTORS_SLACK = 16
+
+/**
+ * Closes what this process inherited beside its standard streams. Node opens everything so that no child gets it, but a
+ * native library may not: LevelDB leaves the files of its stores to every process that is started, for writing. Done before
+ * anything of a capsule is here.
+ *
+ * @param highest the highest descriptor of the parent, from where on there is nothing to close
+ */
+export function closeInherited(highest: number): void {
+  const pipeEnds = new Map<number, number>()
+  const found: { descriptor: number; stats: Stats }[] = []
+  for (let descriptor = STDERR + 1; descriptor <= highest + DESCRIPTORS_SLACK; descriptor++) {
+    const stats = statsOf(descriptor)
+    if (stats === undefined) continue
+    found.push({ descriptor, stats })
+    if (stats.isFIFO()) pipeEnds.set(stats.ino, (pipeEnds.get(stats.ino) ?? 0) + 1)
+  }
+  for (const { descriptor, stats } of found) {
+    // Of its own pipes, which wake its threads, a process has both ends.
+    if (stats.isFIFO() ? pipeEnds.get(stats.ino) === 1 : isForeign(stats)) closeSync(descriptor)
+  }
+}
+
+/** What Node itself has open none of when its script begins. */
+function isForeign(stats: Stats): boolean {
+  return stats.isFile() || stats.isSocket() || stats.isCharacterDevice() || stats.isBlockDevice()
+}
+
+function statsOf(descriptor: number): Stats | undefined {
+  try {
+    return fstatSync(descriptor)
+  } catch {
+    // Not open.
+    return undefined
+  }
+}
 
 /** The guest process's own powers. */
 export function guestPowers(): GuestPowers {

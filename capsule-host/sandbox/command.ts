@@ -103,11 +103,11 @@ export function spawnConfined(
   limits: ProcessLimits
 ): SpawnedProcess {
   const args = nodeArguments(guest, limits)
-  const environment = ALLOCATOR
-  if (prlimit === undefined) return powers.spawn({ ...withNice(nice, { command: node, args }), environment })
+  const init = { environment: ALLOCATOR, toldDescriptors: true }
+  if (prlimit === undefined) return powers.spawn({ ...withNice(nice, { command: node, args }), ...init })
   // Threads are counted by user here, and the user has others.
   const limited = [...resourceArguments(false, limits), node, ...args]
-  return powers.spawn({ ...withNice(nice, { command: prlimit, args: limited }), environment })
+  return powers.spawn({ ...withNice(nice, { command: prlimit, args: limited }), ...init })
 }
 
 /** Starts the layout's guest script in the sandbox. */
@@ -120,7 +120,8 @@ export function spawnSandboxed(
     ...withNice(layout.nice, { command: layout.bubblewrap, args: sandboxArguments(layout, limits) }),
     identity: layout.identity,
     descriptor3: seccompFilter(layout.arch),
-    hasStatus: true
+    hasStatus: true,
+    toldDescriptors: true
   })
 }
 
