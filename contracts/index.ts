@@ -12,7 +12,7 @@
  *
  * @packageDocumentation
  */
-export { CodedError, errorCode, errorDetail, errorMessage } from './errors.ts'
+export { CodedError, errorCode, errorDetail, errorMessage, unlessMissing } from './errors.ts'
 export type { CodedErrorOptions } from './errors.ts'
 export type { Clock } from './clock.ts'
 export type { Random } from './random.ts'
@@ -64,9 +64,18 @@ export type {
   PeerStatus,
   PinStatus,
   RoomControlEvent,
+  RowsEvent,
   TrafficStatus,
   TransferProgress
 } from './control.ts'
+export type {
+  ConfidenceStatus,
+  DhtControlMethods,
+  NameEvent,
+  NameStatus,
+  ProvideNetworkStatus,
+  ProviderPeerStatus
+} from './control-dht.ts'
 export type {
   AuditEntryStatus,
   AuditEvent,

@@ -1,6 +1,7 @@
 import type { Stats } from 'node:fs'
 import { constants } from 'node:fs'
 import { link, lstat, mkdir, open, readdir, rename, unlink, type FileHandle } from 'node:fs/promises'
+import { unlessMissing } from '#contracts'
 import type { PrivateFiles, PrivateFileStat } from './private-file.ts'
 
 async function readSome(handle: FileHandle, bytesMax: number): Promise<Uint8Array> {
@@ -13,15 +14,6 @@ async function readSome(handle: FileHandle, bytesMax: number): Promise<Uint8Arra
     length += bytesRead
   }
   return Uint8Array.from(buffer.subarray(0, length))
-}
-
-async function unlessMissing<T>(operation: Promise<T>): Promise<T | undefined> {
-  try {
-    return await operation
-  } catch (thrown) {
-    if (thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT') return undefined
-    throw thrown
-  }
 }
 
 function privateStat(stats: Stats): PrivateFileStat {

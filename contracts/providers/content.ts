@@ -49,7 +49,8 @@ export interface ContentCommands {
   readonly publish: CallCommand<ContentAdd, ContentAdded>
 }
 
-const EXAMPLE = 'bafkreifzjut3te7nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e'
+/** The CID of what the examples add. */
+const EXAMPLE = 'bafkreibm6jg3ux5qumhcn2b3flc3tyu6dmlb4xa7u5bf44yegnrjhc4yeq'
 /** A token for a CID is for all that is under it. */
 const resource = (params: ContentName): string => `elastos://content/${params.cid}`
 const adding: z.ZodType<ContentAdd> = z.strictObject({

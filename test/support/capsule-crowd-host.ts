@@ -11,6 +11,7 @@ import {
 } from '#capsule-host'
 import { silentLogger, systemClock } from '#contracts'
 import { startNode } from '#node'
+import { ANSWERS, FLOODS } from './capsule-programs.ts'
 import { spreadOf, type CrowdInit, type CrowdReport } from './capsule-crowd.ts'
 import { assembleProgram } from './wat.ts'
 
@@ -18,23 +19,6 @@ const SPINS = assembleProgram({
   imports: ['fd_write'],
   fields: '(data (i32.const 0) "\\10\\00\\00\\00\\06\\00\\00\\00ready\\0a  ready\\0a")',
   body: `(drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 32))) (loop $next (br $next))`
-})
-const FLOODS = assembleProgram({
-  imports: ['fd_write'],
-  fields: '(data (i32.const 0) "\\00\\00\\00\\00\\00\\80\\00\\00")',
-  body: `(loop $next (drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8))) (br $next))`
-})
-/** Gives back what comes on its channel. */
-const ANSWERS = assembleProgram({
-  imports: ['fd_read', 'fd_write'],
-  fields: '(data (i32.const 0) "\\10\\00\\00\\00\\00\\10\\00\\00")',
-  body: `(loop $next
-    (drop (call $fd_read (i32.const 3) (i32.const 0) (i32.const 1) (i32.const 8)))
-    (i32.store (i32.const 4) (i32.load (i32.const 8)))
-    (if (i32.eqz (i32.load (i32.const 8))) (then (return)))
-    (drop (call $fd_write (i32.const 3) (i32.const 0) (i32.const 1) (i32.const 8)))
-    (i32.store (i32.const 4) (i32.const 4096))
-    (br $next))`
 })
 const LIMITS = { ...DEFAULT_CAPSULE_LIMITS, outputBytesMax: 2 ** 36, cpuSecondsMax: 3600 }
 const CALL_PERIOD_MS = 1000

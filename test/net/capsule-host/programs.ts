@@ -1,5 +1,7 @@
 import { assembleProgram, assembleWat } from '../../support/wat.ts'
 
+export { FLOODS } from '../../support/capsule-programs.ts'
+
 /** Programs that end by themselves. */
 export const EXIT_7: Uint8Array = assembleProgram({
   imports: ['proc_exit'],
@@ -98,11 +100,6 @@ export const ASKS: Uint8Array = assembleProgram({
 
 /** Programs that would go on for ever, or take everything. */
 export const SPINS: Uint8Array = assembleProgram({ body: '(loop $next (br $next))' })
-export const FLOODS: Uint8Array = assembleProgram({
-  imports: ['fd_write'],
-  fields: '(data (i32.const 0) "\\00\\00\\00\\00\\00\\80\\00\\00")',
-  body: `(loop $next (drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8))) (br $next))`
-})
 export const FLOODS_CHANNEL: Uint8Array = assembleProgram({
   imports: ['fd_write'],
   fields: '(data (i32.const 16) "{\\"jsonrpc\\":\\"2.0\\",\\"id\\":1,\\"method\\":\\"m\\"}\\0a")',

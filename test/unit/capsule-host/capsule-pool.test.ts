@@ -7,29 +7,10 @@ import {
   type SandboxReport
 } from '#capsule-host'
 import { encodeFrame, FRAME } from '../../../capsule-host/guest/frames.ts'
-import { guestScript } from '../../../capsule-host/sandbox/layout.ts'
 import { createVirtualClock, type VirtualClock } from '../../support/virtual-clock.ts'
-import { createMachine, type FakeProgram, type Machine } from './machine.ts'
+import { createMachine, type FakeProgram, type Machine, SANDBOX } from './machine.ts'
 
 const UP = Buffer.from(encodeFrame(FRAME.ready, new Uint8Array(0))).toString('latin1')
-const guest = guestScript('/opt/app/dist/capsule-guest.mjs')
-const SANDBOX: SandboxReport = {
-  level: 'namespaces+seccomp',
-  checks: [],
-  process: { node: '/node', prlimit: undefined, guest },
-  layout: {
-    bubblewrap: '/usr/bin/bwrap',
-    prlimit: '/usr/bin/prlimit',
-    nice: '/usr/bin/nice',
-    node: '/node',
-    libraries: [],
-    guest,
-    arch: 'x86_64',
-    identity: undefined,
-    hasOwnThreadCount: true
-  }
-}
-
 interface Scene {
   readonly pool: CapsulePool
   readonly machine: Machine
@@ -61,7 +42,7 @@ describe('the pool of capsule processes', () => {
     assert.equal(pool.warmCount, 1)
     assert.equal(machine.started.length, 1)
     assert.equal(machine.started[0]!.command, '/usr/bin/nice')
-    assert.deepEqual(machine.started[0]!.args.slice(0, 3), ['-n', '10', '/usr/bin/bwrap'])
+    assert.deepEqual(machine.started[0]!.args.slice(0, 3), ['-n', '15', '/usr/bin/bwrap'])
     const taken = pool.take(DEFAULT_CAPSULE_LIMITS)
     assert.notEqual(taken, undefined)
     assert.equal(pool.warmCount, 0)

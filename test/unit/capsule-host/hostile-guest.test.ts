@@ -1,36 +1,13 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { silentLogger } from '#contracts'
-import {
-  DEFAULT_CAPSULE_LIMITS,
-  startCapsuleProcess,
-  type CapsuleOutcome,
-  type SandboxReport
-} from '#capsule-host'
+import { DEFAULT_CAPSULE_LIMITS, startCapsuleProcess, type CapsuleOutcome } from '#capsule-host'
 import { encodeFrame, encodeNumberFrame, FRAME, type FrameType } from '../../../capsule-host/guest/frames.ts'
-import { guestScript } from '../../../capsule-host/sandbox/layout.ts'
 import { createVirtualClock } from '../../support/virtual-clock.ts'
 import { assembleProgram } from '../../support/wat.ts'
-import { createMachine } from './machine.ts'
+import { createMachine, SANDBOX } from './machine.ts'
 
 const PROGRAM = assembleProgram({ body: '' })
-const guest = guestScript('/opt/app/dist/capsule-guest.mjs')
-const SANDBOX: SandboxReport = {
-  level: 'namespaces+seccomp',
-  checks: [],
-  process: { node: '/node', prlimit: undefined, guest },
-  layout: {
-    bubblewrap: '/usr/bin/bwrap',
-    prlimit: '/usr/bin/prlimit',
-    node: '/node',
-    libraries: [],
-    guest,
-    arch: 'x86_64',
-    identity: undefined,
-    hasOwnThreadCount: true
-  }
-}
-
 /** Runs a capsule whose process says `bytes`, whatever they are, and ends. */
 async function hear(bytes: Uint8Array): Promise<{ outcome: CapsuleOutcome; output: string }> {
   const stdout = Buffer.from(bytes).toString('latin1')

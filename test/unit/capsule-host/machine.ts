@@ -1,4 +1,24 @@
-import type { HostPowers, SpawnedProcess, SpawnEnd, SpawnInit } from '#capsule-host'
+import type { HostPowers, SandboxReport, SpawnedProcess, SpawnEnd, SpawnInit } from '#capsule-host'
+import { guestScript } from '../../../capsule-host/sandbox/layout.ts'
+
+const guest = guestScript('/opt/app/dist/capsule-guest.mjs')
+/** What a probe of a machine that has everything reports. */
+export const SANDBOX: SandboxReport = {
+  level: 'namespaces+seccomp',
+  checks: [],
+  process: { node: '/node', prlimit: undefined, guest },
+  layout: {
+    bubblewrap: '/usr/bin/bwrap',
+    prlimit: '/usr/bin/prlimit',
+    nice: '/usr/bin/nice',
+    node: '/node',
+    libraries: [],
+    guest,
+    arch: 'x86_64',
+    identity: undefined,
+    hasOwnThreadCount: true
+  }
+}
 
 /** A program of a make-believe machine: what it prints and how it ends. */
 export interface FakeProgram {
