@@ -47,6 +47,7 @@ const QUICK: ReadonlySet<string> = new Set<ControlMethod>([
   'node.peers',
   'node.stop',
   'content.pins',
+  'repo.stat',
   'capsule.list',
   'contact.add',
   'contact.remove',

@@ -2,10 +2,12 @@ import type { CommandSpec } from './command-spec.ts'
 import { CAPSULES_COMMANDS } from './command-tables/capsules.ts'
 import { CONTENT_COMMANDS } from './command-tables/content.ts'
 import { DEVICES_COMMANDS } from './command-tables/devices.ts'
+import { DHT_COMMANDS } from './command-tables/dht.ts'
 import { GRANTS_COMMANDS } from './command-tables/grants.ts'
 import { IDENTITY_COMMANDS } from './command-tables/identity.ts'
 import { NODE_COMMANDS } from './command-tables/node.ts'
 import { PEOPLE_COMMANDS } from './command-tables/people.ts'
+import { REPO_COMMANDS } from './command-tables/repo.ts'
 import { SHELL_COMMANDS } from './command-tables/shell.ts'
 
 /** Groups of commands and what each is about. */
@@ -15,10 +17,13 @@ export const COMMAND_GROUPS: Readonly<Record<string, string>> = {
   node: 'the node of this device',
   seed: 'a seed: a node that introduces others',
   pin: 'what this device keeps',
+  repo: 'the blocks on this disk: how many, whether they are sound, what may go',
+  dag: 'content as CAR files, to carry it without a network',
   capsule: 'signed programs: make, publish, install, run',
   grant: 'what capsules may do, and who said so',
   audit: 'every decision about capsules, as it was made',
   name: 'mutable names',
+  dht: 'who has what, and who is where',
   contact: 'your own address book of publishers',
   deny: 'content and peers this node will not deal with'
 }
@@ -29,8 +34,10 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...IDENTITY_COMMANDS,
   ...DEVICES_COMMANDS,
   ...CONTENT_COMMANDS,
+  ...REPO_COMMANDS,
   ...CAPSULES_COMMANDS,
   ...GRANTS_COMMANDS,
   ...PEOPLE_COMMANDS,
+  ...DHT_COMMANDS,
   ...SHELL_COMMANDS
 ]

@@ -6,6 +6,7 @@ import type { CollectResult } from './collect-garbage.ts'
 import type { FileEntry } from './file-entries.ts'
 import type { FlowStatus } from './flow/index.ts'
 import type { AddProgress, Skipped } from './local-tree.ts'
+import type { Repo } from './repo.ts'
 
 /** Who may be served what is added or pinned; without either it is public. */
 export interface VisibilityOptions {
@@ -180,6 +181,8 @@ export interface Content extends AsyncDisposable {
    * @throws ContentError `ERR_CONTENT_BUSY` while another collection runs
    */
   gc(options?: { signal?: AbortSignal }): Promise<CollectResult>
+  /** The store itself: what it holds, whether it is sound, and DAGs as CAR files. */
+  readonly repo: Repo
   /** Whether that peer may have that block; what the exchange asks. */
   mayServe(cid: CID, peerId: string): Promise<boolean>
   status(): ContentStatus

@@ -52,6 +52,8 @@ export type ContentErrorCode =
   | 'ERR_CONTENT_TOO_LARGE'
   /** A block that should be UnixFS or DAG-CBOR is not, or contradicts itself. */
   | 'ERR_DAG_MALFORMED'
+  /** A file that should be a CAR is none, is cut off, or contradicts itself. */
+  | 'ERR_CAR_INVALID'
   /** No entry of that name in the folder. */
   | 'ERR_ENTRY_NOT_FOUND'
   /** A file was expected and something else is there. */

@@ -58,8 +58,11 @@ export interface FilePowers {
   openForRead(path: string): Promise<FileReader>
   /** Creates a file that must not exist and keeps it open. */
   openNew(path: string, mode: number): Promise<FileWriter>
-  /** Opens a file, never through a link; `write` makes it, `0600`, when it is missing. */
-  openStored(path: string, how: 'read' | 'write'): Promise<StoredFile>
+  /**
+   * Opens a file, never through a link; `write` makes it, `0600`, when it is missing, and `create` makes one that must
+   * not exist, as the user's other files are.
+   */
+  openStored(path: string, how: 'read' | 'write' | 'create'): Promise<StoredFile>
   /** Waits until the bytes of a file, or the names of a folder, are on the disk; a missing path is fine. */
   flush(path: string): Promise<void>
   rename(from: string, to: string): Promise<void>

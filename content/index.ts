@@ -42,6 +42,16 @@ export type {
 } from './content.ts'
 export type { AnnouncementCounts } from './announcer.ts'
 export type { CollectResult } from './collect-garbage.ts'
+export type {
+  CarExport,
+  CarImport,
+  ExportOptions,
+  ImportOptions,
+  IncompletePin,
+  Repo,
+  RepoStat,
+  RepoVerification
+} from './repo.ts'
 export type { AddProgress, Skipped, SkipReason } from './local-tree.ts'
 export type { FileEntry } from './file-entries.ts'
 export type {

@@ -11,6 +11,8 @@ import { TreeGetter } from './get-tree.ts'
 import { keepRoot, pinOf, visibilityOf } from './keep-root.ts'
 import { importTree } from './local-tree.ts'
 import { listTree, readFile, readFiles } from './read-tree.ts'
+import { StoreRepo } from './repo.ts'
+import type { Repo } from './repo.ts'
 import type { Announcer } from './announcer.ts'
 import type { BitswapStats } from './bitswap/index.ts'
 import type { BlockReader, BlockSource } from './block-source.ts'
@@ -69,11 +71,13 @@ interface Added {
 export class NodeContent implements Content {
   readonly #parts: NodeContentParts
   readonly #getter: TreeGetter
+  readonly repo: Repo
   #isCollecting = false
 
   constructor(parts: NodeContentParts) {
     this.#parts = parts
     this.#getter = new TreeGetter(parts)
+    this.repo = new StoreRepo({ ...parts, pin: async (cid, options) => (await this.pin(cid, options)).pin })
   }
 
   /** Begins to announce every public root; each logs its own failures. */

@@ -165,7 +165,8 @@ class TreeWriter {
   }
 }
 
-async function moveInto(o: {
+/** Moves what is whole to its place; `force` replaces what is there. */
+export async function moveInto(o: {
   files: FilePowers
   temporary: string
   output: string

@@ -5,7 +5,11 @@ import { unclearedBytes } from './files.ts'
 import type { FileFacts, FilePowers, FileReader, FileWriter, StoredFile } from './files.ts'
 
 const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
-const STORED_FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW
+const STORED_FLAGS = {
+  read: READ_FLAGS,
+  write: constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW,
+  create: constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
+}
 const NEW_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
 
 function isMissing(thrown: unknown): boolean {
@@ -77,8 +81,8 @@ function withoutFirst(parts: readonly Uint8Array[], bytes: number): Uint8Array[]
   return cut === undefined ? [] : [cut.subarray(skip), ...rest]
 }
 
-async function openStored(path: string, how: 'read' | 'write'): Promise<StoredFile> {
-  const handle = await fs.open(path, how === 'read' ? READ_FLAGS : STORED_FLAGS, 0o600)
+async function openStored(path: string, how: keyof typeof STORED_FLAGS): Promise<StoredFile> {
+  const handle = await fs.open(path, STORED_FLAGS[how], how === 'create' ? 0o666 : 0o600)
   return {
     size: async () => (await handle.stat()).size,
     readAt: async (target, position) => await fillAt(handle, target, position),

@@ -11,6 +11,7 @@ import type {
   RunEvent,
   TerminalEvent
 } from './control-capsules.ts'
+import type { DhtControlMethods, NameEvent } from './control-dht.ts'
 import type { AuditEvent, GrantControlMethods } from './control-grants.ts'
 
 /** Limits of the control protocol. */
@@ -129,7 +130,17 @@ export type ControlEvent =
   | QuestionEndEvent
   | QuestionMissedEvent
   | AuditEvent
+  | NameEvent
   | RoomControlEvent
+  | RowsEvent
+
+/** Rows of a list that come before the last of them, which are the answer. */
+export interface RowsEvent {
+  readonly kind: 'rows'
+  readonly entries?: readonly EntryStatus[]
+  readonly pins?: readonly PinStatus[]
+  readonly subjects?: readonly string[]
+}
 
 /** What a caller may send into a call that is under way. */
 export type ControlInput =
@@ -145,6 +156,35 @@ export interface PinStatus {
   readonly isPublic: boolean
   readonly bytes?: number
   readonly createdAtMs: number
+}
+
+/** What the block store holds. */
+export interface RepoStatus {
+  readonly blocks: number
+  /** Bytes of the blocks with what is kept beside each. */
+  readonly bytes: number
+  readonly bytesOnDisk: number
+  readonly packs: number
+  readonly pins: number
+}
+
+/** What a verification of the block store found; at most 1000 of each list. */
+export interface RepoVerifyStatus {
+  readonly blocks: number
+  readonly bytes: number
+  readonly pins: number
+  /** Blocks that did not hash to their names and were removed. */
+  readonly corrupt: readonly string[]
+  /** Pins of which blocks are missing. */
+  readonly incomplete: readonly { readonly cid: string; readonly name?: string; readonly missing: number }[]
+}
+
+/** What came out of a CAR. */
+export interface CarImportStatus {
+  readonly version: 1 | 2
+  readonly blocks: number
+  readonly bytes: number
+  readonly roots: readonly { readonly cid: string; readonly missing: number; readonly isPinned: boolean }[]
 }
 
 /** A file or folder inside a root. */
@@ -196,9 +236,9 @@ export interface DeviceAddStatus {
 }
 
 /** Every method: its parameters and its result. */
-export interface ControlMethods extends CapsuleControlMethods, GrantControlMethods {
+export interface ControlMethods extends CapsuleControlMethods, DhtControlMethods, GrantControlMethods {
   'node.status': { params: Record<string, never>; result: NodeStatus }
-  'node.peers': { params: Record<string, never>; result: { peers: PeerStatus[] } }
+  'node.peers': { params: Record<string, never>; result: { peers: PeerStatus[]; isCut: boolean } }
   'node.connect': { params: { address: string }; result: { peerId: string } }
   'node.stop': { params: Record<string, never>; result: { pid: number } }
   'content.add': {
@@ -209,13 +249,27 @@ export interface ControlMethods extends CapsuleControlMethods, GrantControlMetho
     params: { target: string; output: string; force?: boolean; deadlineMs?: number }
     result: { cid: string; output: string; bytes: number; files: number }
   }
-  'content.list': { params: { target: string }; result: { entries: EntryStatus[]; isCut: boolean } }
-  'content.pins': { params: Record<string, never>; result: { pins: PinStatus[]; isCut: boolean } }
+  /** With `all` what does not fit into one message comes before the answer, as events. */
+  'content.list': {
+    params: { target: string; all?: boolean }
+    result: { entries: EntryStatus[]; isCut: boolean }
+  }
+  'content.pins': { params: { all?: boolean }; result: { pins: PinStatus[]; isCut: boolean } }
   'content.pin': { params: { target: string; private?: boolean; name?: string }; result: PinStatus }
   'content.unpin': { params: { target: string }; result: { cid: string } }
-  'name.resolve': {
-    params: { name: string }
-    result: { cid: string; sequence: string; validUntilMs?: number }
+  'repo.stat': { params: Record<string, never>; result: RepoStatus }
+  'repo.verify': { params: Record<string, never>; result: RepoVerifyStatus }
+  'repo.gc': {
+    params: Record<string, never>
+    result: { blocksKept: number; blocksRemoved: number; bytesFreed: number }
+  }
+  'repo.export': {
+    params: { target: string; output: string; force?: boolean; version?: 1 | 2; partial?: boolean }
+    result: { cid: string; output: string; blocks: number; bytes: number; missing: number }
+  }
+  'repo.import': {
+    params: { path: string; pin?: boolean; private?: boolean; name?: string }
+    result: CarImportStatus
   }
   'contact.add': { params: ContactStatus; result: ContactStatus }
   'contact.remove': { params: { petname: string }; result: { petname: string } }
@@ -228,7 +282,7 @@ export interface ControlMethods extends CapsuleControlMethods, GrantControlMetho
   }
   'deny.add': { params: { subject: string }; result: { subject: string } }
   'deny.remove': { params: { subject: string }; result: { subject: string } }
-  'deny.list': { params: Record<string, never>; result: { subjects: string[] } }
+  'deny.list': { params: { all?: boolean }; result: { subjects: string[]; isCut: boolean } }
   'chat.join': { params: { room: string; nick: string }; result: { room: string } }
 }
 

@@ -45,14 +45,14 @@ export const CONTENT_COMMANDS: readonly CommandSpec[] = [
       { flags: '--name <name>', summary: 'a name for the pin' }
     ],
     summary: 'fetch, keep and serve it to others',
-    example: 'elastos pin add bafybei…',
+    example: 'elastos pin add bafybei… --name photos',
     load: async () => await import('../commands/pin-add.ts')
   },
   {
     path: ['pin', 'rm'],
     needsNode: true,
     args: ['<target>'],
-    summary: 'stop keeping and serving it',
+    summary: 'stop keeping and serving it; `elastos repo gc` then frees the disk',
     example: 'elastos pin rm bafybei…',
     load: async () => await import('../commands/pin-rm.ts')
   },
@@ -61,6 +61,13 @@ export const CONTENT_COMMANDS: readonly CommandSpec[] = [
     needsNode: true,
     summary: 'what this device keeps',
     example: 'elastos pin ls',
+    load: async () => await import('../commands/pin-ls.ts')
+  },
+  {
+    path: ['pin', 'list'],
+    needsNode: true,
+    summary: 'the same as `pin ls`',
+    example: 'elastos pin list --json',
     load: async () => await import('../commands/pin-ls.ts')
   }
 ]

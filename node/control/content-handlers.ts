@@ -4,10 +4,9 @@ import type { AddStatus, Clock, EntryStatus, PinStatus } from '#contracts'
 import { parseCidPath, type AddResult, type Content, type Entry, type Pin } from '#content'
 import { createDeadline } from '../deadline.ts'
 import type { Handler, HandlersOf } from './handlers.ts'
+import { takeRows } from './rows.ts'
 import type { CallContext } from './server.ts'
 
-/** Entries or pins that ride in one answer. */
-const ROWS_MAX = 1_000
 /** How long a get may search for somebody who has the content. */
 const GET_DEADLINE_MS = 60_000
 
@@ -30,14 +29,18 @@ export function createContentHandlers(content: Content, clock: Clock): HandlersO
       return describeAdded(added)
     },
     'content.get': createGetHandler(content, clock),
-    'content.list': async ({ target }, { signal }) => {
+    'content.list': async ({ target, all = false }, { signal, emit }) => {
       const { cid, names } = parseCidPath(target)
-      const { rows, isCut } = await take(content.list(cid, names.join('/'), { signal }))
-      return { entries: rows.map(describeEntry), isCut }
+      const send = async (entries: EntryStatus[]): Promise<void> => await emit({ kind: 'rows', entries })
+      const init = { describe: describeEntry, send: all ? send : undefined }
+      const { rows, isCut } = await takeRows(content.list(cid, names.join('/'), { signal }), init)
+      return { entries: rows, isCut }
     },
-    'content.pins': async () => {
-      const { rows, isCut } = await take(content.pins())
-      return { pins: rows.map(describePin), isCut }
+    'content.pins': async ({ all = false }, { emit }) => {
+      const send = async (pins: PinStatus[]): Promise<void> => await emit({ kind: 'rows', pins })
+      const init = { describe: describePin, send: all ? send : undefined }
+      const { rows, isCut } = await takeRows(content.pins(), init)
+      return { pins: rows, isCut }
     },
     'content.pin': async ({ target, ...options }, { emit, signal }) => {
       const report = createReporter(emit)
@@ -83,7 +86,7 @@ function createGetHandler(content: Content, clock: Clock): Handler<'content.get'
 }
 
 /** On a full disk, what nobody keeps is removed: what did not fit must not keep the disk full. */
-async function freeing<T>(content: Content, work: Promise<T>): Promise<T> {
+export async function freeing<T>(content: Content, work: Promise<T>): Promise<T> {
   try {
     return await work
   } catch (thrown) {
@@ -108,15 +111,6 @@ export function createReporter(
       .catch(() => undefined)
       .finally(() => (isSending = false))
   }
-}
-
-async function take<T>(rows: AsyncIterable<T>): Promise<{ rows: T[]; isCut: boolean }> {
-  const taken: T[] = []
-  for await (const row of rows) {
-    if (taken.length >= ROWS_MAX) return { rows: taken, isCut: true }
-    taken.push(row)
-  }
-  return { rows: taken, isCut: false }
 }
 
 function describeAdded({ cid, bytes, files, isPublic, skipped, announcement }: AddResult): AddStatus {

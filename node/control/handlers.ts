@@ -9,13 +9,16 @@ import type { ElastosNode } from '../types.ts'
 import { createCapsuleHandlers } from './capsule-handlers.ts'
 import { createChatHandler } from './chat-handler.ts'
 import { createContentHandlers } from './content-handlers.ts'
+import { createRepoHandlers } from './repo-handlers.ts'
 import { createDenyHandlers } from './deny-handlers.ts'
+import { createDhtHandlers } from './dht-handlers.ts'
 import { createDeviceHandlers } from './device-handlers.ts'
 import { createGrantHandlers } from './grant-handlers.ts'
 import { createLifecycleHandlers } from './lifecycle-handlers.ts'
 import { createNameHandlers } from './name-handlers.ts'
 import { createProviderHandlers } from './provider-handlers.ts'
 import { createQuestionHandlers } from './question-handlers.ts'
+import { takeRows } from './rows.ts'
 import type { CallContext, ControlHandlers } from './server.ts'
 import { createToolHandlers } from './tool-handlers.ts'
 
@@ -46,13 +49,15 @@ export function createHandlers(base: NodeBase, parts: HandlerParts): ControlHand
   return {
     ...createNodeHandlers(base, parts),
     ...createContentHandlers(content, base.clock),
+    ...createRepoHandlers(content),
     ...createCapsuleHandlers(capsuleParts),
     ...createToolHandlers(capsuleParts),
     ...createLifecycleHandlers(capsuleParts),
     ...createProviderHandlers({ capsules, installed, toLineage, providers: node.providers }),
     ...createQuestionHandlers(questions),
     ...createGrantHandlers({ runtime: node.runtime, capsules, installed, toLineage }),
-    ...createNameHandlers(node),
+    ...createNameHandlers(node, base.clock),
+    ...createDhtHandlers(node),
     ...createDeviceHandlers(node.devices),
     ...createDenyHandlers(denyList, async () => await leaveDenied(node.host, denyList)),
     'chat.join': createChatHandler({ rooms, noteUse: async () => await base.remember({ hasChatted: true }) })
@@ -78,7 +83,10 @@ function createNodeHandlers(
       await keystore.refresh().catch(() => undefined)
       return node.status()
     },
-    'node.peers': async () => await Promise.resolve({ peers: readPeers({ host }, clock.nowMs()) }),
+    'node.peers': async () => {
+      const { rows, isCut } = await takeRows(readPeers({ host }, clock.nowMs()), { describe: (peer) => peer })
+      return { peers: rows, isCut }
+    },
     'node.connect': async ({ address }, { signal }) => {
       await host.connect(address, signal)
       return { peerId: address.split('/p2p/').at(-1) ?? address }

@@ -53,10 +53,26 @@ const PARAMS = {
     force: z.boolean().optional(),
     deadlineMs: deadlineMs.optional()
   }),
-  'content.list': z.strictObject({ target }),
-  'content.pins': empty,
+  'content.list': z.strictObject({ target, all: z.boolean().optional() }),
+  'content.pins': z.strictObject({ all: z.boolean().optional() }),
   'content.pin': z.strictObject({ target, private: z.boolean().optional(), name: label.optional() }),
   'content.unpin': z.strictObject({ target }),
+  'repo.stat': empty,
+  'repo.verify': empty,
+  'repo.gc': empty,
+  'repo.export': z.strictObject({
+    target,
+    output: path,
+    force: z.boolean().optional(),
+    version: z.union([z.literal(1), z.literal(2)]).optional(),
+    partial: z.boolean().optional()
+  }),
+  'repo.import': z.strictObject({
+    path,
+    pin: z.boolean().optional(),
+    private: z.boolean().optional(),
+    name: label.optional()
+  }),
   'capsule.publish': z.strictObject({ folder: path, first: z.boolean().optional() }),
   'capsule.verify': z.strictObject({ target }),
   'capsule.run': z.strictObject({
@@ -116,6 +132,15 @@ const PARAMS = {
   'grant.pending': empty,
   'grant.answer': z.strictObject({ id: label, answer: questionAnswer }),
   'name.resolve': z.strictObject({ name: z.string().min(1).max(512) }),
+  'name.follow': z.strictObject({
+    name: z.string().min(1).max(512),
+    everyMs: z.int().min(1_000).max(86_400_000).optional(),
+    count: z.int().min(1).max(1_000_000).optional()
+  }),
+  'dht.provide': z.strictObject({ cid: target }),
+  'dht.provide-status': empty,
+  'dht.find-providers': z.strictObject({ cid: target, count: z.int().min(1).max(64).optional() }),
+  'dht.find-peer': z.strictObject({ peer: z.string().min(1).max(512) }),
   'contact.add': z.strictObject({ petname: label, did: label }),
   'contact.remove': z.strictObject({ petname: label }),
   'contact.list': empty,
@@ -128,7 +153,7 @@ const PARAMS = {
   'device.revoke': z.strictObject({ device: label, first: z.boolean().optional() }),
   'deny.add': z.strictObject({ subject: label }),
   'deny.remove': z.strictObject({ subject: label }),
-  'deny.list': empty,
+  'deny.list': z.strictObject({ all: z.boolean().optional() }),
   'chat.join': z.strictObject({ room: z.string().min(1).max(1024), nick: z.string().min(1).max(1024) })
 } satisfies Record<ControlMethod, z.ZodType>
 

@@ -28,6 +28,8 @@ export interface Kubo extends AsyncDisposable {
    * @throws Error with the command's standard error when it fails or takes longer than `timeoutMs` (20 s)
    */
   run(args: readonly string[], o?: { timeoutMs?: number }): Promise<string>
+  /** `ipfs dag export CID > path` */
+  exportCar(cid: string, path: string): Promise<void>
 }
 
 /**
@@ -99,6 +101,10 @@ export async function startKubo(program: string): Promise<Kubo> {
     addresses: identity.Addresses,
     folder,
     run,
+    exportCar: async (cid, path) => {
+      const args = ['-c', '"$0" dag export --progress=false "$1" > "$2"', program, cid, path]
+      await runToEnd({ command: 'sh', args, env, timeoutMs: RUN_TIMEOUT_MS })
+    },
     [Symbol.asyncDispose]: () => running.disposeAsync()
   }
 }

@@ -59,4 +59,37 @@ describe('content with Kubo', function () {
       assert.ok(original.equals(await readFile(join(kubo.folder, 'from-us', name))), name)
     }
   })
+
+  it('takes in the CARs of Kubo, and Kubo ours', async () => {
+    await using kubo = await startKubo(program)
+    await using ours = await startBareNode()
+    const tree = join(kubo.folder, 'tree')
+    await mkdir(tree)
+    await writeFile(join(tree, 'large'), bytesOf(5 * MIB + 3))
+    for (let index = 0; index < 50; index++)
+      await writeFile(join(tree, `file ${index}`), bytesOf(1000, index))
+    const theirs = await kubo.run(['add', '-Q', '-r', tree])
+    const fromKubo = join(kubo.folder, 'from-kubo.car')
+    await kubo.exportCar(theirs, fromKubo)
+    const imported = await ours.content.repo.importCar(fromKubo)
+    assert.deepEqual(
+      imported.roots.map(({ cid, isPinned }) => [cid.toString(), isPinned]),
+      [[theirs, true]]
+    )
+    await ours.content.get(theirs, { output: join(kubo.folder, 'unpacked') })
+    const added = await ours.content.add(tree)
+    for (const version of [1, 2] as const) {
+      const fromUs = join(kubo.folder, `from-us-${version}.car`)
+      const { blocks } = await ours.content.repo.exportCar(added.cid.toString(), { output: fromUs, version })
+      const said = await kubo.run(['dag', 'import', '--stats', fromUs])
+      assert.ok(said.includes(added.cid.toString()), said)
+      assert.ok(said.includes(`Imported ${blocks} blocks`), said)
+    }
+    await kubo.run(['get', '--offline', '-o', join(kubo.folder, 'from-us'), added.cid.toString()])
+    for (const name of await readdir(tree)) {
+      const original = await readFile(join(tree, name))
+      assert.ok(original.equals(await readFile(join(kubo.folder, 'unpacked', name))), name)
+      assert.ok(original.equals(await readFile(join(kubo.folder, 'from-us', name))), name)
+    }
+  })
 })
