@@ -64,6 +64,18 @@ export function rateOption(input: CommandInput, name: string, flag: string): num
   )
 }
 
+/** A whole number from 1. @throws CliError ERR_USAGE when it is not one, or above `max` */
+export function countOption(input: CommandInput, name: string, max: number): number | undefined {
+  const text = textOption(input, name)
+  if (text === undefined) return undefined
+  const count = Number(text)
+  if (Number.isInteger(count) && count > 0 && count <= max) return count
+  throw new CliError(
+    'ERR_USAGE',
+    `expected --${name} as a whole number from 1 to ${max}, got ${text.slice(0, 40)}`
+  )
+}
+
 /** A whole number of seconds as milliseconds. @throws CliError ERR_USAGE when it is not a positive whole number */
 export function secondsOption(input: CommandInput, name: string): number | undefined {
   const text = textOption(input, name)

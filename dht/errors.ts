@@ -14,6 +14,8 @@ export type DhtErrorCode =
   | 'ERR_ADDRESS_OUT_OF_REACH'
   /** A peer answered at none of its known addresses. */
   | 'ERR_PEER_UNREACHABLE'
+  /** Nobody who was asked knows where a peer is. */
+  | 'ERR_PEER_NOT_FOUND'
   /** The peer is on the deny list. */
   | 'ERR_PEER_DENIED'
   /** No DHT peer is known or reachable. */
@@ -50,6 +52,12 @@ export type DhtErrorCode =
   | 'ERR_NAME_UNRESOLVED'
   /** A name was changed, by another device perhaps, since the state that the caller built upon. */
   | 'ERR_NAME_CHANGED'
+  /** A domain has no `dnslink=` record, or not one that can be followed. */
+  | 'ERR_DNSLINK_NOT_FOUND'
+  /** A `dnslink=` record is malformed, leads in circles, or through too many others. */
+  | 'ERR_DNSLINK_INVALID'
+  /** The domain name system did not answer. */
+  | 'ERR_DNS_UNREACHABLE'
   /** More names than a node keeps, or a stored record that cannot be read. */
   | 'ERR_NAME_STORE'
   /** A publisher's index is malformed or its block is not what its CID says. */

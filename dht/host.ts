@@ -1,6 +1,7 @@
 import type { Libp2p } from '@libp2p/interface'
 import type { Did } from '#did'
-import { SEEDS_MAX } from './constants.ts'
+import { createJudge } from './confidence.ts'
+import { CLOSEST_PEERS, SEEDS_MAX } from './constants.ts'
 import type { BulkSockets } from './bulk/index.ts'
 import { createConnector } from './connector.ts'
 import type { Connect, ConnectTarget } from './connector.ts'
@@ -10,6 +11,8 @@ import { DhtError } from './errors.ts'
 import { createExchange } from './exchange.ts'
 import type { Exchange } from './exchange.ts'
 import type { HostComponents, HostInit } from './host-init.ts'
+import { createInspection } from './inspection.ts'
+import type { Inspection } from './inspection.ts'
 import { parseStartingPeer, startJoiner } from './joiner.ts'
 import type { Joiner, StartingPeer } from './joiner.ts'
 import { startKnownPeers } from './known-peers.ts'
@@ -99,6 +102,8 @@ export interface Host extends AsyncDisposable {
   announceDue(signal: AbortSignal): Promise<number>
   /** How announcing again goes, in each DHT. */
   provideStatus(): Promise<readonly NetworkProvideStatus[]>
+  /** Questions to our DHT that people ask. */
+  readonly inspection: Inspection
 }
 
 /**
@@ -126,7 +131,8 @@ export async function startHost(components: HostComponents, init: HostInit): Pro
   stack.use(started.discovery)
   const table = tableOf(libp2p.services.dht)
   const queries = dht.queries()
-  const shared = { ...components, logger, libp2p, table, dht, queries }
+  const judge = createJudge(() => neighboursOf(libp2p, table))
+  const shared = { ...components, logger, libp2p, table, dht, queries, judge }
   const knownPeers = stack.use(startKnownPeers(shared))
   const joiner = stack.use(startJoiner(shared, { seeds, knownPeers: knownPeers.startingPeers }))
   const { whenJoined } = joiner
@@ -152,9 +158,16 @@ export async function startHost(components: HostComponents, init: HostInit): Pro
   const { bulkSockets } = started
   const parts = {
     ...{ joiner, connect, networks, upkeep, fallback, running, bulkSockets },
+    inspection: createInspection({ ...shared, whenJoined }),
     closing: closing.signal
   }
   return createHost({ ...shared, init, ...parts })
+}
+
+function neighboursOf(libp2p: Libp2p, table: DhtTable): { ownKey: Uint8Array; peerIds: string[] } {
+  const ownKadId = table.ownKadId()
+  const peerIds = ownKadId === undefined ? [] : table.closest(ownKadId, CLOSEST_PEERS)
+  return { ownKey: libp2p.peerId.toMultihash().bytes, peerIds }
 }
 
 function parsePeers(texts: readonly string[]): StartingPeer[] {
@@ -177,6 +190,7 @@ interface HostParts extends Omit<HostComponents, 'signerOf'> {
   readonly bulkSockets: BulkSockets
   readonly upkeep: Upkeep
   readonly fallback: PortFallback | undefined
+  readonly inspection: Inspection
   readonly closing: AbortSignal
   readonly running: AsyncDisposableStack
 }
@@ -196,6 +210,7 @@ function createHost(parts: HostParts): Host {
     exchange: createExchange({ libp2p, clock, logger, closing }),
     bulkSockets: parts.bulkSockets,
     portFallback: fallback,
+    inspection: parts.inspection,
     addresses: () => addresses(libp2p),
     connect,
     ...observeHost(libp2p, table),

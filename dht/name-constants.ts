@@ -41,3 +41,18 @@ export const FOLLOWED_NAMES_MAX = 256
 
 /** How many names' highest records a node remembers; more are refused, for forgetting one would allow a rollback. */
 export const SEEN_NAMES_MAX = 100_000
+
+/** How many characters the name of a domain may have. */
+export const DNS_NAME_CHARS_MAX = 253
+
+/** How many domains one may lead through to a content or a key. */
+export const DNSLINK_DEPTH_MAX = 8
+
+/** How many TXT records of one domain are looked at. */
+export const DNSLINK_RECORDS_MAX = 64
+
+/** How many characters a `dnslink=` record may have. */
+export const DNSLINK_CHARS_MAX = 1_024
+
+/** How long following a domain to its end may take. */
+export const DNSLINK_TIMEOUT_MS = 15_000

@@ -1,10 +1,11 @@
 import type { Clock, Logger, Random } from '#contracts'
 import { errorMessage } from '#contracts'
 import type { Did, KeyPair } from '#did'
+import type { Confidence } from './confidence.ts'
 import { startDeadline } from './deadline.ts'
 import { NAME_STORE_TIMEOUT_MS } from './name-constants.ts'
 import { decideResolution, newest } from './name-decision.ts'
-import { lookUpName } from './name-lookup.ts'
+import { lookUpName, voteOf } from './name-lookup.ts'
 import type { NameLookup } from './name-lookup.ts'
 import { isNewer, nameKey } from './name-record.ts'
 import type { NameRecord } from './name-record.ts'
@@ -45,6 +46,9 @@ export interface ResolvedRecord {
   readonly fromCache: boolean
   readonly resolvedAtMs: number
   readonly peersAsked: number
+  /** How many peers answered with that sequence and value. */
+  readonly peersAgreed: number
+  readonly confidence: Confidence | undefined
 }
 
 /** What this node knows of a name beside what a lookup has just said. */
@@ -74,7 +78,8 @@ export async function resolveName(
     await mend(core, memory.newest, signal)
   }
   const decided = decideResolution({ name: did, lookup, ...memory, nowMs: resolvedAtMs, allowExpired })
-  return { ...decided, resolvedAtMs, peersAsked }
+  const peersAgreed = lookup.votes.get(voteOf(decided.record)) ?? 0
+  return { ...decided, resolvedAtMs, peersAsked, peersAgreed, confidence: lookup.confidence }
 }
 
 /** Writes down what a lookup found, before anybody acts on it. */

@@ -2,6 +2,8 @@ import type { Clock, Logger } from '#contracts'
 import { errorMessage } from '#contracts'
 import type { Did } from '#did'
 import { abortable } from './abortable.ts'
+import { betterOf } from './confidence.ts'
+import type { Confidence } from './confidence.ts'
 import { startDeadline } from './deadline.ts'
 import type { Deadline } from './deadline.ts'
 import { DhtError } from './errors.ts'
@@ -25,6 +27,15 @@ export interface NameLookup {
   readonly refusal: DhtError | undefined
   /** How many peers answered, with a record or without. */
   readonly peersAsked: number
+  /** How many peers answered with each record that can be verified, by {@link voteOf}. */
+  readonly votes: ReadonlyMap<string, number>
+  /** How far the answer can be trusted, by the DHT that can be trusted most; `undefined` when none can say. */
+  readonly confidence: Confidence | undefined
+}
+
+/** What a peer says that answers with a record: renewed ones say the same. */
+export function voteOf({ sequence, value }: Pick<NameRecord, 'sequence' | 'value'>): string {
+  return `${sequence} ${value.toString()}`
 }
 
 /** What {@link lookUpName} works with. */
@@ -34,7 +45,9 @@ export interface NameLookupComponents {
   readonly logger: Logger
 }
 
-type Findings = { -readonly [K in keyof NameLookup]: NameLookup[K] }
+interface Findings extends Omit<{ -readonly [K in keyof NameLookup]: NameLookup[K] }, 'votes'> {
+  readonly votes: Map<string, number>
+}
 
 /**
  * Asks all DHTs at once for the records of a name and verifies each answer. Ends when all have been asked, when
@@ -48,7 +61,8 @@ export async function lookUpName(
   signal: AbortSignal
 ): Promise<NameLookup> {
   const { routings, clock, logger } = components
-  const findings: Findings = { best: undefined, expired: undefined, refusal: undefined, peersAsked: 0 }
+  const nothing = { best: undefined, expired: undefined, refusal: undefined, confidence: undefined }
+  const findings: Findings = { ...nothing, peersAsked: 0, votes: new Map() }
   using deadline = startDeadline(clock, NAME_LOOKUP_TIMEOUT_MS, signal)
   const ask = async (routing: NameRouting): Promise<void> => {
     try {
@@ -74,12 +88,18 @@ interface AskInit {
 }
 
 async function askRouting(routing: NameRouting, { did, findings, deadline, nowMs }: AskInit): Promise<void> {
-  let answers = 0
+  const key = nameKey(did)
+  const peers: string[] = []
   let records = 0
-  for await (const answer of routing.find(nameKey(did), { signal: deadline.signal })) {
-    findings.peersAsked++
-    if (answer.record !== undefined && weigh(findings, answer.record, { did, nowMs })) records++
-    if (++answers >= NAME_ANSWERS_MAX || records >= NAME_RECORDS_ENOUGH) return
+  try {
+    for await (const answer of routing.find(key, { signal: deadline.signal })) {
+      findings.peersAsked++
+      peers.push(answer.peer)
+      if (answer.record !== undefined && weigh(findings, answer.record, { did, nowMs })) records++
+      if (peers.length >= NAME_ANSWERS_MAX || records >= NAME_RECORDS_ENOUGH) return
+    }
+  } finally {
+    findings.confidence = betterOf(findings.confidence, routing.judge?.(key, peers))
   }
 }
 
@@ -89,7 +109,10 @@ function weigh(
   bytes: Uint8Array,
   { did, nowMs }: Pick<AskInit, 'did' | 'nowMs'>
 ): boolean {
-  if (findings.best !== undefined && Buffer.compare(findings.best.bytes, bytes) === 0) return true
+  if (findings.best !== undefined && Buffer.compare(findings.best.bytes, bytes) === 0) {
+    count(findings.votes, findings.best)
+    return true
+  }
   let record: NameRecord
   try {
     record = verifyNameRecord(did, bytes)
@@ -97,12 +120,17 @@ function weigh(
     findings.refusal = asDhtError(error)
     return false
   }
+  count(findings.votes, record)
   const isExpired = record.validUntilMs <= nowMs
   const field = isExpired ? 'expired' : 'best'
   if (isExpired) findings.refusal ??= expiredError(record)
   const held = findings[field]
   if (held === undefined || isNewer(record.bytes, held.bytes)) findings[field] = record
   return !isExpired
+}
+
+function count(votes: Map<string, number>, record: NameRecord): void {
+  votes.set(voteOf(record), (votes.get(voteOf(record)) ?? 0) + 1)
 }
 
 function asDhtError(error: unknown): DhtError {

@@ -2,7 +2,15 @@ import { privateKeyFromRaw } from '@libp2p/crypto/keys'
 import { createIPNSRecordWithExpiration, marshalIPNSRecord, unmarshalIPNSRecord, type IPNSRecord } from 'ipns'
 import { base36 } from 'multiformats/bases/base36'
 import { CID } from 'multiformats/cid'
-import { didFromIpnsName, ipnsNameFromDid, parseDid, publicKeyFromDid, verifySignature } from '#did'
+import {
+  decodeCanonical,
+  didFromIpnsName,
+  encodeCanonical,
+  ipnsNameFromDid,
+  parseDid,
+  publicKeyFromDid,
+  verifySignature
+} from '#did'
 import type { Did, KeyPair } from '#did'
 import { RECORD_BYTES_MAX } from './constants.ts'
 import { DhtError } from './errors.ts'
@@ -18,6 +26,8 @@ export interface NameRecord {
   readonly sequence: bigint
   /** The record counts until then, milliseconds since the epoch. */
   readonly validUntilMs: number
+  /** When it was signed, by its publisher's clock; `undefined` when it does not say, as those of others. */
+  readonly signedAtMs: number | undefined
   /** The record as it travels. */
   readonly bytes: Uint8Array
 }
@@ -27,7 +37,12 @@ export interface NameRecordInit {
   readonly value: CID
   readonly sequence: bigint
   readonly validUntilMs: number
+  /** Written into the record when given. */
+  readonly signedAtMs?: number
 }
+
+/** The field of a record's signed data that says when it was signed; IPNS lets implementations add their own. */
+const SIGNED_AT = '_signedAt'
 
 const NAME_NAMESPACE = new TextEncoder().encode('/ipns/')
 const SIGNING_PREFIX = new TextEncoder().encode('ipns-signature:')
@@ -85,7 +100,27 @@ export async function sealNameRecord(signer: KeyPair, init: NameRecordInit): Pro
     ttlNs: TTL_NS,
     v1Compatible: true
   })
-  return verifyNameRecord(signer.did, marshalIPNSRecord(record))
+  const { signedAtMs } = init
+  const sealed = signedAtMs === undefined ? record : withSigningTime(signer, record, signedAtMs)
+  return verifyNameRecord(signer.did, marshalIPNSRecord(sealed))
+}
+
+/** The same record with one more field in its signed data; the legacy signature does not cover that. */
+function withSigningTime<R extends IPNSRecord>(signer: KeyPair, record: R, signedAtMs: number): R {
+  const fields = decodeCanonical(record.data, { bytesMax: RECORD_BYTES_MAX }) as Record<string, unknown>
+  const data = encodeCanonical({ ...fields, [SIGNED_AT]: signedAtMs })
+  return { ...record, data, signatureV2: signer.sign(Buffer.concat([SIGNING_PREFIX, data])) }
+}
+
+/** Anything but a time is as if it were not there: it decides nothing. */
+function readSigningTime(data: Uint8Array): number | undefined {
+  try {
+    const fields = decodeCanonical(data, { bytesMax: RECORD_BYTES_MAX }) as Readonly<Record<string, unknown>>
+    const time = fields[SIGNED_AT]
+    return typeof time === 'number' && Number.isSafeInteger(time) && time >= 0 ? time : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /**
@@ -124,7 +159,7 @@ export function verifyNameRecord(did: Did, bytes: Uint8Array): NameRecord {
   if (!verifySignature(publicKeyFromDid(did), signed, raw.signatureV2)) {
     throw new DhtError('ERR_NAME_SIGNER', `expected a name record signed by ${did}`)
   }
-  return { did, value: readValue(raw.value), ...readRank(raw), bytes }
+  return { did, value: readValue(raw.value), ...readRank(raw), signedAtMs: readSigningTime(raw.data), bytes }
 }
 
 /**

@@ -99,7 +99,10 @@ async function refreshOwn(core: NameCore, did: Did, signal: AbortSignal): Promis
     }
     // the same sequence, since it is the same value: it only counts for longer
     const { value, sequence } = latest
-    const renewed = await sealNameRecord(signer, { value, sequence, validUntilMs: nowMs + NAME_VALIDITY_MS })
+    const renewed = await sealNameRecord(signer, {
+      ...{ value, sequence, validUntilMs: nowMs + NAME_VALIDITY_MS },
+      signedAtMs: nowMs
+    })
     await core.store.journal(renewed)
     return core.store.remember(renewed)
   })

@@ -1,3 +1,4 @@
+import type { Confidence, Judge } from './confidence.ts'
 import type { QueryEngine } from './query/index.ts'
 
 /** What one peer of a DHT answered when asked for a name. */
@@ -19,6 +20,8 @@ export interface NameRouting {
   find(key: Uint8Array, o: { readonly signal: AbortSignal }): AsyncIterable<NameAnswer>
   /** Stores a record with the peers closest to `key` and returns how many of them acknowledged it. */
   store(key: Uint8Array, record: Uint8Array, o: { readonly signal: AbortSignal }): Promise<number>
+  /** How far what these peers answered can be trusted. */
+  judge?(key: Uint8Array, peerIds: readonly string[]): Confidence
 }
 
 /** What {@link kadNameRouting} works with. */
@@ -26,12 +29,16 @@ export interface NameRoutingComponents {
   readonly queries: Pick<QueryEngine, 'getValue' | 'putValue'>
   /** Resolves when there is a peer to ask, or when it is clear that there is none. */
   readonly whenJoined: (signal: AbortSignal) => Promise<unknown>
+  /** Says how far answers can be trusted. */
+  readonly judge?: Judge
 }
 
 /** How a DHT serves names. */
-export function kadNameRouting(label: string, { queries, whenJoined }: NameRoutingComponents): NameRouting {
+export function kadNameRouting(label: string, components: NameRoutingComponents): NameRouting {
+  const { queries, whenJoined, judge } = components
   return {
     label,
+    ...(judge === undefined ? {} : { judge: judge.judge }),
     find: async function* (key, { signal }) {
       await whenJoined(signal)
       for await (const { peer, value } of queries.getValue(key, signal)) {

@@ -1,5 +1,6 @@
 import type { CID } from 'multiformats/cid'
 import type { Did, KeyPair } from '#did'
+import type { Confidence } from './confidence.ts'
 import { DhtError } from './errors.ts'
 import { NAME_VALIDITY_MS } from './name-constants.ts'
 import { rememberFindings, resolveName, storeRecord } from './name-core.ts'
@@ -45,12 +46,18 @@ export interface ResolvedName {
   readonly value: CID
   readonly sequence: bigint
   readonly validUntilMs: number
+  /** When it was signed, by its publisher's clock; `undefined` when the record does not say. */
+  readonly signedAtMs: number | undefined
   /** When it was resolved, milliseconds since the epoch. */
   readonly resolvedAtMs: number
   /** The network had no record, or could not be asked, and this node's memory gave it. */
   readonly fromCache: boolean
   /** How many peers answered. */
   readonly peersAsked: number
+  /** How many of them gave this very sequence and value. */
+  readonly peersAgreed: number
+  /** Whether there may be a newer record that was kept from us; `undefined` when nobody can say. */
+  readonly confidence: Confidence | undefined
 }
 
 /** Mutable names: a key's name points to a CID, and the latest of its signed records counts. */
@@ -120,7 +127,9 @@ async function publishName(core: NameCore, signer: KeyPair, o: PublishNameOption
     throw new DhtError('ERR_NAME_CHANGED', `expected sequence ${o.basedOn} to be the latest, got ${latest}`)
   }
   const validUntilMs = clock.nowMs() + NAME_VALIDITY_MS
-  const record = await sealNameRecord(signer, { value: o.value, sequence: latest + 1n, validUntilMs })
+  const signedAtMs = clock.nowMs()
+  const content = { value: o.value, sequence: latest + 1n, validUntilMs, signedAtMs }
+  const record = await sealNameRecord(signer, content)
   await store.journal(record)
   await store.remember(record)
   const storedBy = await storeRecord(core, record, o.signal)
@@ -143,6 +152,6 @@ async function checkLatest(core: NameCore, record: NameRecord, signal: AbortSign
 }
 
 function toResolved({ record, ...rest }: ResolvedRecord): ResolvedName {
-  const { did, value, sequence, validUntilMs } = record
-  return { did, value, sequence, validUntilMs, ...rest }
+  const { did, value, sequence, validUntilMs, signedAtMs } = record
+  return { did, value, sequence, validUntilMs, signedAtMs, ...rest }
 }

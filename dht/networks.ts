@@ -3,6 +3,7 @@ import type { Datastore } from 'interface-datastore'
 import type { Clock, Logger, Random } from '#contracts'
 import type { Did, KeyPair } from '#did'
 import { combineRouting } from './combined-routing.ts'
+import type { Judge } from './confidence.ts'
 import type { Connect } from './connector.ts'
 import type { DhtService, DhtTable, GuardedDhtInit } from './dht-service.ts'
 import { DhtError } from './errors.ts'
@@ -39,6 +40,8 @@ export interface NetworksComponents {
   readonly table: DhtTable
   /** How our DHT is asked. */
   readonly queries: QueryEngine
+  /** How far its answers can be trusted. */
+  readonly judge: Judge
   /** Routing over our DHT alone. */
   readonly routing: Routing
   /** Resolves when our DHT has a peer, or when it is clear that nobody is reachable. */
@@ -75,7 +78,7 @@ export function ipfsServiceOf(init: IpfsHostInit, guarded: GuardedDhtInit): DhtS
 
 /** Starts names, and joins the IPFS DHT and searches it when asked to. */
 export async function startNetworks(components: NetworksComponents, init: IpfsHostInit): Promise<Networks> {
-  const { queries, whenJoined, routing: own } = components
+  const { queries, whenJoined, routing: own, judge } = components
   await using stack = new AsyncDisposableStack()
   const ipfs = joinIpfs(components, init, stack)
   const isPublishing = ipfs !== undefined && init.ipfs !== undefined
@@ -83,7 +86,10 @@ export async function startNetworks(components: NetworksComponents, init: IpfsHo
   const names = stack.use(
     startNames({
       ...components,
-      routings: [kadNameRouting('elastos', { queries, whenJoined }), ...(isPublishing ? [ipfs.names] : [])]
+      routings: [
+        kadNameRouting('elastos', { queries, whenJoined, judge }),
+        ...(isPublishing ? [ipfs.names] : [])
+      ]
     })
   )
   const running = stack.move()

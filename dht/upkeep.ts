@@ -2,9 +2,10 @@ import type { Libp2p } from '@libp2p/interface'
 import type { Datastore } from 'interface-datastore'
 import type { Clock, Logger, Random } from '#contracts'
 import { createAnnouncedAddresses } from './announced-addresses.ts'
+import type { Judge } from './confidence.ts'
+import { DHT_DATASTORE_PREFIX } from './constants.ts'
 import type { DhtService, DhtTable } from './dht-service.ts'
 import type { StartingPeer } from './joiner.ts'
-import { DHT_DATASTORE_PREFIX } from './constants.ts'
 import type { HostServices, Role } from './libp2p-options.ts'
 import { createSweepStateFile } from './provide/sweep-state.ts'
 import { startSweeper } from './provide/sweeper.ts'
@@ -31,6 +32,8 @@ export interface UpkeepComponents {
   readonly table: DhtTable
   /** How our DHT is asked. */
   readonly queries: QueryEngine
+  /** Learns how large the network is from every lookup. */
+  readonly judge: Pick<Judge, 'learn'>
   readonly datastore: Datastore
   readonly clock: Clock
   readonly random: Random
@@ -48,11 +51,14 @@ export interface UpkeepInit {
 
 /** Starts what keeps a host in shape. */
 export function startUpkeep(components: UpkeepComponents, init: UpkeepInit): Upkeep {
-  const { libp2p, dht, datastore, queries } = components
+  const { libp2p, dht, datastore } = components
+  const queries = learnFrom(components)
   using starting = new DisposableStack()
   const stack = new AsyncDisposableStack()
   starting.defer(() => void stack.disposeAsync())
-  const table = stack.use(startTableRefresh({ ...components, ownKey: libp2p.peerId.toMultihash().bytes }))
+  const table = stack.use(
+    startTableRefresh({ ...components, queries, ownKey: libp2p.peerId.toMultihash().bytes })
+  )
   const sweeper = stack.use(
     startSweeper({
       ...components,
@@ -66,6 +72,20 @@ export function startUpkeep(components: UpkeepComponents, init: UpkeepInit): Upk
   const relays = stack.use(startRelayWatch(components, { relays: relaysOf(init) }))
   starting.move()
   return { table, sweeper, relays, [Symbol.asyncDispose]: async () => await stack.disposeAsync() }
+}
+
+function learnFrom({ queries, judge }: UpkeepComponents): Pick<QueryEngine, 'lookup' | 'announceTo'> {
+  return {
+    lookup: async (key, signal, options) => {
+      const peers = await queries.lookup(key, signal, options)
+      judge.learn(
+        key,
+        peers.map(({ peerId }) => peerId)
+      )
+      return peers
+    },
+    announceTo: async (peer, keys, signal) => await queries.announceTo(peer, keys, signal)
+  }
 }
 
 function relaysOf({ reach, role = 'peer', seeds, relays }: UpkeepInit): readonly StartingPeer[] {

@@ -9,6 +9,7 @@ import {
   statSync
 } from 'node:fs'
 import { lstat, mkdir, rm } from 'node:fs/promises'
+import { Resolver } from 'node:dns/promises'
 import { createServer, type Server, type Socket } from 'node:net'
 import { homedir, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -22,6 +23,15 @@ import {
 } from '#contracts'
 import type { ControlConnection } from './control/server.ts'
 import { NodeError } from './errors.ts'
+
+/** How long one server of the domain name system is waited for, and how often it is asked. */
+const DNS_LIMITS = { timeout: 3_000, tries: 2 }
+
+/** Reads TXT records through the resolver that this machine is set up with. */
+export function systemResolveTxt(): (domain: string) => Promise<string[][]> {
+  const resolver = new Resolver(DNS_LIMITS)
+  return async (domain) => await resolver.resolveTxt(domain)
+}
 
 /**
  * Makes the data folder, for its owner alone. A folder of something else, such as a home, is refused rather than closed

@@ -2,7 +2,7 @@ import type { CID } from 'multiformats/cid'
 import { openDenyList, type DenyList } from '#bootstrap'
 import { createMemoryBlockStore, startContent } from '#content'
 import type { Content, ContentComponents, FlowInit } from '#content'
-import { createPublisherIndex, startHost, type Host } from '#dht'
+import { createDnsLinks, createPublisherIndex, startHost, type Host } from '#dht'
 import type { KeyPair } from '#did'
 import { openBase, rememberChoices, type NodeBase } from './base.ts'
 import { startCapsuleParts } from './capsule-parts.ts'
@@ -11,7 +11,7 @@ import { dataPaths } from './data-folder.ts'
 import { startDevices } from './devices/devices.ts'
 import { openRevocations, type Revocations } from './devices/revocations.ts'
 import { findFirstContact, type FirstContact } from './first-peers.ts'
-import { realFolder } from './powers.ts'
+import { realFolder, systemResolveTxt } from './powers.ts'
 import { startRoomService } from './rooms.ts'
 import { createInboundLimit, startSeed } from './seed.ts'
 import { createStatusReader } from './status.ts'
@@ -60,6 +60,7 @@ async function compose(init: NodeInit): Promise<ElastosNode> {
     personDid: base.keystore.personDid,
     dataFolder: base.paths.root,
     ...{ host, index, content, rooms, devices, contacts: base.contacts },
+    dnsLinks: createDnsLinks({ ...base, resolveTxt: init.powers?.resolveTxt ?? systemResolveTxt() }),
     ...capsuleParts,
     status: createStatusReader(base, { host, content, init, seed })
   }

@@ -1,6 +1,6 @@
 import type { Clock, ControlReach, Logger, NodeStatus, Random } from '#contracts'
 import type { Content } from '#content'
-import type { Host, PublisherIndex, TransportFactory } from '#dht'
+import type { DnsLinks, Host, PublisherIndex, ResolveTxt, TransportFactory } from '#dht'
 import type { Did, PrivateFiles } from '#did'
 import type { Rooms } from '#rooms'
 import type { ShellMode } from '#shell'
@@ -84,6 +84,8 @@ export interface NodePowers {
   readonly blocksInMemory: boolean
   /** Network transports instead of TCP and WebSockets. */
   readonly transports: readonly TransportFactory[]
+  /** Asks the domain name system instead of the resolver of this machine. */
+  readonly resolveTxt: ResolveTxt
   /** False: no control socket. */
   readonly isControlled: boolean
 }
@@ -103,6 +105,8 @@ export interface ElastosNode extends AsyncDisposable {
   readonly providers: NodeProviderChoices
   readonly rooms: Rooms
   readonly contacts: Contacts
+  /** Domains that point to content. */
+  readonly dnsLinks: DnsLinks
   readonly devices: Devices
   /** What it is and does now. */
   status(): NodeStatus

@@ -37,6 +37,8 @@ export async function startSimulatedNode(
     datastore: new MemoryDatastore(),
     blocksInMemory: true,
     transports: [transports.createTransport(name)],
+    resolveTxt: async () =>
+      await Promise.reject(Object.assign(new Error('no such domain'), { code: 'ENOTFOUND' })),
     isControlled: false
   }
   const node = await startNode({

@@ -6,9 +6,21 @@ export const PEOPLE_COMMANDS: readonly CommandSpec[] = [
     path: ['name', 'resolve'],
     needsNode: true,
     args: ['<name>'],
-    summary: 'what a did, an IPNS name, or did/kind/name points to now',
+    summary: 'what a did, an IPNS name, a domain, or did/kind/name points to now',
     example: 'elastos name resolve did:key:z6Mk…',
     load: async () => await import('../commands/name-resolve.ts')
+  },
+  {
+    path: ['name', 'follow'],
+    needsNode: true,
+    args: ['<name>'],
+    options: [
+      { flags: '--every <seconds>', summary: 'how often to look (default 30)' },
+      { flags: '--count <number>', summary: 'end after so many values' }
+    ],
+    summary: 'what a name points to, again whenever it changes',
+    example: 'elastos name follow example.org',
+    load: async () => await import('../commands/name-follow.ts')
   },
   {
     path: ['contact', 'add'],

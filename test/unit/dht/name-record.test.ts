@@ -34,6 +34,20 @@ describe('dht/name-record', () => {
     assert.equal(opened.validUntilMs, validUntilMs)
   })
 
+  it('says in a record when it was signed, and another IPNS implementation accepts that', async () => {
+    const signedAtMs = Date.now()
+    const validUntilMs = signedAtMs + HOUR_MS
+    for (const sequence of [7n, 2n ** 64n - 1n]) {
+      const init = { value: await cidOf('a'), sequence, validUntilMs, signedAtMs }
+      const record = await sealNameRecord(alice, init)
+      await ipnsValidator(nameKey(alice.did), record.bytes)
+      const opened = openNameRecord(alice.did, record.bytes, Date.now())
+      assert.deepEqual([opened.sequence, opened.signedAtMs], [sequence, signedAtMs])
+    }
+    const silent = await sealNameRecord(alice, { value: await cidOf('a'), sequence: 7n, validUntilMs })
+    assert.equal(silent.signedAtMs, undefined)
+  })
+
   it('accepts records of another IPNS implementation, with and without the legacy signature', async () => {
     const privateKey = privateKeyFromRaw(Buffer.concat([alice.seed, alice.publicKey]))
     const expiry = '2031-01-02T03:04:05.123456789Z'

@@ -35,6 +35,29 @@ describe('dht/names', () => {
     }
   })
 
+  it('says how fresh an answer is: who agreed, when it was signed and until when it is valid', async () => {
+    const [dht, clock] = [createMemoryDht(4), createVirtualClock()]
+    await using publisher = startMemoryNames(dht, clock)
+    await using reader = startMemoryNames(dht, clock)
+    await publisher.publish(alice, { value: await cidOf('one'), signal, firstPublish: true })
+    const signedAtMs = clock.nowMs()
+    await clock.advance(60_000)
+    const [first] = dht.peers
+    first?.records.clear()
+    const resolved = await reader.resolve(alice.did, { signal })
+    const { peersAsked, peersAgreed, validUntilMs } = resolved
+    assert.deepEqual(
+      [peersAsked, peersAgreed, resolved.signedAtMs, validUntilMs],
+      [4, 3, signedAtMs, signedAtMs + NAME_VALIDITY_MS]
+    )
+    // what other implementations sign does not say when
+    const value = await cidOf('two')
+    const other = await sealNameRecord(alice, { value, sequence: 2n, validUntilMs: clock.nowMs() + 1_000 })
+    for (const peer of dht.peers.slice(0, 2)) dht.plant(peer, key, other.bytes)
+    const newer = await reader.resolve(alice.did, { signal })
+    assert.deepEqual([newer.peersAgreed, newer.signedAtMs], [2, undefined])
+  })
+
   it('refuses to publish with a key whose latest record it does not know', async () => {
     const [dht, clock] = [createMemoryDht(3), createVirtualClock()]
     await using names = startMemoryNames(dht, clock)
