@@ -1,0 +1,31 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { LongTest } from '../../scripts/test-long.ts'
+import { createToldByStore, killStore, type ToldByStore } from '../net/content/store-kills.ts'
+import { createSeededRandom } from '../support/seeded-random.ts'
+
+const KILLS = 200
+const KILLS_A_SLICE = 10
+
+interface State {
+  /** The store lives as long as the run, so that every kill falls on what the kills before it left. */
+  readonly folder: string | undefined
+  readonly told: ToldByStore
+}
+
+/** 200 kills of a store during adds, fetches and collections: it opens, nothing is wrong, no pinned block is lost. */
+export const longTest: LongTest<State> = {
+  begin: () => ({ folder: undefined, told: createToldByStore() }),
+  slice: async (state, seed) => {
+    const folder = state.folder ?? (await mkdtemp(join(tmpdir(), 'elastos-store-kills-')))
+    const { told } = state
+    const random = createSeededRandom(seed + told.kills)
+    for (let kill = 0; kill < KILLS_A_SLICE; kill++) await killStore(folder, told, random)
+    // The last kill is looked at by the one after it.
+    const isDone = told.kills > KILLS
+    if (isDone) await rm(folder, { recursive: true, force: true })
+    const note = `${told.kills} kills, ${told.promises} promises`
+    return { state: { folder, told }, isDone, note }
+  }
+}
