@@ -1,6 +1,7 @@
+import type { ControlEvent, EntryStatus } from '#contracts'
 import type { CliContext, CommandInput } from '../context.ts'
 import { optionalArgument } from '../input.ts'
-import { formatBytes, formatTable, printNotice, printResult } from '../output.ts'
+import { formatBytes, formatTable, printResult } from '../output.ts'
 import { run as listPins } from './pin-ls.ts'
 
 /** `elastos ls [CID]` */
@@ -11,12 +12,17 @@ export async function run(input: CommandInput, context: CliContext): Promise<und
     return
   }
   await using client = await context.connect()
-  const { entries, isCut } = await client.call('content.list', { target }, { signal: context.signal })
+  const entries: EntryStatus[] = []
+  const onEvent = (event: ControlEvent): undefined => {
+    if (event.kind === 'rows') entries.push(...(event.entries ?? []))
+  }
+  const last = await client.call('content.list', { target, all: true }, { signal: context.signal, onEvent })
+  entries.push(...last.entries)
   const rows = entries.map(({ name, cid, type, bytes }) => [
     cid,
     type === 'file' ? formatBytes(bytes) : type,
     type === 'directory' ? `${name}/` : name
   ])
+  const { isCut } = last
   await printResult(context, { entries, isCut }, rows.length > 0 ? formatTable(rows) : ['empty'])
-  if (isCut) await printNotice(context, `only the first ${entries.length} are shown`)
 }

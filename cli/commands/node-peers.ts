@@ -11,10 +11,10 @@ export async function run(_input: CommandInput, context: CliContext): Promise<un
       `no node runs on ${context.dataFolder}: 'elastos node start' starts one`
     )
   }
-  const { peers } = await client.call('node.peers', {})
+  const { peers, isCut } = await client.call('node.peers', {})
   const { advice } = await client.call('node.status', {})
   const rows = peers.map(({ peerId, direction, addresses }) => [peerId, direction, addresses[0] ?? ''])
   const lines =
     rows.length > 0 ? formatTable(rows) : [`nobody is connected${advice === undefined ? '' : `: ${advice}`}`]
-  await printResult(context, { peers }, lines)
+  await printResult(context, { peers, isCut }, lines)
 }

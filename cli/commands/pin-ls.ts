@@ -1,17 +1,21 @@
-import type { PinStatus } from '#contracts'
+import type { ControlEvent, PinStatus } from '#contracts'
 import type { CliContext, CommandInput } from '../context.ts'
-import { formatBytes, formatTable, printNotice, printResult } from '../output.ts'
+import { formatBytes, formatTable, printResult } from '../output.ts'
 
 /** `elastos pin ls` */
 export async function run(_input: CommandInput, context: CliContext): Promise<undefined> {
   await using client = await context.connect()
-  const { pins, isCut } = await client.call('content.pins', {})
+  const pins: PinStatus[] = []
+  const onEvent = (event: ControlEvent): undefined => {
+    if (event.kind === 'rows') pins.push(...(event.pins ?? []))
+  }
+  const last = await client.call('content.pins', { all: true }, { signal: context.signal, onEvent })
+  pins.push(...last.pins)
   await printResult(
     context,
-    { pins, isCut },
+    { pins, isCut: last.isCut },
     pins.length > 0 ? formatTable(pins.map(describePin)) : ['nothing is kept']
   )
-  if (isCut) await printNotice(context, `only the first ${pins.length} are shown`)
 }
 
 function describePin({ cid, name, isPublic, bytes }: PinStatus): string[] {

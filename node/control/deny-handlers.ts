@@ -1,5 +1,6 @@
 import type { DenyList } from '#bootstrap'
 import type { HandlersOf } from './handlers.ts'
+import { takeRows } from './rows.ts'
 
 /** The deny list for commands. A change holds from the next block, connection or lookup on. */
 export function createDenyHandlers(
@@ -16,6 +17,11 @@ export function createDenyHandlers(
       await denyList.remove(subject)
       return { subject }
     },
-    'deny.list': async () => await Promise.resolve({ subjects: denyList.list().map(({ value }) => value) })
+    'deny.list': async ({ all = false }, { emit }) => {
+      const send = async (subjects: string[]): Promise<void> => await emit({ kind: 'rows', subjects })
+      const init = { describe: ({ value }: { value: string }) => value, send: all ? send : undefined }
+      const { rows, isCut } = await takeRows(denyList.list(), init)
+      return { subjects: rows, isCut }
+    }
   }
 }
