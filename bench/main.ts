@@ -14,7 +14,10 @@ const NO_BENCHMARKS = new Set([
   'exchange-peer',
   'get-peer',
   'chat-crowd',
-  'capsule-rig'
+  'capsule-rig',
+  'dht-network',
+  'dht-rig',
+  'loop-probe'
 ])
 
 async function main(): Promise<void> {
