@@ -23,13 +23,13 @@ import {
   type VerifiedCapsule
 } from '#capsule-host'
 import type { Content } from '#content'
-import type { PublisherIndex } from '#dht'
+import { DhtError, type PublisherIndex } from '#dht'
 import type { Did, Keystore } from '#did'
 import type { CapsuleRuntime } from './capsule-runtime.ts'
 import { parseCapsuleTarget, type CapsuleTarget } from './capsule-target.ts'
 import type { Contacts } from './contacts.ts'
 import { NodeError } from './errors.ts'
-import { loadShippedCapsule } from './shipped-capsules.ts'
+import type { ReleaseCapsules } from './release-capsules.ts'
 
 /** What capsules need of the other parts of a node. */
 export interface CapsulesComponents {
@@ -42,6 +42,7 @@ export interface CapsulesComponents {
   readonly logger: Logger
   readonly isDenied: (did: string) => boolean
   readonly runtime: Pick<CapsuleRuntime, 'start'>
+  readonly release: Pick<ReleaseCapsules, 'current' | 'lineageOf'>
 }
 
 /** A capsule whose every byte was verified; an unsigned one is the owner's own, from a folder. */
@@ -149,12 +150,17 @@ async function publish(
   const { name, version } = manifest
   const entries = [...read].map(([path, file]) => ({ path, content: file }))
   const { cid: root, announcement } = await content.addFiles(entries, { name, signal })
-  const previous = await latestOf(index, publisher.did, { name, signal })
+  const previous = await latestOf(index, publisher.did, { name, signal }).catch((thrown: unknown) => {
+    throw explainAlone(thrown, { name, version, cid: root })
+  })
   const block = signCapsule(publisher, { root, name, version, previous })
   const { cid } = await content.putBlock(block, { codec: 'dag-cbor', public: true, name, signal })
   // While the words are still here this identity was made on this device, so nothing was published elsewhere.
   const firstPublish = isFirst || keystore.summary().status.root !== 'absent'
-  const published = await index.publish(publisher, { kind: 'capsule', name, head: cid, firstPublish, signal })
+  const head = { kind: 'capsule', name, head: cid, firstPublish, signal }
+  const published = await index.publish(publisher, head).catch((thrown: unknown) => {
+    throw explainAlone(thrown, { name, version, cid })
+  })
   return {
     cid: cid.toString(),
     root: root.toString(),
@@ -163,6 +169,27 @@ async function publish(
     sequence: published.sequence,
     isAnnounced: announcement.state === 'announced'
   }
+}
+
+/** Says what became of a capsule that could be added here but not entered in its publisher's index. */
+function explainAlone(
+  thrown: unknown,
+  { name, version, cid }: { readonly name: string; readonly version: string; readonly cid: CID }
+): unknown {
+  const kept = `${name} ${version} is kept on this device as ${cid.toString()}`
+  const code = errorCode(thrown)
+  if (code === 'ERR_DHT_NO_PEERS') {
+    const todo = 'publish it again once a peer is there'
+    const why = 'no peer is reachable to say which version came before it'
+    return new DhtError(code, `${kept}, but not published: ${why}; ${todo}`, { cause: thrown })
+  }
+  if (code === 'ERR_DHT_NOT_STORED') {
+    const later = 'this is tried again by itself until one does'
+    return new DhtError(code, `${kept} and signed, but no peer took its name yet: ${later}`, {
+      cause: thrown
+    })
+  }
+  return thrown
 }
 
 /** The signed capsule a new version follows; a first version follows none. */
@@ -186,7 +213,7 @@ async function verify(
 ): Promise<VerifiedPackage> {
   const target = parseCapsuleTarget(text)
   if (target.kind === 'folder') return await openOwn(components, target.folder, options)
-  if (target.kind === 'shipped') return await loadShippedCapsule(target.name)
+  if (target.kind === 'shipped') return await components.release.current(target.name, options)
   const { cid, expected } = await locate(components, target, options.signal)
   if (capsuleReference(cid) !== 'signed') {
     throw new CapsuleError(
@@ -207,7 +234,7 @@ async function verify(
   const status = { cid: cid.toString(), root: root.toString(), publisher, name, version, isSigned: true }
   return {
     status: { ...status, files: opened.files, bytes: opened.bytes },
-    ...{ lineage: lineageOf(publisher, name), opened, isOwn: false }
+    ...{ lineage: await components.release.lineageOf(publisher, name), opened, isOwn: false }
   }
 }
 
