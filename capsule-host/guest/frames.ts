@@ -89,10 +89,21 @@ export const FRAME_HEAD_BYTES = 5
 /** Encodes one frame. The payload is copied. */
 export function encodeFrame(type: FrameType, payload: Uint8Array): Uint8Array<ArrayBuffer> {
   const frame = new Uint8Array(FRAME_HEAD_BYTES + payload.byteLength)
-  frame[0] = type
-  new DataView(frame.buffer).setUint32(1, payload.byteLength, true)
+  writeHead(frame, type, payload.byteLength)
   frame.set(payload, FRAME_HEAD_BYTES)
   return frame
+}
+
+/** What comes before a payload of `length` bytes that is sent as it is. */
+export function encodeFrameHead(type: FrameType, length: number): Uint8Array<ArrayBuffer> {
+  const head = new Uint8Array(FRAME_HEAD_BYTES)
+  writeHead(head, type, length)
+  return head
+}
+
+function writeHead(frame: Uint8Array<ArrayBuffer>, type: FrameType, length: number): void {
+  frame[0] = type
+  new DataView(frame.buffer).setUint32(1, length, true)
 }
 
 /** Encodes a frame whose payload is one unsigned 32-bit number. */

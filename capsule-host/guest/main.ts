@@ -61,14 +61,12 @@ class Guest {
 
   async serve(): Promise<void> {
     const decoder = new FrameDecoder()
-    const chunks = this.#powers.input[Symbol.asyncIterator]()
-    let next = chunks.next()
+    const over = this.#powers.listen((piece) => {
+      for (const frame of decoder.push(piece)) this.#take(frame)
+    })
     // Not before it listens: who hears this measures from here.
     this.#powers.write(encodeFrame(FRAME.ready, new Uint8Array(0)))
-    for (let chunk = await next; chunk.done !== true; chunk = await next) {
-      for (const frame of decoder.push(chunk.value)) this.#take(frame)
-      next = chunks.next()
-    }
+    await over
   }
 
   #take({ type, payload }: Frame): void {

@@ -1,9 +1,10 @@
 import { closeSync, fstatSync, writeSync, type Stats } from 'node:fs'
+import { Socket } from 'node:net'
 
 /** What the guest process takes from its operating system: two pipes, a clock, randomness. */
 export interface GuestPowers {
-  /** Frames from the host, until it closes the pipe. */
-  readonly input: AsyncIterable<Uint8Array>
+  /** Hands over what comes from the host, each piece good until `take` returns; resolves when the host closed the pipe. */
+  listen(take: (piece: Uint8Array) => void): Promise<void>
   /** Writes all of `bytes` to the host. Blocks while the host does not read: that is the program's back-pressure. */
   write(bytes: Uint8Array): void
   /** Wall-clock milliseconds. */
@@ -16,10 +17,13 @@ export interface GuestPowers {
   fillRandom(bytes: Uint8Array): void
 }
 
+const STDIN = 0
 const STDOUT = 1
 const STDERR = 2
 /** Descriptors that the parent may have opened between counting them and starting this process. */
 const DESCRIPTORS_SLACK = 16
+/** Bytes that are read at a time. A module comes in a few pieces; with a buffer of its own nothing is allocated for them. */
+const READ_BYTES = 256 * 1024
 
 /**
  * Closes what this process inherited beside its standard streams. Node opens everything so that no child gets it, but a
@@ -60,7 +64,7 @@ function statsOf(descriptor: number): Stats | undefined {
 /** The guest process's own powers. */
 export function guestPowers(): GuestPowers {
   return {
-    input: process.stdin,
+    listen,
     write: (bytes) => {
       for (let offset = 0; offset < bytes.byteLength;) {
         offset += writeSync(STDOUT, bytes, offset, bytes.byteLength - offset)
@@ -85,4 +89,25 @@ export function guestPowers(): GuestPowers {
       crypto.getRandomValues(bytes as Uint8Array<ArrayBuffer>)
     }
   }
+}
+
+async function listen(take: (piece: Uint8Array) => void): Promise<void> {
+  const buffer = new Uint8Array(READ_BYTES)
+  const closed = Promise.withResolvers<void>()
+  const socket = new Socket({
+    fd: STDIN,
+    readable: true,
+    writable: false,
+    onread: {
+      buffer,
+      callback: (length) => {
+        take(buffer.subarray(0, length))
+        return true
+      }
+    }
+  })
+  socket.on('error', () => undefined)
+  socket.once('close', () => closed.resolve())
+  socket.resume()
+  await closed.promise
 }

@@ -28,21 +28,25 @@ export function rehearsalPowers(powers: GuestPowers): GuestPowers {
   const ended = Promise.withResolvers<void>()
   return {
     ...powers,
-    input: rehearsal(ended.promise),
+    listen: async (take) => {
+      for (const frame of rehearsal()) take(frame)
+      await ended.promise
+    },
     write: (frame) => {
       if (frame[0] === FRAME.exit || frame[0] === FRAME.failed) ended.resolve()
     }
   }
 }
 
-async function* rehearsal(ended: Promise<void>): AsyncGenerator<Uint8Array> {
+function rehearsal(): Uint8Array[] {
   const module = Uint8Array.fromBase64(PROGRAM)
   const start: StartMessage = { args: ['rehearsal'], moduleBytes: module.byteLength, hasFiles: false }
   const frame = (type: FrameType, text: string): Uint8Array =>
     encodeFrame(type, new TextEncoder().encode(text))
-  yield frame(FRAME.start, JSON.stringify(start))
-  yield encodeFrame(FRAME.module, module)
-  yield frame(FRAME.run, '')
-  yield frame(FRAME.stdin, 'x')
-  await ended
+  return [
+    frame(FRAME.start, JSON.stringify(start)),
+    encodeFrame(FRAME.module, module),
+    frame(FRAME.run, ''),
+    frame(FRAME.stdin, 'x')
+  ]
 }

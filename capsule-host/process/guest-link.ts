@@ -1,5 +1,6 @@
 import {
   encodeFrame,
+  encodeFrameHead,
   FRAME,
   FRAME_PAYLOAD_BYTES_MAX,
   type FrameType,
@@ -29,6 +30,14 @@ export interface GuestLink {
 
 /** Frames on the standard input of `process`. */
 export function createGuestLink(process: Pick<SpawnedProcess, 'write'>): GuestLink {
+  /** The module is large, and nobody changes it: only the heads of its frames are new. */
+  const sendModule = (module: Uint8Array): void => {
+    for (let offset = 0; offset < module.byteLength; offset += FRAME_PAYLOAD_BYTES_MAX) {
+      const piece = module.subarray(offset, offset + FRAME_PAYLOAD_BYTES_MAX)
+      process.write(encodeFrameHead(FRAME.module, piece.byteLength))
+      process.write(piece)
+    }
+  }
   const send = (type: FrameType, bytes: Uint8Array): void => {
     for (let offset = 0; offset < bytes.byteLength; offset += FRAME_PAYLOAD_BYTES_MAX) {
       process.write(encodeFrame(type, bytes.subarray(offset, offset + FRAME_PAYLOAD_BYTES_MAX)))
@@ -44,7 +53,7 @@ export function createGuestLink(process: Pick<SpawnedProcess, 'write'>): GuestLi
         ...(trace === undefined ? {} : { trace: traceMessage(trace) })
       }
       process.write(encodeFrame(FRAME.start, new TextEncoder().encode(JSON.stringify(message))))
-      send(FRAME.module, module)
+      sendModule(module)
       if (trace?.kind === 'replay') send(FRAME.traceIn, trace.entries)
       process.write(encodeFrame(FRAME.run, NO_BYTES))
     }

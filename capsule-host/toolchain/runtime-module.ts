@@ -33,7 +33,8 @@ export const SCRIPT_ERROR_EXIT_CODE = 70
 export const SETUP_EXPORTS = [
   '_initialize',
   'qjs_call',
-  'qjs_eval',
+  'qjs_compile',
+  'qjs_eval_bytecode',
   'qjs_get_array_buffer',
   'qjs_get_exception',
   'qjs_get_global',
@@ -51,6 +52,7 @@ export const SETUP_EXPORTS = [
   'qjs_set_max_stack_size',
   'qjs_set_promise_rejection_handler',
   'qjs_set_prop_string',
+  'wasm_free',
   'wasm_malloc'
 ] as const
 

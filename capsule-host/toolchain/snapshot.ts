@@ -23,6 +23,8 @@ const SHARED_BUFFER_BYTES = 8192 + 65_536
 const SCRIPT_STACK_BYTES = 256 * 1024
 /** Bytes of new values after which the engine collects what is unreachable. */
 const COLLECT_BYTES = 1024 * 1024
+/** `JS_WRITE_OBJ_STRIP_SOURCE` of QuickJS: positions are kept for stack traces, the text of functions is not. */
+const STRIP_SOURCE = 1 << 4
 
 type SetupExports = Record<(typeof SETUP_EXPORTS)[number], (...values: number[]) => number> & {
   readonly memory: WebAssembly.Memory
@@ -43,10 +45,12 @@ export interface RuntimeInstance {
 /** Starts the runtime module and evaluates the globals of scripts in it. The same bytes give the same state. */
 export function startRuntime(runtime: WebAssembly.Module, globalsScript: string): RuntimeInstance {
   const engine = new Engine(runtime)
-  const turns = engine.evaluateGlobals(globalsScript)
+  // What compiling leaves behind in memory would be frozen into every capsule: it is done in an engine of its own.
+  const compile = (text: string, name: string): Uint8Array => new Engine(runtime).compile(text, name)
+  const turns = engine.evaluateGlobals(compile(globalsScript, 'globals.js'))
   return {
     load: ({ text, name }) => {
-      const main = engine.evaluate(text, name)
+      const main = engine.evaluate(compile(text, name))
       engine.call(engine.property(turns, 'begin'), turns, [main])
     },
     state: () => engine.state()
@@ -70,38 +74,60 @@ class Engine {
   }
 
   /** Makes the raw system, evaluates the globals over it, and hooks their turns up. @returns the turns' value */
-  evaluateGlobals(script: string): number {
+  evaluateGlobals(bytecode: Uint8Array): number {
     const exports = this.#exports
     const raw = exports.qjs_new_object()
     HOST_CALLS.forEach((name, index) => {
-      const called = this.#bytes(Uint8Array.of(HOST_CALL_NAME_START + index))
-      this.#set(raw, name, exports.qjs_new_host_function(called, 1, 0))
+      const called = Uint8Array.of(HOST_CALL_NAME_START + index)
+      this.#set(
+        raw,
+        name,
+        this.#lend(called, (at) => exports.qjs_new_host_function(at, 1, 0))
+      )
     })
-    const zeros = this.#bytes(new Uint8Array(SHARED_BUFFER_BYTES))
-    const buffer = exports.qjs_new_array_buffer(zeros, SHARED_BUFFER_BYTES)
+    const buffer = this.#lend(new Uint8Array(SHARED_BUFFER_BYTES), (at) =>
+      exports.qjs_new_array_buffer(at, SHARED_BUFFER_BYTES)
+    )
+    const address = this.#lend(new Uint8Array(4), (at) => exports.qjs_get_array_buffer(buffer, at))
     this.#set(raw, 'buffer', buffer)
-    this.#set(raw, 'address', exports.qjs_new_number(exports.qjs_get_array_buffer(buffer, zeros)))
-    const install = this.evaluate(script, 'globals.js')
-    const turns = this.call(install, exports.qjs_get_undefined(), [raw])
+    this.#set(raw, 'address', exports.qjs_new_number(address))
+    const turns = this.call(this.evaluate(bytecode), exports.qjs_get_undefined(), [raw])
     for (const name of HOOK_GLOBALS) exports[name].value = this.property(turns, `${name}Hook`)
     return turns
   }
 
-  /** Evaluates a script and returns its value. */
-  evaluate(text: string, name: string): number {
-    const bytes = new TextEncoder().encode(`${text}\0`)
+  /** The engine's own code of a script, without the text it was made of, which nobody needs when it runs. */
+  compile(text: string, name: string): Uint8Array {
+    const { qjs_compile, memory } = this.#exports
+    const source = new TextEncoder().encode(`${text}\0`)
+    return this.#lend(source, (sourceAt) =>
+      this.#lend(nameBytes(name), (nameAt) =>
+        this.#lend(new Uint8Array(4), (lengthAt) => {
+          const at = qjs_compile(sourceAt, source.byteLength - 1, nameAt, 0, STRIP_SOURCE, lengthAt)
+          if (at === 0) throw this.#failure()
+          const length = new DataView(memory.buffer).getUint32(lengthAt, true)
+          return new Uint8Array(memory.buffer, at, length).slice()
+        })
+      )
+    )
+  }
+
+  /** Runs what {@link Engine.compile} made and returns its value. */
+  evaluate(bytecode: Uint8Array): number {
     return this.#checked(
-      this.#exports.qjs_eval(this.#bytes(bytes), bytes.byteLength - 1, this.#name(name), 0)
+      this.#lend(bytecode, (at) => this.#exports.qjs_eval_bytecode(at, bytecode.byteLength))
     )
   }
 
   call(callee: number, receiver: number, values: readonly number[]): number {
-    const list = this.#bytes(new Uint8Array(Uint32Array.from(values).buffer))
-    return this.#checked(this.#exports.qjs_call(callee, receiver, values.length, list))
+    const list = new Uint8Array(Uint32Array.from(values).buffer)
+    return this.#checked(
+      this.#lend(list, (at) => this.#exports.qjs_call(callee, receiver, values.length, at))
+    )
   }
 
   property(value: number, name: string): number {
-    return this.#checked(this.#exports.qjs_get_prop_string(value, this.#name(name)))
+    return this.#checked(this.#lend(nameBytes(name), (at) => this.#exports.qjs_get_prop_string(value, at)))
   }
 
   state(): ModuleState {
@@ -114,34 +140,44 @@ class Engine {
   }
 
   #set(object: number, name: string, value: number): void {
-    this.#exports.qjs_set_prop_string(object, this.#name(name), value)
+    this.#lend(nameBytes(name), (at) => this.#exports.qjs_set_prop_string(object, at, value))
   }
 
-  #name(text: string): number {
-    return this.#bytes(new TextEncoder().encode(`${text}\0`))
-  }
-
-  /** Puts bytes into the module's memory. Never freed: a build is short. */
-  #bytes(bytes: Uint8Array): number {
-    const address = this.#exports.wasm_malloc(bytes.byteLength)
+  /** Puts bytes into the module's memory for one call. What is left there afterwards is zeros: they freeze to nothing. */
+  #lend<T>(bytes: Uint8Array, use: (address: number) => T): T {
+    const { wasm_malloc, wasm_free, memory } = this.#exports
+    const address = wasm_malloc(bytes.byteLength)
     if (address === 0) throw new Error('expected memory for a script, got none')
-    new Uint8Array(this.#exports.memory.buffer).set(bytes, address)
-    return address
+    new Uint8Array(memory.buffer).set(bytes, address)
+    try {
+      return use(address)
+    } finally {
+      new Uint8Array(memory.buffer).fill(0, address, address + bytes.byteLength)
+      wasm_free(address)
+    }
   }
 
   #checked(value: number): number {
     if (this.#exports.qjs_is_exception(value) === 0) return value
-    const error = this.#exports.qjs_get_exception()
-    const lengthAt = this.#bytes(new Uint8Array(4))
-    const at = this.#exports.qjs_get_string_len(error, lengthAt)
-    const view = new DataView(this.#exports.memory.buffer)
-    const text = new TextDecoder().decode(
-      new Uint8Array(this.#exports.memory.buffer, at, view.getUint32(lengthAt, true))
-    )
-    throw new CapsuleError('ERR_CAPSULE_BUILD', 'expected the script to compile, it did not', {
+    throw this.#failure()
+  }
+
+  /** What the engine says went wrong. */
+  #failure(): CapsuleError {
+    const { qjs_get_exception, qjs_get_string_len, memory } = this.#exports
+    const text = this.#lend(new Uint8Array(4), (lengthAt) => {
+      const at = qjs_get_string_len(qjs_get_exception(), lengthAt)
+      const length = new DataView(memory.buffer).getUint32(lengthAt, true)
+      return new TextDecoder().decode(new Uint8Array(memory.buffer, at, length))
+    })
+    return new CapsuleError('ERR_CAPSULE_BUILD', 'expected the script to compile, it did not', {
       detail: printableLines(text, BUILD_LINES_MAX)
     })
   }
+}
+
+function nameBytes(text: string): Uint8Array {
+  return new TextEncoder().encode(`${text}\0`)
 }
 
 /** WASI that does nothing: no time passes and nothing is random while a capsule is made, or no two would be alike. */
