@@ -111,24 +111,21 @@ describe('bad disk', function () {
       })
     }
 
-    it('a block: never handed out, coded, and mended by adding the file again', async () => {
-      const { cid } = await usedBefore()
-      const blocks = (await readdir(inData('blocks'), { recursive: true })).filter(
-        (name) => name.endsWith(cid.slice(-20)) || /\/[a-z2-7]{20,}/.test(name)
-      )
-      assert.ok(blocks.length > 0, 'no block was found to garble')
-      for (const name of blocks) {
-        const path = inData('blocks', name)
-        if ((await stat(path)).isFile()) await writeFile(path, 'gone\n')
-      }
-      const node = await startCliNode(home, home.dataFolder)
-      const result = await node.run(['get', cid, '-o', join(home.folder, 'copy'), '--deadline', '5'])
-      assertRefused(result, 'ERR_BLOCK_CORRUPT', 'ERR_CONTENT_NO_PROVIDERS', 'ERR_CONTENT_NOT_FOUND')
-      await node.answers()
-      await node.succeed(['add', join(home.folder, 'file')])
-      await node.succeed(['get', cid, '-o', join(home.folder, 'copy')])
-      await node.stop()
-    })
+    for (const [damage, apply] of Object.entries(damages)) {
+      it(`a pack of blocks ${damage}: never handed out, coded, and mended by adding the file again`, async () => {
+        const { cid } = await usedBefore()
+        const packs = (await readdir(inData('blocks', 'packs'))).filter((name) => name.endsWith('.pack'))
+        assert.ok(packs.length > 0, 'no pack of blocks was found to garble')
+        for (const name of packs) await apply(inData('blocks', 'packs', name))
+        const node = await startCliNode(home, home.dataFolder)
+        const result = await node.run(['get', cid, '-o', join(home.folder, 'copy'), '--deadline', '5'])
+        assertRefused(result, 'ERR_BLOCK_CORRUPT', 'ERR_CONTENT_NO_PROVIDERS', 'ERR_CONTENT_NOT_FOUND')
+        await node.answers()
+        await node.succeed(['add', join(home.folder, 'file')])
+        await node.succeed(['get', cid, '-o', join(home.folder, 'copy')])
+        await node.stop()
+      })
+    }
 
     it('keys, configuration, contacts, deny list: the node refuses to start with a code and overwrites nothing', async () => {
       await usedBefore()

@@ -5,6 +5,8 @@ import { startProcess } from '../../support/process.ts'
 
 const WORKER = fileURLToPath(import.meta.resolve('./store-worker.ts'))
 const KILL_AFTER_MS_MAX = 1_500
+/** It hashes all that the processes before it left; on a busy machine that takes its time. */
+const OPEN_TIMEOUT_MS = 120_000
 
 /** What the processes that were killed said before; JSON. */
 export interface ToldByStore {
@@ -30,7 +32,7 @@ export async function killStore(
   random: Pick<Random, 'unit'>
 ): Promise<void> {
   await using worker = await startProcess({ command: process.execPath, args: [WORKER, folder] })
-  const opened = (await worker.event('opened')) as unknown as {
+  const opened = (await worker.event('opened', { timeoutMs: OPEN_TIMEOUT_MS })) as unknown as {
     corrupt: string[]
     incomplete: string[]
     pinned: string[]
