@@ -24,6 +24,8 @@ export interface AskingChannelInit {
   /** An ask is answered. */
   onAnswered(this: void): void
   onSocketFrame(this: void, frame: Frame): void
+  /** What was held back for a while is not any more: the peer had nothing to send until now. */
+  onResumed(this: void): void
   /** It has ended: what was under way must be asked elsewhere. `blame`: the peer broke the protocol. */
   onEnd(this: void, end: { cause: Error; blame: Blame | undefined }): void
 }
@@ -52,6 +54,9 @@ export class AskingChannel {
   /** Asks whose walk is being prepared. */
   #preparing = 0
   #credit = 0
+  /** Granted as soon as the download cap allows more. */
+  #ungranted = 0
+  #held: Promise<void> | undefined
   #isSplitting = false
   #hasEnded = false
   #turn: Promise<unknown> = Promise.resolve()
@@ -64,7 +69,7 @@ export class AskingChannel {
     init.pipe.receive(
       (bytes) => {
         if (this.#hasEnded) return
-        void init.flow?.received(bytes.length)
+        this.#hold(init.flow?.received(bytes.length))
         try {
           reader.push(bytes)
         } catch (thrown) {
@@ -118,9 +123,11 @@ export class AskingChannel {
 
   /** Lets the peer send so many bytes more. */
   grant(bytes: number): void {
-    if (bytes <= 0) return
-    this.#credit += bytes
-    this.send({ type: 'more', bytes })
+    this.#ungranted += bytes
+    if (this.#ungranted <= 0 || this.#held !== undefined) return
+    this.#credit += this.#ungranted
+    this.send({ type: 'more', bytes: this.#ungranted })
+    this.#ungranted = 0
   }
 
   /** Asks the peer to hand back the later half of what it sends now. */
@@ -150,6 +157,18 @@ export class AskingChannel {
     if (this.#hasEnded) return
     this.#hasEnded = true
     this.#init.pipe.abort(new Error('nothing more is asked'))
+  }
+
+  /** Grants nothing until more may be received. */
+  #hold(until: Promise<void> | undefined): void {
+    if (until === undefined) return
+    this.#held = until
+    void until.then(() => {
+      if (this.#held !== until) return
+      this.#held = undefined
+      this.#init.onResumed()
+      if (!this.#hasEnded) this.grant(0)
+    })
   }
 
   #end(cause: Error, blame?: Blame): void {

@@ -37,6 +37,12 @@ export const SLAB_BYTES: number = 4 * 1024 * 1024
 /** Blocks up to this size are copied out of that memory, so that one that is kept keeps no more than itself. */
 export const SMALL_BLOCK_BYTES: number = 16 * 1024
 
+/** Bytes handed to a libp2p stream that it has not passed on, beyond which the sender waits. */
+export const STREAM_BUFFER_BYTES: number = 256 * 1024
+
+/** CIDs of an ask that count as one request. */
+export const ROOTS_PER_REQUEST = 16
+
 /** Blocks that the server reads in one go. */
 export const READ_BLOCKS_MAX = 64
 
@@ -45,7 +51,10 @@ export const CREDIT_BYTES_MAX: number = 64 * 1024 * 1024
 
 /** Everything about the streams that has a bound and may be set. */
 export interface StreamLimits {
-  /** Channels that peers may have open to us, each peer and all of them. */
+  /**
+   * Channels that peers may have open to us, each peer and all of them; a further one takes the place of the one on
+   * which nothing was asked for longest.
+   */
   readonly channelsPerPeerMax: number
   /** See {@link channelsPerPeerMax}. */
   readonly channelsMax: number
@@ -83,7 +92,7 @@ export interface StreamLimits {
 
 /** The limits of an exchange that is told none. */
 export const DEFAULT_STREAM_LIMITS: StreamLimits = {
-  channelsPerPeerMax: 8,
+  channelsPerPeerMax: 6,
   channelsMax: 64,
   idleTimeoutMs: 60_000,
   streamCreditBytes: 3 * 1024 * 1024,

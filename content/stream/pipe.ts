@@ -1,4 +1,5 @@
 import type { Stream } from '@libp2p/interface'
+import { STREAM_BUFFER_BYTES } from './constants.ts'
 
 /**
  * Bytes both ways to one peer that is known already: a libp2p stream, or a socket that somebody else has opened and
@@ -19,9 +20,10 @@ export interface Pipe {
 
 /** A libp2p stream as a pipe. */
 export function pipeOfStream(stream: Stream): Pipe {
+  const isFull = (): boolean => stream.writableNeedsDrain || stream.writeBufferLength > STREAM_BUFFER_BYTES
   return {
-    send: (bytes) => stream.send(bytes),
-    drained: async () => await stream.onDrain(),
+    send: (bytes) => stream.send(bytes) && !isFull(),
+    drained: async () => await untilMoved(stream, isFull),
     receive: (onBytes, onEnd) => {
       let hasEnded = false
       const end = (cause: Error | undefined): void => {
@@ -30,7 +32,8 @@ export function pipeOfStream(stream: Stream): Pipe {
         onEnd(cause)
       }
       stream.addEventListener('close', ({ error }) => end(error))
-      stream.addEventListener('remoteCloseWrite', () => end(undefined))
+      // Not when the other side closes: what it sent before may still be here.
+      stream.addEventListener('end', () => end(undefined))
       stream.addEventListener('message', ({ data }) => {
         if (data instanceof Uint8Array) onBytes(data)
         else for (const part of data) onBytes(part)
@@ -40,5 +43,23 @@ export function pipeOfStream(stream: Stream): Pipe {
       stream.close().catch(() => undefined)
     },
     abort: (cause) => stream.abort(cause)
+  }
+}
+
+/**
+ * Waits while `isFull`. `stream.onDrain` is no use here: it resolves on the first window update, with most of what was
+ * sent still in the buffer, and after its first use always at once.
+ *
+ * @throws when the stream closes first
+ */
+async function untilMoved(stream: Stream, isFull: () => boolean): Promise<void> {
+  while (isFull()) {
+    if (stream.writeStatus !== 'writable') throw new Error(`the stream is ${stream.status}`)
+    const { promise, resolve } = Promise.withResolvers<undefined>()
+    const onMoved = (): void => resolve(undefined)
+    const events = ['drain', 'idle', 'close'] as const
+    for (const event of events) stream.addEventListener(event, onMoved)
+    await promise
+    for (const event of events) stream.removeEventListener(event, onMoved)
   }
 }

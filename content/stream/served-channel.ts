@@ -4,7 +4,7 @@ import type { CID } from 'multiformats/cid'
 import type { BlockStore } from '../block-store.ts'
 import { ContentError } from '../errors.ts'
 import type { FlowChannel } from '../flow/index.ts'
-import { ASKS_PER_CHANNEL_MAX, CREDIT_BYTES_MAX, READ_BLOCKS_MAX } from './constants.ts'
+import { ASKS_PER_CHANNEL_MAX, CREDIT_BYTES_MAX, READ_BLOCKS_MAX, ROOTS_PER_REQUEST } from './constants.ts'
 import type { StreamLimits } from './constants.ts'
 import { FrameReader } from './frame-reader.ts'
 import { FrameWriter } from './frame-writer.ts'
@@ -32,13 +32,20 @@ export interface ServingComponents {
   readonly logger: Logger
 }
 
+/** What a frame about a second socket is answered with. */
+export interface SocketFrameInit {
+  send(this: void, frame: Frame): Promise<void>
+  /** Aborts when the channel ends. */
+  readonly signal: AbortSignal
+}
+
 /** One channel that a peer asks on. */
 export interface ServedChannelInit {
   readonly peerId: string
   readonly pipe: Pipe
   readonly flow?: FlowChannel | undefined
   /** A frame about a second socket has come; the answer goes through {@link ServedChannel.send}. */
-  readonly onSocketFrame?: ((frame: Frame, send: (frame: Frame) => Promise<void>) => void) | undefined
+  readonly onSocketFrame?: ((frame: Frame, o: SocketFrameInit) => void) | undefined
   /** The channel has ended, by whichever side. */
   onEnd(this: void): void
 }
@@ -61,6 +68,7 @@ export class ServedChannel implements Disposable {
   #wake: PromiseWithResolvers<void> | undefined
   /** Writes come one after the other, whoever wants them. */
   #turn: Promise<unknown> = Promise.resolve()
+  #idleSinceMs: number
   blocksSent = 0
   bytesSent = 0
 
@@ -72,6 +80,7 @@ export class ServedChannel implements Disposable {
     this.#components = components
     this.#init = init
     this.#limits = limits
+    this.#idleSinceMs = components.clock.monotonicMs()
     this.#writer = new FrameWriter({
       pipe: init.pipe,
       flow: init.flow,
@@ -96,8 +105,20 @@ export class ServedChannel implements Disposable {
     void this.#serve()
   }
 
+  /** Since when nothing is asked; `undefined` while something is. */
+  get idleSinceMs(): number | undefined {
+    return this.#asks.length > 0 ? undefined : this.#idleSinceMs
+  }
+
   [Symbol.dispose](): void {
     this.#fail(new Error('the exchange was stopped'))
+  }
+
+  readonly #sendNow = async (frame: Frame): Promise<void> => {
+    await this.#write(async () => {
+      await this.#writer.frame(frame)
+      await this.#writer.flush()
+    })
   }
 
   #fail(thrown: unknown): void {
@@ -134,12 +155,7 @@ export class ServedChannel implements Disposable {
       case 'socket-token':
       case 'socket-please':
       case 'socket-no':
-        this.#init.onSocketFrame?.(frame, async (answer) => {
-          await this.#write(async () => {
-            await this.#writer.frame(answer)
-            await this.#writer.flush()
-          })
-        })
+        this.#init.onSocketFrame?.(frame, { send: this.#sendNow, signal: this.#stop.signal })
         return
       default:
         throw malformedFrame('a frame of a requester', frame.type)
@@ -156,9 +172,10 @@ export class ServedChannel implements Disposable {
           await this.#handBack(undefined)
           if (this.#asks.length === 0) await this.#wait()
         } else {
-          await this.#init.flow?.requested()
+          await this.#init.flow?.requested(Math.ceil(ask.roots.length / ROOTS_PER_REQUEST))
           await this.#answer(ask)
           this.#asks.shift()
+          this.#idleSinceMs = this.#components.clock.monotonicMs()
         }
         this.#stop.signal.throwIfAborted()
       }

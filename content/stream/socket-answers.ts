@@ -3,6 +3,7 @@ import type { BulkConnection, BulkSockets } from './bulk-sockets.ts'
 import { malformedFrame } from './frames.ts'
 import type { Frame } from './frames.ts'
 import type { Pipe } from './pipe.ts'
+import type { SocketFrameInit } from './served-channel.ts'
 
 /** How a provider answers frames about a second socket. */
 export interface SocketAnswersInit<C extends BulkConnection> {
@@ -11,29 +12,25 @@ export interface SocketAnswersInit<C extends BulkConnection> {
   readonly connection: C
   readonly clock: Clock
   readonly timeoutMs: number
-  readonly signal: AbortSignal
   /** The socket is there; asks may come on it. */
   onPipe(this: void, pipe: Pipe): void
   onFailed(this: void, cause: unknown): void
 }
 
-type Send = (frame: Frame) => Promise<void>
-
 /** Answers the frames about sockets of one channel: one socket a channel. */
 export function answerSocketFrames<C extends BulkConnection>(
   init: SocketAnswersInit<C>
-): (frame: Frame, send: Send) => void {
+): (frame: Frame, o: SocketFrameInit) => void {
   let isUsed = false
   let onToken: ((frame: Extract<Frame, { type: 'socket-token' }>) => void) | undefined
-  const open = async (frame: Frame, send: Send): Promise<void> => {
+  const open = async (frame: Frame, { send, signal: ended }: SocketFrameInit): Promise<void> => {
     const { sockets, connection } = init
     const side = sockets?.sideOf(connection)
     const wanted = frame.type === 'socket-hello' ? 'accept' : 'dial'
-    if (sockets === undefined || side !== wanted || isUsed) return await send({ type: 'socket-no' })
-    isUsed = true
+    if (sockets === undefined || side !== wanted) return await send({ type: 'socket-no' })
     const late = new AbortController()
     using _deadline = init.clock.after(init.timeoutMs, () => late.abort(new Error('no socket in time')))
-    const signal = AbortSignal.any([init.signal, late.signal])
+    const signal = AbortSignal.any([ended, late.signal])
     if (frame.type === 'socket-hello') {
       const { token, pipe } = sockets.expect({ connection, fingerprint: frame.fingerprint, signal })
       await send({ type: 'socket-token', fingerprint: sockets.fingerprint, token })
@@ -47,13 +44,15 @@ export function answerSocketFrames<C extends BulkConnection>(
     const { fingerprint, token } = await promise
     init.onPipe(await sockets.dial({ connection, fingerprint, token, signal }))
   }
-  return (frame, send) => {
+  return (frame, o) => {
     if (frame.type === 'socket-token') {
       if (onToken === undefined) throw malformedFrame('a token that we asked for', 'another')
       onToken(frame)
       onToken = undefined
     } else if (frame.type === 'socket-hello' || frame.type === 'socket-please') {
-      open(frame, send).catch(init.onFailed)
+      if (isUsed) throw malformedFrame('one wish for a socket', 'another')
+      isUsed = true
+      open(frame, o).catch(init.onFailed)
     } else throw malformedFrame('a frame of a requester', frame.type)
   }
 }

@@ -140,7 +140,7 @@ export class Source implements Disposable {
 
   /** Asks for these, behind what was asked before. */
   ask(roots: readonly CID[], below: boolean): void {
-    if (this.isIdle) this.lastBlockMs = this.lastBytesMs = this.#components.clock.monotonicMs()
+    if (this.isIdle) this.#renew()
     this.#channel?.ask({ roots, below })
   }
 
@@ -156,7 +156,7 @@ export class Source implements Disposable {
     if (channel === undefined || this.#next !== undefined) return
     if (this.#owed < this.#creditMax / 8 && channel.credit > this.#creditMax / 2) return
     // Whatever it did not send until now it was not allowed to.
-    if (channel.credit <= 0) this.lastBlockMs = this.lastBytesMs = this.#components.clock.monotonicMs()
+    if (channel.credit <= 0) this.#renew()
     channel.grant(this.#owed)
     this.#owed = 0
   }
@@ -171,6 +171,11 @@ export class Source implements Disposable {
     this.#stop.abort(new Error('the fetch has ended'))
     this.#channel?.close()
     this.#next?.close()
+  }
+
+  /** It owes something from now on only. */
+  #renew(): void {
+    this.lastBlockMs = this.lastBytesMs = this.#components.clock.monotonicMs()
   }
 
   #start(pipe: Pipe): AskingChannel {
@@ -192,6 +197,7 @@ export class Source implements Disposable {
         this.#switch()
         events.onRoom(this)
       },
+      onResumed: () => this.#renew(),
       onSocketFrame: (frame) => this.#onSocketFrame?.(frame),
       onEnd: (end) => {
         flow?.[Symbol.dispose]()

@@ -147,7 +147,10 @@ class RunningDagStreams implements DagStreams {
   }
 
   readonly #onDisconnect = (event: CustomEvent<PeerId>): void => {
-    this.#connected.delete(event.detail.toString())
+    const gone = event.detail.toString()
+    this.#connected.delete(gone)
+    // A socket of its own lives no longer than the connection that says whose it is.
+    for (const [channel, peerId] of [...this.#channels]) if (peerId === gone) channel[Symbol.dispose]()
   }
 
   readonly #onStream = (stream: Stream, connection: Connection): void => {
@@ -157,9 +160,8 @@ class RunningDagStreams implements DagStreams {
   #serve(pipe: Pipe, connection: Connection): void {
     const { flow, sockets, logger } = this.#components
     const peerId = connection.remotePeer.toString()
-    const count = [...this.#channels.values()].filter((other) => other === peerId).length
-    const isFull = this.#channels.size >= this.#limits.channelsMax || count >= this.#limits.channelsPerPeerMax
-    if (this.#stop.signal.aborted || isFull || connection.limits !== undefined) {
+    const isWelcome = !this.#stop.signal.aborted && connection.limits === undefined
+    if (!isWelcome || !this.#makeRoom(peerId)) {
       pipe.abort(new Error('not now'))
       return
     }
@@ -176,7 +178,6 @@ class RunningDagStreams implements DagStreams {
           connection,
           clock: this.#components.clock,
           timeoutMs: this.#limits.socketTimeoutMs,
-          signal: this.#stop.signal,
           onPipe: (opened) => this.#serve(opened, connection),
           onFailed: (cause) => logger.debug('no socket', { peer: peerId, reason: errorMessage(cause) })
         }),
@@ -190,6 +191,21 @@ class RunningDagStreams implements DagStreams {
       this.#limits
     )
     this.#channels.set(channel, peerId)
+  }
+
+  /** Ends the channel on which nothing was asked for longest, where there is no room for another. */
+  #makeRoom(peerId: string): boolean {
+    const { channelsMax, channelsPerPeerMax } = this.#limits
+    const ofPeer = [...this.#channels].filter(([, other]) => other === peerId)
+    const isPeerFull = ofPeer.length >= channelsPerPeerMax
+    if (!isPeerFull && this.#channels.size < channelsMax) return true
+    let idlest: ServedChannel | undefined
+    for (const [channel] of isPeerFull ? ofPeer : this.#channels) {
+      const { idleSinceMs } = channel
+      if (idleSinceMs !== undefined && idleSinceMs < (idlest?.idleSinceMs ?? Infinity)) idlest = channel
+    }
+    idlest?.[Symbol.dispose]()
+    return idlest !== undefined
   }
 
   #openFlow(flow: Flow, peerId: string, abandon: (cause: Error) => void): FlowChannel {

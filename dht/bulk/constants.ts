@@ -16,6 +16,9 @@ export const ACCEPTED_BYTE = 1
 /** How long a connection may take to send its first byte. */
 export const FIRST_BYTE_TIMEOUT_MS = 10_000
 
+/** Connections that have sent nothing yet; the oldest makes room for another. */
+export const SILENT_CONNECTIONS_MAX = 512
+
 /** How long a TLS handshake may take, the token included. */
 export const HANDSHAKE_TIMEOUT_MS = 5_000
 
@@ -30,6 +33,9 @@ export const SENDING_BYTES: { readonly max: number; readonly resume: number } = 
   max: 1024 * 1024,
   resume: 512 * 1024
 }
+
+/** Bytes of the memory that a socket is read into. */
+export const READ_BYTES: number = 64 * 1024
 
 /** How long a certificate says that it is valid; it lives no longer than the process. */
 export const CERTIFICATE_VALID_MS: number = 366 * 24 * 60 * 60 * 1000

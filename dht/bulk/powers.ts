@@ -2,7 +2,7 @@ import { constants, generateKeyPairSync, hash } from 'node:crypto'
 import { Server as NetServer } from 'node:net'
 import type { Socket } from 'node:net'
 import { connect, createServer } from 'node:tls'
-import type { Server, TLSSocket } from 'node:tls'
+import type { ConnectionOptions, Server, TLSSocket } from 'node:tls'
 import type { Random } from '#contracts'
 import { createCertificate } from './certificate.ts'
 import {
@@ -10,7 +10,9 @@ import {
   BULK_CIPHERS,
   FIRST_BYTE_TIMEOUT_MS,
   HANDSHAKE_TIMEOUT_MS,
+  READ_BYTES,
   SENDING_BYTES,
+  SILENT_CONNECTIONS_MAX,
   TLS_FIRST_BYTE
 } from './constants.ts'
 
@@ -64,14 +66,59 @@ export function createTlsServer(identity: Identity, onSocket: (socket: TLSSocket
   return createServer(options, onSocket).on('tlsClientError', (_error, socket) => socket.destroy())
 }
 
+/** What comes on a socket that we dialled, read into one piece of memory again and again. */
+class Inbox {
+  readonly buffer: Buffer = Buffer.allocUnsafeSlow(READ_BYTES)
+  #early: Buffer[] = []
+  #take: ((bytes: Uint8Array) => void) | undefined
+
+  /** Keeps the little that comes before anybody takes it. */
+  readonly put = (bytes: Uint8Array): void => {
+    if (this.#take === undefined) this.#early.push(Buffer.from(bytes))
+    else this.#take(bytes)
+  }
+
+  /** From now on everything goes there; the bytes count only during the call. */
+  pipeTo(take: (bytes: Uint8Array) => void): void {
+    const early = this.#early
+    this.#early = []
+    this.#take = take
+    for (const bytes of early) take(bytes)
+  }
+
+  /** The first byte, once; what comes behind it is kept for {@link pipeTo}. */
+  first(take: (byte: number) => void): void {
+    this.pipeTo((bytes) => {
+      this.#take = undefined
+      if (bytes.length > 1) this.put(bytes.subarray(1))
+      take(bytes[0] ?? 0)
+    })
+  }
+}
+
+/** A socket that we dialled. */
+export interface DialedSocket {
+  readonly socket: TLSSocket
+  readonly inbox: Pick<Inbox, 'pipeTo' | 'first'>
+}
+
 /** Dials; resolves when the handshake is done. */
 export async function dialTls(
   identity: Identity,
   o: { host: string; port: number; signal: AbortSignal }
-): Promise<TLSSocket> {
+): Promise<DialedSocket> {
   o.signal.throwIfAborted()
   const { promise, resolve, reject } = Promise.withResolvers<undefined>()
-  const socket = connect({ ...tlsOptions(identity), host: o.host, port: o.port, servername: '' })
+  const inbox = new Inbox()
+  const onread = {
+    buffer: inbox.buffer,
+    callback: (count: number, buffer: Uint8Array): boolean => {
+      inbox.put(buffer.subarray(0, count))
+      return true
+    }
+  }
+  const target = { host: o.host, port: o.port, servername: '' }
+  const socket = connect({ ...tlsOptions(identity), ...target, onread } as ConnectionOptions)
   socket.setNoDelay(true)
   const onAbort = (): void => {
     socket.destroy()
@@ -83,7 +130,7 @@ export async function dialTls(
   socket.once('close', () => reject(new Error('the socket was closed')))
   try {
     await promise
-    return socket
+    return { socket, inbox }
   } catch (thrown) {
     socket.destroy()
     throw thrown
@@ -124,8 +171,25 @@ export async function readExactly(
   }
 }
 
-/** A socket as a pipe. It is read from as soon as somebody receives. */
-export function pipeOfSocket(socket: Socket): SocketPipe {
+/** The first byte that comes on a socket that we dialled; fails when it ends before, or `signal` aborts. */
+export async function firstByte({ socket, inbox }: DialedSocket, signal: AbortSignal): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>()
+  const onEnd = (): void => reject(new Error('the socket has ended'))
+  const onAbort = (): void => reject(signal.reason as Error)
+  signal.addEventListener('abort', onAbort, { once: true })
+  socket.once('close', onEnd).once('end', onEnd)
+  inbox.first(resolve)
+  try {
+    if (signal.aborted) onAbort()
+    return await promise
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+    socket.off('close', onEnd).off('end', onEnd)
+  }
+}
+
+/** A socket as a pipe. It is read from as soon as somebody receives; bytes count only during the call. */
+export function pipeOfSocket(socket: Socket, inbox?: DialedSocket['inbox']): SocketPipe {
   let sending = 0
   let drain: PromiseWithResolvers<void> | undefined
   let failure: Error | undefined
@@ -149,7 +213,8 @@ export function pipeOfSocket(socket: Socket): SocketPipe {
       await drain.promise
     },
     receive: (onBytes, onEnd) => {
-      socket.on('data', onBytes)
+      if (inbox === undefined) socket.on('data', onBytes)
+      else inbox.pipeTo(onBytes)
       socket.once('close', () => onEnd(failure))
       socket.once('end', () => socket.end())
     },
@@ -173,6 +238,8 @@ export function divertTls(server: unknown, onTls: (socket: Socket) => void): Dis
   const silent = new Set<Socket>()
   server.removeAllListeners('connection')
   server.on('connection', (socket: Socket) => {
+    const [oldest] = silent.size >= SILENT_CONNECTIONS_MAX ? silent : []
+    oldest?.destroy()
     silent.add(socket)
     const destroy = (): void => {
       socket.destroy()

@@ -17,6 +17,7 @@ import {
   createIdentity,
   createTlsServer,
   dialTls,
+  firstByte,
   fingerprintOf,
   pipeOfSocket,
   readExactly
@@ -87,7 +88,8 @@ class NodeBulkSockets implements BulkSockets {
   /** By token in hex. */
   readonly #expected = new Map<string, Expected>()
   readonly #sockets = new Set<Socket>()
-  readonly #handshaking = new Set<Socket>()
+  /** By the address and port that they come from. */
+  readonly #handshaking = new Set<string>()
   readonly #stop = new AbortController()
   #made: { readonly identity: Identity; readonly server: Server } | undefined
   #isListening = false
@@ -131,14 +133,15 @@ class NodeBulkSockets implements BulkSockets {
     const address = tcpAddressOf(init.connection.remoteAddr)
     if (address === undefined) throw new DhtError('ERR_BULK_SOCKET', 'expected a connection over TCP')
     const signal = AbortSignal.any([init.signal, this.#stop.signal])
-    const socket = await dialTls(this.#ready().identity, { ...address, signal })
+    const dialed = await dialTls(this.#ready().identity, { ...address, signal })
+    const { socket } = dialed
     this.#track(socket)
     try {
       checkFingerprint(fingerprintOf(socket), init.fingerprint)
       socket.write(init.token)
-      const [answer] = await readExactly(socket, { length: 1, signal })
-      if (answer !== ACCEPTED_BYTE) throw new DhtError('ERR_BULK_SOCKET', 'the peer took no such socket')
-      return pipeOfSocket(socket)
+      if ((await firstByte(dialed, signal)) !== ACCEPTED_BYTE)
+        throw new DhtError('ERR_BULK_SOCKET', 'the peer took no such socket')
+      return pipeOfSocket(socket, dialed.inbox)
     } catch (thrown) {
       socket.destroy()
       throw thrown
@@ -152,8 +155,9 @@ class NodeBulkSockets implements BulkSockets {
       socket.destroy()
       return
     }
-    this.#handshaking.add(socket)
-    socket.once('close', () => this.#handshaking.delete(socket))
+    const from = originOf(socket)
+    this.#handshaking.add(from)
+    socket.once('close', () => this.#handshaking.delete(from))
     this.#track(socket)
     this.#ready().server.emit('connection', socket)
   }
@@ -179,6 +183,7 @@ class NodeBulkSockets implements BulkSockets {
   async #welcome(socket: TLSSocket): Promise<void> {
     const { clock, logger } = this.#components
     this.#track(socket)
+    const from = originOf(socket)
     const late = new AbortController()
     using _deadline = clock.after(HANDSHAKE_TIMEOUT_MS, () => late.abort(new Error('no token in time')))
     try {
@@ -196,6 +201,8 @@ class NodeBulkSockets implements BulkSockets {
     } catch (thrown) {
       logger.info('refused a socket', { address: socket.remoteAddress, reason: errorMessage(thrown) })
       socket.destroy()
+    } finally {
+      this.#handshaking.delete(from)
     }
   }
 
@@ -205,6 +212,10 @@ class NodeBulkSockets implements BulkSockets {
     socket.on('error', () => undefined)
     socket.once('close', () => this.#sockets.delete(socket))
   }
+}
+
+function originOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress ?? ''} ${remotePort ?? 0}`
 }
 
 /** @throws {@link DhtError} `ERR_BULK_SOCKET` */
