@@ -159,6 +159,7 @@ export type {
   ReplayDifference,
   ReplayReport
 } from './authority/audit-types.ts'
+export { compareVersions } from './lifecycle/version-order.ts'
 export { openLifecycle, lineageOf } from './lifecycle/lifecycle.ts'
 export type {
   CapsuleSource,

@@ -17,7 +17,7 @@ import {
 import { keepAnswer } from './keep-answer.ts'
 import { openProviderChoices, type NodeProviderChoices } from './provider-choices.ts'
 import { createProviderSource, startProvider, type StartProviderComponents } from './provider-source.ts'
-import { loadShippedCapsule } from './shipped-capsules.ts'
+import { createReleaseCapsules, type ReleaseCapsules } from './release-capsules.ts'
 import { createNodeShell, type NodeShell, type RunningShell } from './shell.ts'
 import type { NodeInit } from './types.ts'
 
@@ -47,11 +47,15 @@ export async function startCapsuleParts(
 ): Promise<CapsuleParts> {
   const { keystore, contacts, clock, logger } = base
   const running = createRunningTable(clock)
+  const release = createReleaseCapsules({
+    installed: () => installed.lifecycle,
+    verify: async (cid, options) => await capsules.verify(cid, options)
+  })
   const shell: NodeShell = createNodeShell(
     {
       ...base,
       did: keystore.device.did,
-      start: async (mode) => await startShell({ runtime, running, logger }, mode),
+      start: async (mode) => await startShell({ runtime, running, logger, release }, mode),
       filesBelow: async (lineage, resource) => await runtime.filesBelow(lineage, resource),
       keep: async (question, answer) => await keepAnswer(await runtime.authority(), question, answer)
     },
@@ -74,7 +78,7 @@ export async function startCapsuleParts(
           ...{ choices, clock, logger },
           source: createProviderSource({
             ...{ runtime: started, running, logger },
-            capsules: () => capsules,
+            ...{ release, capsules: () => capsules },
             installed: () => installed.lifecycle
           })
         })
@@ -83,16 +87,13 @@ export async function startCapsuleParts(
   // Before what it stands on ends.
   stack.use(shell)
   const capsules = createCapsules({
-    ...{ content, index, keystore, contacts, clock, logger, runtime },
+    ...{ content, index, keystore, contacts, clock, logger, runtime, release },
     powers: systemPowers,
     isDenied: (did) => denyList.isDeniedDid(did)
   })
   const installed = stack.use(
     await openInstalledCapsules(
-      {
-        ...{ ...base, capsules, content, running },
-        ...hooksOf(runtime, choices)
-      },
+      { ...base, capsules, content, running, release, ...hooksOf(runtime, choices) },
       base.paths.capsules
     )
   )
@@ -115,6 +116,10 @@ function hooksOf(
 }
 
 /** Starts the shell of this release. @throws CapsuleError why it cannot be started */
-async function startShell(components: StartProviderComponents, mode: ShellMode): Promise<RunningShell> {
-  return await startProvider(components, await loadShippedCapsule('shell'), [mode])
+async function startShell(
+  components: StartProviderComponents & { readonly release: Pick<ReleaseCapsules, 'current'> },
+  mode: ShellMode
+): Promise<RunningShell> {
+  const { signal } = new AbortController()
+  return await startProvider(components, await components.release.current('shell', { signal }), [mode])
 }

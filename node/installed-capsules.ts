@@ -15,6 +15,7 @@ import {
 } from '#capsule-host'
 import type { Content } from '#content'
 import type { Capsules } from './capsules.ts'
+import type { ReleaseCapsules } from './release-capsules.ts'
 import type { TextFiles } from './text-files.ts'
 
 /** What is installed on this device, what of it runs, and what it wrote. */
@@ -29,6 +30,7 @@ export interface InstalledCapsules extends AsyncDisposable {
 /** What {@link openInstalledCapsules} works with. */
 export interface InstalledComponents {
   readonly capsules: Pick<Capsules, 'verify'>
+  readonly release: Pick<ReleaseCapsules, 'publishedAt'>
   readonly content: Pick<Content, 'pin' | 'pins' | 'unpin'>
   readonly running: RunningTable
   readonly files: TextFiles
@@ -75,16 +77,16 @@ export async function openInstalledCapsules(
 /** By this a pin that installing made is told from one that its owner made. */
 const PIN_PREFIX = 'installed: '
 
-function createSource({ capsules, content }: InstalledComponents): CapsuleSource {
+function createSource({ capsules, content, release }: InstalledComponents): CapsuleSource {
   return {
     fetch: async (target, options) => {
-      const { status, opened } = await capsules.verify(target, options)
+      const { status, opened, lineage } = await capsules.verify(await release.publishedAt(target), options)
       const { cid, root, publisher, name, version, files, bytes } = status
       if (publisher === undefined) {
-        // What this release ships is here already, and nobody's state may belong to a lineage without a publisher.
+        // Nobody's state may belong to a lineage without a publisher.
         throw new CapsuleError('ERR_CAPSULE_UNSIGNED', `expected a signed capsule to install, got ${name}`)
       }
-      return { cid, root, publisher, name, version, files, bytes, manifest: opened.manifest }
+      return { cid, lineage, root, publisher, name, version, files, bytes, manifest: opened.manifest }
     },
     keep: async (cid, { signal, name }) => {
       // A pin of the owner's own keeps it already; that one's name and visibility are not ours to change.

@@ -9,7 +9,8 @@ import type {
 import { errorMessage, type Logger } from '#contracts'
 import type { CapsuleRuntime } from './capsule-runtime.ts'
 import type { Capsules, CapsuleStreams, VerifiedPackage } from './capsules.ts'
-import { loadShippedProvider } from './shipped-capsules.ts'
+import type { ReleaseCapsules } from './release-capsules.ts'
+import { shippedProviderOf } from './shipped-capsules.ts'
 
 /** Bytes of what a provider writes that one line of the node's log shows. */
 const LOGGED_BYTES_MAX = 512
@@ -29,6 +30,7 @@ const FOUND_MAX = 32
 export interface ProviderSourceComponents {
   /** Finds the capsules a user chose or a manifest names; only read after all parts are made. */
   readonly capsules: () => Pick<Capsules, 'verify'>
+  readonly release: Pick<ReleaseCapsules, 'current'>
   /** What is installed is served in the version that is installed. */
   readonly installed: () => Pick<Lifecycle, 'lookup'>
   readonly runtime: Pick<CapsuleRuntime, 'start'>
@@ -39,6 +41,7 @@ export interface ProviderSourceComponents {
 /** Providers: the capsules of this release, and those that a user or a manifest names. */
 export function createProviderSource({
   capsules,
+  release,
   installed,
   runtime,
   running,
@@ -52,11 +55,15 @@ export function createProviderSource({
     const [oldest] = found.keys()
     if (found.size > FOUND_MAX && oldest !== undefined) found.delete(oldest)
   }
+  const ownProvider = async (contract: string, signal: AbortSignal): Promise<VerifiedPackage | undefined> => {
+    const name = shippedProviderOf(contract)
+    return name === undefined ? undefined : await release.current(name, { signal })
+  }
   return {
     resolve: async ({ contract, capsule, pinned }, signal) => {
       const verified =
         capsule === undefined
-          ? await loadShippedProvider(contract)
+          ? await ownProvider(contract, signal)
           : await capsules().verify(installed().lookup(capsule)?.current ?? pinned ?? capsule, { signal })
       if (verified === undefined) return undefined
       remember(verified)

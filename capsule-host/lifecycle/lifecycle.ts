@@ -5,7 +5,13 @@ import { CapsuleError } from '../errors.ts'
 import { isCapsuleName, type CapsuleManifest } from '../manifest.ts'
 import { printable } from '../text.ts'
 import { ceilingOf, newInCeiling, type Ceiling } from './ceiling.ts'
-import type { InstalledCapsule, InstalledRecords, InstalledVersion, PendingChange } from './records.ts'
+import {
+  tellChanges,
+  type InstalledCapsule,
+  type InstalledRecords,
+  type InstalledVersion,
+  type PendingChange
+} from './records.ts'
 import type { RunningTable } from './running.ts'
 import { compareVersions } from './version-order.ts'
 
@@ -13,6 +19,8 @@ import { compareVersions } from './version-order.ts'
 export interface FetchedCapsule {
   /** CID of the signed capsule. */
   readonly cid: string
+  /** What its state and grants belong to. */
+  readonly lineage: string
   readonly root: string
   readonly publisher: string
   readonly name: string
@@ -126,7 +134,7 @@ export interface Lifecycle {
 
 /** The lifecycle over what is installed; changes are made one after the other. */
 export async function openLifecycle(init: LifecycleComponents): Promise<Lifecycle> {
-  const components = { ...init, records: announced(init) }
+  const components = { ...init, records: tellChanges(init.records, init.onChanged) }
   const { records, logger } = components
   const inOrder = createQueue()
   const lookup = (name: string): InstalledCapsule | undefined => findInstalled(records, name)
@@ -160,21 +168,6 @@ export async function openLifecycle(init: LifecycleComponents): Promise<Lifecycl
   }
 }
 
-/** The same records, whose every change is told. */
-function announced({ records, onChanged }: LifecycleComponents): InstalledRecords {
-  return {
-    ...records,
-    put: async (capsule) => {
-      await records.put(capsule)
-      onChanged?.(capsule.lineage)
-    },
-    delete: async (lineage) => {
-      await records.delete(lineage)
-      onChanged?.(lineage)
-    }
-  }
-}
-
 /** The lineage of a publisher's capsule. */
 export function lineageOf(publisher: string, name: string): string {
   return `${publisher}/${name}`
@@ -203,7 +196,7 @@ async function planInstall(
   { alias: wanted, ...options }: FetchOptions & { alias?: string | undefined }
 ): Promise<InstallPlan> {
   const capsule = await source.fetch(target, options)
-  const lineage = lineageOf(capsule.publisher, capsule.name)
+  const { lineage } = capsule
   const installed = records.ofLineage(lineage)
   const alias = aliasFor(capsule, { installed, wanted })
   const holder = records.ofAlias(alias)?.lineage

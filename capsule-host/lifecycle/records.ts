@@ -127,6 +127,24 @@ export async function openInstalledRecords(file: RecordFile): Promise<InstalledR
   }
 }
 
+/** The same records, whose every change of a lineage is told. */
+export function tellChanges(
+  records: InstalledRecords,
+  onChanged: ((lineage: string) => void) | undefined
+): InstalledRecords {
+  return {
+    ...records,
+    put: async (capsule) => {
+      await records.put(capsule)
+      onChanged?.(capsule.lineage)
+    },
+    delete: async (lineage) => {
+      await records.delete(lineage)
+      onChanged?.(lineage)
+    }
+  }
+}
+
 async function readRecord(file: RecordFile): Promise<Map<string, InstalledCapsule>> {
   const read = await file.read(INSTALLED_RECORD_BYTES_MAX)
   if (read === undefined) return new Map()

@@ -6,6 +6,7 @@ import type { CapsuleRuntime } from '../capsule-runtime.ts'
 import { recordRun } from '../capsule-trace.ts'
 import type { Capsules, CapsuleStreams } from '../capsules.ts'
 import type { InstalledCapsules } from '../installed-capsules.ts'
+import { SHIPPED_PREFIX } from '../shipped-capsules.ts'
 import { createReporter } from './content-handlers.ts'
 import type { HandlersOf } from './handlers.ts'
 import { createWatcher, type QuestionParts } from './question-handlers.ts'
@@ -43,7 +44,8 @@ export function createCapsuleVerifier({
     const { deadlineMs: idleMs = CAPSULE_DEADLINE_MS, isDevelopment = false } = options
     const report = createReporter(emit)
     // What is installed runs as it is installed, without anybody being asked for something newer.
-    const known = installed.lifecycle.lookup(toLineage(target))
+    const isShipped = target.startsWith(SHIPPED_PREFIX)
+    const known = isShipped ? undefined : installed.lifecycle.lookup(toLineage(target))
     const wanted = known === undefined ? target : (await installed.lifecycle.settle(known.lineage)).current
     using deadline = createDeadline({ clock, signal, idleMs, what: 'the capsule was not found' })
     return await capsules.verify(wanted, {

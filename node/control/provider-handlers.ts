@@ -3,7 +3,7 @@ import type { Capsules } from '../capsules.ts'
 import { NodeError } from '../errors.ts'
 import type { InstalledCapsules } from '../installed-capsules.ts'
 import type { NodeProviderChoices } from '../provider-choices.ts'
-import { loadShippedProvider, SHIPPED_CONTRACTS } from '../shipped-capsules.ts'
+import { loadShippedCapsule, SHIPPED_CONTRACTS, shippedProviderOf } from '../shipped-capsules.ts'
 import type { HandlersOf } from './handlers.ts'
 
 /** What the handlers act on. */
@@ -52,9 +52,10 @@ export function createProviderHandlers({
 }
 
 async function describeShipped(contract: string): Promise<ProviderStatus> {
-  const shipped = await loadShippedProvider(contract)
-  if (shipped === undefined) {
+  const name = shippedProviderOf(contract)
+  if (name === undefined) {
     throw new NodeError('ERR_PROVIDER_CONTRACT', `no capsule of this release provides ${contract}`)
   }
+  const shipped = await loadShippedCapsule(name)
   return { contract, lineage: shipped.lineage, powers: shipped.opened.manifest.powers, isShipped: true }
 }

@@ -114,7 +114,18 @@ export function createDevice(): Device {
       const cid = `cid-${publisher.slice(-4)}-${version}`
       const fields = { manifest: 2, name: 'notes', version, substrate: 'wasm', entry: 'a.wasm', capabilities }
       const manifest = parseManifest(new TextEncoder().encode(JSON.stringify(fields)))
-      published.set(cid, { cid, root: 'r', publisher, name: 'notes', version, files: 1, bytes: 1, manifest })
+      const lineage = `${publisher}/notes`
+      published.set(cid, {
+        cid,
+        lineage,
+        root: 'r',
+        publisher,
+        name: 'notes',
+        version,
+        files: 1,
+        bytes: 1,
+        manifest
+      })
       return cid
     },
     open: async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { MANIFEST_PATH } from '../../constants.ts'
 import { CapsuleError } from '../../errors.ts'
 import { parseManifest, type CapsuleManifest } from '../../manifest.ts'
+import { openShipped, type ShippedCapsule } from '../shipped-capsule.ts'
 import { compileTypeScript } from '../compile-typescript.ts'
 import { loadToolchain } from './toolchain.ts'
 
@@ -13,6 +14,8 @@ export interface FirstPartyCapsule {
   /** The manifest as it stands in its file. */
   readonly manifestBytes: Uint8Array
   readonly module: Uint8Array<ArrayBuffer>
+  /** Who signed it, and what; absent for one that was compiled from its sources just now. */
+  readonly shipped?: ShippedCapsule
 }
 
 /** Where a build puts them, beside the bundle. */
@@ -24,9 +27,10 @@ const SOURCES = join(HERE, '..', '..', '..', 'capsules')
 const compiled = new Map<string, Promise<FirstPartyCapsule>>()
 
 /**
- * The capsule `name` of this release: beside the bundle, else compiled from its sources, once a process.
+ * The capsule `name` of this release: beside the bundle, signed and verified, else compiled from its sources; once a process.
  *
- * @throws CapsuleError `ERR_CAPSULE_NOT_INSTALLED` when this release has none of that name; `ERR_CAPSULE_BUILD` from sources
+ * @throws CapsuleError `ERR_CAPSULE_NOT_INSTALLED` when this release has none of that name; `ERR_CAPSULE_TAMPERED` for one that is
+ * not as it was signed; `ERR_CAPSULE_BUILD` from sources
  */
 export async function loadFirstPartyCapsule(name: string): Promise<FirstPartyCapsule> {
   const built = compiled.get(name) ?? load(name)
@@ -47,17 +51,19 @@ export async function listFirstPartySources(): Promise<string[]> {
 }
 
 async function load(name: string): Promise<FirstPartyCapsule> {
-  const beside = join(HERE, FOLDER, `${name}.wasm`)
+  const beside = join(HERE, FOLDER, `${name}.capsule`)
   const isShipped = existsSync(beside) || existsSync(join(SOURCES, name, MANIFEST_PATH))
   if (!isShipped) {
     throw new CapsuleError('ERR_CAPSULE_NOT_INSTALLED', `no capsule of this release is called ${name}`)
   }
   if (!existsSync(beside)) return await compile(name)
-  const manifestBytes = await readFile(join(HERE, FOLDER, `${name}.json`))
+  const { opened, ...signed } = await openShipped(await readFile(beside), name)
+  // A copy, so that the file it was part of is not kept with it.
+  const entry = Uint8Array.from(opened.entry)
+  const { manifest } = opened
   return {
-    manifest: parseManifest(manifestBytes),
-    manifestBytes,
-    module: Uint8Array.from(await readFile(beside))
+    ...{ manifest, manifestBytes: signed.manifestBytes, module: entry },
+    shipped: { ...signed, opened: { ...opened, entry } }
   }
 }
 
