@@ -58,6 +58,9 @@ export const FIRST_SELF_LOOKUP_DELAY_MS = 20
 /** How long announcing or finding content may take when the caller says nothing. */
 export const ROUTING_TIMEOUT_MS = 30_000
 
+/** How long a node is young: until its routing table was filled by many lookups of its own, whoever came first. */
+export const YOUNG_MS: number = HOUR_MS
+
 /** How many providers of one CID a search yields. */
 export const PROVIDERS_FOUND_MAX = 64
 
@@ -261,6 +264,9 @@ export const TABLE_CARE_QUEUE_MAX = 256
 /** How often it is checked whether reservations at relays still stand. */
 export const RELAY_CHECK_INTERVAL_MS = 10_000
 
+/** How long a relay that holds a reservation may take to answer when it is checked. */
+export const RELAY_PING_TIMEOUT_MS = 5_000
+
 /** How soon after a relay was lost a new reservation is tried for. */
 export const RELAY_RETRY_DELAY_MS = 1_000
 
@@ -293,3 +299,21 @@ export const STRANGERS_WAITING_MAX = 6
 
 /** How many peers are checked for the routing table at once; strangers that wait must not hold up who is there. */
 export const TABLE_UPDATES_PARALLEL = 16
+
+/** How many addresses one end of a relayed connection offers the other to be dialled directly. */
+export const PUNCH_ADDRESSES_MAX = 8
+
+/** How many bytes one message about it may have. */
+export const PUNCH_MESSAGE_BYTES_MAX: number = 4 * 1_024
+
+/** How often two ends of a relayed connection try to reach each other directly. */
+export const PUNCH_ATTEMPTS_MAX = 3
+
+/** How long one attempt may take: TCP repeats its first packet after one and after three seconds. */
+export const PUNCH_TIMEOUT_MS = 5_000
+
+/** How long the other dials of an attempt may still take when one end got through. */
+export const PUNCH_SETTLE_MS = 1_000
+
+/** How long a relayed connection stays beside the direct one, for what still runs on it. */
+export const RELAYED_GRACE_MS = 10_000

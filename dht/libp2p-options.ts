@@ -1,16 +1,18 @@
 import { noise } from '@chainsafe/libp2p-noise'
 import { circuitRelayServer, circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { privateKeyFromRaw } from '@libp2p/crypto/keys'
-import { dcutr } from '@libp2p/dcutr'
 import type { GossipSub } from '@libp2p/gossipsub'
 import { identify, identifyPush } from '@libp2p/identify'
 import type { ConnectionGater, PeerDiscovery, PeerInfo, ServiceMap } from '@libp2p/interface'
 import type { KadDHT } from '@libp2p/kad-dht'
 import { ping } from '@libp2p/ping'
+import type { Ping } from '@libp2p/ping'
+import type { TCPOptions } from '@libp2p/tcp'
 import { webSockets } from '@libp2p/websockets'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Datastore } from 'interface-datastore'
 import type { Libp2pOptions } from 'libp2p'
+import type { Clock } from '#contracts'
 import type { KeyPair } from '#did'
 import { divertedTcp } from './bulk/index.ts'
 import type { BulkSockets } from './bulk/index.ts'
@@ -34,7 +36,10 @@ import {
 } from './constants.ts'
 import type { ConnectionLimits } from './constants.ts'
 import { guardedYamux } from './guarded-muxer.ts'
+import { createHolePunch } from './hole-punch.ts'
 import { createPubsubService } from './pubsub.ts'
+import { createPunchPort } from './punch-port.ts'
+import type { PunchPort } from './punch-port.ts'
 import { quietLogger } from './quiet-logger.ts'
 import { mayAnnounce } from './reach.ts'
 import type { Reach } from './reach.ts'
@@ -61,6 +66,7 @@ export interface HostServices extends ServiceMap {
   /** The IPFS DHT, there when it is joined. */
   readonly ipfsDht?: KadDHT
   readonly pubsub: GossipSub
+  readonly ping: Ping
   readonly internals: Internals
 }
 
@@ -68,6 +74,7 @@ export interface HostServices extends ServiceMap {
 export interface Libp2pInit {
   readonly keyPair: KeyPair
   readonly datastore: Datastore
+  readonly clock: Clock
   readonly reach: Reach
   readonly role: Role
   readonly listen: readonly string[]
@@ -90,6 +97,11 @@ export interface Libp2pInit {
 /** The options of our libp2p host. What only some reach needs is loaded here: nearly every start is of reach `local`. */
 export async function libp2pOptions(init: Libp2pInit): Promise<Libp2pOptions<HostServices>> {
   const limits = init.role === 'seed' ? SEED_CONNECTION_LIMITS : PEER_CONNECTION_LIMITS
+  // who is not to be reached from everywhere has no relays to get away from
+  const isPunching = init.reach === 'public' && init.role === 'peer' && init.transports === undefined
+  const createTcp = (more: TCPOptions = {}): TransportFactory =>
+    divertedTcp({ ...tcpOptions(limits), ...more }, init.bulkSockets)
+  const port = isPunching ? createPunchPort(createTcp) : undefined
   return {
     start: false,
     privateKey: privateKeyFromRaw(Buffer.concat([init.keyPair.seed, init.keyPair.publicKey])),
@@ -101,7 +113,9 @@ export async function libp2pOptions(init: Libp2pInit): Promise<Libp2pOptions<Hos
       appendAnnounce: [...init.announce],
       announceFilter: (addresses) => announced(init, addresses)
     },
-    transports: [...(init.transports ?? defaultTransports(limits, init.bulkSockets))],
+    transports: [
+      ...(init.transports ?? [port?.transport ?? createTcp(), webSockets(), circuitRelayTransport()])
+    ],
     connectionEncrypters: [noise()],
     streamMuxers: [
       guardedYamux({
@@ -117,7 +131,7 @@ export async function libp2pOptions(init: Libp2pInit): Promise<Libp2pOptions<Hos
     // both ages default to less than a provider record lives, which made records useless before they ran out
     peerStore: { maxAddressAge: PEER_ADDRESS_AGE_MAX_MS, maxPeerAge: PEER_AGE_MAX_MS },
     peerDiscovery: init.mdns ? [await watchedMdns(init.onFound)] : [],
-    services: (await services(init)) as never
+    services: (await services(init, port)) as never
   }
 }
 
@@ -141,16 +155,18 @@ function connectionOptions(limits: ConnectionLimits): NonNullable<Libp2pOptions[
   }
 }
 
-function defaultTransports({ connectionsMax }: ConnectionLimits, sockets: BulkSockets): TransportFactory[] {
-  const listener = {
+function tcpOptions({ connectionsMax }: ConnectionLimits): TCPOptions {
+  return {
     backlog: TCP_BACKLOG,
     maxConnections: connectionsMax + TCP_BACKLOG,
     closeServerOnMaxConnections: { closeAbove: connectionsMax + TCP_BACKLOG, listenBelow: connectionsMax }
   }
-  return [divertedTcp(listener, sockets), webSockets(), circuitRelayTransport()]
 }
 
-async function services(init: Libp2pInit): Promise<NonNullable<Libp2pOptions['services']>> {
+async function services(
+  init: Libp2pInit,
+  port: PunchPort | undefined
+): Promise<NonNullable<Libp2pOptions['services']>> {
   const isPublic = init.reach === 'public'
   return {
     identify: identify({ runOnLimitedConnection: true }),
@@ -160,7 +176,7 @@ async function services(init: Libp2pInit): Promise<NonNullable<Libp2pOptions['se
     ...(init.createIpfsDht === undefined ? {} : { ipfsDht: init.createIpfsDht }),
     pubsub: createPubsubService(),
     internals: ({ addressManager, transportManager }: Internals) => ({ addressManager, transportManager }),
-    ...(init.transports === undefined ? { dcutr: dcutr() } : {}),
+    ...(port === undefined ? {} : { punch: createHolePunch({ port, clock: init.clock }) }),
     ...(isPublic ? { autoNAT: (await import('@libp2p/autonat')).autoNAT() } : {}),
     ...(isPublic && init.role === 'peer' ? { upnp: (await import('@libp2p/upnp-nat')).uPnPNAT() } : {}),
     ...(init.role === 'seed' ? { relay: relayServer() } : {})

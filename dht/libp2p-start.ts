@@ -45,6 +45,7 @@ export async function startLibp2p(
   const libp2p = await createLibp2p<HostServices>(
     await libp2pOptions({
       keyPair,
+      clock,
       datastore: renewAddresses(cachePeers(datastore, ownPeerId), { clock, logger }),
       reach,
       role,

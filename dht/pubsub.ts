@@ -19,6 +19,8 @@ import {
 } from './constants.ts'
 import { startDeadline } from './deadline.ts'
 import { DhtError } from './errors.ts'
+import { keepGossipStreams } from './gossip-streams.ts'
+import type { GossipStreamComponents } from './gossip-streams.ts'
 import { catchUpMeshPeers } from './mesh-catch-up.ts'
 
 /** One message of a topic as its handler sees it. */
@@ -127,12 +129,15 @@ export function isTopicAllowed(topic: string): boolean {
 }
 
 /** A service factory for libp2p: gossipsub that ignores topics that are not ours. */
-export function createPubsubService(): (components: GossipSubComponents) => GossipSub {
+export function createPubsubService(): (
+  components: GossipSubComponents & GossipStreamComponents
+) => GossipSub {
   return (components) => {
     const service = gossipsub({ ...gossipOptions(), allowedTopics: [] })(components)
     // gossipsub copies its list of allowed topics, and rooms make topics up as they go: match by prefix instead
     Object.assign(service, { allowedTopics: new PrefixedTopics() })
     catchUpMeshPeers(service)
+    keepGossipStreams(service, components)
     return service
   }
 }

@@ -6,6 +6,7 @@ import { errorMessage } from '#contracts'
 import type { Clock, Logger } from '#contracts'
 import {
   RELAY_CHECK_INTERVAL_MS,
+  RELAY_PING_TIMEOUT_MS,
   RELAY_RESERVE_TIMEOUT_MS,
   RELAY_RETRY_DELAY_MS,
   RELAYS_HELD_MAX
@@ -26,7 +27,7 @@ interface ReservationStore {
 export interface RelayWatchComponents {
   readonly libp2p: Pick<
     Libp2p<HostServices>,
-    'dial' | 'getMultiaddrs' | 'services' | 'addEventListener' | 'removeEventListener'
+    'dial' | 'getConnections' | 'getMultiaddrs' | 'services' | 'addEventListener' | 'removeEventListener'
   >
   readonly clock: Clock
   readonly logger: Logger
@@ -61,6 +62,7 @@ export function startRelayWatch(components: RelayWatchComponents, { relays }: Re
   const loop = async (): Promise<void> => {
     const context = { ...components, store, listened: new Set<string>(), signal: stopping.signal }
     for (;;) {
+      await checkHeld(context, relays)
       await keepReserved(context, relays)
       await Promise.race([wake.promise, clock.sleep(RELAY_CHECK_INTERVAL_MS, stopping.signal)])
       wake = Promise.withResolvers()
@@ -90,6 +92,25 @@ interface Context extends RelayWatchComponents {
 
 function isReserved(store: ReservationStore | undefined, peerId: string): boolean {
   return store?.hasReservation(peerIdFromString(peerId)) === true
+}
+
+/** Cuts the connection to a relay that is gone without a word: its reservation would look held for a minute. */
+async function checkHeld(context: Context, relays: readonly StartingPeer[]): Promise<void> {
+  const { libp2p, store, clock, signal, logger } = context
+  const held = relays.filter(({ peerId }) => isReserved(store, peerId))
+  const check = async ({ peerId }: StartingPeer): Promise<void> => {
+    using limit = startDeadline(clock, RELAY_PING_TIMEOUT_MS, signal)
+    const relay = peerIdFromString(peerId)
+    try {
+      await libp2p.services.ping.ping(relay, { signal: limit.signal })
+    } catch (error) {
+      signal.throwIfAborted()
+      logger.info('relay lost', { relay: peerId, error: errorMessage(error) })
+      const cause = error instanceof Error ? error : new Error('relay lost')
+      for (const connection of libp2p.getConnections(relay)) connection.abort(cause)
+    }
+  }
+  await Promise.all(held.map(check))
 }
 
 async function keepReserved(context: Context, relays: readonly StartingPeer[]): Promise<void> {

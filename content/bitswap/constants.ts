@@ -20,3 +20,5 @@ export const MESSAGE_WANTS_MAX = 16_384
 export const MESSAGE_PRESENCES_MAX = 16_384
 /** Blocks of one message that are read; what follows is walked over and forgotten. */
 export const MESSAGE_BLOCKS_MAX = 4_096
+/** How long hole punching may take to replace a relayed connection before blocks go over the relay, in milliseconds. */
+export const DIRECT_WAIT_MS = 3_000

@@ -9,7 +9,7 @@ import type { BlockExchange, BlockSession, ContentRouting } from '../exchange.ts
 import { Channel } from './channel.ts'
 import { Client, type ClientStats } from './client.ts'
 import { Conduct, type Misbehaviour, type MisbehaviourReason } from './conduct.ts'
-import { BITSWAP_PROTOCOLS } from './constants.ts'
+import { BITSWAP_PROTOCOLS, DIRECT_WAIT_MS } from './constants.ts'
 import { DEFAULT_BITSWAP_LIMITS, type BitswapLimits } from './limits.ts'
 import { Inbound } from './inbound.ts'
 import type { Provider } from './peer-search.ts'
@@ -151,13 +151,15 @@ class RunningBitswap implements Bitswap {
     const { libp2p } = this.#components
     libp2p.addEventListener('peer:disconnect', this.#onDisconnect)
     await libp2p.handle([...BITSWAP_PROTOCOLS], this.#onStream, {
-      maxInboundStreams: this.#limits.inboundStreamsMax
+      maxInboundStreams: this.#limits.inboundStreamsMax,
+      // small contents fit through a relay
+      runOnLimitedConnection: true
     })
     for (const protocol of BITSWAP_PROTOCOLS) {
       const onConnect = (peerId: PeerId): void => {
         this.#meet(peerId.toString())
       }
-      this.#topologies.push(await libp2p.register(protocol, { onConnect }))
+      this.#topologies.push(await libp2p.register(protocol, { onConnect, notifyOnLimitedConnection: true }))
     }
     for (const { remotePeer } of libp2p.getConnections()) this.#connected.add(remotePeer.toString())
   }
@@ -266,7 +268,10 @@ class RunningBitswap implements Bitswap {
       {
         clock,
         openStream: (signal) =>
-          libp2p.dialProtocol(peerIdFromString(peerId), [...BITSWAP_PROTOCOLS], { signal }),
+          libp2p.dialProtocol(peerIdFromString(peerId), [...BITSWAP_PROTOCOLS], {
+            signal,
+            runOnLimitedConnection: true
+          }),
         flow: this.#components.flow?.open({ peerId, protocol: FLOW_NAME, abandon: onLost }),
         onLost
       },
@@ -288,13 +293,15 @@ class RunningBitswap implements Bitswap {
     const multiaddrs = provider.multiaddrs.map((address) => multiaddr(address))
     if (multiaddrs.length > 0) await libp2p.peerStore.merge(peerId, { multiaddrs }, { signal })
     const connection = await libp2p.dial(peerId, { signal })
-    if (!isDirect(connection)) await this.#direct(peerId, signal)
+    if (!isDirect(connection)) await this.#direct(connection, signal)
   }
 
-  /** A relay carries too few bytes for blocks: hole punching is given until the deadline to do better. */
-  async #direct(peerId: PeerId, signal: AbortSignal): Promise<void> {
-    const { libp2p } = this.#components
+  /** A relay carries few bytes: hole punching is given a moment to do better, then small contents go over the relay. */
+  async #direct({ remotePeer: peerId, timeline }: Connection, signal: AbortSignal): Promise<void> {
+    const { libp2p, clock } = this.#components
     const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const waitMs = Math.max(0, DIRECT_WAIT_MS - (clock.nowMs() - timeline.open))
+    using _limit = clock.after(waitMs, resolve)
     const onOpen = ({ detail }: CustomEvent<Connection>): void => {
       if (detail.remotePeer.equals(peerId) && isDirect(detail)) resolve()
     }

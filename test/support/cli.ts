@@ -23,6 +23,8 @@ export interface CliResult extends ProcessEnd {
 export interface CliInit {
   readonly env?: NodeJS.ProcessEnv
   readonly cwd?: string
+  /** A command that runs the one put behind it, somewhere else: in a namespace, say. */
+  readonly within?: readonly string[]
 }
 
 /**
@@ -53,8 +55,10 @@ export async function createCliHome(): Promise<CliHome> {
   const folder = await createTemporaryFolder()
   const mark = randomUUID()
   const env = await environmentOf(folder.path, mark)
-  const start: CliHome['start'] = (args, o = {}) =>
-    startProcess({ command: LAUNCHER, args, cwd: o.cwd ?? folder.path, env: { ...env, ...o.env } })
+  const start: CliHome['start'] = (args, o = {}) => {
+    const [command = LAUNCHER, ...rest] = [...(o.within ?? []), LAUNCHER, ...args]
+    return startProcess({ command, args: rest, cwd: o.cwd ?? folder.path, env: { ...env, ...o.env } })
+  }
   return {
     folder: folder.path,
     dataFolder: join(folder.path, 'data', 'elastos'),

@@ -16,6 +16,7 @@ export type Requirement =
   | 'linux'
   | 'kvm'
   | 'namespaces'
+  | 'nft'
   | 'root'
   | 'user other than root'
 
@@ -60,6 +61,10 @@ const REQUIREMENTS: Readonly<Record<Requirement, { isMet: () => Promise<boolean>
   namespaces: {
     isMet: () => succeeds('unshare', ['-rmn', 'sh', '-c', 'mount -t tmpfs tmpfs /mnt && ip link set lo up']),
     reason: 'namespaces are refused here (util-linux, iproute2; unprivileged user namespaces allowed)'
+  },
+  nft: {
+    isMet: () => succeeds('unshare', ['-rmn', 'nft', 'add', 'table', 'ip', 'probe']),
+    reason: 'packet filters of a namespace are refused here (apt-get install nftables)'
   },
   root: { isMet: () => Promise.resolve(process.getuid?.() === 0), reason: 'does not run as root' },
   'user other than root': {
