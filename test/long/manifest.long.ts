@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import type { LongTest } from '../../scripts/test-long.ts'
 import { checkManifestBytes, manifestMutants } from '../support/manifest-fuzz.ts'
 
-const SLICES = 50
-const RUNS_A_SLICE = 40_000
+const SLICES = 20
+const RUNS_A_SLICE = 20_000
 
 /** No bytes say, ask or take more than a manifest may. What is found goes into `test/vectors/capsule-manifest`. */
 export const longTest: LongTest<number> = {
