@@ -1,7 +1,7 @@
 import type { Libp2p } from '@libp2p/interface'
 import type { Did } from '#did'
 import { createJudge } from './confidence.ts'
-import { CLOSEST_PEERS, SEEDS_MAX } from './constants.ts'
+import { CLOSEST_PEERS, SEEDS_MAX, YOUNG_MS } from './constants.ts'
 import type { BulkSockets } from './bulk/index.ts'
 import { createConnector } from './connector.ts'
 import type { Connect, ConnectTarget } from './connector.ts'
@@ -133,6 +133,9 @@ export async function startHost(components: HostComponents, init: HostInit): Pro
   const queries = dht.queries()
   const judge = createJudge(() => neighboursOf(libp2p, table))
   const shared = { ...components, logger, libp2p, table, dht, queries, judge }
+  const pinned = seeds.map(({ peerId }) => peerId).filter((peerId) => peerId !== libp2p.peerId.toString())
+  const startedAtMs = clock.monotonicMs()
+  const anchors = (): string[] => (clock.monotonicMs() - startedAtMs < YOUNG_MS ? pinned : [])
   const knownPeers = stack.use(startKnownPeers(shared))
   const joiner = stack.use(startJoiner(shared, { seeds, knownPeers: knownPeers.startingPeers }))
   const { whenJoined } = joiner
@@ -143,10 +146,11 @@ export async function startHost(components: HostComponents, init: HostInit): Pro
     dht: libp2p.services.dht,
     whenJoined,
     announcements: dht.providers,
+    anchors: pinned,
     closing: closing.signal
   })
   const networks = stack.use(
-    await startNetworks({ ...shared, ipfsService, routing, whenJoined, connect }, init)
+    await startNetworks({ ...shared, ipfsService, routing, whenJoined, connect, anchors }, init)
   )
   const upkeep = stack.use(startUpkeep(shared, { ...init, seeds, relays }))
   // the first to be disposed: whatever is under way ends before what it works with

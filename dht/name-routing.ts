@@ -29,20 +29,31 @@ export interface NameRoutingComponents {
   readonly queries: Pick<QueryEngine, 'getValue' | 'putValue'>
   /** Resolves when there is a peer to ask, or when it is clear that there is none. */
   readonly whenJoined: (signal: AbortSignal) => Promise<unknown>
+  /** Peers that our owner pinned, to ask by a way of their own while our routing table may be full of attackers. */
+  readonly anchors?: () => readonly string[]
   /** Says how far answers can be trusted. */
   readonly judge?: Judge
 }
 
 /** How a DHT serves names. */
 export function kadNameRouting(label: string, components: NameRoutingComponents): NameRouting {
-  const { queries, whenJoined, judge } = components
+  const { queries, whenJoined, judge, anchors } = components
   return {
     label,
     ...(judge === undefined ? {} : { judge: judge.judge }),
     find: async function* (key, { signal }) {
       await whenJoined(signal)
-      for await (const { peer, value } of queries.getValue(key, signal)) {
-        yield value === undefined ? { peer: peer.peerId } : { peer: peer.peerId, record: value }
+      const asked = new Set<string>()
+      const pinned = anchors?.() ?? []
+      // they come first, for a search ends when enough peers have answered
+      const starts = pinned.length === 0 ? [{}] : [{ from: pinned }, {}]
+      for (const start of starts) {
+        for await (const { peer, value } of queries.getValue(key, signal, start)) {
+          const { peerId } = peer
+          if (asked.has(peerId)) continue
+          asked.add(peerId)
+          yield value === undefined ? { peer: peerId } : { peer: peerId, record: value }
+        }
       }
     },
     store: async (key, record, { signal }) => {

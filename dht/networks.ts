@@ -42,6 +42,8 @@ export interface NetworksComponents {
   readonly queries: QueryEngine
   /** How far its answers can be trusted. */
   readonly judge: Judge
+  /** Peers that our owner pinned, while this node is so young that its routing table cannot be relied upon. */
+  readonly anchors: () => readonly string[]
   /** Routing over our DHT alone. */
   readonly routing: Routing
   /** Resolves when our DHT has a peer, or when it is clear that nobody is reachable. */
@@ -87,7 +89,7 @@ export async function startNetworks(components: NetworksComponents, init: IpfsHo
     startNames({
       ...components,
       routings: [
-        kadNameRouting('elastos', { queries, whenJoined, judge }),
+        kadNameRouting('elastos', { queries, whenJoined, judge, anchors: components.anchors }),
         ...(isPublishing ? [ipfs.names] : [])
       ]
     })

@@ -17,7 +17,7 @@ import {
 import { startDeadline } from './deadline.ts'
 import type { Deadline } from './deadline.ts'
 import { DhtError } from './errors.ts'
-import type { QueryEngine } from './query/index.ts'
+import type { ProvidersAnswer, QueryEngine } from './query/index.ts'
 
 /** A peer that says it has some content, and where it says it is. */
 export interface FoundProvider {
@@ -106,6 +106,11 @@ export interface RoutingComponents {
   readonly queries: Pick<QueryEngine, 'provide' | 'announceNearest' | 'findProviders' | 'askNearest'>
   /** Resolves when there is a peer to ask or when it is clear that there is none: the number of peers. */
   readonly whenJoined: (signal: AbortSignal) => Promise<number>
+  /**
+   * Peers that our owner pinned, by PeerId. When nobody is found the search begins once more with them alone: whoever
+   * filled the routing table of a young node with peers of their own cannot hide a provider from it.
+   */
+  readonly anchors?: readonly string[]
   /** Where it is noted what has to be announced again; without it nothing is. */
   readonly announcements?: Announcements
   /** Aborts when the host is disposed: no operation goes on after that. */
@@ -278,7 +283,7 @@ async function* findProviders(
     const isQuick = options.quick === true
     const answers = isQuick
       ? queries.askNearest(key, QUICK_SEARCH_PEERS, signal)
-      : queries.findProviders(key, signal)
+      : searchThoroughly(components, key, signal)
     for await (const { providers } of answers) {
       for (const { peerId, multiaddrs } of providers) {
         if (seen.has(peerId)) continue
@@ -292,6 +297,20 @@ async function* findProviders(
     signal.throwIfAborted()
     throw error
   }
+}
+
+async function* searchThoroughly(
+  { queries, anchors = [], libp2p }: RoutingComponents,
+  key: Uint8Array,
+  signal: AbortSignal
+): AsyncGenerator<ProvidersAnswer> {
+  const own = libp2p.peerId.toString()
+  let isFound = false
+  for await (const answer of queries.findProviders(key, signal)) {
+    if (answer.providers.some(({ peerId }) => peerId !== own)) isFound = true
+    yield answer
+  }
+  if (!isFound && anchors.length > 0) yield* queries.findProviders(key, signal, { from: anchors })
 }
 
 /** The text of a binary multiaddr; nothing for bytes that are none. */

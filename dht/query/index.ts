@@ -21,6 +21,7 @@ export type {
   ProvideQueryOptions,
   QueryEngine,
   QueryMetrics,
+  StartOptions,
   StoreOutcome,
   ValueAnswer
 } from './types.ts'

@@ -23,6 +23,12 @@ export interface LookupOptions {
   readonly isThorough?: boolean
 }
 
+/** Where to begin. */
+export interface StartOptions {
+  /** Begin with these peers, by PeerId, and not with those of the routing table: a way that who filled it cannot bend. */
+  readonly from?: readonly string[]
+}
+
 /** How to announce. */
 export interface ProvideQueryOptions {
   readonly signal: AbortSignal
@@ -96,7 +102,7 @@ export interface QueryEngine extends AsyncDisposable {
    *
    * @throws the reason of `signal`
    */
-  findProviders(key: Uint8Array, signal: AbortSignal): AsyncIterable<ProvidersAnswer>
+  findProviders(key: Uint8Array, signal: AbortSignal, options?: StartOptions): AsyncIterable<ProvidersAnswer>
   /** Asks only the `count` nearest peers of the routing table, and nobody whom they name. */
   askNearest(key: Uint8Array, count: number, signal: AbortSignal): AsyncIterable<ProvidersAnswer>
   /** Announces a content to the `count` nearest peers known, without looking for nearer ones, and says how many took it. */
@@ -113,7 +119,7 @@ export interface QueryEngine extends AsyncDisposable {
    *
    * @throws the reason of `signal`
    */
-  getValue(key: Uint8Array, signal: AbortSignal): AsyncIterable<ValueAnswer>
+  getValue(key: Uint8Array, signal: AbortSignal, options?: StartOptions): AsyncIterable<ValueAnswer>
   /** Stores a value with the nearest peers and resolves when all of them have answered or failed, or time is up. */
   putValue(key: Uint8Array, value: Uint8Array, signal: AbortSignal): Promise<number>
   metrics(): QueryMetrics
