@@ -115,6 +115,11 @@ function pauseFor(stream: Stream, pause: Promise<void> | undefined): void {
   stream.maxReadBufferLength = Math.max(stream.maxReadBufferLength, PAUSED_BYTES_MAX)
   stream.pause()
   void pause.then(() => {
-    if (stream.readStatus === 'paused') stream.resume()
+    if (stream.readStatus !== 'paused') return
+    try {
+      stream.resume()
+    } catch {
+      // The connection is gone and cannot be told to go on; what it left behind the pause was read all the same.
+    }
   })
 }

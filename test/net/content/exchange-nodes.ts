@@ -10,6 +10,7 @@ import { CID } from 'multiformats/cid'
 import { blockKey } from '../../../content/cid.ts'
 import * as Digest from 'multiformats/hashes/digest'
 import type { BlockSession } from '../../../content/exchange.ts'
+import { createFlow, type Flow, type FlowInit } from '../../../content/flow/index.ts'
 import {
   startBitswap,
   type Bitswap,
@@ -28,6 +29,7 @@ export interface ExchangeNode extends AsyncDisposable {
   readonly bitswap: Bitswap
   readonly blocks: MemoryBlocks
   readonly misbehaviour: Misbehaviour[]
+  readonly flow: Flow
   /** Where others find it. */
   provider(): Provider
 }
@@ -37,6 +39,7 @@ export interface ExchangeNodeInit extends BitswapInit {
   readonly mayServe?: (cid: CID, peerId: string) => Promise<boolean>
   readonly providers?: () => Iterable<Provider>
   readonly onRead?: (cid: CID) => Promise<void>
+  readonly flow?: FlowInit
 }
 
 /** How a libp2p node on loopback is made. */
@@ -58,9 +61,11 @@ export async function startExchangeNode(init: ExchangeNodeInit = {}): Promise<Ex
   const blocks: MemoryBlocks = new Map()
   const misbehaviour: Misbehaviour[] = []
   const { providers, mayServe = () => Promise.resolve(true), onRead = () => Promise.resolve() } = init
+  const flow = createFlow({ clock: systemClock, logger: silentLogger }, init.flow)
   const bitswap = await startBitswap(
     {
       libp2p,
+      flow,
       clock: systemClock,
       logger: silentLogger,
       mayServe,
@@ -82,12 +87,14 @@ export async function startExchangeNode(init: ExchangeNodeInit = {}): Promise<Ex
     bitswap,
     blocks,
     misbehaviour,
+    flow,
     provider: () => ({
       peerId: libp2p.peerId.toString(),
       multiaddrs: libp2p.getMultiaddrs().map((address) => address.toString())
     }),
     [Symbol.asyncDispose]: async () => {
       await bitswap[Symbol.asyncDispose]()
+      flow[Symbol.dispose]()
       await libp2p.stop()
     }
   }

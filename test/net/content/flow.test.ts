@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { CID } from 'multiformats/cid'
+import type { Provider } from '../../../content/bitswap/index.ts'
+import { startProcess } from '../../support/process.ts'
+import { fillBlocks, startExchangeNode, type ExchangeNode } from './exchange-nodes.ts'
+import { startGreedyPeer, type Appetite } from './greedy-peers.ts'
+import { until, type Reachable } from './raw-peer.ts'
+
+const MIB = 1024 * 1024
+const WAIT = { timeoutMs: 60_000 }
+
+async function fetchAll(client: ExchangeNode, cids: readonly CID[]): Promise<number> {
+  const { signal } = new AbortController()
+  const session = client.bitswap.createSession({ root: cids[0] as CID, signal })
+  const startedAt = performance.now()
+  const blocks = await Promise.all(cids.map((cid) => session.fetch(cid, { signal })))
+  assert.equal(blocks.length, cids.length)
+  return performance.now() - startedAt
+}
+
+describe('a node with a bandwidth cap', () => {
+  for (const direction of ['upload', 'download'] as const) {
+    it(`keeps to it when it ${direction}s, and no block is asked for twice because of it`, async () => {
+      const cap = { flow: { [direction]: { total: 2 * MIB } } }
+      await using server = await startExchangeNode(direction === 'upload' ? cap : {})
+      await using other = await startExchangeNode()
+      const cids = fillBlocks(server.blocks, { count: 12, length: 256 * 1024 })
+      for (const [key, bytes] of server.blocks) other.blocks.set(key, bytes)
+      const providers = direction === 'upload' ? [server] : [server, other]
+      await using client = await startExchangeNode({
+        ...(direction === 'download' ? cap : {}),
+        providers: () => providers.map((node) => node.provider())
+      })
+      const tookMs = await fetchAll(client, cids)
+      // A burst of a quarter of a second and one piece may go ahead.
+      assert.ok(tookMs > 900, `3 MiB at 2 MiB a second took ${tookMs} ms`)
+      const { blocksReceived, blocksLate } = client.bitswap.stats()
+      assert.equal(blocksReceived, 12)
+      assert.ok(blocksLate <= 3, `${blocksLate} blocks came twice`)
+      const { flow } = direction === 'upload' ? server : client
+      const { sentBytes, receivedBytes, uploadMax, downloadMax } = flow.status()
+      assert.ok((direction === 'upload' ? sentBytes : receivedBytes) >= 3 * MIB)
+      assert.equal(direction === 'upload' ? uploadMax : downloadMax, 2 * MIB)
+    })
+  }
+
+  it('gives a modest peer its share beside one that wants everything', async () => {
+    await using server = await startExchangeNode({ flow: { upload: { total: 4 * MIB } } })
+    const cids = fillBlocks(server.blocks, { count: 64, length: 256 * 1024 })
+    const providers = (): Provider[] => [server.provider()]
+    await using greedy = await startExchangeNode({ providers })
+    await using modest = await startExchangeNode({ providers })
+    const everything = fetchAll(greedy, cids)
+    await until(() => greedy.bitswap.stats().blocksReceived > 2)
+    const before = greedy.bitswap.stats().bytesReceived
+    await fetchAll(modest, cids.slice(0, 8))
+    const meanwhile = greedy.bitswap.stats().bytesReceived - before
+    assert.ok(meanwhile < 6 * MIB, `it got ${meanwhile} bytes while the other got 2 MiB`)
+    await everything
+  })
+})
+
+describe('a node that greedy peers want 1,024 blocks of', () => {
+  it('grows by a bounded number of bytes, and serves others all the same', async () => {
+    const args = [join(import.meta.dirname, 'serving-process.ts')]
+    await using child = await startProcess({ command: process.execPath, args })
+    const ready = await child.event('ready', WAIT)
+    const cids = (ready['cids'] as string[]).map((text) => CID.parse(text))
+    const server: Reachable = {
+      provider: () => ({ peerId: String(ready['peerId']), multiaddrs: ready['multiaddrs'] as string[] })
+    }
+    await using stack = new AsyncDisposableStack()
+    const appetites: Appetite[] = [
+      'reads nothing',
+      'reads now and then',
+      'reads nothing',
+      'reads now and then'
+    ]
+    for (const appetite of appetites) stack.use(await startGreedyPeer(server, cids, appetite))
+    await using honest = await startExchangeNode({ providers: () => [server.provider()] })
+    await fetchAll(honest, cids)
+    child.write('memory\n')
+    const { grownMib } = await child.event('memory', WAIT)
+    // What five peers may have under way each, in buffers of the program and of libp2p below it, and as much garbage.
+    assert.ok(Number(grownMib) < 160, `the process grew by ${Number(grownMib)} MiB`)
+  }).timeout(60_000)
+})
