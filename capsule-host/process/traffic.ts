@@ -62,8 +62,9 @@ export class Traffic {
     // A recording says again what the capsule was told; that must not end a run which goes well unrecorded.
     if (frame.kind !== 'trace') await this.#bytes.take(frame.bytes, signal)
     if (this.#bytes.heldMs > RATE_PATIENCE_MS) throw tooFast(`${bytesPerSecondMax} bytes`)
-    // Calls are few and short by a limit of their own; they do not queue up behind what others pour out.
-    if (frame.kind !== 'call') await this.#shared?.take(frame.bytes, signal)
+    // Calls are few and short by a limit of their own, a recording is bounded and asked for; neither queues up behind what
+    // others pour out.
+    if (frame.kind === 'output' || frame.kind === 'file') await this.#shared?.take(frame.bytes, signal)
   }
 
   /**

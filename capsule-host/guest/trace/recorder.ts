@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib'
 import { ERRNO } from '../wasi/errno.ts'
 import type { SuspendingWasiCall, WasiCall, WasiHost } from '../wasi/host.ts'
-import { answer, answerLater, type WasiCalls } from '../wasi/imports.ts'
+import { errnoOf, type WasiCalls } from '../wasi/imports.ts'
 import type { WasiName } from '../wasi/signatures.ts'
 import { gather, readVectors } from '../wasi/vectors.ts'
 import {
@@ -32,16 +32,13 @@ export function recordCalls(calls: WasiCalls, host: WasiHost, init: RecorderInit
   const immediate = Object.entries(calls.immediate).map(([key, call]): [string, WasiCall] => {
     const name = key as WasiName
     if (UNRECORDED.has(name)) return [name, call]
-    const answered = answer(call) as (...values: Values) => number
-    return [name, (...values: Values) => recorder.now(name, values, answered)] as [string, WasiCall]
+    const plain = call as unknown as (...values: Values) => number
+    return [name, (...values: Values) => recorder.now(name, values, plain)] as [string, WasiCall]
   })
   const suspending = Object.entries(calls.suspending).map(([key, call]): [string, SuspendingWasiCall] => {
     const name = key as WasiName
-    const answered = answerLater(call) as (...values: Values) => Promise<number>
-    return [name, (...values: Values) => recorder.later(name, values, answered)] as [
-      string,
-      SuspendingWasiCall
-    ]
+    const plain = call as unknown as (...values: Values) => Promise<number>
+    return [name, (...values: Values) => recorder.later(name, values, plain)] as [string, SuspendingWasiCall]
   })
   return {
     immediate: Object.fromEntries(immediate),
@@ -68,7 +65,12 @@ class Recorder {
 
   now(name: WasiName, values: Values, call: (...values: Values) => number): number {
     const before = this.#before(name, values)
-    const errno = call(...values)
+    let errno
+    try {
+      errno = call(...values)
+    } catch (thrown) {
+      errno = errnoOf(thrown)
+    }
     this.#after(name, { values, errno, before })
     return errno
   }
@@ -78,7 +80,12 @@ class Recorder {
     const before = this.#before(name, values)
     // A read of a file waits for the host alone.
     if (name === 'poll_oneoff' || (name === 'fd_read' && before.stream !== undefined)) this.flush()
-    const errno = await call(...values)
+    let errno
+    try {
+      errno = await call(...values)
+    } catch (thrown) {
+      errno = errnoOf(thrown)
+    }
     this.#after(name, { values, errno, before })
     return errno
   }
@@ -157,13 +164,18 @@ class Recorder {
     let left = bytes
     for (const part of filled) {
       if (left === 0) return
-      const piece = part.subarray(0, left)
+      const piece = part.byteLength > left ? part.subarray(0, left) : part
       this.#put(piece)
       left -= piece.byteLength
     }
   }
 
   #put(bytes: Uint8Array): void {
+    if (this.#length + bytes.byteLength <= BUFFER_BYTES) {
+      this.#buffer.set(bytes, this.#length)
+      this.#length += bytes.byteLength
+      return
+    }
     for (let done = 0; done < bytes.byteLength;) {
       if (this.#length === BUFFER_BYTES) this.flush()
       const piece = bytes.subarray(done, done + BUFFER_BYTES - this.#length)

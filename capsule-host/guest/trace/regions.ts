@@ -67,16 +67,20 @@ export function filledBytes(name: WasiName, { filled, fixed }: Regions): number 
   if (first === undefined) return 0
   if (name === 'random_get' || name === 'fd_prestat_dir_name') return first.byteLength
   const [result] = fixed
-  const count =
-    result === undefined ? 0 : new DataView(result.buffer, result.byteOffset, 4).getUint32(0, true)
+  const count = result === undefined ? 0 : readU32(result)
   return name === 'poll_oneoff' ? count * EVENT_BYTES : count
+}
+
+function readU32(bytes: Uint8Array): number {
+  const low = (bytes[0] ?? 0) | ((bytes[1] ?? 0) << 8)
+  return (low | ((bytes[2] ?? 0) << 16) | ((bytes[3] ?? 0) << 24)) >>> 0
 }
 
 /** A number that differs, most likely, when a program calls with other values. */
 export function checkOf(values: Values): number {
   let check = 0x811c_9dc5
   for (const value of values) {
-    const low = typeof value === 'number' ? value : Number(BigInt.asIntN(48, value)) | 0
+    const low = typeof value === 'number' ? value : Number(BigInt.asIntN(32, value))
     check = Math.imul(check ^ low, 0x0100_0193)
   }
   return check >>> 0

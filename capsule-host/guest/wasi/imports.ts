@@ -151,7 +151,12 @@ export function answerLater(call: SuspendingWasiCall): SuspendingWasiCall {
   }
 }
 
-function errnoOf(thrown: unknown): number {
+/**
+ * What a call that threw answers.
+ *
+ * @throws what was thrown when it is no {@link WasiError}
+ */
+export function errnoOf(thrown: unknown): number {
   if (thrown instanceof WasiError) return thrown.errno
   throw thrown
 }

@@ -11,6 +11,8 @@ export interface MemoryLike {
  */
 export class GuestMemory {
   #memory: MemoryLike | undefined
+  /** Of the buffer that was seen last: most accesses are of a few bytes, and a view costs more than they do. */
+  #lastView: DataView = new DataView(new ArrayBuffer(0))
 
   /** Hands over the instance's memory; calls before that answer `FAULT`. */
   attach(memory: MemoryLike): void {
@@ -37,31 +39,34 @@ export class GuestMemory {
 
   /** Reads an unsigned 16-bit number. */
   u16(address: number): number {
-    return this.#view(address, 2).getUint16(0, true)
+    return this.#view(address, 2).getUint16(address >>> 0, true)
   }
 
   /** Reads an unsigned 32-bit number. */
   u32(address: number): number {
-    return this.#view(address, 4).getUint32(0, true)
+    return this.#view(address, 4).getUint32(address >>> 0, true)
   }
 
   /** Reads an unsigned 64-bit number. */
   u64(address: number): bigint {
-    return this.#view(address, 8).getBigUint64(0, true)
+    return this.#view(address, 8).getBigUint64(address >>> 0, true)
   }
 
   /** Writes an unsigned 32-bit number. */
   setU32(address: number, value: number): void {
-    this.#view(address, 4).setUint32(0, value, true)
+    this.#view(address, 4).setUint32(address >>> 0, value, true)
   }
 
   /** Writes an unsigned 64-bit number. */
   setU64(address: number, value: bigint): void {
-    this.#view(address, 8).setBigUint64(0, value, true)
+    this.#view(address, 8).setBigUint64(address >>> 0, value, true)
   }
 
+  /** A view of all of the memory, in which `length` bytes at `address` are. */
   #view(address: number, length: number): DataView {
-    const bytes = this.bytes(address, length)
-    return new DataView(bytes.buffer, bytes.byteOffset, length)
+    const buffer = this.#memory?.buffer
+    if (buffer === undefined || (address >>> 0) + length > buffer.byteLength) throw new WasiError(ERRNO.fault)
+    if (this.#lastView.buffer !== buffer) this.#lastView = new DataView(buffer)
+    return this.#lastView
   }
 }
