@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readdir, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { ClassicLevel } from 'classic-level'
+import { Level } from 'level'
 import { systemClock } from '#contracts'
 import { DEFAULT_CAPSULE_LIMITS, probeSandbox, systemPowers, type SandboxReport } from '#capsule-host'
 import { startGuestProcess } from '../../../capsule-host/process/guest-process.ts'
@@ -15,7 +15,7 @@ const components = { powers: systemPowers, clock: systemClock }
 
 describe('a store that is open while a capsule process is started', () => {
   let folder: TemporaryFolder
-  let store: ClassicLevel
+  let store: Level
 
   /** The files of the store that a process has open. */
   const held = async (pid: number): Promise<string[]> => {
@@ -38,7 +38,7 @@ describe('a store that is open while a capsule process is started', () => {
   before(async function () {
     await needs(this, 'linux')
     folder = await createTemporaryFolder()
-    store = new ClassicLevel(join(folder.path, 'db'))
+    store = new Level(join(folder.path, 'db'))
     await store.open()
     await store.put('key', 'secret')
   })
