@@ -180,8 +180,9 @@ export class AskingChannel {
   #blame(blame: Blame, thrown: unknown): void {
     const cause = thrown instanceof Error ? thrown : new Error(errorMessage(thrown))
     if (this.#hasEnded) return
-    this.#init.pipe.abort(cause)
+    // First, for aborting ends the channel as well, and without blame.
     this.#end(cause, blame)
+    this.#init.pipe.abort(cause)
   }
 
   #take(frame: Frame): void {

@@ -207,9 +207,8 @@ export class ServedChannel implements Disposable {
     await this.#credited()
     const allowed: boolean[] = []
     for (const block of run) allowed.push(await grants.allow(block))
-    const found = this.#components.store
-      .getMany(run.filter((_, index) => allowed[index]).map(({ cid }) => cid))
-      [Symbol.asyncIterator]()
+    const wanted = run.filter((_, index) => allowed[index]).map(({ cid }) => cid)
+    const found = this.#components.store.getMany(wanted)[Symbol.asyncIterator]()
     try {
       for (const [index, block] of run.entries()) {
         const bytes = allowed[index] === true ? await this.#read(found) : undefined

@@ -27,7 +27,10 @@ export function answerSocketFrames<C extends BulkConnection>(
     const { sockets, connection } = init
     const side = sockets?.sideOf(connection)
     const wanted = frame.type === 'socket-hello' ? 'accept' : 'dial'
-    if (sockets === undefined || side !== wanted) return await send({ type: 'socket-no' })
+    if (sockets === undefined || side !== wanted) {
+      await send({ type: 'socket-no' })
+      return
+    }
     const late = new AbortController()
     using _deadline = init.clock.after(init.timeoutMs, () => late.abort(new Error('no socket in time')))
     const signal = AbortSignal.any([ended, late.signal])

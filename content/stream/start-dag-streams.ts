@@ -1,7 +1,5 @@
 import { errorMessage } from '#contracts'
-import type { Clock, Logger } from '#contracts'
 import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface'
-import type { CID } from 'multiformats/cid'
 import { Conduct } from '../bitswap/conduct.ts'
 import type { Misbehaviour } from '../bitswap/conduct.ts'
 import { DEFAULT_BITSWAP_LIMITS } from '../bitswap/limits.ts'
@@ -83,7 +81,6 @@ class RunningDagStreams implements DagStreams {
   readonly #conduct: Conduct
   readonly #stop = new AbortController()
   readonly #channels = new Map<ServedChannel, string>()
-  readonly #fetches = new Set<DagFetch>()
   readonly #connected = new Set<string>()
   #topology: string | undefined
   #gone = { blocksSent: 0, bytesSent: 0 }
@@ -97,11 +94,15 @@ class RunningDagStreams implements DagStreams {
   async start(): Promise<void> {
     const { libp2p } = this.#components
     libp2p.addEventListener('peer:disconnect', this.#onDisconnect)
-    await libp2p.handle(DAG_PROTOCOL, this.#onStream, { maxInboundStreams: this.#limits.channelsPerPeerMax })
+    await libp2p.handle(DAG_PROTOCOL, this.#onStream, {
+      maxInboundStreams: this.#limits.channelsPerPeerMax,
+      // small contents fit through a relay
+      runOnLimitedConnection: true
+    })
     const onConnect = (peerId: PeerId): void => {
       this.#connected.add(peerId.toString())
     }
-    this.#topology = await libp2p.register(DAG_PROTOCOL, { onConnect })
+    this.#topology = await libp2p.register(DAG_PROTOCOL, { onConnect, notifyOnLimitedConnection: true })
   }
 
   createFetch(init: DagFetchInit): DagFetch {
@@ -215,7 +216,7 @@ class RunningDagStreams implements DagStreams {
   async #openPipe(peerId: string, signal: AbortSignal): Promise<OpenedPipe> {
     const { peerIdFromString } = await import('@libp2p/peer-id')
     const connection = await this.#components.libp2p.dial(peerIdFromString(peerId), { signal })
-    const stream = await connection.newStream(DAG_PROTOCOL, { signal })
+    const stream = await connection.newStream(DAG_PROTOCOL, { signal, runOnLimitedConnection: true })
     return { pipe: pipeOfStream(stream), connection }
   }
 }

@@ -230,7 +230,7 @@ function orderedLinks(cid: CID, bytes: Uint8Array): CID[] {
     const next = pending.pop()
     const link = CID.asCID(next)
     if (link !== null) found.push(link)
-    else if (Array.isArray(next)) pending.push(...next.toReversed())
+    else if (Array.isArray(next)) for (const item of next.toReversed()) pending.push(item)
     else if (typeof next === 'object' && next !== null && !(next instanceof Uint8Array)) {
       const entries = Object.entries(next).map(([key, value]) => ({
         key: Buffer.from(key),

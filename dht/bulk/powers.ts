@@ -38,7 +38,7 @@ export function createIdentity(o: { random: Random; nowMs: number }): Identity {
   const der = createCertificate({ privateKey, publicKey, serial: o.random.bytes(16), nowMs: o.nowMs })
   const lines = der.toString('base64').match(/.{1,64}/g) ?? []
   return {
-    key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    key: privateKey.export({ type: 'pkcs8', format: 'pem' }),
     cert: ['-----BEGIN CERTIFICATE-----', ...lines, '-----END CERTIFICATE-----', ''].join('\n'),
     fingerprint: hash('sha256', der, 'buffer')
   }

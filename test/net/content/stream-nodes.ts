@@ -29,7 +29,7 @@ export interface StreamNode extends AsyncDisposable {
 
 /** What a test can change. */
 export interface StreamNodeInit {
-  readonly providers?: () => Iterable<Provider>
+  readonly providers?: () => Iterable<Provider> | AsyncIterable<Provider>
   readonly grantOf?: (cid: CID, peerId: string) => ServingGrant | undefined
   readonly isDenied?: (cid: CID) => boolean
   readonly limits?: Partial<StreamLimits>
@@ -123,7 +123,7 @@ export function providerOf(libp2p: Libp2p): Provider {
   }
 }
 
-async function* listed(providers: Iterable<Provider>): AsyncGenerator<Provider> {
+async function* listed(providers: Iterable<Provider> | AsyncIterable<Provider>): AsyncGenerator<Provider> {
   await Promise.resolve()
   yield* providers
 }
