@@ -109,7 +109,7 @@ export function createProviderGuard(init: ProviderGuardInit): ProviderGuard {
     const key = new DatastoreKey(`${base}${contentKey(cid)}/${init.ownPeerId}`)
     await guard.put(key, encodeTime(timeMs), options)
   }
-  const guarded: ProviderGuard = {
+  return {
     covers: (key) => key.toString().startsWith(base),
     coversQuery: ({ prefix }) => prefix?.startsWith(base) === true,
     put: async (key, value, options) => await guard.put(key, value, options),
@@ -129,10 +129,12 @@ export function createProviderGuard(init: ProviderGuardInit): ProviderGuard {
       await note(cid, init.clock.nowMs(), options)
     },
     keepOnly: async (contents, options) => {
-      await keepOnly({ ...init, providers: guarded }, contents, options?.signal)
+      const forget = async (multihash: Uint8Array): Promise<void> => {
+        await guard.delete(new DatastoreKey(`${base}${contentOf(multihash)}/${init.ownPeerId}`))
+      }
+      await keepOnly({ book: init.book, forget }, contents, options?.signal)
     }
   }
-  return guarded
 }
 
 /** The content as it is in the key of a record. */
@@ -141,7 +143,7 @@ export function contentKey({ multihash }: Pick<CID, 'multihash'>): string {
 }
 
 /** The same for a multihash alone. */
-export function contentOf(multihash: Uint8Array): string {
+function contentOf(multihash: Uint8Array): string {
   return base32.baseEncode(multihash)
 }
 

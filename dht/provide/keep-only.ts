@@ -1,17 +1,12 @@
 import type { CID } from 'multiformats/cid'
-import { Key } from 'interface-datastore/key'
-import { contentOf } from '../provider-guard.ts'
-import type { ProviderGuard } from '../provider-guard.ts'
 import type { AnnouncementBook } from './announcement-book.ts'
 import { placeOf } from './key-space.ts'
 
 /** What {@link keepOnly} works with. */
 export interface KeepOnlyComponents {
-  readonly book: Pick<AnnouncementBook, 'note' | 'has' | 'within' | 'remove'>
-  readonly providers: Pick<ProviderGuard, 'delete'>
-  /** The datastore prefix of the DHT. */
-  readonly prefix: string
-  readonly ownPeerId: string
+  readonly book: Pick<AnnouncementBook, 'note' | 'has' | 'within'>
+  /** Ends announcing a content, given by its multihash. */
+  readonly forget: (multihash: Uint8Array) => Promise<void>
 }
 
 /**
@@ -21,7 +16,7 @@ export interface KeepOnlyComponents {
  * @throws the reason of `signal`
  */
 export async function keepOnly(
-  { book, providers, prefix, ownPeerId }: KeepOnlyComponents,
+  { book, forget }: KeepOnlyComponents,
   contents: Iterable<CID>,
   signal: AbortSignal | undefined
 ): Promise<void> {
@@ -34,12 +29,11 @@ export async function keepOnly(
   }
   for await (const { place, multihash } of book.within('')) {
     signal?.throwIfAborted()
-    if (wanted.has(shortOf(place))) continue
-    await providers.delete(new Key(`${prefix}/provider/${contentOf(multihash)}/${ownPeerId}`))
+    if (!wanted.has(shortOf(place))) await forget(multihash)
   }
 }
 
 /** 48 bits of a place: that two contents share them by chance need not be feared. */
 function shortOf(place: Uint8Array): number {
-  return Buffer.from(place.buffer, place.byteOffset, 6).readUIntBE(0, 6)
+  return Buffer.from(place.subarray(0, 6)).readUIntBE(0, 6)
 }
