@@ -28,12 +28,13 @@ function profile(): ImporterOptions {
   return { profile: 'unixfs-v1-2025', blockWriteConcurrency: ADD_BLOCKS_PARALLEL, fileImportConcurrency: 1 }
 }
 
-function durably(store: BlockStore): WritableStorage {
+function durably(store: BlockStore, onStored?: (bytes: Uint8Array) => void): WritableStorage {
   return {
     put: async (cid, bytes) => {
       if (!(bytes instanceof Uint8Array)) throw new TypeError('expected the importer to put whole blocks')
       // The importer has hashed these very bytes to make the CID.
       await store.put(cid, bytes, { durable: true, isVerified: true })
+      onStored?.(bytes)
       return cid
     }
   }
@@ -46,8 +47,17 @@ async function lastOf(results: AsyncIterable<ImportResult>): Promise<Imported> {
   return { cid: last.cid, dagBytes: last.size }
 }
 
-/** Writes a file's blocks; holds a few leaves in memory whatever its size. */
-export async function importFile(content: AsyncIterable<Uint8Array>, store: BlockStore): Promise<Imported> {
+/**
+ * Writes a file's blocks; holds a few leaves in memory whatever its size.
+ *
+ * @param onStored - told of every block of a large file once nobody needs its memory any more; a leaf is the memory
+ *   of the chunk that it came in when that is just as long
+ */
+export async function importFile(
+  content: AsyncIterable<Uint8Array>,
+  store: BlockStore,
+  onStored?: (bytes: Uint8Array) => void
+): Promise<Imported> {
   const source = content[Symbol.asyncIterator]()
   try {
     const head: Uint8Array[] = []
@@ -58,7 +68,7 @@ export async function importFile(content: AsyncIterable<Uint8Array>, store: Bloc
       head.push(next.value)
     }
     const all = chained(head, source)
-    return await lastOf(importer([{ content: all }], durably(store), profile()))
+    return await lastOf(importer([{ content: all }], durably(store, onStored), profile()))
   } finally {
     await source.return?.()
   }

@@ -1,5 +1,5 @@
 import { isAbsolute, join, sep } from 'node:path'
-import { ADD_FILES_PARALLEL, CHUNK_BYTES, DEPTH_MAX } from './constants.ts'
+import { ADD_BLOCKS_PARALLEL, ADD_FILES_PARALLEL, CHUNK_BYTES, DEPTH_MAX } from './constants.ts'
 import { linkStaysInside, nameProblem, printableName } from './entry-name.ts'
 import { ContentError } from './errors.ts'
 import { fileError, unclearedBytes } from './files.ts'
@@ -111,6 +111,7 @@ class TreeImport {
   readonly #stop = new AbortController()
   readonly #signal: AbortSignal
   readonly #skipped: Skipped[] = []
+  readonly #leaves = new LeafMemory()
   #bytes = 0
   #files = 0
   #entries = 0
@@ -149,7 +150,9 @@ class TreeImport {
     try {
       await using reader = await this.#init.files.openForRead(path)
       await this.#checkPlace(path, reader.facts)
-      return await importFile(this.#chunks(reader, names), this.#init.store)
+      return await importFile(this.#chunks(reader, names), this.#init.store, (bytes) =>
+        this.#leaves.giveBack(bytes)
+      )
     } catch (thrown) {
       throw fileError(thrown, `cannot add ${printablePath(names) || path}`)
     }
@@ -256,8 +259,8 @@ class TreeImport {
   async *#chunks(reader: FileReader, names: readonly string[]): AsyncGenerator<Uint8Array> {
     for (;;) {
       this.#signal.throwIfAborted()
-      // Leaves keep the memory they are given, so each chunk has its own; small files get small ones.
-      const chunk = unclearedBytes(Math.min(CHUNK_BYTES, Math.max(reader.facts.bytes, 1) + 1))
+      // Leaves keep the memory they are given until they are stored, so each chunk has its own; small files get small ones.
+      const chunk = this.#leaves.take(Math.min(CHUNK_BYTES, Math.max(reader.facts.bytes, 1) + 1))
       const count = await reader.read(chunk)
       if (count === 0) return
       this.#bytes += count
@@ -272,6 +275,28 @@ class TreeImport {
 
   #report(names: readonly string[]): void {
     this.#init.onProgress?.({ bytes: this.#bytes, files: this.#files, path: printablePath(names) })
+  }
+}
+
+/**
+ * Memory of leaves, used again when they are stored: memory outside of the heap that is new for each mebibyte has the
+ * collector look through the heap every few dozen.
+ */
+class LeafMemory {
+  readonly #lent = new WeakSet<ArrayBufferLike>()
+  readonly #free: Uint8Array[] = []
+
+  take(length: number): Uint8Array {
+    if (length !== CHUNK_BYTES) return unclearedBytes(length)
+    const bytes = this.#free.pop() ?? unclearedBytes(length)
+    this.#lent.add(bytes.buffer)
+    return bytes
+  }
+
+  giveBack(bytes: Uint8Array): void {
+    // Shorter ones, and those that were put together of others, are not worth it.
+    if (bytes.length !== CHUNK_BYTES || !this.#lent.delete(bytes.buffer)) return
+    if (this.#free.length < 2 * ADD_BLOCKS_PARALLEL) this.#free.push(bytes)
   }
 }
 
