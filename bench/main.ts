@@ -12,6 +12,8 @@ const NO_BENCHMARKS = new Set([
   'node-process',
   'add-peer',
   'exchange-peer',
+  'fetch-peer',
+  'fetch-rig',
   'get-peer',
   'chat-crowd',
   'capsule-rig',

@@ -45,9 +45,9 @@ export function createAddressBook(components: AddressBookComponents): AddressBoo
   const onUpdate = (event: { detail: { peer: { id: PeerId } } }): void => {
     entries.delete(book.of(event.detail.peer.id.toMultihash().bytes))
   }
-  const held = (peer: BookPeer): Entry | undefined => {
+  const held = (peer: BookPeer, nowMs: number): Entry | undefined => {
     const entry = entries.get(peer)
-    return entry !== undefined && entry.untilMs > clock.monotonicMs() ? entry : undefined
+    return entry !== undefined && entry.untilMs > nowMs ? entry : undefined
   }
   const load = async (peer: BookPeer): Promise<Entry> => {
     const entry = { wire: await wireOf(components, peer), untilMs: clock.monotonicMs() + ADDRESSES_FRESH_MS }
@@ -60,8 +60,9 @@ export function createAddressBook(components: AddressBookComponents): AddressBoo
   events.addEventListener('peer:update', onUpdate)
   return {
     wirePeers: (peers) => {
-      const known = peers.map(held)
-      if (known.every((entry) => entry !== undefined)) return told(known)
+      const nowMs = clock.monotonicMs()
+      const known = peers.map((peer) => held(peer, nowMs))
+      if (!known.includes(undefined)) return told(known)
       return Promise.all(peers.map(async (peer, index) => known[index] ?? (await load(peer)))).then(told)
     },
     [Symbol.dispose]: () => {
@@ -70,8 +71,10 @@ export function createAddressBook(components: AddressBookComponents): AddressBoo
   }
 }
 
-function told(entries: readonly Entry[]): WirePeer[] {
-  return entries.flatMap(({ wire }) => (wire === undefined ? [] : [wire]))
+function told(entries: readonly (Entry | undefined)[]): WirePeer[] {
+  const peers: WirePeer[] = []
+  for (const entry of entries) if (entry?.wire !== undefined) peers.push(entry.wire)
+  return peers
 }
 
 async function wireOf(

@@ -22,6 +22,9 @@ export const NAMED_PEERS_MAX = 8_192
 /** How long a peer may take to answer one message. */
 export const ANSWER_TIMEOUT_MS = 5_000
 
+/** How often it is looked for answers that are overdue. */
+export const ANSWER_CHECK_INTERVAL_MS = 500
+
 /** How long it may take to have a stream to a peer, the dial included. */
 export const OPEN_TIMEOUT_MS = 8_000
 
@@ -79,8 +82,17 @@ export const PROVIDERS_QUORUM = 4
 /** From how many different beginnings those must have been found, where there are as many. */
 export const QUORUM_ORIGINS_MIN = 3
 
-/** How many peers that one peer named may fail, none of its others having answered, before its others are left out. */
+/** Which share of those asked may have failed of late while lookups still stop early. */
+export const FAILURE_SHARE_MAX = 0.02
+
+/** How much one query counts for that share. */
+export const FAILURE_SHARE_WEIGHT = 0.2
+
+/** How many peers that one peer named must have failed before its word counts for nothing. */
 export const NAMED_FAILURES_MAX = 4
+
+/** How many times as many of them must have failed as have answered. */
+export const NAMED_FAILURES_RATIO = 3
 
 /** How many peers of one answer a query takes into account; those of ours name twenty. */
 export const NAMED_PER_ANSWER_MAX = 24

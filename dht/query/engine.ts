@@ -2,7 +2,7 @@ import { Libp2pRecord } from '@libp2p/record'
 import { CLOSEST_PEERS } from '../constants.ts'
 import { startDeadline } from '../deadline.ts'
 import { DhtError } from '../errors.ts'
-import { ANNOUNCE_BATCH, STORE_TAIL_MAX_MS } from './constants.ts'
+import { ANNOUNCE_BATCH, FAILURE_SHARE_MAX, FAILURE_SHARE_WEIGHT, STORE_TAIL_MAX_MS } from './constants.ts'
 import { KAD_MESSAGE } from './messages.ts'
 import type { KadMessage } from './messages.ts'
 import { BookPeer, kadIdOf } from './peer-book.ts'
@@ -19,6 +19,7 @@ import type {
   ProvideQueryOptions,
   QueryEngine,
   QueryMetrics,
+  StartOptions,
   StoreOutcome,
   ValueAnswer
 } from './types.ts'
@@ -54,6 +55,8 @@ class Engine implements QueryEngine {
   readonly #closing = new AbortController()
   readonly #tails = new Set<Promise<unknown>>()
   #queries = 0
+  /** Which share of those asked did not answer of late. */
+  #failureShare = 0
 
   constructor(components: QueryEngineComponents) {
     this.#components = components
@@ -104,11 +107,15 @@ class Engine implements QueryEngine {
     return Math.min(announced, keys.length)
   }
 
-  async *findProviders(key: Uint8Array, signal: AbortSignal): AsyncGenerator<ProvidersAnswer> {
+  async *findProviders(
+    key: Uint8Array,
+    signal: AbortSignal,
+    options: StartOptions = {}
+  ): AsyncGenerator<ProvidersAnswer> {
     const local = await this.#components.local.providers(key)
     if (local.length > 0) yield { peer: this.#own, providers: local }
     const message = { type: KAD_MESSAGE.getProviders, key }
-    yield* this.#stream({ key, message, goal: 'providers', signal }, (peer, answer) =>
+    yield* this.#stream({ ...options, key, message, goal: 'providers', signal }, (peer, answer) =>
       this.#providersOf(peer, answer)
     )
   }
@@ -156,9 +163,13 @@ class Engine implements QueryEngine {
     return { stored: await abortable(store.enough, signal), settled }
   }
 
-  async *getValue(key: Uint8Array, signal: AbortSignal): AsyncGenerator<ValueAnswer> {
+  async *getValue(
+    key: Uint8Array,
+    signal: AbortSignal,
+    options: StartOptions = {}
+  ): AsyncGenerator<ValueAnswer> {
     const message = { type: KAD_MESSAGE.getValue, key }
-    yield* this.#stream({ key, message, goal: 'thorough', signal }, (peer, { record }) => {
+    yield* this.#stream({ ...options, key, message, goal: 'thorough', signal }, (peer, { record }) => {
       const value = record === undefined ? undefined : valueOf(record, key)
       return value === undefined ? { peer } : { peer, value }
     })
@@ -217,7 +228,20 @@ class Engine implements QueryEngine {
     this.#closing.signal.throwIfAborted()
     this.#queries += 1
     const { key, count = CLOSEST_PEERS } = query
-    return await runQuery(this.#components, { ...query, count, target: kadIdOf(key), own: this.#own })
+    // where many are gone, nobody is taken to be there who has not answered
+    const isSteady = this.#failureShare <= FAILURE_SHARE_MAX
+    const goal = query.goal === 'nearest' && !isSteady ? 'thorough' : query.goal
+    const init = { ...query, goal, count, target: kadIdOf(key), own: this.#own }
+    const search = await runQuery(this.#startingFrom(query.from), init)
+    this.#failureShare += (search.failureShare - this.#failureShare) * FAILURE_SHARE_WEIGHT
+    return search
+  }
+
+  #startingFrom(peers: readonly string[] | undefined): QueryComponents {
+    if (peers === undefined) return this.#components
+    const { book, table } = this.#components
+    const starting = peers.map((peerId) => book.ofText(peerId))
+    return { ...this.#components, table: { nearest: () => starting, offer: (peer) => table.offer(peer) } }
   }
 
   /** Yields what is made of the answers of a query as they come; ends the query when nobody takes them any more. */
@@ -262,7 +286,7 @@ class Engine implements QueryEngine {
   }
 }
 
-interface QueryOf {
+interface QueryOf extends StartOptions {
   readonly key: Uint8Array
   readonly message: KadMessage
   readonly goal: Goal

@@ -21,7 +21,6 @@ export type {
   ProvideQueryOptions,
   QueryEngine,
   QueryMetrics,
-  StartOptions,
   StoreOutcome,
   ValueAnswer
 } from './types.ts'

@@ -7,6 +7,7 @@ import type { KadMessage } from './messages.ts'
 
 /** Somebody who waits for the answer to what was sent. */
 interface Waiter {
+  readonly askedAtMs: number
   readonly resolve: (answer: KadMessage) => void
   readonly reject: (error: unknown) => void
 }
@@ -60,19 +61,39 @@ export class Link {
     return this.#lost === undefined
   }
 
-  /** Sends something that is not answered. @throws {@link LinkLostError} */
-  tell(bytes: Uint8Array): void {
-    if (this.#lost !== undefined) throw this.#lost
-    this.#send(bytes)
+  /**
+   * Sends a request and resolves with its answer.
+   *
+   * @throws {@link LinkLostError}, or the reason of `signal`: what is given up is still answered, and the answer dropped,
+   * for those behind it need theirs
+   */
+  ask(bytes: Uint8Array, nowMs: number, signal: AbortSignal): Promise<KadMessage> {
+    if (this.#lost !== undefined) return Promise.reject(this.#lost)
+    this.usedAtMs = nowMs
+    return new Promise((resolve, reject) => {
+      const onAbort = (): void => reject(signal.reason)
+      signal.addEventListener('abort', onAbort, { once: true })
+      this.#waiting.push({
+        askedAtMs: nowMs,
+        resolve: (answer) => {
+          signal.removeEventListener('abort', onAbort)
+          resolve(answer)
+        },
+        reject: (error) => {
+          signal.removeEventListener('abort', onAbort)
+          reject(error)
+        }
+      })
+      this.#send(bytes)
+    })
   }
 
-  /** Sends a request and resolves with its answer. @throws {@link LinkLostError} */
-  async ask(bytes: Uint8Array): Promise<KadMessage> {
-    if (this.#lost !== undefined) throw this.#lost
-    const { promise, resolve, reject } = Promise.withResolvers<KadMessage>()
-    this.#waiting.push({ resolve, reject })
-    this.#send(bytes)
-    return await promise
+  /** Ends it with `error` when an answer has been waited for since before `sinceMs`. */
+  expire(sinceMs: number, error: DhtError): void {
+    const [first] = this.#waiting
+    if (first === undefined || first.askedAtMs > sinceMs) return
+    for (const { reject } of this.#waiting.splice(0)) reject(error)
+    this.abort(error)
   }
 
   /** Ends it, and whatever is waited for on it, at once. */

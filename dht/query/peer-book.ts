@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { PeerId } from '@libp2p/interface'
 import { peerIdFromMultihash, peerIdFromString } from '@libp2p/peer-id'
 import { base58btc } from 'multiformats/bases/base58'
@@ -9,7 +9,7 @@ import type { DhtPeer } from './types.ts'
 
 /** The place of a key in the DHT: its SHA-256. */
 export function kadIdOf(key: Uint8Array): Uint8Array {
-  return createHash('sha256').update(key).digest()
+  return hash('sha256', key, 'buffer')
 }
 
 /**
@@ -34,18 +34,33 @@ export function nearestOf<T extends Pick<DhtPeer, 'kadId'>>(
   count: number
 ): T[] {
   const nearest: T[] = []
+  // the first bits of the distances decide nearly always, and are cheap to compare
+  const distances: number[] = []
   for (const peer of peers) {
-    const last = nearest[count - 1]
-    if (last !== undefined && compareDistance(target, peer.kadId, last.kadId) >= 0) continue
-    let index = Math.min(nearest.length, count - 1)
+    const distance = distanceBits(target, peer.kadId)
+    let index = nearest.length
     for (; index > 0; index -= 1) {
-      const before = nearest[index - 1]
-      if (before === undefined || compareDistance(target, before.kadId, peer.kadId) <= 0) break
-      nearest[index] = before
+      const before = distances[index - 1] ?? 0
+      if (before < distance) break
+      const other = nearest[index - 1]
+      if (before === distance && other && compareDistance(target, other.kadId, peer.kadId) <= 0) break
     }
-    nearest[index] = peer
+    if (index >= count) continue
+    nearest.splice(index, 0, peer)
+    distances.splice(index, 0, distance)
+    if (nearest.length <= count) continue
+    nearest.pop()
+    distances.pop()
   }
   return nearest
+}
+
+/** The first 32 bits of the distance between two places. */
+function distanceBits(target: Uint8Array, kadId: Uint8Array): number {
+  const first = ((target[0] ?? 0) ^ (kadId[0] ?? 0)) << 24
+  const second = ((target[1] ?? 0) ^ (kadId[1] ?? 0)) << 16
+  const third = ((target[2] ?? 0) ^ (kadId[2] ?? 0)) << 8
+  return (first | second | third | ((target[3] ?? 0) ^ (kadId[3] ?? 0))) >>> 0
 }
 
 /** A peer that was named or asked: what is dear to work out is worked out once, when it is needed. */

@@ -8,6 +8,7 @@ import { startDeadline } from '../deadline.ts'
 import { DhtError } from '../errors.ts'
 import { encodeMessage } from './codec.ts'
 import {
+  ANSWER_CHECK_INTERVAL_MS,
   ANSWER_TIMEOUT_MS,
   IDLE_CHECK_INTERVAL_MS,
   IDLE_STREAM_MS,
@@ -70,27 +71,31 @@ class Pool implements StreamPool {
   readonly #links = new Map<BookPeer, Link>()
   readonly #opening = new Map<BookPeer, Promise<Link>>()
   readonly #closing = new AbortController()
-  readonly #idleCheck: Disposable
+  readonly #checks: Disposable[]
   #messages = 0
   #failures = 0
   #streams = 0
 
   constructor(components: StreamPoolComponents) {
     this.#components = components
-    this.#idleCheck = components.clock.every(IDLE_CHECK_INTERVAL_MS, () => this.#closeIdle())
+    this.#checks = [
+      components.clock.every(IDLE_CHECK_INTERVAL_MS, () => this.#closeIdle()),
+      // one timer for all answers rather than one for each
+      components.clock.every(ANSWER_CHECK_INTERVAL_MS, () => this.#expire())
+    ]
   }
 
   async request(peer: BookPeer, message: KadMessage, signal: AbortSignal): Promise<KadMessage> {
     this.#messages += 1
     const bytes = encodeMessage(message)
-    return await this.#exchange(peer, (link) => link.ask(bytes), signal)
+    return await this.#exchange(peer, bytes, signal)
   }
 
   async tell(peer: BookPeer, messages: readonly KadMessage[], signal: AbortSignal): Promise<void> {
     this.#messages += messages.length
     // one write for all of them: what a stream costs, it costs a write
     const bytes = Buffer.concat([...messages.map(encodeMessage), PING_BYTES])
-    await this.#exchange(peer, (link) => link.ask(bytes), signal)
+    await this.#exchange(peer, bytes, signal)
   }
 
   isConnected(peer: BookPeer): boolean {
@@ -102,62 +107,33 @@ class Pool implements StreamPool {
   }
 
   [Symbol.dispose](): void {
-    this.#idleCheck[Symbol.dispose]()
+    for (const check of this.#checks) check[Symbol.dispose]()
     const closed = new DhtError('ERR_HOST_CLOSED', 'the DHT is stopped')
     this.#closing.abort(closed)
     for (const link of this.#links.values()) link.abort(closed)
     this.#links.clear()
   }
 
-  async #exchange(
-    peer: BookPeer,
-    send: (link: Link) => Promise<KadMessage>,
-    signal: AbortSignal
-  ): Promise<KadMessage> {
+  async #exchange(peer: BookPeer, bytes: Uint8Array, signal: AbortSignal): Promise<KadMessage> {
+    signal.throwIfAborted()
+    const { clock } = this.#components
+    const ask = async (link: Link): Promise<KadMessage> => await link.ask(bytes, clock.monotonicMs(), signal)
     try {
       const held = this.#heldLink(peer)
-      try {
-        return await this.#answered(held ?? (await abortable(this.#open(peer), signal)), send, signal)
-      } catch (error) {
-        // a stream that was kept may have been given up by its peer meanwhile; all messages bear being sent twice
-        if (held === undefined || !(error instanceof LinkLostError)) throw error
-        return await this.#answered(await abortable(this.#open(peer), signal), send, signal)
+      if (held !== undefined) {
+        try {
+          return await ask(held)
+        } catch (error) {
+          // a stream that was kept may have been given up by its peer meanwhile; all messages bear being sent twice
+          if (!(error instanceof LinkLostError)) throw error
+        }
       }
+      const opened = await abortable(this.#open(peer), signal)
+      signal.throwIfAborted()
+      return await ask(opened)
     } catch (error) {
       if (!signal.aborted) this.#failures += 1
       throw error
-    }
-  }
-
-  /** Waits for an answer, but not for long: who does not answer in time has its stream ended. */
-  async #answered(
-    link: Link,
-    send: (link: Link) => Promise<KadMessage>,
-    signal: AbortSignal
-  ): Promise<KadMessage> {
-    const { clock } = this.#components
-    signal.throwIfAborted()
-    link.usedAtMs = clock.monotonicMs()
-    const { promise, resolve, reject } = Promise.withResolvers<KadMessage>()
-    const onAbort = (): void => {
-      reject(signal.reason)
-    }
-    signal.addEventListener('abort', onAbort, { once: true })
-    const timer = clock.after(ANSWER_TIMEOUT_MS, () => {
-      const late = new DhtError(
-        'ERR_DHT_TIMEOUT',
-        `expected an answer of a peer within ${ANSWER_TIMEOUT_MS} ms`
-      )
-      reject(late)
-      link.abort(late)
-    })
-    try {
-      // what is given up here is still answered, and the answer dropped: those behind it need theirs
-      send(link).then(resolve, reject)
-      return await promise
-    } finally {
-      timer[Symbol.dispose]()
-      signal.removeEventListener('abort', onAbort)
     }
   }
 
@@ -233,6 +209,16 @@ class Pool implements StreamPool {
       this.#closing.signal.throwIfAborted()
       const message = `expected ${peer.peerId} to be reachable, it is not`
       throw new DhtError('ERR_PEER_UNREACHABLE', message, { cause })
+    }
+  }
+
+  /** Who does not answer in time has its stream ended, and whatever else waits on it. */
+  #expire(): void {
+    const sinceMs = this.#components.clock.monotonicMs() - ANSWER_TIMEOUT_MS
+    for (const link of this.#links.values()) {
+      if (link.pending === 0) continue
+      const message = `expected an answer of a peer within ${ANSWER_TIMEOUT_MS} ms`
+      link.expire(sinceMs, new DhtError('ERR_DHT_TIMEOUT', message))
     }
   }
 

@@ -3,6 +3,7 @@ import {
   CANDIDATES_MAX,
   CONNECTED_WINDOW,
   NAMED_FAILURES_MAX,
+  NAMED_FAILURES_RATIO,
   NAMED_PER_ANSWER_MAX,
   NEAREST_ANSWERED_MIN,
   PROVIDERS_QUORUM,
@@ -39,22 +40,22 @@ export interface Candidate {
   state: 'new' | 'asked' | 'slow' | 'answered' | 'failed' | 'discredited'
   /** Which of the starting peers led to it, by number. */
   readonly origin: number
-  /** Who named it first. */
-  namedBy: Candidate | undefined
-  /** Whether others named it too. */
-  isVouched: boolean
-  /** How many of those that it alone named failed, and whether any of them answered. */
+  /** Who named it; nobody for a starting peer. */
+  readonly namers: Candidate[]
+  /** How many of those that it named did not answer, and how many did. */
   failedNames: number
-  hasGoodNames: boolean
+  goodNames: number
+  isDiscredited: boolean
   hasProviders: boolean
 }
 
 /**
  * The state of one search, without any I/O: whom to ask next, and whether that is enough.
  *
- * Distances decide, within bounds: messages, dials and peers in mind. Who names peers that do not exist is found out: after
- * four of them failed and none answered, the others that it alone named are left out. A search for providers ends early
- * only on the word of several peers that different starting peers led to.
+ * Distances decide, within bounds: messages, dials and peers in mind. A search that stops early takes it that those named
+ * last are there; once one of them is not, all of the nearest have to answer. Who names peers that do not answer is found
+ * out: when four of them failed, and hardly any answered, those that only such peers named are left out. A search for
+ * providers ends early only on the word of several peers that different starting peers led to.
  */
 export class Search {
   readonly #init: SearchInit
@@ -66,11 +67,12 @@ export class Search {
   #inFlight = 0
   #answers = 0
   #stableAnswers = 0
+  #failures = 0
 
   constructor(init: SearchInit) {
     this.#init = init
     init.starting.forEach((peer, origin) => {
-      if (peer !== init.own) this.#add(peer, { origin, namedBy: undefined })
+      if (peer !== init.own) this.#add(peer, { origin, namers: [] })
     })
   }
 
@@ -79,9 +81,9 @@ export class Search {
     return this.#inFlight
   }
 
-  /** How many messages were sent. */
-  get messages(): number {
-    return this.#messages
+  /** Which share of those asked did not answer. */
+  get failureShare(): number {
+    return this.#messages === 0 ? 0 : this.#failures / this.#messages
   }
 
   /** The nearest peers that have not failed, nearest first. */
@@ -92,7 +94,7 @@ export class Search {
   /** Whether the goal is reached. */
   isEnough(): boolean {
     const { goal, count } = this.#init
-    if (goal === 'nearest') return this.#isStable(this.#answers, this.#stableAnswers, isAnswered)
+    if (goal === 'nearest' && this.#isStable(this.#answers, this.#stableAnswers, isAnswered)) return true
     if (goal === 'providers' && this.#hasQuorum()) return true
     return this.#live.length > 0 && this.#top(count).every(isAnswered)
   }
@@ -115,8 +117,11 @@ export class Search {
     else this.#insert(candidate)
     candidate.state = 'answered'
     candidate.hasProviders = hasProviders
-    if (candidate.namedBy !== undefined) candidate.namedBy.hasGoodNames = true
     this.#answers += 1
+    for (const namer of candidate.namers) {
+      namer.goodNames += 1
+      this.#judge(namer)
+    }
     let isNearer = false
     for (const peer of named.slice(0, NAMED_PER_ANSWER_MAX)) {
       if (this.#name(peer, candidate)) isNearer = true
@@ -126,21 +131,25 @@ export class Search {
 
   /** Notes that a peer does not answer. */
   failed(candidate: Candidate): void {
-    if (candidate.state === 'asked') this.#inFlight -= 1
+    if (candidate.state === 'asked') this.#miss(candidate)
     candidate.state = 'failed'
-    this.#remove(candidate)
-    const { namedBy, isVouched } = candidate
-    if (namedBy === undefined || isVouched) return
-    namedBy.failedNames += 1
-    if (namedBy.failedNames >= NAMED_FAILURES_MAX && !namedBy.hasGoodNames) this.#discredit(namedBy)
   }
 
   /** Notes that a peer takes long: others are asked in its place, and its answer still counts when it comes. */
   slow(candidate: Candidate): void {
     if (candidate.state !== 'asked') return
-    this.#inFlight -= 1
+    this.#miss(candidate)
     candidate.state = 'slow'
+  }
+
+  #miss(candidate: Candidate): void {
+    this.#inFlight -= 1
+    this.#failures += 1
     this.#remove(candidate)
+    for (const namer of candidate.namers) {
+      namer.failedNames += 1
+      this.#judge(namer)
+    }
   }
 
   #top(count: number): Candidate[] {
@@ -151,6 +160,7 @@ export class Search {
     const answersMin = Math.min(ANSWERS_MIN, this.#live.length)
     const stableMin = Math.min(STABLE_ANSWERS_MIN, this.#live.length)
     return (
+      this.#failures === 0 &&
       answersMin > 0 &&
       answers >= answersMin &&
       stable >= stableMin &&
@@ -192,28 +202,28 @@ export class Search {
   #name(peer: BookPeer, namedBy: Candidate): boolean {
     if (peer === this.#init.own || peer === namedBy.peer) return false
     const known = this.#known.get(peer)
-    if (known === undefined) return this.#add(peer, { origin: namedBy.origin, namedBy })
-    if (known.namedBy === undefined || known.namedBy === namedBy) return false
-    known.isVouched = true
-    if (known.state !== 'discredited') return false
+    if (known === undefined) return this.#add(peer, { origin: namedBy.origin, namers: [namedBy] })
+    if (known.namers.length === 0 || known.namers.includes(namedBy)) return false
+    known.namers.push(namedBy)
+    if (known.state !== 'discredited' || namedBy.isDiscredited) return false
     known.state = 'new'
-    known.namedBy = namedBy
     return this.#insert(known)
   }
 
-  #add(peer: BookPeer, { origin, namedBy }: Pick<Candidate, 'origin' | 'namedBy'>): boolean {
+  #add(peer: BookPeer, { origin, namers }: Pick<Candidate, 'origin' | 'namers'>): boolean {
+    const isDoubtful = namers.some(({ isDiscredited }) => isDiscredited)
     const candidate: Candidate = {
       peer,
-      state: 'new',
+      state: isDoubtful ? 'discredited' : 'new',
       origin,
-      namedBy,
-      isVouched: false,
+      namers,
       failedNames: 0,
-      hasGoodNames: false,
+      goodNames: 0,
+      isDiscredited: false,
       hasProviders: false
     }
     this.#known.set(peer, candidate)
-    return this.#insert(candidate)
+    return isDoubtful ? false : this.#insert(candidate)
   }
 
   #insert(candidate: Candidate): boolean {
@@ -239,11 +249,21 @@ export class Search {
     if (index >= 0) this.#live.splice(index, 1)
   }
 
-  #discredit(namer: Candidate): void {
-    for (const candidate of [...this.#live]) {
-      if (candidate.namedBy !== namer || candidate.isVouched || candidate.state !== 'new') continue
-      candidate.state = 'discredited'
-      this.#remove(candidate)
+  /** Weighs whether the word of a peer still counts, after one that it named answered or did not. */
+  #judge(namer: Candidate): void {
+    const { failedNames, goodNames } = namer
+    const isDiscredited = failedNames >= NAMED_FAILURES_MAX && failedNames > NAMED_FAILURES_RATIO * goodNames
+    if (isDiscredited === namer.isDiscredited) return
+    namer.isDiscredited = isDiscredited
+    for (const candidate of this.#known.values()) {
+      if (!candidate.namers.includes(namer)) continue
+      if (candidate.state === 'discredited' && !isDiscredited) {
+        candidate.state = 'new'
+        this.#insert(candidate)
+      } else if (candidate.state === 'new' && candidate.namers.every((other) => other.isDiscredited)) {
+        candidate.state = 'discredited'
+        this.#remove(candidate)
+      }
     }
   }
 }

@@ -74,7 +74,7 @@ function closerTo(
   key: Uint8Array,
   asking: BookPeer
 ): Wire | Promise<Wire> {
-  return addresses.wirePeers(table.nearest(kadIdOf(key), CLOSEST_PEERS, new Set([asking, own])))
+  return addresses.wirePeers(table.nearest(kadIdOf(key), CLOSEST_PEERS, [asking, own]))
 }
 
 function findNode(

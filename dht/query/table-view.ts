@@ -17,7 +17,7 @@ export interface TableSource {
 
 /** A routing table that can be asked for neighbours at the price of a scan of plain memory. */
 export interface TableView extends Disposable {
-  nearest(target: Uint8Array, count: number, except?: ReadonlySet<BookPeer>): BookPeer[]
+  nearest(target: Uint8Array, count: number, except?: readonly BookPeer[]): BookPeer[]
   has(peer: BookPeer): boolean
   offer(peer: BookPeer): void
   remove(peer: BookPeer): void
@@ -39,10 +39,10 @@ export function createTableView(table: TableSource, book: PeerBook): TableView {
     return peers
   }
   return {
-    nearest: (target, count, except) => {
-      const all = current()
-      return nearestOf(target, except === undefined ? all : all.difference(except), count)
-    },
+    nearest: (target, count, except = []) =>
+      nearestOf(target, current(), count + except.length)
+        .filter((peer) => !except.includes(peer))
+        .slice(0, count),
     has: (peer) => current().has(peer),
     offer: (peer) => {
       if (!current().has(peer)) table.offer(peer.peerId)

@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import { decodeMessage, encodeMessage, encodePeer } from '../../../../dht/query/codec.ts'
+import { createFrameReader } from '../../../../dht/query/frames.ts'
+import { KAD_MESSAGE } from '../../../../dht/query/index.ts'
+import type { KadMessage, WirePeer } from '../../../../dht/query/index.ts'
+
+const bytes = (lengthMax: number): fc.Arbitrary<Uint8Array> =>
+  fc.uint8Array({ minLength: 1, maxLength: lengthMax })
+const peer = fc.record({ id: bytes(64), multiaddrs: fc.array(bytes(300), { maxLength: 16 }) })
+const message: fc.Arbitrary<KadMessage> = fc.record(
+  {
+    type: fc.constantFrom(...Object.values(KAD_MESSAGE)),
+    key: bytes(200),
+    record: bytes(500),
+    closer: fc.array(peer, { maxLength: 20 }),
+    providers: fc.array(peer, { maxLength: 20 })
+  },
+  { requiredKeys: ['type', 'closer', 'providers'] }
+)
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
+
+/** A message in a shape that can be compared, whichever kind of array its bytes are in. */
+function plain({ type, key, record, closer = [], providers = [] }: KadMessage): unknown {
+  const peers = (list: readonly WirePeer[]): unknown =>
+    list.map(({ id, multiaddrs }) => [hex(id), ...multiaddrs.map(hex)])
+  return {
+    type,
+    key: key && hex(key),
+    record: record && hex(record),
+    closer: peers(closer),
+    providers: peers(providers)
+  }
+}
+
+/** A message without the length before it. */
+function body(encoded: Uint8Array): Uint8Array {
+  const [frame, ...others] = createFrameReader(encoded.length).push(encoded)
+  assert.ok(frame !== undefined && others.length === 0)
+  return frame
+}
+
+describe('messages of the DHT', () => {
+  it('are read as they were written', () => {
+    fc.assert(
+      fc.property(message, (written) => {
+        assert.deepEqual(plain(decodeMessage(body(encodeMessage(written)))), plain(written))
+      })
+    )
+  })
+
+  it('are written the same whether a peer was encoded before or not', () => {
+    const closer = { id: Uint8Array.of(0, 1, 2), multiaddrs: [Uint8Array.of(4, 127, 0, 0, 1)] }
+    const once = encodeMessage({ type: KAD_MESSAGE.findNode, closer: [closer] })
+    const again = encodeMessage({
+      type: KAD_MESSAGE.findNode,
+      closer: [{ ...closer, encoded: encodePeer(closer) }]
+    })
+    assert.deepEqual(once, again)
+  })
+
+  it('are those of kad-dht, byte for byte, on the wire', () => {
+    // what @libp2p/kad-dht 16 writes for GET_PROVIDERS of the key 12 20 ff with one closer peer 00 01 at 04 7f
+    const stock = Buffer.from('0803' + '1203' + '1220ff' + '4208' + '0a020001' + '1202047f', 'hex')
+    const closer = [{ id: Uint8Array.of(0, 1), multiaddrs: [Uint8Array.of(4, 0x7f)] }]
+    const key = Uint8Array.of(0x12, 0x20, 0xff)
+    assert.deepEqual(Buffer.from(body(encodeMessage({ type: KAD_MESSAGE.getProviders, key, closer }))), stock)
+  })
+
+  it('that are none are refused with a code, whatever the bytes', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (garbage) => {
+        try {
+          decodeMessage(garbage)
+        } catch (error) {
+          assert.equal((error as { code?: string }).code, 'ERR_REQUEST_FAILED')
+        }
+      })
+    )
+    assert.throws(() => decodeMessage(Uint8Array.of(0x12, 0x7f, 1)), { code: 'ERR_REQUEST_FAILED' })
+    assert.throws(() => decodeMessage(Uint8Array.of(0x08, 0x09)), { code: 'ERR_REQUEST_FAILED' })
+  })
+
+  it('name no more peers and addresses than there is room for', () => {
+    const crowd = Array.from({ length: 200 }, (_, index) => ({
+      id: Uint8Array.of(0, 1, index),
+      multiaddrs: Array.from({ length: 100 }, () => Uint8Array.of(4, 1, 2, 3, 4))
+    }))
+    const { closer = [] } = decodeMessage(body(encodeMessage({ type: KAD_MESSAGE.findNode, closer: crowd })))
+    assert.equal(closer.length, 64)
+    assert.ok(closer.every(({ multiaddrs }) => multiaddrs.length === 16))
+  })
+
+  it('are found in a stream however it is cut, and one too long ends it', () => {
+    fc.assert(
+      fc.property(
+        fc.array(message, { minLength: 1, maxLength: 5 }),
+        fc.integer({ min: 1, max: 97 }),
+        (all, step) => {
+          const stream = Buffer.concat(all.map(encodeMessage))
+          const reader = createFrameReader(512 * 1024)
+          const frames: Uint8Array[] = []
+          for (let at = 0; at < stream.length; at += step)
+            frames.push(...reader.push(stream.subarray(at, at + step)))
+          assert.deepEqual(
+            frames.map((frame) => plain(decodeMessage(frame))),
+            all.map(plain)
+          )
+        }
+      )
+    )
+    const tooLong = { code: 'ERR_MESSAGE_TOO_LARGE' }
+    assert.throws(() => createFrameReader(100).push(Uint8Array.of(101)), tooLong)
+    assert.throws(() => createFrameReader(2 ** 40).push(Uint8Array.of(0xff, 0xff, 0xff, 0xff, 1)), tooLong)
+  })
+})
