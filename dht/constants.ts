@@ -59,7 +59,7 @@ export const FIRST_SELF_LOOKUP_DELAY_MS = 20
 export const ROUTING_TIMEOUT_MS = 30_000
 
 /** How long a node is young: until its routing table was filled by many lookups of its own, whoever came first. */
-export const YOUNG_MS: number = HOUR_MS
+export const YOUNG_MS: number = 60 * 60 * 1_000
 
 /** How many providers of one CID a search yields. */
 export const PROVIDERS_FOUND_MAX = 64

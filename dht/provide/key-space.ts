@@ -2,9 +2,6 @@ import { createHash } from 'node:crypto'
 import type { Random } from '#contracts'
 import { commonPrefixBits } from '../table-refresh.ts'
 
-/** How many bytes a place in the key space has: a SHA-256. */
-const PLACE_BYTES = 32
-
 /** How many bits are told apart by one hexadecimal digit. */
 const DIGIT_BITS = 4
 
@@ -15,9 +12,6 @@ export interface Region {
   /** How many leading bits all places of it share; 0 for the whole key space. */
   readonly bits: number
 }
-
-/** The whole key space. */
-export const WHOLE_SPACE: Region = { place: new Uint8Array(PLACE_BYTES), bits: 0 }
 
 /** Where a key is in the key space: its SHA-256, as in Kademlia by the specification of libp2p. */
 export function placeOf(key: Uint8Array): Uint8Array {
