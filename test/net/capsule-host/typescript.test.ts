@@ -32,6 +32,15 @@ describe('a capsule in TypeScript', () => {
     )
   })
 
+  it('takes its code with it and neither its text nor what compiling left in memory', async () => {
+    const module = await compileScript(
+      `const mix = (first, second) => first * 1234567 + second * 7654321
+console.log(mix(...capsule.args), mix)`
+    )
+    assert.ok(!Buffer.from(module).includes('second * 7654321'))
+    assert.ok(module.byteLength < 900_000, String(module.byteLength))
+  })
+
   it('runs its modules, types and all, and ends with 0', async () => {
     const module = await compileFiles({
       'main.ts': `import { area, type Shape } from './shape.ts'
