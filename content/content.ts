@@ -123,6 +123,12 @@ export interface ReadOptions {
   signal?: AbortSignal
 }
 
+/** Some bytes of a file, in bytes from its beginning. */
+export interface ByteSpan {
+  readonly offset: number
+  readonly length: number
+}
+
 /** Files, folders and blocks of this node and its peers. */
 export interface Content extends AsyncDisposable {
   /**
@@ -143,8 +149,11 @@ export interface Content extends AsyncDisposable {
    *   `ERR_ROUTING_OFF`, `ERR_PROVIDER_UNREACHABLE`, `ERR_DAG_MALFORMED`, `ERR_BLOCK_…`, `ERR_DISK_FULL`
    */
   get(cidPath: string, options: GetOptions): Promise<GetResult>
-  /** The bytes of one file; `path` is `''` or names joined by `/`. */
-  read(cid: CID, path: string, options: ReadOptions): Promise<Uint8Array>
+  /**
+   * The bytes of one file, or those of a range of it as far as it goes, for which only its blocks are read; `path` is `''`
+   * or names joined by `/`.
+   */
+  read(cid: CID, path: string, options: ReadOptions & { range?: ByteSpan }): Promise<Uint8Array>
   /** The entries of a folder, or the one file that is there. */
   list(cid: CID, path: string, options?: { signal?: AbortSignal }): AsyncIterable<Entry>
   /** Every file below a folder with its bytes, one after the other, `bytesMax` together; for small packages. */

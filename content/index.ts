@@ -29,6 +29,7 @@ export type {
   AddOptions,
   AddResult,
   Announcement,
+  ByteSpan,
   Content,
   ContentStatus,
   Entry,

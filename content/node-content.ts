@@ -27,7 +27,7 @@ import type {
   Entry,
   GetOptions
 } from './content.ts'
-import type { GetResult, Pin, PinOptions, ReadOptions } from './content.ts'
+import type { ByteSpan, GetResult, Pin, PinOptions, ReadOptions } from './content.ts'
 import type { BlockExchange } from './exchange.ts'
 import type { FileEntry } from './file-entries.ts'
 import type { Flow } from './flow/index.ts'
@@ -110,10 +110,11 @@ export class NodeContent implements Content {
     return await this.#getter.get(cidPath, options, visit.signal)
   }
 
-  async read(cid: CID, path: string, options: ReadOptions): Promise<Uint8Array> {
+  async read(cid: CID, path: string, options: ReadOptions & { range?: ByteSpan }): Promise<Uint8Array> {
     using visit = await this.#parts.gate.enter(options.signal)
     await using reader = this.#reader(cid, visit.signal)
-    return await readFile({ reader, root: cid, path, bytesMax: options.bytesMax })
+    const { bytesMax, range } = options
+    return await readFile({ reader, root: cid, path, bytesMax, range })
   }
 
   async *list(cid: CID, path: string, options: { signal?: AbortSignal } = {}): AsyncGenerator<Entry> {

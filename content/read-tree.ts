@@ -23,24 +23,31 @@ async function targetOf({ reader, root, path }: Target): Promise<{ cid: CID; nam
 }
 
 /**
- * The bytes of one file.
+ * The bytes of one file, or those of a range of it as far as it goes.
  *
  * @throws ContentError `ERR_NOT_A_FILE`, `ERR_CONTENT_TOO_LARGE`, `ERR_ENTRY_NOT_FOUND`, and what a reader throws
  */
-export async function readFile(o: Target & { bytesMax: number }): Promise<Uint8Array> {
+export async function readFile(
+  o: Target & { bytesMax: number; range?: { offset: number; length: number } | undefined }
+): Promise<Uint8Array> {
   const { cid } = await targetOf(o)
+  const range = o.range && { from: o.range.offset, to: o.range.offset + o.range.length }
   const chunks: Uint8Array[] = []
   const tree = readTree(cid, {
     fetch: async (block) => await o.reader.get(block),
     platform: '',
     bytesMax: o.bytesMax,
+    range,
     entriesMax: 1,
     withData: true,
     levelsMax: 0
   })
   for await (const event of tree) {
-    if (event.kind === 'data') chunks.push(event.bytes)
-    else if (event.kind !== 'file') {
+    if (event.kind === 'data') {
+      const { bytes, at } = event
+      const { from, to } = range ?? { from: 0, to: Infinity }
+      chunks.push(bytes.subarray(Math.max(0, from - at), Math.max(0, to - at)))
+    } else if (event.kind !== 'file') {
       throw new ContentError('ERR_NOT_A_FILE', `expected a file at ${cid.toString()} and got a ${event.kind}`)
     }
   }

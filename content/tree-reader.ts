@@ -18,8 +18,8 @@ export type TreeEvent =
       readonly bytes: number | undefined
     }
   | { readonly kind: 'file'; readonly path: readonly string[]; readonly cid: CID; readonly bytes: number }
-  /** The next bytes of the file before. */
-  | { readonly kind: 'data'; readonly bytes: Uint8Array }
+  /** The next bytes of the file before, and where in it they are. */
+  | { readonly kind: 'data'; readonly bytes: Uint8Array; readonly at: number }
   | { readonly kind: 'link'; readonly path: readonly string[]; readonly cid: CID; readonly target: string }
 
 /** What a tree is read with, and how far. */
@@ -32,6 +32,8 @@ export interface ReadTreeInit {
   entriesMax: number
   /** False: no `data` events, and no leaf of a file is fetched that its root block does not hold. */
   withData: boolean
+  /** Only blocks that hold some of these bytes of each file are read; `to` is the byte after the last. */
+  range?: { readonly from: number; readonly to: number } | undefined
   /** Folders below the root that are entered; 1 is the entries of the root only. */
   levelsMax?: number
 }
@@ -47,6 +49,8 @@ interface Step {
   readonly level: number
   /** Of a part: the bytes of the file it must hold. */
   readonly bytes?: number
+  /** Of a part: where in the file it begins. */
+  readonly at?: number
   /** Of a shard: the slots that led to it, so that each name in it can be checked against its hash. */
   readonly slots?: readonly number[]
   /** Of a shard: the bits of its parent, which must be its own. */
@@ -84,7 +88,7 @@ export async function* readTree(root: CID, init: ReadTreeInit): AsyncGenerator<T
       yield entryEvent(step, node)
     }
     if (init.withData && node.kind === 'file' && node.data.length > 0)
-      yield { kind: 'data', bytes: node.data }
+      yield { kind: 'data', bytes: node.data, at: step.at ?? 0 }
   }
 }
 
@@ -110,7 +114,8 @@ class Budget {
     if (++this.#entries > this.#init.entriesMax) throw tooLarge(`more than ${this.#init.entriesMax} entries`)
     if (path.length > DEPTH_MAX) throw tooLarge(`more than ${DEPTH_MAX} folders deep`)
     if (node.kind !== 'file') return
-    this.#bytes += node.bytes
+    const { from, to } = this.#init.range ?? { from: 0, to: node.bytes }
+    this.#bytes += Math.max(0, Math.min(to, node.bytes) - from)
     if (this.#bytes > this.#init.bytesMax) throw tooLarge(`more than ${this.#init.bytesMax} bytes`)
   }
 }
@@ -140,11 +145,11 @@ function entryEvent({ path, cid }: Step, node: UnixfsNode): TreeEvent {
 }
 
 async function below(step: Step, node: UnixfsNode, init: ReadTreeInit): Promise<Step[]> {
-  const { path, level } = step
+  const { path } = step
   if (node.kind === 'link') return []
   if (node.kind === 'file') {
     if (!init.withData) return []
-    return node.parts.map(({ cid, bytes }) => ({ cid, bytes, role: 'part', path, level: level + 1 }))
+    return partSteps(step, node, init)
   }
   if (path.length >= (init.levelsMax ?? Infinity)) return []
   if (node.kind === 'shard') return await shardSteps(step, node.shard, init)
@@ -152,6 +157,21 @@ async function below(step: Step, node: UnixfsNode, init: ReadTreeInit): Promise<
     checkName(link.name, init.platform)
     return entryStep(path, link, init)
   })
+}
+
+function partSteps(
+  { path, level, at = 0 }: Step,
+  node: UnixfsNode & { kind: 'file' },
+  { range }: ReadTreeInit
+): Step[] {
+  const steps: Step[] = []
+  let start = at + node.data.length
+  for (const { cid, bytes } of node.parts) {
+    const isRead = range === undefined || (start < range.to && start + bytes > range.from)
+    if (isRead) steps.push({ cid, bytes, at: start, role: 'part', path, level: level + 1 })
+    start += bytes
+  }
+  return steps
 }
 
 function entryStep(

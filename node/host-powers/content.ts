@@ -11,8 +11,8 @@ export interface ContentPowerComponents {
   readonly clock: Clock
 }
 
-/** Bytes of one file that can be read this way; larger ones are fetched to the disk. */
-const FILE_BYTES_MAX: number = 16 * 1024 * 1024
+/** Bytes of a file that are read at a time and kept for the next piece. */
+const WINDOW_BYTES: number = 4 * 1024 * 1024
 /** Bytes one answer carries, as the contract says. */
 const READ_BYTES_MAX: number = 32 * 1024
 /** Bytes one run of a capsule may add. */
@@ -24,7 +24,7 @@ const FOLDER: ContentStat = { type: 'folder', bytes: 0 }
 
 /** What one session of a capsule uses. */
 interface Use {
-  /** The file it read last, so that the next piece need not be found again. */
+  /** What it read last, so that the next piece need not be found again: a window, and one byte to see whether more follow. */
   last: { readonly key: string; readonly bytes: Promise<Uint8Array> } | undefined
   addedBytes: number
 }
@@ -68,11 +68,13 @@ class ContentReader {
   async get(request: ProviderRequest): Promise<ContentData> {
     const { cid, path = '', offset = 0, length = READ_BYTES_MAX } = request.params as ContentGet
     const use = this.#useOf(request)
-    const key = `${cid}/${path}`
-    if (use.last?.key !== key) use.last = { key, bytes: this.#read(request, { cid, path }, use) }
+    const start = offset - (offset % WINDOW_BYTES)
+    const key = `${start} ${cid}/${path}`
+    if (use.last?.key !== key) use.last = { key, bytes: this.#read(request, { cid, path, start }, use) }
     const bytes = await use.last.bytes
-    const piece = bytes.subarray(offset, offset + Math.min(length, READ_BYTES_MAX))
-    const isEnd = offset + piece.byteLength >= bytes.byteLength
+    const end = Math.min(offset - start + Math.min(length, READ_BYTES_MAX), WINDOW_BYTES)
+    const piece = bytes.subarray(offset - start, end)
+    const isEnd = offset - start + piece.byteLength >= bytes.byteLength
     return { data: Buffer.from(piece).toString('base64'), isEnd }
   }
 
@@ -108,12 +110,13 @@ class ContentReader {
   /** Not ended by the one call that began it: the next piece waits for the same bytes. */
   #read(
     { sessionSignal }: ProviderRequest,
-    { cid, path }: { cid: string; path: string },
+    { cid, path, start }: { cid: string; path: string; start: number },
     use: Use
   ): Promise<Uint8Array> {
     const { content, clock } = this.#components
     const reading = timed(clock, sessionSignal, async (signal) => {
-      return await content.read(CID.parse(cid), path, { bytesMax: FILE_BYTES_MAX, signal })
+      const range = { offset: start, length: WINDOW_BYTES + 1 }
+      return await content.read(CID.parse(cid), path, { bytesMax: range.length, range, signal })
     })
     reading.catch(() => {
       if (use.last?.bytes === reading) use.last = undefined
