@@ -5,6 +5,6 @@
  * @packageDocumentation
  */
 export { createFlow } from './flow.ts'
-export type { Flow, FlowComponents, FlowInit, FlowStatus } from './flow.ts'
-export type { FlowChannel, FlowChannelInit } from './channel.ts'
+export type { Flow, FlowInit, FlowStatus } from './flow.ts'
+export type { FlowChannel } from './channel.ts'
 export type { FlowLimits, Rates } from './limits.ts'
