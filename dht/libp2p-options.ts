@@ -35,6 +35,7 @@ import {
   TCP_BACKLOG
 } from './constants.ts'
 import type { ConnectionLimits } from './constants.ts'
+import { dialBack } from './dial-back.ts'
 import { guardedYamux } from './guarded-muxer.ts'
 import { createHolePunch } from './hole-punch.ts'
 import { createPubsubService } from './pubsub.ts'
@@ -177,7 +178,7 @@ async function services(
     pubsub: createPubsubService(),
     internals: ({ addressManager, transportManager }: Internals) => ({ addressManager, transportManager }),
     ...(port === undefined ? {} : { punch: createHolePunch({ port, clock: init.clock }) }),
-    ...(isPublic ? { autoNAT: (await import('@libp2p/autonat')).autoNAT() } : {}),
+    ...(isPublic ? { autoNAT: dialBack((await import('@libp2p/autonat')).autoNAT()) } : {}),
     ...(isPublic && init.role === 'peer' ? { upnp: (await import('@libp2p/upnp-nat')).uPnPNAT() } : {}),
     ...(init.role === 'seed' ? { relay: relayServer() } : {})
   }
