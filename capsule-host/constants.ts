@@ -93,6 +93,9 @@ export const SHARED_FRAME_BYTES: number = 2 * KIB
 /** Bytes of answers that may wait for a capsule that does not read its channel. */
 export const CHANNEL_REPLY_BYTES_MAX: number = 512 * KIB
 
+/** Bytes of a recording that may wait for the disk before the capsule does. */
+export const TRACE_WAITING_BYTES_MAX: number = MIB
+
 /** Bytes of data a process may have beside the capsule's memory (RLIMIT_DATA); Node does not run with less. */
 export const PROCESS_DATA_BYTES: number = 768 * MIB
 /** Threads of a process, the helpers of the sandbox included (RLIMIT_NPROC). */

@@ -1,5 +1,10 @@
 import { errorMessage } from '#contracts'
-import { CHANNEL_REPLY_BYTES_MAX, PROCESS_NICENESS, PROCESS_START_MS_MAX } from '../constants.ts'
+import {
+  CHANNEL_REPLY_BYTES_MAX,
+  PROCESS_NICENESS,
+  PROCESS_START_MS_MAX,
+  TRACE_WAITING_BYTES_MAX
+} from '../constants.ts'
 import { CapsuleError } from '../errors.ts'
 import {
   FRAME,
@@ -35,6 +40,7 @@ export class CapsuleRun {
   readonly #decided: PromiseWithResolvers<CapsuleOutcome> = Promise.withResolvers()
   #isReady = false
   #traceBytes = 0
+  #traceWaitingBytes = 0
 
   constructor(components: CapsuleProcessComponents, init: CapsuleProcessInit, guest: GuestProcess) {
     this.#components = components
@@ -208,7 +214,16 @@ export class CapsuleRun {
     if (this.#traceBytes > TRACE_ENTRIES_BYTES_MAX + FRAME_PAYLOAD_BYTES_MAX) {
       throw new Error('expected a trace within its bound')
     }
-    await trace.write(payload)
+    const writing = Promise.resolve(trace.write(payload))
+    this.#traceWaitingBytes += payload.byteLength
+    const written = writing.finally(() => (this.#traceWaitingBytes -= payload.byteLength))
+    // What the capsule asked for behind it does not wait for a disk, up to a bound.
+    if (this.#traceWaitingBytes > TRACE_WAITING_BYTES_MAX) await written
+    else {
+      written.catch((thrown: unknown) => {
+        this.#fail('ERR_CAPSULE_CRASHED', `the trace was not written: ${errorMessage(thrown)}`, thrown)
+      })
+    }
   }
 
   #openChannel(): CapsuleChannel {

@@ -16,7 +16,7 @@ export interface CapsuleSink {
 export type RunTrace =
   | {
       readonly kind: 'record'
-      /** Takes the next bytes of the trace's entries: a view that is good until this resolves. */
+      /** Takes the next bytes of the trace's entries, which are its own. Called again before it has resolved, up to a bound. */
       write(entries: Uint8Array): Promise<void> | void
       /** Whether standard input is kept; what a person types may be a secret. */
       readonly keepsInput: boolean
