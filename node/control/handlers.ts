@@ -59,7 +59,10 @@ export function createHandlers(base: NodeBase, parts: HandlerParts): ControlHand
     ...createNameHandlers(node, base.clock),
     ...createDhtHandlers(node),
     ...createDeviceHandlers(node.devices),
-    ...createDenyHandlers(denyList, async () => await leaveDenied(node.host, denyList)),
+    ...createDenyHandlers(denyList, async () => {
+      await leaveDenied(node.host, denyList)
+      await withdrawDenied(node, denyList)
+    }),
     'chat.join': createChatHandler({ rooms, noteUse: async () => await base.remember({ hasChatted: true }) })
   }
 }
@@ -102,6 +105,16 @@ function createNodeHandlers(
       return { petname }
     },
     'contact.list': async () => await Promise.resolve({ contacts: contacts.list() })
+  }
+}
+
+/** What is denied now is announced no more; a node that starts leaves it out by itself. */
+async function withdrawDenied(
+  { content, host }: Pick<ElastosNode, 'content' | 'host'>,
+  denyList: DenyList
+): Promise<void> {
+  for await (const { cid, isPublic } of content.pins()) {
+    if (isPublic && denyList.isDeniedCid(cid)) await host.routing.forget(cid)
   }
 }
 

@@ -71,6 +71,9 @@ async function findsAndCounts(parts: { home: CliHome; alice: CliNode; bob: CliNo
   const { json: status } = await alice.succeed(['dht', 'provide', '--status'])
   const [network] = status?.['networks'] as Record<string, unknown>[]
   assert.deepEqual([network?.['network'], network?.['contents'], network?.['unannounced']], ['elastos', 1, 0])
+  await alice.succeed(['deny', 'add', cid])
+  const { json: denied } = await alice.succeed(['dht', 'provide', '--status'])
+  assert.equal((denied?.['networks'] as Record<string, unknown>[])[0]?.['contents'], 0)
   assertRefused(await alice.run(['dht', 'provide']), 'ERR_USAGE')
   assertRefused(await alice.run(['dht', 'find-peer', 'nobody']), 'ERR_PEER_ID_INVALID')
   const stranger = 'did:key:z6MkpTHR8VNsBxYAAWHut2Geadd9jSwuBV8xRoAnwWsdvktH'
