@@ -74,7 +74,11 @@ async function openStreams(stack: AsyncDisposableStack, fault: Fault): Promise<W
 
 function streamOf(root: CID, providers: readonly Reachable[]): Measure {
   return async () => {
-    await using client = await startStreamNode({ providers: () => providers.map((peer) => peer.provider()) })
+    await using client = await startStreamNode({
+      providers: () => providers.map((peer) => peer.provider()),
+      // There is no other protocol here to turn to.
+      limits: { patienceMs: 60_000 }
+    })
     const startedAt = performance.now()
     await using fetch = client.streams.createFetch({ root, durable: false, onStored: () => undefined })
     fetch.follow(root)

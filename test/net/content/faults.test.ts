@@ -8,6 +8,8 @@ import { until, type Reachable } from './raw-peer.ts'
 import { putFile, readDag, startStreamNode, type StreamNode } from './stream-nodes.ts'
 
 const MIB = 1024 * 1024
+/** On a busy machine nobody is to look elsewhere: there is nobody else here. */
+const PATIENT = { patienceMs: 60_000 }
 const PROVIDERS = 10
 const FAULTY = 3
 
@@ -62,7 +64,9 @@ async function streamFrom(faults: readonly Fault[]): Promise<void> {
     const node = fault === undefined ? startStreamNode({ store }) : startFaultyStreamNode(fault, store)
     nodes.push(stack.use(await node))
   }
-  const client = stack.use(await startStreamNode({ providers: () => nodes.map((node) => node.provider()) }))
+  const client = stack.use(
+    await startStreamNode({ providers: () => nodes.map((node) => node.provider()), limits: PATIENT })
+  )
   await using fetch = client.streams.createFetch({ root, durable: false, onStored: () => undefined })
   fetch.follow(root)
   const blocks = await readDag(fetch, root)
