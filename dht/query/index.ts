@@ -13,14 +13,5 @@
  * ```
  */
 export { KAD_MESSAGE } from './messages.ts'
-export type { KadMessage, KadMessageType, WirePeer } from './messages.ts'
-export type {
-  DhtPeer,
-  LookupOptions,
-  ProvidersAnswer,
-  ProvideQueryOptions,
-  QueryEngine,
-  QueryMetrics,
-  StoreOutcome,
-  ValueAnswer
-} from './types.ts'
+export type { KadMessage, WirePeer } from './messages.ts'
+export type { DhtPeer, ProvidersAnswer, QueryEngine } from './types.ts'
