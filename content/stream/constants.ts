@@ -43,6 +43,9 @@ export const STREAM_BUFFER_BYTES: number = 256 * 1024
 /** CIDs of an ask that count as one request. */
 export const ROOTS_PER_REQUEST = 16
 
+/** A channel on which no block was sent for this long may be ended to make room for another. */
+export const IDLE_CHANNEL_MS = 5_000
+
 /** Blocks that the server reads in one go. */
 export const READ_BLOCKS_MAX = 64
 
@@ -53,7 +56,7 @@ export const CREDIT_BYTES_MAX: number = 64 * 1024 * 1024
 export interface StreamLimits {
   /**
    * Channels that peers may have open to us, each peer and all of them; a further one takes the place of the one on
-   * which nothing was asked for longest.
+   * which no block was sent for longest.
    */
   readonly channelsPerPeerMax: number
   /** See {@link channelsPerPeerMax}. */

@@ -5,14 +5,8 @@
  * @packageDocumentation
  */
 export { startDagStreams } from './start-dag-streams.ts'
-export type {
-  DagStreamComponents,
-  DagStreamInit,
-  DagStreams,
-  DagStreamStats,
-  StreamLibp2p
-} from './start-dag-streams.ts'
+export type { DagStreamComponents, DagStreamInit, DagStreams } from './start-dag-streams.ts'
 export type { BulkConnection, BulkSockets } from './bulk-sockets.ts'
-export type { DagFetch, DagFetchInit } from './dag-fetch.ts'
+export type { DagFetch } from './dag-fetch.ts'
 export type { Pipe } from './pipe.ts'
 export type { ServingGrant } from './served-channel.ts'

@@ -105,9 +105,9 @@ export class ServedChannel implements Disposable {
     void this.#serve()
   }
 
-  /** Since when nothing is asked; `undefined` while something is. */
-  get idleSinceMs(): number | undefined {
-    return this.#asks.length > 0 ? undefined : this.#idleSinceMs
+  /** Since when no block was sent, whatever the reason. */
+  get idleSinceMs(): number {
+    return this.#idleSinceMs
   }
 
   [Symbol.dispose](): void {
@@ -175,7 +175,6 @@ export class ServedChannel implements Disposable {
           await this.#init.flow?.requested(Math.ceil(ask.roots.length / ROOTS_PER_REQUEST))
           await this.#answer(ask)
           this.#asks.shift()
-          this.#idleSinceMs = this.#components.clock.monotonicMs()
         }
         this.#stop.signal.throwIfAborted()
       }
@@ -221,6 +220,7 @@ export class ServedChannel implements Disposable {
           walk.take(bytes)
           this.#credit -= bytes.length
           this.blocksSent++
+          this.#idleSinceMs = this.#components.clock.monotonicMs()
           this.bytesSent += bytes.length
           await this.#write(async () => await this.#writer.block(bytes))
         }

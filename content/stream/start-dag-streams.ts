@@ -7,7 +7,7 @@ import type { PeerSearchComponents } from '../bitswap/peer-search.ts'
 import type { BlockStore } from '../block-store.ts'
 import type { Flow, FlowChannel } from '../flow/index.ts'
 import type { BulkSockets } from './bulk-sockets.ts'
-import { DAG_PROTOCOL, DEFAULT_STREAM_LIMITS } from './constants.ts'
+import { DAG_PROTOCOL, DEFAULT_STREAM_LIMITS, IDLE_CHANNEL_MS } from './constants.ts'
 import type { StreamLimits } from './constants.ts'
 import { DagFetch } from './dag-fetch.ts'
 import type { DagFetchInit } from './dag-fetch.ts'
@@ -161,8 +161,7 @@ class RunningDagStreams implements DagStreams {
   #serve(pipe: Pipe, connection: Connection): void {
     const { flow, sockets, logger } = this.#components
     const peerId = connection.remotePeer.toString()
-    const isWelcome = !this.#stop.signal.aborted && connection.limits === undefined
-    if (!isWelcome || !this.#makeRoom(peerId)) {
+    if (this.#stop.signal.aborted || !this.#makeRoom(peerId)) {
       pipe.abort(new Error('not now'))
       return
     }
@@ -194,16 +193,17 @@ class RunningDagStreams implements DagStreams {
     this.#channels.set(channel, peerId)
   }
 
-  /** Ends the channel on which nothing was asked for longest, where there is no room for another. */
+  /** Ends the channel on which no block was sent for longest, where there is no room for another. */
   #makeRoom(peerId: string): boolean {
     const { channelsMax, channelsPerPeerMax } = this.#limits
     const ofPeer = [...this.#channels].filter(([, other]) => other === peerId)
     const isPeerFull = ofPeer.length >= channelsPerPeerMax
     if (!isPeerFull && this.#channels.size < channelsMax) return true
+    const latestMs = this.#components.clock.monotonicMs() - IDLE_CHANNEL_MS
     let idlest: ServedChannel | undefined
     for (const [channel] of isPeerFull ? ofPeer : this.#channels) {
       const { idleSinceMs } = channel
-      if (idleSinceMs !== undefined && idleSinceMs < (idlest?.idleSinceMs ?? Infinity)) idlest = channel
+      if (idleSinceMs < (idlest?.idleSinceMs ?? latestMs)) idlest = channel
     }
     idlest?.[Symbol.dispose]()
     return idlest !== undefined

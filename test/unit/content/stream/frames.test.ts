@@ -13,8 +13,10 @@ interface Vector {
   readonly hex: string
 }
 
-const vectors = <T>(file: string): T =>
-  JSON.parse(readFileSync(join(import.meta.dirname, '../../../vectors/dag-stream', file), 'utf8')) as T
+const vectors = (file: string): (Vector & { readonly frame?: unknown })[] =>
+  JSON.parse(
+    readFileSync(join(import.meta.dirname, '../../../vectors/dag-stream', file), 'utf8')
+  ) as (Vector & { readonly frame?: unknown })[]
 
 /** Frames as text, so that a vector shows them. */
 function shown(frame: Frame): unknown {
@@ -69,7 +71,7 @@ const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
 
 describe('frames of a DAG stream', () => {
   it('are what the vectors say', () => {
-    for (const { name, hex, frame } of vectors<(Vector & { frame: unknown })[]>('valid.json')) {
+    for (const { name, hex, frame } of vectors('valid.json')) {
       const [decoded, ...rest] = read(Buffer.from(hex, 'hex'))
       assert.ok(decoded !== undefined && rest.length === 0, name)
       assert.deepEqual(shown(decoded), frame, name)
@@ -78,7 +80,7 @@ describe('frames of a DAG stream', () => {
   })
 
   it('are refused where the vectors say so', () => {
-    for (const { name, hex } of vectors<Vector[]>('invalid.json')) {
+    for (const { name, hex } of vectors('invalid.json')) {
       assert.throws(() => read(Buffer.from(hex, 'hex')), { code: 'ERR_DAG_STREAM_FRAME' }, name)
     }
   })
