@@ -3,9 +3,9 @@ import type { LongTest } from '../../scripts/test-long.ts'
 import { checkFlood, floods } from '../support/channel-fuzz.ts'
 import { checkProvider, providerWords } from '../support/provider-fuzz.ts'
 
-// A flood and a hostile provider take some 14 ms of one core: a whole is five minutes of it, so that it gets run; another seed
+// A flood and a hostile provider take some 14 ms of one core: a whole is a few minutes of it, so that it gets run; another seed
 // is another whole.
-const SLICES = 20
+const SLICES = 10
 const RUNS_A_SLICE = 1_000
 
 /** Whatever a capsule writes on its channel, it gets what it was granted, and others get what they asked for. */
