@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict'
+import * as dagCbor from '@ipld/dag-cbor'
+import type { CID } from 'multiformats/cid'
+import { cidOf, createMemoryBlockStore, DAG_CBOR_CODEC, RAW_CODEC } from '#content'
+import type { BlockStore } from '#content'
+import { importEntries } from '../../../../content/file-entries.ts'
+import type { Ask } from '../../../../content/stream/frames.ts'
+import { createWalk, type Walk } from '../../../../content/stream/walk.ts'
+import { putFile } from '../../../net/content/stream-nodes.ts'
+
+const MIB = 1024 * 1024
+
+/** Walks to the end, and returns what was passed. */
+async function walkAll(store: BlockStore, walk: Walk): Promise<CID[]> {
+  const passed: CID[] = []
+  for (let cid = walk.next(); cid !== undefined; cid = walk.next()) {
+    const upcoming = walk.upcoming(64)
+    assert.ok(upcoming[0]?.cid.equals(cid), 'what is upcoming begins with what is next')
+    passed.push(cid)
+    walk.take((await store.get(cid)) as Uint8Array)
+  }
+  return passed
+}
+
+async function passedBy(store: BlockStore, ask: Ask): Promise<CID[]> {
+  return await walkAll(store, await createWalk(ask))
+}
+
+async function putFolder(store: BlockStore, files: Readonly<Record<string, string>>): Promise<CID> {
+  const entries = Object.entries(files).map(([path, text]) => ({ path, content: Buffer.from(text) }))
+  const signal = new AbortController().signal
+  return (await importEntries(entries, { store, entriesMax: 100_000, signal })).cid
+}
+
+const lastText = async (store: BlockStore, cids: readonly CID[]): Promise<string> =>
+  Buffer.from((await store.get(cids.at(-1) as CID)) as Uint8Array).toString()
+
+describe('the walk of a DAG', () => {
+  it('passes every block once, parents first', async () => {
+    const store = createMemoryBlockStore()
+    const root = await putFolder(store, { 'a/x': 'one', 'a/y': 'two', 'b/x': 'one', 'b/z': 'three' })
+    const passed = (await passedBy(store, { roots: [root], below: true })).map(String)
+    assert.equal(passed[0], root.toString())
+    assert.equal(new Set(passed).size, passed.length)
+    assert.equal(passed.length, 1 + 2 + 3)
+  })
+
+  it('passes the roots alone when nothing below is asked for', async () => {
+    const store = createMemoryBlockStore()
+    const root = await putFolder(store, { a: 'one' })
+    assert.deepEqual(await passedBy(store, { roots: [root], below: false }), [root])
+  })
+
+  it('follows a path, also through a sharded folder, and passes only what leads there', async () => {
+    const store = createMemoryBlockStore()
+    const many = Object.fromEntries(
+      Array.from({ length: 6_000 }, (_, index) => [`deep/${'n'.repeat(40)}${index}`, `text ${index}`])
+    )
+    const root = await putFolder(store, many)
+    const path = ['deep', `${'n'.repeat(40)}4711`]
+    const passed = await passedBy(store, { roots: [root], below: true, path })
+    assert.equal(await lastText(store, passed), 'text 4711')
+    assert.ok(passed.length < 8, `${passed.length} blocks for one file`)
+    const missing = await passedBy(store, { roots: [root], below: true, path: ['deep', 'nothing'] })
+    assert.ok(missing.every((cid) => cid.code !== RAW_CODEC))
+  })
+
+  it('passes those parts of a file that hold some of a range', async () => {
+    const store = createMemoryBlockStore()
+    const root = await putFile(store, { bytes: 5 * MIB + 10 })
+    const all = await passedBy(store, { roots: [root], below: true })
+    const some = await passedBy(store, {
+      roots: [root],
+      below: true,
+      range: { from: 2 * MIB - 1, to: 3 * MIB + 1 }
+    })
+    assert.deepEqual(some.map(String), [all[0], ...all.slice(2, 5)].map(String))
+    const end = await passedBy(store, { roots: [root], below: true, range: { from: 5 * MIB, to: 99 * MIB } })
+    assert.deepEqual(end.map(String), [all[0], all.at(-1)].map(String))
+  })
+
+  it('takes the links of DAG-CBOR in the order of their encoding', async () => {
+    const store = createMemoryBlockStore()
+    const put = async (codec: number, bytes: Uint8Array): Promise<CID> => {
+      const cid = cidOf(codec, bytes)
+      await store.put(cid, bytes)
+      return cid
+    }
+    const [a, b, c, d] = await Promise.all(
+      ['a', 'b', 'c', 'd'].map((text) => put(RAW_CODEC, Buffer.from(text)))
+    )
+    const value = { 10: a, bb: [b, { z: c }], a: d }
+    const root = await put(DAG_CBOR_CODEC, dagCbor.encode(value))
+    const passed = await passedBy(store, { roots: [root], below: true })
+    assert.deepEqual(passed.slice(1).map(String), [d, a, b, c].map(String))
+  })
+
+  it('goes on elsewhere with what was split off, and misses nothing', async () => {
+    const store = createMemoryBlockStore()
+    const root = await putFile(store, { bytes: 9 * MIB })
+    const all = await passedBy(store, { roots: [root], below: true })
+    const [here, there] = await Promise.all([
+      createWalk({ roots: [root], below: true }),
+      createWalk({ roots: [root], below: true })
+    ])
+    for (const walk of [here, there]) {
+      for (let count = 0; count < 3; count++) walk.take((await store.get(walk.next() as CID)) as Uint8Array)
+    }
+    const split = here.split()
+    assert.deepEqual(there.handBack(split.length).map(String), split.map(String))
+    const rest = await walkAll(store, here)
+    const moved = await passedBy(store, { roots: split, below: true })
+    assert.deepEqual([...all.slice(0, 3), ...rest, ...moved].map(String), all.map(String))
+    assert.ok(moved.length >= 3 && rest.length >= 3)
+  })
+})
