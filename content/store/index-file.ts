@@ -37,6 +37,12 @@ export class IndexEntries {
     this.#parts.push(part)
   }
 
+  /** The one noted last. */
+  last(): IndexEntry | undefined {
+    const part = this.#parts.at(-1)
+    return part === undefined ? undefined : entryOf(part)
+  }
+
   /** All of them. */
   *all(): Generator<IndexEntry> {
     for (const part of this.#parts) yield entryOf(part)

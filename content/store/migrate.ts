@@ -30,7 +30,10 @@ export async function prepareFolder(files: FilePowers, folder: string): Promise<
   const temporary = `${path}.new`
   await files.removeFile(temporary)
   await files.writeNewFile(temporary, new TextEncoder().encode(LAYOUT), 0o600)
+  // Garbled by a power cut it would keep the store from ever opening again.
+  await files.flush(temporary)
   await files.rename(temporary, path)
+  await files.flush(folder)
 }
 
 /**

@@ -3,9 +3,10 @@ import type { Logger } from '#contracts'
 import { forEachParallel } from '../parallel.ts'
 import { OPEN_PARALLEL } from './constants.ts'
 import { IndexEntries, readIndexFile } from './index-file.ts'
-import { matchesDigest, PACK_MAGIC } from './record.ts'
+import { decodeHeader, HEADER_BYTES, matchesDigest, PACK_MAGIC } from './record.ts'
 import { scanRecords } from './scan.ts'
-import type { IndexEntry } from './index-file.ts'
+import type { StoredFile } from '../files.ts'
+import type { IndexEntry, IndexFile } from './index-file.ts'
 import type { Pack } from './pack.ts'
 import type { PackSet } from './pack-set.ts'
 
@@ -57,9 +58,9 @@ async function readPack(set: PackSet, pack: Pack, logger: Logger): Promise<Index
   const index = await readIndexFile(set.files, pack)
   return await set.open.use(pack, async (file) => {
     const size = await file.size()
-    const known = index !== undefined && index.coveredBytes <= size ? index : undefined
+    const known = index !== undefined && (await isIndexOf(file, size, index)) ? index : undefined
     if (index !== undefined && known === undefined) {
-      logger.error('a pack of blocks is shorter than it was', { path: pack.path, bytes: size })
+      logger.error('a pack of blocks is not what its index file says', { path: pack.path, bytes: size })
     }
     const { coveredBytes, entries } = known ?? { coveredBytes: 0, entries: new IndexEntries() }
     pack.bytes = coveredBytes
@@ -77,9 +78,26 @@ async function readPack(set: PackSet, pack: Pack, logger: Logger): Promise<Index
   })
 }
 
+/**
+ * Whether an index file can be that of this pack: it covers what is there, and the last record is where it says. A power cut
+ * may leave the index file of a pack that is gone, whose number another pack has now.
+ */
+async function isIndexOf(
+  file: StoredFile,
+  size: number,
+  { coveredBytes, entries }: IndexFile
+): Promise<boolean> {
+  if (coveredBytes > size) return false
+  const last = entries.last()
+  if (last === undefined) return true
+  const found = new Uint8Array(HEADER_BYTES.max)
+  const header = decodeHeader(found.subarray(0, await file.readAt(found, last.offset)))
+  return header !== undefined && Buffer.compare(header.digest, last.id.digest) === 0
+}
+
 /** Resolves with the bytes that hold no block. */
 async function scanTail(o: {
-  file: Parameters<typeof scanRecords>[0]
+  file: StoredFile
   pack: Pack
   entries: IndexEntries
   size: number

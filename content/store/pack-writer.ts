@@ -51,8 +51,8 @@ export class PackWriter implements AsyncDisposable {
   readonly #dirty = new Set<Pack>()
   /** Index files being written, and what goes into them. */
   readonly #sealing = new Map<Pack, { readonly entries: IndexEntries; readonly written: Promise<void> }>()
-  /** A pack was made, and its name may not be on the disk yet. */
-  #isFolderDirty = false
+  /** A pack was made, now or by a process before that was killed, and its name may not be on the disk yet. */
+  #isFolderDirty = true
   /** A disk that failed to take what it had acknowledged is not trusted again until the next start. */
   #failure: Error | undefined
 
