@@ -103,7 +103,8 @@ class InboundStream {
         return
       }
       if (this.#stream.readStatus === 'paused') this.#stream.resume()
-      if (this.#isEnding) this.close()
+      // what was read behind the pause has been dealt with, or is being, by now
+      if (this.#isEnding && !this.#isBusy && this.#waiting.length === 0) this.close()
     } catch (error) {
       this.#refuse(error)
     }

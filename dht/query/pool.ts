@@ -68,7 +68,10 @@ export function startStreamPool(components: StreamPoolComponents): StreamPool {
 
 class Pool implements StreamPool {
   readonly #components: StreamPoolComponents
+  /** The stream to use for each peer. */
   readonly #links = new Map<BookPeer, Link>()
+  /** Those, and full ones that others took the place of. */
+  readonly #allLinks = new Set<Link>()
   readonly #opening = new Map<BookPeer, Promise<Link>>()
   readonly #closing = new AbortController()
   readonly #checks: Disposable[]
@@ -110,7 +113,7 @@ class Pool implements StreamPool {
     for (const check of this.#checks) check[Symbol.dispose]()
     const closed = new DhtError('ERR_HOST_CLOSED', 'the DHT is stopped')
     this.#closing.abort(closed)
-    for (const link of this.#links.values()) link.abort(closed)
+    for (const link of this.#allLinks) link.abort(closed)
     this.#links.clear()
   }
 
@@ -164,6 +167,7 @@ class Pool implements StreamPool {
       const link: Link = new Link(stream, {
         nowMs: clock.monotonicMs(),
         onLost: () => {
+          this.#allLinks.delete(link)
           if (this.#links.get(peer) === link) this.#links.delete(peer)
         }
       })
@@ -178,6 +182,7 @@ class Pool implements StreamPool {
 
   #keep(peer: BookPeer, link: Link): void {
     if (!link.isOpen) return
+    this.#allLinks.add(link)
     this.#links.set(peer, link)
     if (this.#links.size <= STREAMS_MAX) return
     for (const [other, oldest] of this.#links) {
@@ -215,7 +220,7 @@ class Pool implements StreamPool {
   /** Who does not answer in time has its stream ended, and whatever else waits on it. */
   #expire(): void {
     const sinceMs = this.#components.clock.monotonicMs() - ANSWER_TIMEOUT_MS
-    for (const link of this.#links.values()) {
+    for (const link of this.#allLinks) {
       if (link.pending === 0) continue
       const message = `expected an answer of a peer within ${ANSWER_TIMEOUT_MS} ms`
       link.expire(sinceMs, new DhtError('ERR_DHT_TIMEOUT', message))
@@ -224,10 +229,9 @@ class Pool implements StreamPool {
 
   #closeIdle(): void {
     const oldestMs = this.#components.clock.monotonicMs() - IDLE_STREAM_MS
+    for (const link of this.#allLinks) if (link.pending === 0 && link.usedAtMs <= oldestMs) link.close()
     for (const [peer, link] of this.#links) {
-      if (link.pending > 0 || link.usedAtMs > oldestMs) continue
-      this.#links.delete(peer)
-      link.close()
+      if (link.pending === 0 && link.usedAtMs <= oldestMs) this.#links.delete(peer)
     }
   }
 }
