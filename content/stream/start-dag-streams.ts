@@ -1,5 +1,6 @@
 import { errorMessage } from '#contracts'
 import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface'
+import { peerIdFromString } from '@libp2p/peer-id'
 import { Conduct } from '../bitswap/conduct.ts'
 import type { Misbehaviour } from '../bitswap/conduct.ts'
 import { DEFAULT_BITSWAP_LIMITS } from '../bitswap/limits.ts'
@@ -214,7 +215,6 @@ class RunningDagStreams implements DagStreams {
   }
 
   async #openPipe(peerId: string, signal: AbortSignal): Promise<OpenedPipe> {
-    const { peerIdFromString } = await import('@libp2p/peer-id')
     const connection = await this.#components.libp2p.dial(peerIdFromString(peerId), { signal })
     const stream = await connection.newStream(DAG_PROTOCOL, { signal, runOnLimitedConnection: true })
     return { pipe: pipeOfStream(stream), connection }
