@@ -22,6 +22,8 @@ export function createToldByNode(): ToldByNode {
   return { granted: {}, revoked: [], kept: {}, unknown: [], next: 0 }
 }
 
+/** Grants that are held at a time: fewer than one capsule may have. */
+const HELD_MAX = 100
 /** Values looked up again after a kill: all of them would take longer with every one. */
 const CHECKED_MAX = 3
 
@@ -72,8 +74,23 @@ export async function killRound(round: KillRound): Promise<void> {
   }
 }
 
+/** Revokes the oldest grant when there are many. False when the node was killed. */
+async function makeRoom(told: ToldByNode, node: CliNode): Promise<boolean> {
+  const held = Object.keys(told.granted).filter((number) => !told.revoked.includes(number))
+  const [oldest = ''] = held
+  const token = told.granted[oldest]
+  if (held.length < HELD_MAX || token === undefined) return true
+  Reflect.deleteProperty(told.kept, oldest)
+  told.unknown.push(oldest)
+  if ((await node.run(['grant', 'revoke', token])).code !== 0) return false
+  told.revoked.push(oldest)
+  told.unknown.splice(told.unknown.indexOf(oldest), 1)
+  return true
+}
+
 /** One more keeper, and now and then a revocation. False when the node was killed. */
 async function work({ keeper, told, random }: KillRound, node: CliNode): Promise<boolean> {
+  if (!(await makeRoom(told, node))) return false
   const number = String(told.next++)
   const value = `v${number}`
   told.unknown.push(number)
