@@ -15,6 +15,7 @@ const NO_BENCHMARKS = new Set([
   'fetch-peer',
   'fetch-rig',
   'get-peer',
+  'gossip-crowd',
   'chat-crowd',
   'capsule-rig',
   'dht-network',
