@@ -4,8 +4,8 @@ import { startNamespaceShell } from './namespace.ts'
 /**
  * What stands between a host and the internet. `open` is nothing at all; a `full cone` hands everything that comes to
  * one port of its address on; a `restricted` one (by address and port, as home routers do) only what answers, its port
- * the same for every destination; a `symmetric` one takes another port for each destination; with `no inbound` not
- * even two ends that call each other at once get through.
+ * the same for every destination; a `symmetric` one takes another port for each destination; with `no inbound` no
+ * first packet of a connection comes in, be it called for or not.
  */
 export type NatKind = 'open' | 'full cone' | 'restricted' | 'symmetric' | 'no inbound'
 

@@ -29,11 +29,14 @@ export interface NatResult {
   readonly fetchMs: number
 }
 
-/** Which pairs get through to each other: one end need only let in what it called, if the other can tell its port. */
+/**
+ * Which pairs get through to each other: one end has to let in what it called, and the other has to come from the port
+ * that it said.
+ */
 export function mayBeDirect(a: NatKind, b: NatKind): boolean {
   const kinds = new Set([a, b])
   if (kinds.has('open') || kinds.has('full cone')) return true
-  return kinds.size === 1 && kinds.has('restricted')
+  return kinds.has('restricted') && !kinds.has('symmetric')
 }
 
 /** Starts the three nodes and waits until both ends are announced. */
