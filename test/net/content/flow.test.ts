@@ -45,7 +45,7 @@ describe('a node with a bandwidth cap', () => {
 
 describe('a node that greedy peers want 1,024 blocks of', () => {
   it('grows by a bounded number of bytes, and serves others all the same', async () => {
-    const args = [join(import.meta.dirname, 'serving-process.ts')]
+    const args = [join(import.meta.dirname, 'serving-program.ts')]
     await using child = await startProcess({ command: process.execPath, args })
     const ready = await child.event('ready', WAIT)
     const cids = (ready['cids'] as string[]).map((text) => CID.parse(text))
