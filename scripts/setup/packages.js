@@ -33,7 +33,8 @@ export const SYSTEM_PACKAGES = [
     purpose: 'capsules of others are refused',
     modes: ['start', 'test']
   },
-  { name: 'bsdutils', program: 'script', purpose: 'tests in a terminal are skipped', modes: ['test'] }
+  { name: 'bsdutils', program: 'script', purpose: 'tests in a terminal are skipped', modes: ['test'] },
+  { name: 'nftables', program: 'nft', purpose: 'tests behind NATs are skipped', modes: ['test'] }
 ]
 
 const APT_TIMEOUT_MS = 5 * 60 * 1000
