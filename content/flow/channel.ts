@@ -53,7 +53,7 @@ interface Lease extends Disposable {
   readonly grantedAtMs: number
 }
 
-/** The channels of {@link createFlow}. */
+/** The channels of `createFlow`. */
 export class NodeFlowChannel implements FlowChannel {
   readonly pieceBytes: number
   readonly #parts: ChannelParts

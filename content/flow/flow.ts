@@ -5,13 +5,13 @@ import { Gate } from './gate.ts'
 import { DEFAULT_FLOW_LIMITS, pieceBytesOf, type FlowLimits, type Rates } from './limits.ts'
 import { Room } from './room.ts'
 
-/** Collaborators of {@link createFlow}. */
+/** Collaborators of `createFlow`. */
 export interface FlowComponents {
   readonly clock: Clock
   readonly logger: Logger
 }
 
-/** Options of {@link createFlow}. */
+/** Options of `createFlow`. */
 export interface FlowInit {
   /** Caps of what is sent, bytes a second. */
   readonly upload?: Rates

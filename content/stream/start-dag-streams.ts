@@ -32,7 +32,7 @@ export type StreamLibp2p = Pick<
   | 'removeEventListener'
 >
 
-/** Collaborators of {@link startDagStreams}. */
+/** Collaborators of `startDagStreams`. */
 export interface DagStreamComponents
   extends Omit<ServingComponents, 'store'>, Pick<PeerSearchComponents, 'routing' | 'connect'> {
   readonly libp2p: StreamLibp2p
@@ -44,7 +44,7 @@ export interface DagStreamComponents
   onMisbehaviour?: ((misbehaviour: Misbehaviour) => void) | undefined
 }
 
-/** Options of {@link startDagStreams}. */
+/** Options of `startDagStreams`. */
 export interface DagStreamInit {
   readonly limits?: Partial<StreamLimits>
 }
