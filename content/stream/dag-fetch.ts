@@ -147,6 +147,8 @@ export class DagFetch implements AsyncDisposable, SourceEvents {
     }
     this.#ahead.add({ cid, key, bytes, isTaken: waiter !== undefined, onStored })
     this.#answer(key, bytes)
+    // There may be something to share now.
+    if (links.length > 0) this.#advance()
   }
 
   onAbsent(source: Source, cid: CID): void {
@@ -214,7 +216,8 @@ export class DagFetch implements AsyncDisposable, SourceEvents {
     if (waiter === undefined) return
     this.#waiters.delete(key)
     waiter.resolve(bytes)
-    if (this.#waiters.size > 0) return
+    // Blocks that come fast leave nobody waiting between them, and still someone has to look.
+    if (this.#waiters.size > 0 || this.#expected.size > 0) return
     this.#sweeping?.[Symbol.dispose]()
     this.#sweeping = undefined
   }
