@@ -16,6 +16,7 @@ import type { Clock } from '#contracts'
 import type { KeyPair } from '#did'
 import { divertedTcp } from './bulk/index.ts'
 import type { BulkSockets } from './bulk/index.ts'
+import type { InboundAdmission } from './inbound-admission.ts'
 import {
   ADDRESS_DIAL_TIMEOUT_MS,
   CONNECTION_CHECK_INTERVAL_MS,
@@ -88,6 +89,8 @@ export interface Libp2pInit {
   readonly transports?: readonly TransportFactory[]
   /** Told of TLS connections to the TCP port. */
   readonly bulkSockets: BulkSockets
+  /** The limit per address, when there is one. */
+  readonly admission?: InboundAdmission | undefined
   readonly createDht: NonNullable<Libp2pOptions['services']>[string]
   readonly createIpfsDht?: NonNullable<Libp2pOptions['services']>[string] | undefined
   readonly version: string
@@ -101,7 +104,7 @@ export async function libp2pOptions(init: Libp2pInit): Promise<Libp2pOptions<Hos
   // who is not to be reached from everywhere has no relays to get away from
   const isPunching = init.reach === 'public' && init.role === 'peer' && init.transports === undefined
   const createTcp = (more: TCPOptions = {}): TransportFactory =>
-    divertedTcp({ ...tcpOptions(limits), ...more }, init.bulkSockets)
+    divertedTcp({ ...tcpOptions(limits), ...more }, init.bulkSockets, init.admission)
   const port = isPunching ? createPunchPort(createTcp) : undefined
   return {
     start: false,

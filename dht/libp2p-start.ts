@@ -10,6 +10,7 @@ import { startDiscoveryDialer } from './discovery.ts'
 import type { DiscoveryDialer } from './discovery.ts'
 import { createGater } from './gater.ts'
 import type { HostComponents, HostInit } from './host-init.ts'
+import { createInboundAdmission } from './inbound-admission.ts'
 import { libp2pOptions } from './libp2p-options.ts'
 import type { HostServices, Internals } from './libp2p-options.ts'
 import { ipfsServiceOf } from './networks.ts'
@@ -38,6 +39,7 @@ export async function startLibp2p(
   const { reach, role = 'peer', announce = [], transports } = init
   for (const address of announce) parseAddress(address)
   const bulkSockets = createBulkSockets({ clock, random, logger })
+  const admission = init.allowInbound === undefined ? undefined : createInboundAdmission(init.allowInbound)
   const ownPeerId = peerIdFromDid(keyPair.did)
   const guarded = { datastore, ownPeerId, clock }
   const dht = createDhtService({ ...guarded, reach, clientMode: listen.length === 0 })
@@ -56,7 +58,10 @@ export async function startLibp2p(
         discovery.found(peer)
       },
       connectionMonitor: init.connectionMonitor ?? transports === undefined,
-      connectionGater: createGater(init),
+      connectionGater: createGater(
+        admission === undefined ? init : { ...init, allowInbound: admission.taken }
+      ),
+      admission,
       createDht: dht.create as never,
       createIpfsDht: ipfsService?.create as never,
       version: init.version ?? '0.0.0',

@@ -73,7 +73,7 @@ export type {
   RecoverySource,
   SecretState
 } from './keystore.ts'
-export { ensurePrivateFolder, readPrivateFile, writePrivateFile } from './private-file.ts'
+export { ensurePrivateFolder, readPrivateFile, removeLeftovers, writePrivateFile } from './private-file.ts'
 export type { PrivateFiles, PrivateFileStat, PrivatePath, PrivateWrite } from './private-file.ts'
 export type { Argon2Cost } from './secret-box.ts'
 export { systemPrivateFiles } from './powers.ts'

@@ -1,6 +1,6 @@
 import { basename, dirname } from 'node:path'
 import type { Random } from '#contracts'
-import { readPrivateFile, writePrivateFile, type PrivateFiles, type PrivatePath } from '#did'
+import { readPrivateFile, removeLeftovers, writePrivateFile, type PrivateFiles, type PrivatePath } from '#did'
 
 /** Small text files of the data folder that only their owner may read. */
 export interface TextFiles {
@@ -17,6 +17,8 @@ export interface TextFiles {
 /** Text files over the operating system's private files. */
 export function createTextFiles(files: PrivateFiles, random: Random): TextFiles {
   let writing: Promise<void> = Promise.resolve()
+  /** What a killed process left beside these is gone. */
+  const tidied = new Set<string>()
   const place = (path: string): PrivatePath => ({ folder: dirname(path), name: basename(path) })
   return {
     read: async (path, bytesMax) => {
@@ -27,6 +29,9 @@ export function createTextFiles(files: PrivateFiles, random: Random): TextFiles 
       const bytes = new TextEncoder().encode(text)
       const write = async (): Promise<void> => {
         await writePrivateFile(files, place(path), { bytes, mode: 'replace', random })
+        if (tidied.has(path)) return
+        tidied.add(path)
+        await removeLeftovers(files, place(path))
       }
       const written = writing.then(write)
       writing = written.catch(() => undefined)

@@ -1,6 +1,7 @@
 import { tcp } from '@libp2p/tcp'
 import type { TCPOptions } from '@libp2p/tcp'
 import type { Libp2pOptions } from 'libp2p'
+import type { InboundAdmission } from '../inbound-admission.ts'
 import { divertTls } from './powers.ts'
 import type { BulkSockets } from './sockets.ts'
 
@@ -13,7 +14,8 @@ type TransportFactory = NonNullable<Libp2pOptions['transports']>[number]
  */
 export function divertedTcp(
   init: TCPOptions,
-  sockets: Pick<BulkSockets, 'accept' | 'listening'>
+  sockets: Pick<BulkSockets, 'accept' | 'listening'>,
+  admission?: InboundAdmission
 ): TransportFactory {
   const create = tcp(init)
   return (components) => {
@@ -22,7 +24,7 @@ export function divertedTcp(
     transport.createListener = (options) => {
       const listener = createListener(options)
       const { server } = listener as unknown as { readonly server?: unknown }
-      const diverted = divertTls(server, (socket) => sockets.accept(socket))
+      const diverted = divertTls(server, (socket) => sockets.accept(socket), admission)
       if (diverted === undefined) return listener
       sockets.listening()
       const close = listener.close.bind(listener)

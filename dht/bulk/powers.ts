@@ -4,6 +4,7 @@ import type { Socket } from 'node:net'
 import { connect, createServer } from 'node:tls'
 import type { ConnectionOptions, Server, TLSSocket } from 'node:tls'
 import type { Random } from '#contracts'
+import type { InboundAdmission } from '../inbound-admission.ts'
 import { createCertificate } from './certificate.ts'
 import {
   BULK_ALPN,
@@ -231,13 +232,25 @@ export function pipeOfSocket(socket: Socket, inbox?: DialedSocket['inbox']): Soc
 /**
  * Gives TLS connections of a server to `onTls`, told by their first byte; all others go where they went
  * before. Disposing ends those that have sent nothing yet. `undefined` when that is no server.
+ *
+ * @param admission asked at once, for a connection that says nothing takes room too
  */
-export function divertTls(server: unknown, onTls: (socket: Socket) => void): Disposable | undefined {
+export function divertTls(
+  server: unknown,
+  onTls: (socket: Socket) => void,
+  admission?: Pick<InboundAdmission, 'arrived' | 'left'>
+): Disposable | undefined {
   if (!(server instanceof NetServer)) return undefined
   const listeners = server.listeners('connection') as ((socket: Socket) => void)[]
   const silent = new Set<Socket>()
   server.removeAllListeners('connection')
   server.on('connection', (socket: Socket) => {
+    const address = remoteAddressOf(socket)
+    if (admission?.arrived(address) === false) {
+      socket.destroy()
+      return
+    }
+    socket.once('close', () => admission?.left(address))
     const [oldest] = silent.size >= SILENT_CONNECTIONS_MAX ? silent : []
     oldest?.destroy()
     silent.add(socket)
@@ -265,4 +278,9 @@ export function divertTls(server: unknown, onTls: (socket: Socket) => void): Dis
       for (const socket of silent) socket.destroy()
     }
   }
+}
+
+/** As libp2p writes it. */
+function remoteAddressOf({ remoteAddress = '', remoteFamily, remotePort = 0 }: Socket): string {
+  return `/${remoteFamily === 'IPv6' ? 'ip6' : 'ip4'}/${remoteAddress}/tcp/${remotePort}`
 }

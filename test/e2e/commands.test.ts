@@ -28,6 +28,7 @@ const ARGUMENTS: Readonly<Record<string, string>> = {
   '<id>': '1f3a',
   '<name>': 'hello',
   '<path>': '.',
+  '<peer>': DID,
   '<petname>': 'alice',
   '<resource>': 'localhost://notes/a.txt',
   '<shell>': 'bash',
@@ -240,6 +241,8 @@ const EXPECTED_ALONE: Readonly<Record<string, readonly string[]>> = {
   'id export': ['ERR_KEYSTORE_MISSING'],
   'id recover': ['ERR_USAGE'],
   'capsule build': ['ERR_PACKAGE_INVALID', 'ERR_MANIFEST_INVALID'],
+  // Without a CID it wants --status.
+  'dht provide': ['ERR_USAGE'],
   // Without a name it wants --all.
   'capsule stop': ['ERR_USAGE']
 }
