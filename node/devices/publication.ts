@@ -172,13 +172,9 @@ function startLookups(core: PublicationCore): AsyncDisposable {
   const { host, clock, keystore, revocations, stopping } = core
   const queue = new Set<Did>([keystore.personDid])
   const lastAtMs = new Map<Did, number>()
-  let running: Promise<void> | undefined
+  const running = new Set<Promise<void>>()
   const work = async (): Promise<void> => {
     await clock.sleep(LOOKUP_DELAY_MS, stopping)
-    // One that takes its time must not have a whole room believed meanwhile.
-    await Promise.all(Array.from({ length: LOOKUPS_AT_ONCE_MAX }, workOne))
-  }
-  const workOne = async (): Promise<void> => {
     for (const person of queue) {
       if (stopping.aborted || host.peers().length === 0) return
       queue.delete(person)
@@ -191,9 +187,13 @@ function startLookups(core: PublicationCore): AsyncDisposable {
   }
   const start = (): void => {
     if (queue.size === 0 || stopping.aborted) return
-    running ??= work()
-      .catch(() => undefined)
-      .finally(() => (running = undefined))
+    // One that takes its time must not have a whole room believed meanwhile, whenever the room was met.
+    while (running.size < LOOKUPS_AT_ONCE_MAX) {
+      const one = work()
+        .catch(() => undefined)
+        .then(() => void running.delete(one))
+      running.add(one)
+    }
   }
   const met = revocations.onMet((person) => {
     const before = lastAtMs.get(person)
@@ -208,7 +208,7 @@ function startLookups(core: PublicationCore): AsyncDisposable {
     [Symbol.asyncDispose]: async () => {
       met[Symbol.dispose]()
       watching[Symbol.dispose]()
-      await running
+      await Promise.all(running)
     }
   }
 }

@@ -155,6 +155,20 @@ describe('the list of somebody who is heard', () => {
     )
   })
 
+  it('is looked up beside one that takes its time and was heard before', async () => {
+    await using world = createWorld(false)
+    world.slow.add(eve.did)
+    world.lists.set(ann.did, list(ann, 1))
+    world.hear(eve)
+    await world.clock.advance(LOOKUP_DELAY_MS)
+    world.hear(ann)
+    await world.clock.advance(LOOKUP_DELAY_MS)
+    assert.deepEqual(
+      world.taken.map(({ person }) => person),
+      [ann.did]
+    )
+  })
+
   it('waits until somebody can be asked', async () => {
     await using world = createWorld(false)
     world.peers = 0
