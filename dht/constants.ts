@@ -267,6 +267,9 @@ export const RELAY_CHECK_INTERVAL_MS = 10_000
 /** How long a relay that holds a reservation may take to answer when it is checked. */
 export const RELAY_PING_TIMEOUT_MS = 5_000
 
+/** How many pings may be under way to one peer: of whoever checks the connection, and of whoever checks the relay. */
+export const PING_STREAMS_MAX = 2
+
 /** How soon after a relay was lost a new reservation is tried for. */
 export const RELAY_RETRY_DELAY_MS = 1_000
 

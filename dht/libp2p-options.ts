@@ -25,6 +25,7 @@ import {
   PEER_ADDRESS_AGE_MAX_MS,
   PEER_AGE_MAX_MS,
   PEER_CONNECTION_LIMITS,
+  PING_STREAMS_MAX,
   RELAY_BYTES_MAX,
   RELAY_DURATION_MAX_MS,
   RELAY_HOP_STREAMS_MAX,
@@ -175,7 +176,8 @@ async function services(
   return {
     identify: identify({ runOnLimitedConnection: true }),
     identifyPush: identifyPush({ runOnLimitedConnection: true }),
-    ping: ping(),
+    // the connection monitor and the relay watch take a stream that is refused for a connection that is lost
+    ping: ping({ maxOutboundStreams: PING_STREAMS_MAX }),
     dht: init.createDht,
     ...(init.createIpfsDht === undefined ? {} : { ipfsDht: init.createIpfsDht }),
     pubsub: createPubsubService(),

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { PING_PROTOCOL } from '@libp2p/ping'
 import { multiaddr } from '@multiformats/multiaddr'
 import { systemRandom } from '#contracts'
 import type { Host } from '#dht'
@@ -60,6 +61,18 @@ describe('relay', () => {
     // even when it is connected again, which it may be by itself
     await stock.dial(multiaddr(relayAddress))
     assert.deepEqual(stock.getMultiaddrs(), [])
+  })
+
+  it('is asked whether it is there while its connection is being checked too', async () => {
+    await using relay = await startTestHost({ role: 'seed', reach: 'lan', mdns: false, listen: LOOPBACK })
+    await using hidden = await startHidden(relay)
+    await until(() => relayedAddress(hidden) !== undefined)
+    const [connection] = hidden.libp2p.getConnections()
+    assert.ok(connection)
+    // as the connection monitor has it
+    const checking = await connection.newStream(PING_PROTOCOL)
+    await hidden.libp2p.services.ping.ping(connection.remotePeer, { signal: AbortSignal.timeout(10_000) })
+    checking.abort(new Error('checked'))
   })
 
   it('refuses relays to a node that is to stay on this machine', async () => {
