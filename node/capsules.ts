@@ -234,7 +234,7 @@ async function verify(
   const status = { cid: cid.toString(), root: root.toString(), publisher, name, version, isSigned: true }
   return {
     status: { ...status, files: opened.files, bytes: opened.bytes },
-    ...{ lineage: await components.release.lineageOf(publisher, name), opened, isOwn: false }
+    ...{ lineage: await components.release.lineageOf(status), opened, isOwn: false }
   }
 }
 

@@ -30,7 +30,7 @@ export interface InstalledCapsules extends AsyncDisposable {
 /** What {@link openInstalledCapsules} works with. */
 export interface InstalledComponents {
   readonly capsules: Pick<Capsules, 'verify'>
-  readonly release: Pick<ReleaseCapsules, 'publishedAt'>
+  readonly release: Pick<ReleaseCapsules, 'installedLineageOf' | 'publishedAt'>
   readonly content: Pick<Content, 'pin' | 'pins' | 'unpin'>
   readonly running: RunningTable
   readonly files: TextFiles
@@ -80,12 +80,13 @@ const PIN_PREFIX = 'installed: '
 function createSource({ capsules, content, release }: InstalledComponents): CapsuleSource {
   return {
     fetch: async (target, options) => {
-      const { status, opened, lineage } = await capsules.verify(await release.publishedAt(target), options)
+      const { status, opened } = await capsules.verify(await release.publishedAt(target), options)
       const { cid, root, publisher, name, version, files, bytes } = status
       if (publisher === undefined) {
         // Nobody's state may belong to a lineage without a publisher.
         throw new CapsuleError('ERR_CAPSULE_UNSIGNED', `expected a signed capsule to install, got ${name}`)
       }
+      const lineage = await release.installedLineageOf(publisher, name)
       return { cid, lineage, root, publisher, name, version, files, bytes, manifest: opened.manifest }
     },
     keep: async (cid, { signal, name }) => {

@@ -9,7 +9,7 @@ import type {
 import { errorMessage, type Logger } from '#contracts'
 import type { CapsuleRuntime } from './capsule-runtime.ts'
 import type { Capsules, CapsuleStreams, VerifiedPackage } from './capsules.ts'
-import type { ReleaseCapsules } from './release-capsules.ts'
+import { installedTarget, type ReleaseCapsules } from './release-capsules.ts'
 import { shippedProviderOf } from './shipped-capsules.ts'
 
 /** Bytes of what a provider writes that one line of the node's log shows. */
@@ -59,12 +59,16 @@ export function createProviderSource({
     const name = shippedProviderOf(contract)
     return name === undefined ? undefined : await release.current(name, { signal })
   }
+  const targetOf = (capsule: string, pinned: string | undefined): string => {
+    const known = installed().lookup(capsule)
+    return known === undefined ? (pinned ?? capsule) : installedTarget(known)
+  }
   return {
     resolve: async ({ contract, capsule, pinned }, signal) => {
       const verified =
         capsule === undefined
           ? await ownProvider(contract, signal)
-          : await capsules().verify(installed().lookup(capsule)?.current ?? pinned ?? capsule, { signal })
+          : await capsules().verify(targetOf(capsule, pinned), { signal })
       if (verified === undefined) return undefined
       remember(verified)
       return resolvedOf(verified)

@@ -6,6 +6,7 @@ import type { CapsuleRuntime } from '../capsule-runtime.ts'
 import { recordRun } from '../capsule-trace.ts'
 import type { Capsules, CapsuleStreams } from '../capsules.ts'
 import type { InstalledCapsules } from '../installed-capsules.ts'
+import { installedTarget } from '../release-capsules.ts'
 import { SHIPPED_PREFIX } from '../shipped-capsules.ts'
 import { createReporter } from './content-handlers.ts'
 import type { HandlersOf } from './handlers.ts'
@@ -46,7 +47,8 @@ export function createCapsuleVerifier({
     // What is installed runs as it is installed, without anybody being asked for something newer.
     const isShipped = target.startsWith(SHIPPED_PREFIX)
     const known = isShipped ? undefined : installed.lifecycle.lookup(toLineage(target))
-    const wanted = known === undefined ? target : (await installed.lifecycle.settle(known.lineage)).current
+    const wanted =
+      known === undefined ? target : installedTarget(await installed.lifecycle.settle(known.lineage))
     using deadline = createDeadline({ clock, signal, idleMs, what: 'the capsule was not found' })
     return await capsules.verify(wanted, {
       ...{ signal: deadline.signal, isDevelopment },

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict'
 import type { InstalledCapsule } from '#capsule-host'
 import type { VerifiedPackage } from '../../../node/capsules.ts'
-import { createReleaseCapsules, type ReleaseCapsules } from '../../../node/release-capsules.ts'
+import {
+  createReleaseCapsules,
+  installedTarget,
+  type ReleaseCapsules
+} from '../../../node/release-capsules.ts'
 
 const RELEASE = 'did:key:z6MkRelease'
 const options = { signal: new AbortController().signal }
@@ -40,11 +44,33 @@ describe('a capsule of this release', () => {
     }
   })
 
-  it('has its lineage for nobody but who signed the release', async () => {
+  it('has its lineage, once installed, for nobody but who signed the release', async () => {
     const release = releaseWith()
-    assert.equal(await release.lineageOf(RELEASE, 'shell'), 'shipped/shell')
-    assert.equal(await release.lineageOf('did:key:z6MkEve', 'shell'), 'did:key:z6MkEve/shell')
-    assert.equal(await release.lineageOf(RELEASE, 'notes'), `${RELEASE}/notes`)
+    assert.equal(await release.installedLineageOf(RELEASE, 'shell'), 'shipped/shell')
+    assert.equal(await release.installedLineageOf('did:key:z6MkEve', 'shell'), 'did:key:z6MkEve/shell')
+    assert.equal(await release.installedLineageOf(RELEASE, 'notes'), `${RELEASE}/notes`)
+  })
+
+  it('runs with its lineage in the version that is current alone, however another one was named', async () => {
+    const lineages = async (installed?: string, publisher = RELEASE): Promise<string[]> => {
+      const release = releaseWith(installed)
+      const versions = ['1.1.9', '1.2.0', '1.2.1'].map(async (version) => {
+        const lineage = await release.lineageOf({ publisher, name: 'shell', cid: `cid-${version}` })
+        return lineage === 'shipped/shell' ? [version] : []
+      })
+      return (await Promise.all(versions)).flat()
+    }
+    assert.deepEqual(await lineages(), ['1.2.0'])
+    assert.deepEqual(await lineages('1.2.1'), ['1.2.1'])
+    assert.deepEqual(await lineages('1.1.9'), ['1.2.0'])
+    assert.deepEqual(await lineages('1.2.1', 'did:key:z6MkEve'), [])
+    const named = { publisher: RELEASE, name: 'shell', cid: 'cid-1.1.9' }
+    assert.equal(await releaseWith().lineageOf(named), `${RELEASE}/shell`)
+  })
+
+  it('that was installed is run by its lineage, which says what is current', () => {
+    assert.equal(installedTarget({ lineage: 'shipped/shell', current: 'cid-1.1.9' }), 'shipped/shell')
+    assert.equal(installedTarget({ lineage: `${RELEASE}/notes`, current: 'cid-1.1.9' }), 'cid-1.1.9')
   })
 
   it('is looked for where who signed it publishes', async () => {
@@ -62,6 +88,6 @@ describe('a capsule of this release', () => {
       verify: async () => await Promise.reject(new Error('not asked for'))
     })
     assert.equal(await release.publishedAt('shipped/shell'), 'shipped/shell')
-    assert.equal(await release.lineageOf(RELEASE, 'shell'), `${RELEASE}/shell`)
+    assert.equal(await release.installedLineageOf(RELEASE, 'shell'), `${RELEASE}/shell`)
   })
 })
