@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
-import { readdir, readlink } from 'node:fs/promises'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { open, readdir, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Level } from 'level'
@@ -11,6 +13,8 @@ import { needs } from '../../support/requirements.ts'
 import { createTemporaryFolder, type TemporaryFolder } from '../../support/temporary-folder.ts'
 
 const GUEST_ENTRY = fileURLToPath(new URL('../../../capsule-host/guest/main.ts', import.meta.url))
+/** Above every descriptor of this process. */
+const HIGHEST_DESCRIPTOR = 1023
 const components = { powers: systemPowers, clock: systemClock }
 
 describe('a store that is open while a capsule process is started', () => {
@@ -51,6 +55,21 @@ describe('a store that is open while a capsule process is started', () => {
   it('is left by the library to any other process, for writing', async () => {
     await using other = await startProcess({ command: 'sleep', args: ['30'] })
     assert.ok((await held(other.pid)).some((path) => path.endsWith('.log')))
+  })
+
+  it('and a folder, which leads out of any sandbox, are closed by a process that inherited them', async () => {
+    await using opened = await open(folder.path)
+    const guest = spawn(process.execPath, [GUEST_ENTRY, String(HIGHEST_DESCRIPTOR)], {
+      stdio: ['pipe', 'pipe', 'ignore', opened.fd]
+    })
+    const ended = once(guest, 'exit')
+    try {
+      await once(guest.stdio[1], 'readable')
+      assert.deepEqual(await held(guest.pid ?? 0), [])
+    } finally {
+      guest.kill('SIGKILL')
+      await ended
+    }
   })
 
   it('is not in the hands of a sandboxed process when it takes its capsule', async function () {
