@@ -32,7 +32,11 @@ export class Link {
     const frames = createFrameReader(ANSWER_BYTES_MAX)
     stream.addEventListener('message', ({ data }) => {
       try {
-        for (const frame of frames.push(data)) this.#waiting.shift()?.resolve(decodeMessage(frame))
+        for (const frame of frames.push(data)) {
+          // read first: who waits for an answer that is none fails with the stream
+          const answer = decodeMessage(frame)
+          this.#waiting.shift()?.resolve(answer)
+        }
       } catch (error) {
         this.abort(error)
       }
