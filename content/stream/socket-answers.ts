@@ -36,11 +36,14 @@ export function answerSocketFrames<C extends BulkConnection>(
     const signal = AbortSignal.any([ended, late.signal])
     if (frame.type === 'socket-hello') {
       const { token, pipe } = sockets.expect({ connection, fingerprint: frame.fingerprint, signal })
+      // A peer that takes nothing keeps us at sending, and what fails meanwhile would end the process.
+      pipe.catch(() => undefined)
       await send({ type: 'socket-token', fingerprint: sockets.fingerprint, token })
       init.onPipe(await pipe)
       return
     }
     const { promise, resolve, reject } = Promise.withResolvers<Extract<Frame, { type: 'socket-token' }>>()
+    promise.catch(() => undefined)
     onToken = resolve
     signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
     await send({ type: 'socket-hello', fingerprint: sockets.fingerprint })
