@@ -16,6 +16,9 @@ export const ADDRESSES_PER_NAMING_MAX = 4
 /** How many bytes the id of a peer may have: 34 for a hash, 38 for an Ed25519 key. */
 export const PEER_ID_BYTES_MAX = 64
 
+/** How many bytes the multihash of a content may have, as other implementations have it: 66 for SHA-512, some more inlined. */
+export const CONTENT_KEY_BYTES_MAX = 80
+
 /** How many peers that were named lately are remembered, with their addresses. */
 export const NAMED_PEERS_MAX = 8_192
 

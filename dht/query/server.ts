@@ -8,7 +8,12 @@ import type { Clock } from '#contracts'
 import { CLOSEST_PEERS } from '../constants.ts'
 import { DhtError } from '../errors.ts'
 import type { AddressBook } from './address-book.ts'
-import { ADDRESSES_CACHED_MAX, ADDRESSES_MERGED_MS } from './constants.ts'
+import {
+  ADDRESSES_CACHED_MAX,
+  ADDRESSES_MERGED_MS,
+  CONTENT_KEY_BYTES_MAX,
+  PEER_ID_BYTES_MAX
+} from './constants.ts'
 import type { AnswerMessage } from './inbound.ts'
 import { KAD_MESSAGE } from './messages.ts'
 import type { KadMessage, WirePeer } from './messages.ts'
@@ -95,7 +100,8 @@ function askedFor(
   { own, ownAddresses, book, addresses }: ServerComponents,
   key: Uint8Array
 ): Wire | Promise<Wire> {
-  if (key[0] !== IDENTITY_MULTIHASH) return []
+  // whatever is looked for is remembered: nothing longer than the id of a peer
+  if (key[0] !== IDENTITY_MULTIHASH || key.length > PEER_ID_BYTES_MAX) return []
   const peer = book.of(key)
   return peer === own ? [{ id: own.id, multiaddrs: ownAddresses() }] : addresses.wirePeers([peer])
 }
@@ -170,6 +176,10 @@ function proven({ libp2pId = missing() }: BookPeer): PeerId {
 
 /** The content that a key stands for. The codec is not in it, so that it is `raw`. */
 function contentOf(key: Uint8Array): CID {
+  if (key.length > CONTENT_KEY_BYTES_MAX) {
+    const message = `expected the multihash of a content in at most ${CONTENT_KEY_BYTES_MAX} bytes, got ${key.length}`
+    throw new DhtError('ERR_REQUEST_FAILED', message)
+  }
   try {
     return CID.createV1(raw.code, Digest.decode(key))
   } catch (cause) {
