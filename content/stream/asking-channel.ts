@@ -14,6 +14,7 @@ import type { Walk } from './walk.ts'
 /** What happens on a channel that we ask on. */
 export interface AskingChannelInit {
   readonly pipe: Pipe
+  /** Disposed when the channel ends. */
   readonly flow?: FlowChannel | undefined
   /** The next block, verified; `links` are those that will come because of it. */
   onBlock(this: void, block: { cid: CID; bytes: Uint8Array; links: readonly CID[] }): void
@@ -51,8 +52,8 @@ interface OpenAsk {
 export class AskingChannel {
   readonly #init: AskingChannelInit
   readonly #asks: OpenAsk[] = []
-  /** Asks whose walk is being prepared. */
-  #preparing = 0
+  /** Asks whose walk is being prepared, in their order. */
+  readonly #preparing: Ask[] = []
   #credit = 0
   /** Granted as soon as the download cap allows more. */
   #ungranted = 0
@@ -89,7 +90,7 @@ export class AskingChannel {
 
   /** Asks that are not answered. */
   get askCount(): number {
-    return this.#asks.length + this.#preparing
+    return this.#asks.length + this.#preparing.length
   }
 
   /** Whether another ask may be made. */
@@ -110,12 +111,12 @@ export class AskingChannel {
 
   /** Asks; the blocks come through `onBlock` in the order of the walk, behind those asked before. */
   ask(ask: Ask): void {
-    this.#preparing++
+    this.#preparing.push(ask)
     // In turns, for the walk of one may be prepared sooner than that of one before.
     this.#turn = this.#turn.then(async () => {
       const walk = await createWalk(ask)
-      this.#preparing--
       if (this.#hasEnded) return
+      this.#preparing.shift()
       this.#asks.push({ ask, walk })
       this.send({ type: 'ask', ask })
     })
@@ -139,7 +140,10 @@ export class AskingChannel {
 
   /** What of the asks is left, in order. */
   unanswered(): Unanswered[] {
-    return this.#asks.map(({ ask, walk }) => ({ cids: walk.rest(), below: ask.below }))
+    return [
+      ...this.#asks.map(({ ask, walk }) => ({ cids: walk.rest(), below: ask.below })),
+      ...this.#preparing.map(({ roots, below }) => ({ cids: roots, below }))
+    ]
   }
 
   /** Sends a frame; what cannot be sent ends the channel. */
@@ -156,6 +160,7 @@ export class AskingChannel {
   close(): void {
     if (this.#hasEnded) return
     this.#hasEnded = true
+    this.#init.flow?.[Symbol.dispose]()
     this.#init.pipe.abort(new Error('nothing more is asked'))
   }
 
@@ -174,15 +179,14 @@ export class AskingChannel {
   #end(cause: Error, blame?: Blame): void {
     if (this.#hasEnded) return
     this.#hasEnded = true
+    this.#init.flow?.[Symbol.dispose]()
+    // A stream that only the peer has closed is still half open.
+    this.#init.pipe.abort(cause)
     this.#init.onEnd({ cause, blame })
   }
 
   #blame(blame: Blame, thrown: unknown): void {
-    const cause = thrown instanceof Error ? thrown : new Error(errorMessage(thrown))
-    if (this.#hasEnded) return
-    // First, for aborting ends the channel as well, and without blame.
-    this.#end(cause, blame)
-    this.#init.pipe.abort(cause)
+    this.#end(thrown instanceof Error ? thrown : new Error(errorMessage(thrown)), blame)
   }
 
   #take(frame: Frame): void {

@@ -99,7 +99,8 @@ export class ServedChannel implements Disposable {
         }
       },
       (cause) => {
-        this.#close(cause ?? new Error('the peer has closed the channel'))
+        // A stream that only the peer has closed is still half open.
+        this.#fail(cause ?? new Error('the peer has closed the channel'))
       }
     )
     void this.#serve()
@@ -124,13 +125,8 @@ export class ServedChannel implements Disposable {
   #fail(thrown: unknown): void {
     const cause = thrown instanceof Error ? thrown : new Error(errorMessage(thrown))
     if (this.#stop.signal.aborted) return
-    this.#init.pipe.abort(cause)
-    this.#close(cause)
-  }
-
-  #close(cause: Error): void {
-    if (this.#stop.signal.aborted) return
     this.#stop.abort(cause)
+    this.#init.pipe.abort(cause)
     this.#asks.length = 0
     this.#wake?.resolve()
     this.#init.onEnd()

@@ -199,10 +199,7 @@ export class Source implements Disposable {
       },
       onResumed: () => this.#renew(),
       onSocketFrame: (frame) => this.#onSocketFrame?.(frame),
-      onEnd: (end) => {
-        flow?.[Symbol.dispose]()
-        this.#ended(channel, end)
-      }
+      onEnd: (end) => this.#ended(channel, end)
     })
     return channel
   }

@@ -211,6 +211,15 @@ describe('a requester of streams that', () => {
     })
   }
 
+  it('closes its side leaves nothing half open', async () => {
+    await using node = await startStreamNode()
+    const { stream, closed, libp2p } = await ask(node, [encodeFrame({ type: 'split' })])
+    await stream.close()
+    await closed
+    assert.equal(node.streams.stats().channelsServed, 0)
+    await libp2p.stop()
+  })
+
   it('grants nothing is sent nothing, and one that asks nothing for long loses its channel', async () => {
     await using node = await startStreamNode({ limits: { idleTimeoutMs: 300 } })
     const root = await putFile(node.store, { bytes: MIB })
