@@ -36,7 +36,10 @@ export interface PunchPort {
   observed(): Multiaddr[]
   /** Dials from the port and from no other. */
   dial(address: Multiaddr, o: { role: PunchRole; signal: AbortSignal }): Promise<Connection>
-  /** Whoever connects to the port from these addresses before the result is disposed finds a client there. */
+  /**
+   * Whoever connects to the port from these addresses before the result is disposed finds a client there, and has to be
+   * through with the handshake by then.
+   */
   expect(addresses: readonly Multiaddr[]): Disposable
 }
 
@@ -57,13 +60,15 @@ export function createPunchPort(createTcp: CreateTcp): PunchPort {
   let plainDial: Transport['dial'] | undefined
   const dialled = new WeakSet<object>()
   const seen = new Map<string, Multiaddr>()
-  const expected = new Map<string, number>()
+  const expected: Expected = new Map()
   return {
     transport: (components) => {
       const transport = createTcp()(components)
       const dial: Transport['dial'] = transport.dial.bind(transport)
       plainDial = dial
       transport.dial = async (address, dialOptions) => {
+        // nobody would close a socket that is not dialled with
+        dialOptions.signal.throwIfAborted()
         const handle = isInternet4(address) ? open?.socket() : undefined
         if (handle === undefined) return await dial(address, dialOptions)
         try {
@@ -78,7 +83,7 @@ export function createPunchPort(createTcp: CreateTcp): PunchPort {
       return transport
     },
     open: async (components) => {
-      const port = await listen(components, createTcp, (address) => expected.has(hostOf(address)))
+      const port = await listen(components, createTcp, (address) => expected.get(hostOf(address))?.at(-1))
       const watch = watchObserved(components, seen, (connection) => dialled.has(connection))
       open = { ...port, upgrader: components.upgrader }
       return {
@@ -92,6 +97,7 @@ export function createPunchPort(createTcp: CreateTcp): PunchPort {
     observed: () =>
       [...new Set([...seen.values()].map(String))].slice(-PUNCH_ADDRESSES_MAX).map((text) => multiaddr(text)),
     dial: async (address, { role, signal }) => {
+      signal.throwIfAborted()
       const handle = open?.socket()
       if (open === undefined || handle === undefined || plainDial === undefined) {
         throw new Error('the port cannot be dialled from')
@@ -116,15 +122,20 @@ function boundTo(handle: object): object {
   return { handle, manualStart: true }
 }
 
-function expectHosts(expected: Map<string, number>, hosts: readonly string[]): Disposable {
-  for (const host of hosts) expected.set(host, (expected.get(host) ?? 0) + 1)
+/** Until when each host is expected, by each who expects it. */
+type Expected = Map<string, readonly AbortSignal[]>
+
+function expectHosts(expected: Expected, hosts: readonly string[]): Disposable {
+  const over = new AbortController()
+  for (const host of hosts) expected.set(host, [...(expected.get(host) ?? []), over.signal])
   return {
     [Symbol.dispose]: () => {
       for (const host of hosts) {
-        const left = (expected.get(host) ?? 1) - 1
-        if (left > 0) expected.set(host, left)
+        const left = (expected.get(host) ?? []).filter((signal) => signal !== over.signal)
+        if (left.length > 0) expected.set(host, left)
         else expected.delete(host)
       }
+      over.abort(new Error('not through in time'))
     }
   }
 }
@@ -152,12 +163,12 @@ const REUSE_PORT = 2
 async function listen(
   components: PunchPortComponents,
   createTcp: CreateTcp,
-  isExpected: (address: Multiaddr) => boolean
+  expectedUntil: (address: Multiaddr) => AbortSignal | undefined
 ): Promise<{ socket(): object | undefined; close(): Promise<void> }> {
   const listenOpts = { noDelay: true, reusePort: true }
   // it asks of its components no more than its port does
   const transport = createTcp({ listenOpts })(components as never)
-  const upgrader = upgradeAs(components.upgrader, isExpected)
+  const upgrader = upgradeAs(components.upgrader, expectedUntil)
   const listener: TcpListener = transport.createListener({ upgrader })
   await listener.listen(multiaddr('/ip4/0.0.0.0/tcp/0'))
   const bound = listener.getAddrs()[0]?.getComponents()
@@ -178,14 +189,20 @@ async function listen(
 }
 
 /** An upgrader that is the client of those it expects, though they connected: they dialled as servers. */
-function upgradeAs(upgrader: Upgrader, isExpected: (address: Multiaddr) => boolean): Upgrader {
+function upgradeAs(
+  upgrader: Upgrader,
+  expectedUntil: (address: Multiaddr) => AbortSignal | undefined
+): Upgrader {
   return changed(upgrader, {
     upgradeInbound: async (connection, options) => {
-      // no more of the options matters to a client than its signal
-      const { signal } = options
-      if (isExpected(connection.remoteAddr))
-        await upgrader.upgradeOutbound(turned(connection, 'outbound'), { signal })
-      else await upgrader.upgradeInbound(connection, options)
+      const until = expectedUntil(connection.remoteAddr)
+      if (until === undefined) {
+        await upgrader.upgradeInbound(connection, options)
+        return
+      }
+      // no more of the options matters to a client than its signal; unlike an inbound upgrade, it has no time limit of its own
+      const signal = options.signal === undefined ? until : AbortSignal.any([options.signal, until])
+      await upgrader.upgradeOutbound(turned(connection, 'outbound'), { signal })
     }
   })
 }
