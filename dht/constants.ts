@@ -312,6 +312,9 @@ export const PUNCH_MESSAGE_BYTES_MAX: number = 4 * 1_024
 /** How often two ends of a relayed connection try to reach each other directly. */
 export const PUNCH_ATTEMPTS_MAX = 3
 
+/** How many relayed connections are being replaced by direct ones at once. */
+export const PUNCHES_AT_ONCE_MAX = 32
+
 /** How long one attempt may take: TCP repeats its first packet after one and after three seconds. */
 export const PUNCH_TIMEOUT_MS = 5_000
 

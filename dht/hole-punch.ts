@@ -19,6 +19,7 @@ import {
   PUNCH_MESSAGE_BYTES_MAX,
   PUNCH_SETTLE_MS,
   PUNCH_TIMEOUT_MS,
+  PUNCHES_AT_ONCE_MAX,
   RELAYED_GRACE_MS
 } from './constants.ts'
 import { startDeadline } from './deadline.ts'
@@ -55,13 +56,20 @@ export function createHolePunch({ port, clock }: PunchInit): (components: PunchC
   return (components) => {
     const log = components.logger.forComponent('elastos:punch')
     const stopping = new AbortController()
-    const context: Context = { ...pick(components), port, clock, log, stopping: stopping.signal }
+    const turns = new Map<string, AbortController>()
+    const context: Context = { ...pick(components), port, clock, log, turns, stopping: stopping.signal }
     let opened: AsyncDisposable | undefined
     let topology: string | undefined
     return {
       start: async () => {
-        opened = await port.open(components)
         const { registrar } = components
+        try {
+          opened = await port.open(components)
+        } catch (error) {
+          // not every system lets sockets share a port; a node does without
+          log.error('nothing is punched: no port to share - %e', error)
+          return
+        }
         await registrar.handle(
           PUNCH_PROTOCOL,
           (stream, connection) => {
@@ -97,7 +105,31 @@ function pick({ addressManager, connectionManager, peerStore, events }: PunchCom
 
 interface Context extends Picked, PunchInit {
   readonly log: Logger
+  /** What is under way, by relayed connection. */
+  readonly turns: Map<string, AbortController>
   readonly stopping: AbortSignal
+}
+
+/**
+ * One attempt at a time for each relayed connection, the newest, and few in all: every peer that a relay lets through may
+ * begin one, and chooses what is dialled.
+ */
+function takeTurn(
+  { turns, stopping }: Context,
+  { id }: Connection
+): Disposable & { readonly signal: AbortSignal } {
+  const former = turns.get(id)
+  if (former === undefined && turns.size >= PUNCHES_AT_ONCE_MAX)
+    throw new RangeError(`expected at most ${PUNCHES_AT_ONCE_MAX} attempts at once`)
+  former?.abort(new Error('begun anew'))
+  const own = new AbortController()
+  turns.set(id, own)
+  return {
+    signal: AbortSignal.any([own.signal, stopping]),
+    [Symbol.dispose]: () => {
+      if (turns.get(id) === own) turns.delete(id)
+    }
+  }
 }
 
 /** The part of the end that was called: tries the caller's public addresses, then arranges to dial at once. */
@@ -107,7 +139,7 @@ async function ask(context: Context, relayed: Connection): Promise<void> {
   for (let attempt = 0; attempt <= PUNCH_ATTEMPTS_MAX; attempt += 1) {
     if (stopping.aborted || relayed.status !== 'open') return
     try {
-      if (!isDirect(context, peer)) await (attempt === 0 ? dialPublic(context, peer) : meet(context, relayed))
+      if (!isDirect(context, peer)) await attemptOnce(context, relayed, attempt === 0 ? dialPublic : meet)
       log('direct connection to %p in attempt %d', peer, attempt)
       await retire(context, relayed)
       return
@@ -117,22 +149,29 @@ async function ask(context: Context, relayed: Connection): Promise<void> {
   }
 }
 
+type Attempt = (context: Context, relayed: Connection, signal: AbortSignal) => Promise<void>
+
+/** One attempt within its time, when its turn lets it. */
+async function attemptOnce(context: Context, relayed: Connection, attempt: Attempt): Promise<void> {
+  using turn = takeTurn(context, relayed)
+  using limit = startDeadline(context.clock, PUNCH_TIMEOUT_MS, turn.signal)
+  await attempt(context, relayed, limit.signal)
+}
+
 /** Dials where the peer says that everybody reaches it. */
-async function dialPublic(context: Context, peer: PeerId): Promise<void> {
-  const { peerStore, clock, stopping } = context
+async function dialPublic(context: Context, relayed: Connection, signal: AbortSignal): Promise<void> {
+  const { peerStore } = context
+  const peer = relayed.remotePeer
   const { addresses: known } = await peerStore.get(peer).catch(() => ({ addresses: [] }))
   const addresses = dialable(
     known.map(({ multiaddr: address }) => address),
     peer
   )
-  using limit = startDeadline(clock, PUNCH_TIMEOUT_MS, stopping)
-  await punch(context, { peer, addresses, role: 'client', signal: limit.signal })
+  await punch(context, { peer, addresses, role: 'client', signal })
 }
 
-async function meet(context: Context, relayed: Connection): Promise<void> {
-  const { clock, stopping } = context
-  using limit = startDeadline(clock, PUNCH_TIMEOUT_MS, stopping)
-  const { signal } = limit
+async function meet(context: Context, relayed: Connection, signal: AbortSignal): Promise<void> {
+  const { clock } = context
   const { addresses, halfRoundTripMs } = await arrange(context, relayed, signal)
   await clock.sleep(halfRoundTripMs, signal)
   await punch(context, { peer: relayed.remotePeer, addresses, role: 'server', signal })
@@ -162,7 +201,9 @@ async function arrange(
 /** The part of the end that called. */
 async function answer(context: Context, stream: Stream, relayed: Connection): Promise<void> {
   try {
-    await meetCaller(context, stream, relayed)
+    await attemptOnce(context, relayed, async (_context, _relayed, signal) => {
+      await meetCaller(context, stream, { relayed, signal })
+    })
     await retire(context, relayed)
   } catch (error) {
     stream.abort(error instanceof Error ? error : new Error('not punched'))
@@ -170,9 +211,11 @@ async function answer(context: Context, stream: Stream, relayed: Connection): Pr
   }
 }
 
-async function meetCaller(context: Context, stream: Stream, relayed: Connection): Promise<void> {
-  using limit = startDeadline(context.clock, PUNCH_TIMEOUT_MS, context.stopping)
-  const { signal } = limit
+async function meetCaller(
+  context: Context,
+  stream: Stream,
+  { relayed, signal }: { readonly relayed: Connection; readonly signal: AbortSignal }
+): Promise<void> {
   const messages = messagesOf(stream, signal)
   const { addresses } = await messages.read('connect')
   const usable = dialable(parse(addresses), relayed.remotePeer)
@@ -192,6 +235,7 @@ interface PunchTarget {
 
 /** Dials until a direct connection is there, whoever's dial it was that got through. */
 async function punch(context: Context, { peer, addresses, role, signal }: PunchTarget): Promise<void> {
+  signal.throwIfAborted()
   if (addresses.length === 0) throw new RangeError('expected an address to dial, got none')
   using opened = directConnection(context, peer, signal)
   const dials = addresses.map((address) => startDial(context, address, { role, signal }))
@@ -265,8 +309,10 @@ function isDirect({ connectionManager }: Context, peer: PeerId): boolean {
 }
 
 /** Closes the relayed connection once what runs on it had time to end; what begins now takes the direct one. */
-async function retire({ clock, stopping }: Context, relayed: Connection): Promise<void> {
+async function retire(context: Context, relayed: Connection): Promise<void> {
+  const { clock, stopping } = context
   await clock.sleep(RELAYED_GRACE_MS, stopping)
+  if (!isDirect(context, relayed.remotePeer)) throw new Error('the direct connection did not last')
   await relayed.close({ signal: stopping })
 }
 
