@@ -48,20 +48,25 @@ export class Inbound {
     const flow = this.#components.openFlow?.(peerId, (cause) => {
       stream.abort(cause)
     })
+    let requests = 0
     const reader = new FrameReader({
       budget: this.#budget(peerId),
       onFrame: (chunks) => {
         const message = decodeMessage(chunks)
-        if (message.wants.length > 0) pauseFor(stream, flow?.requested())
+        if (message.wants.length > 0) requests++
         onMessage(peerId, message)
       }
     })
     stream.addEventListener('message', ({ data }) => {
       try {
         onProgress(peerId, data.byteLength)
-        pauseFor(stream, flow?.received(data.byteLength))
+        const received = flow?.received(data.byteLength)
+        requests = 0
         if (data instanceof Uint8Array) reader.push(data)
         else for (const chunk of data) reader.push(chunk)
+        // Requests that came together wait together: each alone would be one more in a line without a bound.
+        const requested = requests > 0 ? flow?.requested(requests) : undefined
+        pauseFor(stream, [received, requested])
       } catch (cause) {
         reader[Symbol.dispose]()
         this.#refuse(stream, peerId, cause)
@@ -109,12 +114,13 @@ export class Inbound {
   }
 }
 
-/** Reads nothing more from a stream until `pause` is over. */
-function pauseFor(stream: Stream, pause: Promise<void> | undefined): void {
-  if (pause === undefined || stream.readStatus !== 'readable') return
+/** Reads nothing more from a stream until all of `pauses` are over. */
+function pauseFor(stream: Stream, pauses: readonly (Promise<void> | undefined)[]): void {
+  const pending = pauses.filter((pause) => pause !== undefined)
+  if (pending.length === 0 || stream.readStatus !== 'readable') return
   stream.maxReadBufferLength = Math.max(stream.maxReadBufferLength, PAUSED_BYTES_MAX)
   stream.pause()
-  void pause.then(() => {
+  void Promise.all(pending).then(() => {
     if (stream.readStatus !== 'paused') return
     try {
       stream.resume()
