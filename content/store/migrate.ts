@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { errorCode, errorMessage } from '#contracts'
 import type { Logger } from '#contracts'
 import { cidFromBlockKey, matchesCid } from '../cid.ts'
 import { BLOCK_BYTES_MAX } from '../constants.ts'
@@ -36,9 +37,13 @@ export async function prepareFolder(files: FilePowers, folder: string): Promise<
   await files.flush(folder)
 }
 
+/** What is no block, as opposed to one that a failing disk or a lack of file handles hides for now. */
+const NO_BLOCK: ReadonlySet<string | undefined> = new Set(['EFBIG', 'EISDIR', 'ELOOP'])
+
 /**
  * Takes over the blocks of the layout before, a folder at a time: its blocks are on the disk in packs before it is
- * removed, so that stopping at any moment loses nothing and the next start goes on.
+ * removed, so that stopping at any moment loses nothing and the next start goes on. A folder with a block that cannot
+ * be read now stays for the next start.
  *
  * @throws ContentError `ERR_DISK_FULL`, `ERR_STORE_IO`
  */
@@ -52,26 +57,37 @@ export async function adoptFiles(
   logger.info('taking over the blocks of an older layout', { folder })
   for (const shard of shards) {
     const path = join(folder, shard)
-    for (const name of await namesIn(files, path))
-      await adoptFile({ files, path: join(path, name), name, store })
+    let failure: unknown
+    for (const name of await namesIn(files, path)) {
+      const thrown = await adoptFile({ files, path: join(path, name), name, store })
+      failure ??= thrown
+    }
     await store.flush()
-    await files.removeTree(path)
+    if (failure === undefined) await files.removeTree(path)
+    else logger.error('could not read a block of an older layout', { path, reason: errorMessage(failure) })
   }
   await files.removeTree(join(folder, 'tmp'))
 }
 
+/** Resolves with why a block could not be read, if so. */
 async function adoptFile(o: {
   files: FilePowers
   path: string
   name: string
   store: BlockStore
-}): Promise<void> {
+}): Promise<unknown> {
   const cid = cidFromBlockKey(o.name)
-  if (cid === undefined) return
-  const bytes = await o.files.readFile(o.path, BLOCK_BYTES_MAX).catch(() => undefined)
+  if (cid === undefined) return undefined
+  let bytes: Uint8Array | undefined
+  try {
+    bytes = await o.files.readFile(o.path, BLOCK_BYTES_MAX)
+  } catch (thrown) {
+    return NO_BLOCK.has(errorCode(thrown)) ? undefined : thrown
+  }
   // A corrupt one would have been removed when it was read.
-  if (bytes === undefined || !matchesCid(cid, bytes)) return
+  if (bytes === undefined || !matchesCid(cid, bytes)) return undefined
   await o.store.put(cid, bytes, { durable: true, isVerified: true })
+  return undefined
 }
 
 async function namesIn(files: FilePowers, folder: string): Promise<string[]> {

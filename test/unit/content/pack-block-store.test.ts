@@ -4,6 +4,7 @@ import { lstat, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from '
 import { join } from 'node:path'
 import { blockKey, cidOf, RAW_CODEC } from '../../../content/cid.ts'
 import { describeBlockStore } from '../../contract/block-store.ts'
+import { createFilePowers } from '../../../content/powers.ts'
 import { createTemporaryFolder } from '../../support/temporary-folder.ts'
 import {
   assertHas,
@@ -238,6 +239,28 @@ describe('pack block store', () => {
       assert.equal((await listed(store)).length, 30)
       assert.deepEqual((await readdir(folder.path)).sort(), ['LAYOUT', 'packs'])
     }
+  })
+
+  it('leaves a block of the older layout where it is while the disk cannot read it', async () => {
+    await using folder = await createTemporaryFolder()
+    const hidden = blockKey(cid)
+    const shard = join(folder.path, hidden.slice(-3, -1))
+    await mkdir(shard)
+    await writeFile(join(folder.path, 'LAYOUT'), 'elastos-blocks/1\n')
+    await writeFile(join(shard, hidden), bytes)
+    const files = createFilePowers()
+    {
+      await using store = await openIn(folder.path, {
+        ...files,
+        readFile: async (path, bytesMax) => {
+          if (path.endsWith(hidden)) throw Object.assign(new Error('too many open files'), { code: 'EMFILE' })
+          return await files.readFile(path, bytesMax)
+        }
+      })
+      assert.equal(await store.has(cid), false)
+    }
+    await using store = await openIn(folder.path)
+    assert.equal(await store.has(cid), true)
   })
 
   it('forces durable blocks to the disk at a flush, cached ones never, and one flush serves many', async () => {
