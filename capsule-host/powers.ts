@@ -3,6 +3,7 @@ import { constants as fsConstants, existsSync, readdirSync, readFileSync, writeF
 import { access, lstat, mkdir, open, readdir, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import { arch, platform, release } from 'node:os'
 import { join } from 'node:path'
+import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { errorCode } from '#contracts'
 
@@ -239,14 +240,17 @@ function spawnProcess(init: SpawnInit): SpawnedProcess {
     child.once('exit', (code, signal) => resolve({ code, signal }))
     child.once('error', (failure) => resolve({ code: null, signal: null, failure }))
   })
-  for (const stream of child.stdio) stream?.on('error', () => undefined)
-  if (init.descriptor3 !== undefined) writableAt(child, 3)?.end(init.descriptor3)
+  // Its type does not say so, but without descriptors left for its pipes it has none.
+  const stdio: readonly (Readable | Writable | null | undefined)[] =
+    (child as Partial<ChildProcess>).stdio ?? []
+  for (const stream of stdio) stream?.on('error', () => undefined)
+  if (init.descriptor3 !== undefined) writableAt(stdio[3])?.end(init.descriptor3)
   const statusIndex = init.hasStatus === true ? 3 + extra.length : undefined
   return {
     pid: child.pid,
-    stdout: readableAt(child, 1),
-    stderr: readableAt(child, 2),
-    status: statusIndex === undefined ? nothing() : readableAt(child, statusIndex),
+    stdout: readableAt(stdio[1]),
+    stderr: readableAt(stdio[2]),
+    status: statusIndex === undefined ? nothing() : readableAt(stdio[statusIndex]),
     get waitingBytes() {
       return child.stdin?.writableLength ?? 0
     },
@@ -258,7 +262,7 @@ function spawnProcess(init: SpawnInit): SpawnedProcess {
       child.kill('SIGKILL')
     },
     closeOutput: () => {
-      for (const stream of child.stdio) stream?.destroy()
+      for (const stream of stdio) stream?.destroy()
     },
     ended
   }
@@ -273,14 +277,12 @@ function highestDescriptor(): number {
   }
 }
 
-function readableAt(child: ChildProcess, index: number): AsyncIterable<Uint8Array> {
-  const stream = child.stdio[index]
+function readableAt(stream: Readable | Writable | null | undefined): AsyncIterable<Uint8Array> {
   if (stream === null || stream === undefined || !('read' in stream)) return nothing()
-  return untilClosed(stream as AsyncIterable<Uint8Array>)
+  return untilClosed(stream)
 }
 
-function writableAt(child: ChildProcess, index: number): NodeJS.WritableStream | undefined {
-  const stream = child.stdio[index]
+function writableAt(stream: Readable | Writable | null | undefined): Writable | undefined {
   return stream !== null && stream !== undefined && 'write' in stream ? stream : undefined
 }
 
