@@ -64,7 +64,8 @@ describe('a store that is open while a capsule process is started', () => {
     })
     const ended = once(guest, 'exit')
     try {
-      await once(guest.stdio[1], 'readable')
+      assert.ok(guest.stdout)
+      await once(guest.stdout, 'readable')
       assert.deepEqual(await held(guest.pid ?? 0), [])
     } finally {
       guest.kill('SIGKILL')
