@@ -46,8 +46,8 @@ export const STREAMS_MAX = 512
 /** How many messages may be under way on one stream. */
 export const PIPELINED_MAX = 64
 
-/** How many messages of one stream wait to be dealt with before no more are read. */
-export const INBOUND_QUEUE_MAX = 64
+/** How many bytes of one stream wait to be dealt with before no more are read. */
+export const INBOUND_QUEUE_BYTES_MAX: number = 64 * 1_024
 
 /** How many peers a query asks at once. */
 export const QUERY_PARALLEL = 5

@@ -12,24 +12,39 @@ export interface FrameReader {
    * @throws {@link DhtError} `ERR_MESSAGE_TOO_LARGE` when one begins that has more than the bytes allowed
    */
   push(chunk: Chunk): Uint8Array[]
+  /** Takes a chunk for `next`, for who reads one message at a time. */
+  append(chunk: Chunk): void
+  /** The next message that is whole, if any. @throws as `push` */
+  next(): Uint8Array | undefined
+  /** How many bytes were taken that no message was made of yet. */
+  waitingBytes(): number
 }
+
+const NOTHING = new Uint8Array()
 
 /** A reader of messages with a varint length before each, of at most `bytesMax` bytes. */
 export function createFrameReader(bytesMax: number): FrameReader {
-  let rest: Uint8Array | undefined
+  let buffer: Uint8Array = NOTHING
+  let offset = 0
+  const append = (chunk: Chunk): void => {
+    const bytes = chunk instanceof Uint8Array ? chunk : chunk.subarray()
+    buffer = offset < buffer.length ? Buffer.concat([buffer.subarray(offset), bytes]) : bytes
+    offset = 0
+  }
+  const next = (): Uint8Array | undefined => {
+    const frame = frameAt(buffer, offset, bytesMax)
+    if (frame !== undefined) offset = frame.byteOffset - buffer.byteOffset + frame.length
+    if (offset === buffer.length) [buffer, offset] = [NOTHING, 0]
+    return frame
+  }
   return {
+    append,
+    next,
+    waitingBytes: () => buffer.length - offset,
     push: (chunk) => {
-      const bytes = chunk instanceof Uint8Array ? chunk : chunk.subarray()
-      const buffer = rest === undefined ? bytes : Buffer.concat([rest, bytes])
+      append(chunk)
       const frames: Uint8Array[] = []
-      let offset = 0
-      for (;;) {
-        const frame = frameAt(buffer, offset, bytesMax)
-        if (frame === undefined) break
-        frames.push(frame)
-        offset = frame.byteOffset - buffer.byteOffset + frame.length
-      }
-      rest = offset < buffer.length ? buffer.subarray(offset) : undefined
+      for (let frame = next(); frame !== undefined; frame = next()) frames.push(frame)
       return frames
     }
   }

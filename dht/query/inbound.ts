@@ -4,10 +4,11 @@ import { decodeMessage, encodeMessage } from './codec.ts'
 import {
   IDLE_CHECK_INTERVAL_MS,
   IDLE_INBOUND_STREAM_MS,
-  INBOUND_QUEUE_MAX,
+  INBOUND_QUEUE_BYTES_MAX,
   REQUEST_BYTES_MAX
 } from './constants.ts'
 import { createFrameReader } from './frames.ts'
+import type { FrameReader } from './frames.ts'
 import type { KadMessage } from './messages.ts'
 import type { BookPeer, PeerBook } from './peer-book.ts'
 
@@ -36,7 +37,7 @@ export function startInboundStreams(components: InboundComponents): InboundStrea
   const streams = new Set<InboundStream>()
   const idleCheck = clock.every(IDLE_CHECK_INTERVAL_MS, () => {
     const oldestMs = clock.monotonicMs() - IDLE_INBOUND_STREAM_MS
-    for (const stream of streams) if (stream.usedAtMs < oldestMs) stream.close()
+    for (const stream of streams) if (stream.usedAtMs < oldestMs) stream.giveUp()
   })
   return {
     serve: (stream, { remotePeer }) => {
@@ -56,7 +57,7 @@ class InboundStream {
   readonly #components: InboundComponents
   readonly #stream: Stream
   readonly #peer: BookPeer
-  readonly #waiting: Uint8Array[] = []
+  #frames: FrameReader = createFrameReader(REQUEST_BYTES_MAX)
   #isBusy = false
   #isEnding = false
 
@@ -65,12 +66,11 @@ class InboundStream {
     this.#stream = stream
     this.#peer = peer
     this.usedAtMs = components.clock.monotonicMs()
-    const frames = createFrameReader(REQUEST_BYTES_MAX)
     stream.addEventListener('message', ({ data }) => {
       try {
-        this.#waiting.push(...frames.push(data))
+        this.#frames.append(data)
         // what comes meanwhile stays with libp2p, which has a bound of its own
-        if (this.#waiting.length > INBOUND_QUEUE_MAX) stream.pause()
+        if (this.#isBusy && this.#frames.waitingBytes() > INBOUND_QUEUE_BYTES_MAX) stream.pause()
         this.#work()
       } catch (error) {
         this.#refuse(error)
@@ -82,6 +82,12 @@ class InboundStream {
     })
   }
 
+  /** Ends it, and at once when its peer takes no answers: an orderly end would wait for those. */
+  giveUp(): void {
+    if (this.#isBusy) this.#refuse(new Error('stream of the DHT not read'))
+    else this.close()
+  }
+
   close(): void {
     void this.#stream.close().catch(() => undefined)
   }
@@ -91,7 +97,7 @@ class InboundStream {
     if (this.#isBusy) return
     this.usedAtMs = this.#components.clock.monotonicMs()
     try {
-      for (let frame = this.#waiting.shift(); frame !== undefined; frame = this.#waiting.shift()) {
+      for (let frame = this.#frames.next(); frame !== undefined; frame = this.#frames.next()) {
         const answer = this.#components.answer(this.#peer, decodeMessage(frame))
         const isSent = answer instanceof Promise ? this.#sendLater(answer) : this.#send(answer)
         if (isSent === true) continue
@@ -104,7 +110,7 @@ class InboundStream {
       }
       if (this.#stream.readStatus === 'paused') this.#stream.resume()
       // what was read behind the pause has been dealt with, or is being, by now
-      if (this.#isEnding && !this.#isBusy && this.#waiting.length === 0) this.close()
+      if (this.#isEnding && !this.#isBusy) this.close()
     } catch (error) {
       this.#refuse(error)
     }
@@ -127,7 +133,8 @@ class InboundStream {
   }
 
   #refuse(error: unknown): void {
-    this.#waiting.length = 0
+    // nothing that waits is dealt with any more
+    this.#frames = createFrameReader(REQUEST_BYTES_MAX)
     this.#stream.abort(error instanceof Error ? error : new Error('message refused'))
   }
 }
