@@ -25,12 +25,18 @@ export interface CollectComponents {
   logger: Logger
 }
 
-/** The blocks that are found in a pack, without their bytes. */
+/** The blocks that are found in a pack, without their bytes; none when a collection removes it meanwhile. */
 export async function liveEntries(
   { set, writer }: Pick<CollectComponents, 'set' | 'writer'>,
   pack: Pack
 ): Promise<IndexEntry[]> {
-  const entries = [...((await knownEntries(set, writer, pack)) ?? (await scanEntries(set, pack)))]
+  let entries: IndexEntry[]
+  try {
+    entries = [...((await knownEntries(set, writer, pack)) ?? (await scanEntries(set, pack)))]
+  } catch (thrown) {
+    if (set.has(pack)) throw thrown
+    return []
+  }
   return entries.filter(({ id, offset }) => set.isAt(id, { pack: pack.number, offset, length: 0 }))
 }
 

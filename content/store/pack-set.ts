@@ -33,6 +33,11 @@ export class PackSet {
     return [...this.#packs.values()].sort((a, b) => a.number - b.number)
   }
 
+  /** Whether a pack is here still; a collection may have removed it. */
+  has({ number }: Pack): boolean {
+    return this.#packs.has(number)
+  }
+
   /** The pack of a place. */
   packOf({ pack }: Place): Pack {
     const found = this.#packs.get(pack)

@@ -25,7 +25,7 @@ export async function verifyPacks(
     if (pack.bytes === 0) continue
     // Listed before it is read, so that everything listed lies in what is read.
     const listed = await liveEntries(o, pack)
-    const intact = await intactIn(o.set, pack, init.signal)
+    const intact = listed.length === 0 ? new Set<number>() : await intactIn(o.set, pack, init.signal)
     for (const { id, offset, length } of listed) {
       const place = { pack: pack.number, offset, length }
       if (intact.has(offset)) {
@@ -45,6 +45,8 @@ export async function verifyPacks(
 /** Where the blocks begin that hash to their names. */
 async function intactIn(set: PackSet, pack: Pack, signal: AbortSignal): Promise<Set<number>> {
   const intact = new Set<number>()
+  // All that was in a pack which a collection has removed lies elsewhere now.
+  if (!set.has(pack)) return intact
   await set.open.use(pack, async (file) => {
     const end = Math.min(pack.bytes, await file.size())
     for await (const { header, offset, bytes } of scanRecords(file, { position: PACK_MAGIC.length, end })) {

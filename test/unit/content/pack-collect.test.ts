@@ -6,6 +6,7 @@ import {
   assertHas,
   blockOf,
   blocks,
+  changedDisk,
   keeping,
   listed,
   noSpace,
@@ -136,6 +137,41 @@ describe('collection of packs', () => {
       await Promise.all([reading, putting])
     }
     await assertHas(store, kept)
+  })
+
+  it('does not fail a list or a verification that runs beside it', async () => {
+    for (const way of ['list', 'verify'] as const) {
+      await using folder = await createTemporaryFolder()
+      const [first, second] = [blocks(2, 1000), blocks(2, 1000)]
+      let collect: (() => Promise<unknown>) | undefined
+      const files = changedDisk((file) => ({
+        readAt: async (target, position) => {
+          const run = collect
+          collect = undefined
+          await run?.()
+          return await file.readAt(target, position)
+        }
+      }))
+      await using store = await openIn(folder.path, files)
+      for (const some of [first, second]) {
+        await store.putMany(some)
+        await store.sweep(keeping([...first, ...second]))
+      }
+      assert.equal(store.stat().packs, 2)
+      const dropSecond = async (): Promise<unknown> => await store.sweep(keeping(first))
+      if (way === 'verify') {
+        collect = dropSecond
+        assert.deepEqual(await store.verify({ signal }), { blocks: 2, bytes: 2000, corrupt: [] })
+      } else {
+        const names: string[] = []
+        for await (const cid of store.list()) {
+          if (names.length === 0) await dropSecond()
+          names.push(cid.toString())
+        }
+        assert.deepEqual(names.sort(), first.map(({ cid }) => cid.toString()).sort())
+      }
+      assert.equal(store.stat().packs, 1)
+    }
   })
 
   it('joins many small packs', async () => {
