@@ -142,7 +142,8 @@ export class StoreRepo implements Repo {
     const pins = [...roots.all()]
     for (const { cid, kind, name } of pins) {
       signal.throwIfAborted()
-      const missing = kind === 'dag' ? await missingUnder(cid, store) : Number(!(await store.has(cid)))
+      const missing =
+        kind === 'dag' ? await missingUnder(cid, store, signal) : Number(!(await store.has(cid)))
       // It may have been unpinned meanwhile.
       if (missing > 0 && roots.get(kind, cid) !== undefined) incomplete.push({ cid, name, missing })
     }
@@ -204,7 +205,7 @@ export class StoreRepo implements Repo {
     signal: AbortSignal
   ): Promise<CarImport['roots'][number]> {
     const { store, unfinished } = this.#parts
-    const missing = await missingUnder(cid, store)
+    const missing = await missingUnder(cid, store, signal)
     const isPinned = pin && missing === 0
     if (isPinned) {
       await this.#parts.pin(cid, {
@@ -238,11 +239,12 @@ export class StoreRepo implements Repo {
 }
 
 /** Blocks of a DAG that are named and not here. */
-async function missingUnder(root: CID, store: BlockStore): Promise<number> {
+async function missingUnder(root: CID, store: BlockStore, signal: AbortSignal): Promise<number> {
   const seen = new Set<string>()
   const pending = [root]
   let missing = 0
   for (let cid = pending.pop(); cid !== undefined; cid = pending.pop()) {
+    signal.throwIfAborted()
     if (cid.code === RAW_CODEC) {
       if (!(await store.has(cid))) missing++
       continue

@@ -5,7 +5,7 @@ import * as dagCbor from '@ipld/dag-cbor'
 import * as dagPb from '@ipld/dag-pb'
 import { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
-import { cidOf, DAG_PB_CODEC, RAW_CODEC } from '#content'
+import { cidOf, createMemoryBlockStore, DAG_PB_CODEC, RAW_CODEC } from '#content'
 import type { CarImport } from '#content'
 import { encodeCarHeader, encodeSectionHead, encodeV2Head } from '../../../content/car/car-format.ts'
 import { BLOCK_BYTES_MAX } from '../../../content/constants.ts'
@@ -248,6 +248,22 @@ describe('the store as its owner looks after it', () => {
     )
     await node.content.addFiles(FILES)
     assert.deepEqual((await repo.verify()).incomplete, [])
+  })
+
+  it('ends a verification that is told to while it walks a pin', async () => {
+    const store = createMemoryBlockStore()
+    const abort = new AbortController()
+    let reads = 0
+    await using node = await startFixture({ blocks: store })
+    await node.content.addFiles(FILES)
+    const get = store.get.bind(store)
+    store.get = async (cid) => {
+      reads++
+      abort.abort(new Error('enough'))
+      return await get(cid)
+    }
+    await assert.rejects(node.content.repo.verify({ signal: abort.signal }), { message: 'enough' })
+    assert.equal(reads, 1)
   })
 
   it('gives the disk back when a pin goes', async () => {
