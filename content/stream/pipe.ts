@@ -10,7 +10,9 @@ export interface Pipe {
   send(bytes: Uint8Array): boolean
   /** Resolves when more may be sent. @throws when the pipe closes first */
   drained(): Promise<void>
-  /** Calls back with whatever comes, from now on; `onEnd` once, when nothing comes any more. */
+  /**
+   * Calls back with whatever comes, from when this has returned on; `onEnd` once, when nothing comes any more.
+   */
   receive(onBytes: (bytes: Uint8Array) => void, onEnd: (cause: Error | undefined) => void): void
   /** Sends what was given to it, then closes. */
   end(): void

@@ -215,7 +215,8 @@ export function pipeOfSocket(socket: Socket, inbox?: DialedSocket['inbox']): Soc
     },
     receive: (onBytes, onEnd) => {
       if (inbox === undefined) socket.on('data', onBytes)
-      else inbox.pipeTo(onBytes)
+      // What came early too is for somebody who knows by then what to do with it.
+      else queueMicrotask(() => inbox.pipeTo(onBytes))
       socket.once('close', () => onEnd(failure))
       socket.once('end', () => socket.end())
     },
@@ -252,7 +253,11 @@ export function divertTls(
     }
     socket.once('close', () => admission?.left(address))
     const [oldest] = silent.size >= SILENT_CONNECTIONS_MAX ? silent : []
-    oldest?.destroy()
+    if (oldest !== undefined) {
+      // At once, for its close comes later and many connections may come before.
+      silent.delete(oldest)
+      oldest.destroy()
+    }
     silent.add(socket)
     const destroy = (): void => {
       socket.destroy()

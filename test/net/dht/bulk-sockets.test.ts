@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { createServer, connect as connectTcp, type AddressInfo, type Server } from 'node:net'
-import { connect as connectTls } from 'node:tls'
+import { createServer, connect as connectTcp, Socket, type AddressInfo, type Server } from 'node:net'
+import { connect as connectTls, createServer as createTlsServer } from 'node:tls'
 import { multiaddr } from '@multiformats/multiaddr'
 import { silentLogger, systemClock, systemRandom } from '#contracts'
 import { createBulkSockets, type BulkSockets } from '#dht'
+import { SILENT_CONNECTIONS_MAX } from '../../../dht/bulk/constants.ts'
 import { createIdentity, divertTls, type SocketPipe } from '../../../dht/bulk/powers.ts'
 
 /** A port that takes both kinds of connections, and the sockets behind it. */
@@ -224,6 +225,51 @@ describe('sockets for bulk', () => {
     })
     expected.pipe.catch(() => undefined)
     await refused({ maxVersion: 'TLSv1.2' })
+  })
+
+  it('hand over what came with the acceptance once somebody receives, not before that is done', async () => {
+    const { key, cert, fingerprint } = createIdentity({ random: systemRandom, nowMs: Date.now() })
+    const options = {
+      key,
+      cert,
+      minVersion: 'TLSv1.3',
+      requestCert: true,
+      rejectUnauthorized: false
+    } as const
+    const server = createTlsServer(options, (socket) => {
+      socket.on('error', () => undefined).once('data', () => socket.write('\x01early'))
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    using dialler = create()
+    const pipe = await dialler.dial({
+      connection: connectionTo((server.address() as AddressInfo).port),
+      fingerprint,
+      token: new Uint8Array(32),
+      signal: AbortSignal.timeout(10_000)
+    })
+    let isReceiving = false
+    const came = new Promise<boolean>((resolve) => {
+      pipe.receive(
+        () => resolve(isReceiving),
+        () => undefined
+      )
+    })
+    isReceiving = true
+    assert.equal(await came, true)
+    pipe.abort(new Error('enough'))
+    server.close()
+    await once(server, 'close')
+  })
+
+  it('keep no more connections that say nothing than they may, however fast those come', async () => {
+    await using port = await openPort()
+    const silent = Array.from({ length: SILENT_CONNECTIONS_MAX + 40 }, () => new Socket())
+    for (const socket of silent) port.server.emit('connection', socket)
+    assert.deepEqual(
+      silent.map(({ destroyed }) => destroyed),
+      silent.map((_, index) => index < 40)
+    )
   })
 
   it('are opened by whoever dialled over TCP, and over nothing else', () => {
