@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { setMaxListeners } from 'node:events'
 import type { Connection, Stream } from '@libp2p/interface'
 import { defaultLogger } from '@libp2p/logger'
 import { peerIdFromString } from '@libp2p/peer-id'
@@ -54,11 +55,14 @@ async function startWorld(o: Partial<PunchPort> = {}): Promise<World> {
     },
     ...o
   } as unknown as PunchPort
+  const events = new EventTarget()
+  // as libp2p does
+  setMaxListeners(Infinity, events)
   const components = {
     addressManager: { getAddresses: () => [] },
     connectionManager: { getConnections: () => world.connections },
     peerStore: { get: async () => await Promise.resolve({ addresses: [] }) },
-    events: new EventTarget(),
+    events,
     logger: defaultLogger(),
     registrar: {
       handle: async (_protocol: string, handler: World['answer']) => {
