@@ -61,7 +61,7 @@ export interface StoreStat {
   readonly blocks: number
   /** Bytes of the blocks with what is kept beside each. */
   readonly bytes: number
-  /** Bytes of all its files. */
+  /** Bytes of the files that hold blocks. */
   readonly bytesOnDisk: number
   /** Files that hold blocks. */
   readonly packs: number

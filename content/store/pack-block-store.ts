@@ -36,7 +36,7 @@ export interface PackBlockStoreComponents {
 }
 
 /**
- * Opens blocks kept in append-only packs, `docs/protocols/content.md`. Where each lies is held in memory; what a crash
+ * Opens blocks kept in append-only packs, `docs/protocols/packs.md`. Where each lies is held in memory; what a crash
  * left of the newest pack is read, hashed, and the torn end cut off. Blocks of the layout before are taken over.
  *
  * @throws ContentError `ERR_STORE_VERSION`, `ERR_STORE_IO`, `ERR_PATH_DENIED`, `ERR_DISK_FULL`
