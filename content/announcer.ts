@@ -52,6 +52,8 @@ export class Announcer implements AsyncDisposable {
   readonly #entries = new Map<string, Entry>()
   readonly #stopping = new AbortController()
   readonly #running = new Set<Promise<void>>()
+  /** Resolves when the routing has been told which roots there were at the start: it would undo what comes before that. */
+  #listed: Promise<void> = Promise.resolve()
   #timer: Disposable | undefined
 
   constructor(components: AnnouncerComponents) {
@@ -73,6 +75,7 @@ export class Announcer implements AsyncDisposable {
           logger.warn('not all roots are announced again', { reason: errorMessage(thrown) })
       }
     )
+    this.#listed = work
     this.#running.add(work)
     void work.finally(() => this.#running.delete(work))
   }
@@ -107,6 +110,7 @@ export class Announcer implements AsyncDisposable {
 
   async #forget(cid: CID): Promise<void> {
     const { routing, logger } = this.#components
+    await this.#listed
     // it may have been made public again meanwhile
     if (this.#entries.has(cid.toV1().toString())) return
     try {
@@ -180,6 +184,7 @@ export class Announcer implements AsyncDisposable {
     const { attempt } = entry
     entry.attempt = newAttempt()
     try {
+      await orAbort(this.#listed, entry.leaving.signal)
       await this.#provide(entry)
       entry.failures = 0
       entry.announced = true

@@ -189,6 +189,38 @@ describe('announcements', () => {
     assert.deepEqual(did, ['ended', 'forgotten'])
   })
 
+  it('and withdrawals wait until the routing has the list of the start, which would undo them', async () => {
+    const clock = createVirtualClock()
+    const did: string[] = []
+    const listed = Promise.withResolvers<void>()
+    const routing = {
+      provide: async () => {
+        did.push('provided')
+        await Promise.resolve()
+      },
+      keepOnly: async () => {
+        await listed.promise
+        did.push('listed')
+      },
+      forget: async () => {
+        did.push('forgotten')
+        await Promise.resolve()
+      }
+    }
+    const isDenied = (): boolean => false
+    const parts = { routing, isDenied, clock, random: systemRandom, logger: silentLogger }
+    await using announcer = new Announcer(parts)
+    announcer.start(cids.slice(0, 1))
+    announcer.remove(first)
+    const added = announcer.add(cids[1] as CID)
+    await clock.settle()
+    assert.deepEqual(did, [])
+    listed.resolve()
+    await added
+    await clock.settle()
+    assert.deepEqual([did[0], did.toSorted()], ['listed', ['forgotten', 'listed', 'provided']])
+  })
+
   it('come for every public root when a node starts again, and for no private one', async () => {
     await using before = await startFixture()
     const shown = await before.content.addFiles([{ path: 'a', content: utf8('shown') }])
