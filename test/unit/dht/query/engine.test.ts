@@ -86,13 +86,10 @@ describe('the query engine', () => {
 
   it('answers an announcer when enough have it, and tells the slow ones in the background', async () => {
     const net = lab({ deadShare: 0.2 })
-    const startedAtMs = net.clock.monotonicMs()
     const { stored, settled } = await net.settled(net.engine.provide(net.key, { signal: net.signal }))
-    const answeredAtMs = net.clock.monotonicMs()
-    assert.ok(stored >= 15)
+    assert.ok(stored >= 15 && stored < CLOSEST, `${stored} have it when the announcer is answered`)
     const total = await net.settled(settled)
     assert.equal(total, CLOSEST)
-    assert.ok(net.clock.monotonicMs() - startedAtMs >= answeredAtMs - startedAtMs)
     assert.ok(net.holders() >= 16)
   })
 
