@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { Connection, Stream } from '@libp2p/interface'
+import type { Stream } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { systemRandom } from '#contracts'
 import { createKeyPair, peerIdFromDid } from '#did'
