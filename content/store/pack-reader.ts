@@ -35,7 +35,9 @@ export class PackReader {
     const { place } = item
     if (place === undefined) return inlineBlock(cid)
     const bytes = await this.#read(place.pack, place.offset, recordBytesOf(cid, place))
-    return this.#check(item, bytes)
+    const found = this.#check(item, bytes)
+    // It may have been put again since.
+    return found === undefined && this.#set.peek(cid.multihash) !== undefined ? await this.get(cid) : found
   }
 
   /** See `BlockStore.getMany`. */
@@ -97,14 +99,15 @@ export class PackReader {
     if (!isThere) return await this.#readEach(items)
     const end = last.place.offset + recordBytesOf(last.cid, last.place)
     const run = await this.#read(first.pack, first.offset, end - first.offset)
-    return items.map((item) => {
+    const found = items.map((item) => {
       const start = (item.place?.offset ?? 0) - first.offset
       const length = item.place === undefined ? 0 : recordBytesOf(item.cid, item.place)
       return { cid: item.cid, bytes: this.#check(item, run.subarray(start, start + length)) }
     })
+    return found.every(({ bytes }) => bytes !== undefined) ? found : await this.#readEach(items)
   }
 
-  /** A collection has moved some of them meanwhile. */
+  /** A collection has moved or removed some of them meanwhile. */
   async #readEach(items: readonly Item[]): Promise<BlockFound[]> {
     const found: BlockFound[] = []
     for (const { cid } of items) found.push({ cid, bytes: await this.get(cid) })
@@ -126,7 +129,8 @@ export class PackReader {
     }
   }
 
-  #check({ cid, place }: Item, record: Uint8Array): Uint8Array {
+  /** `undefined` when a collection cut it off while it was read. */
+  #check({ cid, place }: Item, record: Uint8Array): Uint8Array | undefined {
     const header = decodeHeader(record)
     if (header !== undefined) {
       const bytes = record.subarray(headerBytes(header.digest.length))
@@ -137,8 +141,8 @@ export class PackReader {
         isIntact(header, bytes)
       if (isIt) return bytes
     }
+    if (place === undefined || !this.#set.drop(cid.multihash, place)) return undefined
     this.#logger.warn('removed a corrupt block', { cid: cid.toString() })
-    if (place !== undefined) this.#set.drop(cid.multihash, place)
     throw new ContentError('ERR_BLOCK_CORRUPT', `block ${cid.toString()} was corrupt on disk and is removed`)
   }
 }

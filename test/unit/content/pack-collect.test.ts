@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { stat } from 'node:fs/promises'
+import type { CID } from 'multiformats/cid'
 import { createTemporaryFolder } from '../../support/temporary-folder.ts'
 import {
   assertHas,
@@ -172,6 +173,31 @@ describe('collection of packs', () => {
       }
       assert.equal(store.stat().packs, 1)
     }
+  })
+
+  it('does not call a block corrupt that it cuts off while it is read', async () => {
+    await using folder = await createTemporaryFolder()
+    const some = blocks(8, 1000)
+    let collect: (() => Promise<unknown>) | undefined
+    const files = changedDisk((file) => ({
+      readAt: async (target, position) => {
+        const run = collect
+        collect = undefined
+        await run?.()
+        return await file.readAt(target, position)
+      }
+    }))
+    await using store = await openIn(folder.path, files)
+    await store.putMany(some)
+    const cids = some.map(({ cid }) => cid)
+    collect = async () => await store.sweep(keeping(some.slice(0, 7)))
+    assert.equal(await store.get(cids[7] as CID), undefined)
+    collect = async () => await store.sweep(keeping(some.slice(0, 6)))
+    const found = await Array.fromAsync(store.getMany(cids))
+    assert.deepEqual(
+      found.map(({ bytes }) => bytes?.length),
+      [1000, 1000, 1000, 1000, 1000, 1000, undefined, undefined]
+    )
   })
 
   it('joins many small packs', async () => {
