@@ -9,6 +9,7 @@ import * as raw from 'multiformats/codecs/raw'
 import * as Digest from 'multiformats/hashes/digest'
 import type { Clock } from '#contracts'
 import { createAddressBook } from './address-book.ts'
+import { NAMED_PEERS_MAX } from './constants.ts'
 import { createQueryEngine } from './engine.ts'
 import type { LocalRecords } from './engine.ts'
 import { startInboundStreams } from './inbound.ts'
@@ -66,8 +67,9 @@ export interface AttachComponents {
 export function attachQueries(attach: AttachComponents): QueryEngine {
   const { components, clock } = attach
   const kad = attach.dht as unknown as KadInternals
-  const book = createPeerBook()
-  const own = book.of(components.peerId.toMultihash().bytes)
+  const ownId = components.peerId.toMultihash().bytes
+  const book = createPeerBook(NAMED_PEERS_MAX, ownId)
+  const own = book.of(ownId)
   const table = createTableView(attach.table, book)
   const pool = startStreamPool({
     connectionManager: components.connectionManager,
@@ -102,7 +104,7 @@ export function attachQueries(attach: AttachComponents): QueryEngine {
     transport,
     table,
     local: localRecords(attach, { book, providers: kad.providers }),
-    ownId: own.id,
+    ownId,
     ownAddresses,
     metrics: () => pool.metrics(),
     clock

@@ -105,10 +105,12 @@ export interface PeerBook {
   named(peer: WirePeer): BookPeer
 }
 
-/** A book with nobody in it. */
-export function createPeerBook(peersMax: number = NAMED_PEERS_MAX): PeerBook {
+/** A book with nobody in it, but for ourselves when `ownId` is given: that one is never forgotten. */
+export function createPeerBook(peersMax: number = NAMED_PEERS_MAX, ownId?: Uint8Array): PeerBook {
   const peers = new Map<string, BookPeer>()
+  const own = ownId && new BookPeer(Uint8Array.from(ownId))
   const of = (id: Uint8Array): BookPeer => {
+    if (own !== undefined && equals(own.id, id)) return own
     const key = Buffer.from(id.buffer, id.byteOffset, id.length).toString('latin1')
     const known = peers.get(key)
     if (known !== undefined) {
