@@ -135,8 +135,12 @@ class StoreThenPeers implements BlockReader {
     if (this.#waiting++ === 0) this.#watch()
     let bytes: Uint8Array
     try {
+      const isExpected = this.#stream?.expects(cid) === true
       const streamed = await this.#streamed(cid)
       if (streamed !== undefined) return streamed
+      // It was not looked for here, and may be here although no peer brings it.
+      const held = isExpected ? await this.#o.store.get(cid).catch(unlessCorrupt) : undefined
+      if (held !== undefined) return held
       this.#session ??= exchange.createSession({ root: this.#o.root, signal: this.#signal })
       bytes = await orAbort(this.#session.fetch(cid, { signal: this.#signal }), this.#signal)
     } catch (thrown) {
@@ -159,6 +163,8 @@ class StoreThenPeers implements BlockReader {
   async #streamed(cid: CID): Promise<Uint8Array | undefined> {
     const { streams, root, durable = false } = this.#o
     if (streams === undefined) return undefined
+    // What would be started now nobody would end.
+    this.#signal.throwIfAborted()
     if (this.#stream === undefined) {
       this.#stream = streams.createFetch({ root, durable, onStored: (...stored) => this.#fetched(...stored) })
       if (this.#followed !== undefined) this.#stream.follow(this.#followed)
@@ -195,4 +201,9 @@ class StoreThenPeers implements BlockReader {
     const report = this.#session?.report()
     return isNobody && report?.hasRouting === false ? whyNotFound(this.#o.root, report) : thrown
   }
+}
+
+/** A block that is corrupt on our disk is one that is not here. */
+function unlessCorrupt(thrown: unknown): undefined {
+  if (errorCode(thrown) !== 'ERR_BLOCK_CORRUPT') throw thrown
 }
