@@ -170,6 +170,20 @@ describe('a provider of streams that', () => {
     assert.equal(await fetch.fetch(root), undefined)
     await hostile.stop()
   })
+
+  it('is the only one and says nothing is waited for no longer than patience lasts', async () => {
+    const hostile = await startRawProvider(() => undefined)
+    await using node = await startStreamNode()
+    const root = await putFile(node.store, { bytes: 1 })
+    await using client = await startStreamNode({
+      providers: () => [providerOf(hostile)],
+      limits: { patienceMs: 200, stallTimeoutMs: 3_600_000 }
+    })
+    await using fetch = createFetch(client, root)
+    assert.equal(await fetch.fetch(root), undefined)
+    assert.ok(fetch.expects(root), 'and is not given up')
+    await hostile.stop()
+  })
 })
 
 describe('a requester of streams that', () => {
