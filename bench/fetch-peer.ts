@@ -142,17 +142,17 @@ interface Parts {
   readonly logger: typeof silentLogger
 }
 
+/** Puts the content into a store, as the same DAG whosever it is. */
+async function importSource(store: Parts['store']): Promise<CID> {
+  const options = { protectedFolders: [], hidden: false, entriesMax: 100_000 }
+  const { signal } = new AbortController()
+  return (await importTree(source, { files: createFilePowers(), store, signal, ...options })).cid
+}
+
 const ours: Side = {
   serve: async () => {
     const { libp2p, store } = await startOurs(join(folder, 'ours-server'))
-    const files = createFilePowers()
-    const options = {
-      protectedFolders: [],
-      hidden: false,
-      entriesMax: 100_000,
-      signal: new AbortController().signal
-    }
-    const { cid } = await importTree(source, { files, store, ...options })
+    const cid = await importSource(store)
     await store.flush()
     return whereOf(libp2p, cid)
   },
@@ -202,20 +202,13 @@ async function startHelia(
 const helia: Side = {
   serve: async () => {
     const { libp2p, blockstoreFs } = await startHelia(join(folder, 'helia-server'))
-    const files = createFilePowers()
-    const options = {
-      protectedFolders: [],
-      hidden: false,
-      entriesMax: 100_000,
-      signal: new AbortController().signal
-    }
     // The same DAG as ours, whatever profile Helia would choose.
     const store = {
       put: async (cid: CID, bytes: Uint8Array) => {
         await blockstoreFs.put(cid, bytes)
       }
     } as unknown as Parts['store']
-    const { cid } = await importTree(source, { files, store, ...options })
+    const cid = await importSource(store)
     return whereOf(libp2p, cid)
   },
   connect: async (where) => {
