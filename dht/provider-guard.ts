@@ -243,13 +243,19 @@ class Guard {
   async sweep(options?: AbortOptions): Promise<number> {
     const { datastore, clock, ownPeerId } = this.#init
     const oldestMs = clock.nowMs() - PROVIDER_VALIDITY_MS
+    const isOver = ({ announcedAtMs, peerId, transient }: ProviderRecord): boolean =>
+      announcedAtMs <= oldestMs && (peerId !== ownPeerId || transient)
     let swept = 0
     for await (const { key, value } of datastore.query({ prefix: this.#base }, options)) {
-      const record = this.#parse(key, value)
-      if (record === undefined || record.announcedAtMs > oldestMs) continue
-      if (record.peerId === ownPeerId && !record.transient) continue
-      await this.#delete(record, options)
-      swept += 1
+      const read = this.#parse(key, value)
+      if (read === undefined || !isOver(read)) continue
+      await this.#turns.take(read.content, async () => {
+        // it may have been announced again, or deleted, since it was read
+        const held = (await datastore.has(key)) ? this.#parse(key, await datastore.get(key)) : undefined
+        if (held === undefined || !isOver(held)) return
+        await this.#delete(held, options)
+        swept += 1
+      })
     }
     return swept
   }

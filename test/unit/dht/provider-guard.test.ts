@@ -69,6 +69,21 @@ describe('provider guard', () => {
     assert.deepEqual(await answer(FILM), [])
   })
 
+  it('keeps what is announced again while what has run out is deleted', async () => {
+    for (const peerId of ['a', 'b']) await add(FILM, peerId)
+    nowMs += 49 * HOUR_MS
+    const query = datastore.query.bind(datastore)
+    // as a store that reads from a snapshot: what it read is older than what is there
+    datastore.query = async function* (...args) {
+      const pairs = await Array.fromAsync(query(...args))
+      await add(FILM, 'a')
+      yield* pairs
+    }
+    assert.equal(await guard.sweep(), 1)
+    datastore.query = query
+    assert.deepEqual(await answer(FILM), ['a'])
+  })
+
   it('leaves out a peer whose addresses were forgotten instead of failing', async () => {
     for (const peerId of ['a', 'b']) await add(FILM, peerId)
     forgotten = ['b']
