@@ -13,6 +13,9 @@ export const OPEN_PACKS_MAX: number = 32
 /** Bytes of one write to a pack, and of one read of blocks that lie together, about. */
 export const RUN_BYTES_MAX: number = 4 * 1024 * 1024
 
+/** Bytes of small records that are read, and hashed, without a pause for whatever else the program does. */
+export const SCAN_BYTES: number = 256 * 1024
+
 /** Records of one write to a pack: each is two parts of a vector, and Linux takes 1024. */
 export const RUN_RECORDS_MAX: number = 500
 

@@ -1,5 +1,5 @@
 import { unclearedBytes } from '../files.ts'
-import { RUN_BYTES_MAX } from './constants.ts'
+import { RUN_BYTES_MAX, SCAN_BYTES } from './constants.ts'
 import { decodeHeader, HEADER_BYTES, headerBytes, RECORD_MAGIC } from './record.ts'
 import type { StoredFile } from '../files.ts'
 import type { RecordHeader } from './record.ts'
@@ -56,7 +56,7 @@ class Window {
   /** The bytes at a place, fewer where the file ends. */
   async at(position: number, length: number): Promise<Uint8Array> {
     const wanted = Math.min(length, this.#end - position)
-    if (position < this.#from || position + wanted > this.#from + this.#filled) await this.#fill(position)
+    if (position < this.#from || position + wanted > this.#from + this.#filled) await this.#fill(position, Math.max(wanted, SCAN_BYTES))
     const start = position - this.#from
     return this.#buffer.subarray(start, Math.min(start + wanted, this.#filled))
   }
@@ -76,8 +76,8 @@ class Window {
     return this.#end
   }
 
-  async #fill(position: number): Promise<void> {
-    const length = Math.min(RUN_BYTES_MAX, this.#end - position)
+  async #fill(position: number, wanted: number): Promise<void> {
+    const length = Math.min(RUN_BYTES_MAX, wanted, this.#end - position)
     this.#filled = await this.#file.readAt(this.#buffer.subarray(0, length), position)
     this.#from = position
   }

@@ -294,6 +294,22 @@ describe('pack block store', () => {
     assert.ok(flushes < 10, `${String(flushes)} flushes`)
   })
 
+  it('lets others have their turn while it verifies many small blocks', async () => {
+    await using folder = await createTemporaryFolder()
+    await using store = await openIn(folder.path)
+    await store.putMany(blocks(20_000, 100))
+    let turns = 0
+    let isOver = false
+    const takeTurn = (): void => {
+      turns++
+      if (!isOver) setImmediate(takeTurn)
+    }
+    setImmediate(takeTurn)
+    await store.verify({ signal })
+    isOver = true
+    assert.ok(turns >= 12, `${turns} turns`)
+  })
+
   it('reads blocks that lie together at once', async () => {
     await using folder = await createTemporaryFolder()
     let reads = 0
