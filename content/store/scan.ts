@@ -56,7 +56,8 @@ class Window {
   /** The bytes at a place, fewer where the file ends. */
   async at(position: number, length: number): Promise<Uint8Array> {
     const wanted = Math.min(length, this.#end - position)
-    if (position < this.#from || position + wanted > this.#from + this.#filled) await this.#fill(position, Math.max(wanted, SCAN_BYTES))
+    if (position < this.#from || position + wanted > this.#from + this.#filled)
+      await this.#fill(position, Math.max(wanted, SCAN_BYTES))
     const start = position - this.#from
     return this.#buffer.subarray(start, Math.min(start + wanted, this.#filled))
   }
