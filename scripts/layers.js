@@ -9,7 +9,17 @@
  * @property {readonly string[]} [mayImportTypesOf] folders of which only types may be named
  */
 
-const parts = ['contracts', 'did', 'capability', 'content', 'dht', 'rooms', 'capsule-host', 'bootstrap']
+const parts = [
+  'contracts',
+  'did',
+  'capability',
+  'content',
+  'dht',
+  'rooms',
+  'replication',
+  'capsule-host',
+  'bootstrap'
+]
 
 /** @type {readonly Layer[]} */
 export const LAYERS = [
@@ -42,6 +52,11 @@ export const LAYERS = [
   {
     folder: 'rooms',
     holds: 'room protocol: rendezvous, membership, signed messages; pure but for its seams',
+    mayImport: ['contracts', 'did']
+  },
+  {
+    folder: 'replication',
+    holds: 'who keeps what: offers, goals, leases; placement, repair, quotas. Pure but for its seams',
     mayImport: ['contracts', 'did']
   },
   {
@@ -112,7 +127,7 @@ export const LAYERS = [
     holds: 'commands: parse, call the node, present',
     mayImport: ['contracts', 'did', 'capsule-host', 'capsules/chat', 'node'],
     // Its table of exit codes names every error code there is.
-    mayImportTypesOf: ['capability', 'content', 'dht', 'rooms', 'bootstrap']
+    mayImportTypesOf: ['capability', 'content', 'dht', 'rooms', 'bootstrap', 'sim']
   },
-  { folder: 'sim', holds: 'whole nodes in virtual time', mayImport: [...parts, 'node'] }
+  { folder: 'sim', holds: 'networks in virtual time: whole nodes, our parts, a model', mayImport: [...parts, 'node'] }
 ]
