@@ -2,8 +2,7 @@ import { hash } from 'node:crypto'
 import { base32 } from 'multiformats/bases/base32'
 import { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
-import { errorMessage } from '#contracts'
-import { CID_PATH_CHARS_MAX, DIGEST_BYTES_MAX, DIGEST_BYTES_MIN } from './constants.ts'
+import { CID_PATH_CHARS_MAX, DIGEST_BYTES_MAX, DIGEST_BYTES_MIN, REPEATED_CHARS_MAX } from './constants.ts'
 import { ContentError } from './errors.ts'
 
 /** Codecs of blocks that this node stores and walks (https://github.com/multiformats/multicodec). */
@@ -60,7 +59,10 @@ export function parseCid(text: string): CID {
   try {
     cid = CID.parse(text)
   } catch (cause) {
-    throw new ContentError('ERR_CID_INVALID', `expected a CID: ${errorMessage(cause)}`, { cause })
+    const got = JSON.stringify(
+      text.length > REPEATED_CHARS_MAX ? `${text.slice(0, REPEATED_CHARS_MAX)}…` : text
+    )
+    throw new ContentError('ERR_CID_INVALID', `expected a CID such as bafy… or bafk…, got ${got}`, { cause })
   }
   checkCid(cid)
   return cid

@@ -15,6 +15,8 @@ export const DIGEST_BYTES_MAX: number = 128
 
 /** Characters of a CID path (`CID/a/b`) at most. */
 export const CID_PATH_CHARS_MAX: number = 8192
+/** Characters of what is no CID that an error repeats. */
+export const REPEATED_CHARS_MAX: number = 60
 
 /** Bytes (UTF-8) of one entry name at most: what common file systems take. */
 export const NAME_BYTES_MAX: number = 255

@@ -310,6 +310,10 @@ async function openOwn(
   folder: string,
   { signal, isDevelopment = false }: VerifyOptions
 ): Promise<VerifiedPackage> {
+  const path = await components.powers.resolvePath(folder)
+  if (path === undefined) {
+    throw new CapsuleError('ERR_PACKAGE_INVALID', `expected the folder of a capsule at ${folder}, got none`)
+  }
   if (!isDevelopment) {
     throw new NodeError(
       'ERR_UNSIGNED_REFUSED',
@@ -321,7 +325,6 @@ async function openOwn(
   const { name, version } = opened.manifest
   const { files, bytes } = opened
   const status = { cid: '', root: '', name, version, files, bytes, isSigned: false }
-  const path = (await components.powers.resolvePath(folder)) ?? folder
   return { status, lineage: ownLineageOf(path, name), opened, isOwn: true }
 }
 

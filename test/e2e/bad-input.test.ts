@@ -150,6 +150,10 @@ describe('bad input', function () {
     }
   })
 
+  it('a folder that is not there is not called unsigned', async () => {
+    assertRefused(await node.run(['capsule', 'run', inHome('nowhere')]), 'ERR_PACKAGE_INVALID')
+  })
+
   describe('wire messages far over their limits', () => {
     // A new one each time: the node hangs up on who did this before.
     let attacker: Host

@@ -38,6 +38,17 @@ describe('CID paths', () => {
     })
   }
 
+  it('repeats what came, shortened, and no word of a library', () => {
+    const sentence = /^expected a CID such as bafy… or bafk…, got "hello\\u001b\[1m(a*)…?"$/
+    assert.throws(() => parseCidPath('hello\u001b[1m'), { message: sentence })
+    assert.throws(
+      () => parseCidPath(`hello\u001b[1m${'a'.repeat(500)}`),
+      ({ message }: Error) => {
+        return sentence.test(message) && message.length < 120
+      }
+    )
+  })
+
   it('refuses a text of any length', () => {
     const text = `bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi/${'a'.repeat(CID_PATH_CHARS_MAX)}`
     assert.throws(() => parseCidPath(text), { code: 'ERR_CID_INVALID' })
