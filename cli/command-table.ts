@@ -9,6 +9,7 @@ import { NODE_COMMANDS } from './command-tables/node.ts'
 import { PEOPLE_COMMANDS } from './command-tables/people.ts'
 import { REPO_COMMANDS } from './command-tables/repo.ts'
 import { SHELL_COMMANDS } from './command-tables/shell.ts'
+import { SIM_COMMANDS } from './command-tables/sim.ts'
 
 /** Groups of commands and what each is about. */
 export const COMMAND_GROUPS: Readonly<Record<string, string>> = {
@@ -25,7 +26,8 @@ export const COMMAND_GROUPS: Readonly<Record<string, string>> = {
   name: 'mutable names',
   dht: 'who has what, and who is where',
   contact: 'your own address book of publishers',
-  deny: 'content and peers this node will not deal with'
+  deny: 'content and peers this node will not deal with',
+  sim: 'networks in virtual time: the same seed, the same trace'
 }
 
 /** Every command, in the order of the help. */
@@ -39,5 +41,6 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...GRANTS_COMMANDS,
   ...PEOPLE_COMMANDS,
   ...DHT_COMMANDS,
+  ...SIM_COMMANDS,
   ...SHELL_COMMANDS
 ]

@@ -11,6 +11,7 @@ export type CliCode =
   | 'ERR_CONTROL_PROTOCOL'
   | 'ERR_CANCELLED'
   | 'ERR_DEADLINE'
+  | 'ERR_SIMULATOR_ENDED'
 
 /** An error of the command line itself. */
 export class CliError extends CodedError<CliCode> {}

@@ -7,6 +7,7 @@ import type { DhtErrorCode } from '#dht'
 import type { DidErrorCode } from '#did'
 import type { NodeCode } from '#node'
 import type { RoomErrorCode } from '#rooms'
+import type { SimErrorCode } from '#sim'
 import type { CliCode } from './errors.ts'
 
 /** Every error code a command can end with. */
@@ -21,6 +22,7 @@ export type KnownCode =
   | JsonLinesError['code']
   | NodeCode
   | RoomErrorCode
+  | SimErrorCode
 
 /** The kinds of failure that exit codes tell apart. */
 export type ExitKind =
@@ -279,6 +281,19 @@ const KINDS: Readonly<Record<KnownCode, ExitKind>> = {
   ERR_SEED_SIGNER_CHANGED: 'refused',
   ERR_SEED_UNCONFIRMED: 'refused',
   ERR_SEED_UNREACHABLE: 'network',
+  ERR_SIMULATOR_ENDED: 'failed',
+  ERR_SIM_BUSY: 'failed',
+  ERR_SIM_INVARIANT: 'failed',
+  ERR_SIM_NATIVE: 'failed',
+  ERR_SIM_NODES: 'usage',
+  ERR_SIM_NOT_PRELOADED: 'usage',
+  ERR_SIM_OPTION: 'usage',
+  ERR_SIM_SCENARIO: 'usage',
+  ERR_SIM_SEED: 'usage',
+  ERR_SIM_STUCK: 'failed',
+  ERR_SIM_UNKNOWN: 'notFound',
+  ERR_SIM_UNREACHABLE: 'network',
+  ERR_SIM_USED: 'failed',
   ERR_STORE_CORRUPT: 'host',
   ERR_STORE_IO: 'host',
   ERR_STORE_UNUSABLE: 'host',

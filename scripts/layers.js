@@ -129,5 +129,9 @@ export const LAYERS = [
     // Its table of exit codes names every error code there is.
     mayImportTypesOf: ['capability', 'content', 'dht', 'rooms', 'bootstrap', 'sim']
   },
-  { folder: 'sim', holds: 'networks in virtual time: whole nodes, our parts, a model', mayImport: [...parts, 'node'] }
+  {
+    folder: 'sim',
+    holds: 'networks in virtual time: whole nodes, our parts, a model',
+    mayImport: [...parts, 'node']
+  }
 ]

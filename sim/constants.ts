@@ -1,5 +1,10 @@
-/** Nodes in one simulation; real nodes, so that memory grows with the connections between them. */
-export const NODES_MAX: number = 200
+import type { Depth } from './series.ts'
+
+/** Nodes in one simulation, by its depth; of whole nodes, memory grows with the connections between them. */
+export const NODES_MAX: Readonly<Record<Depth, number>> = { full: 200, parts: 5_000, model: 200_000 }
+
+/** Seeds of one command. */
+export const SEEDS_MAX = 100_000
 
 /** When every simulation begins, milliseconds since the Unix epoch: 15 January 2027, 08:00 UTC. */
 export const START_MS: number = 1_800_000_000_000

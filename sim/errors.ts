@@ -6,6 +6,14 @@ export type SimErrorCode =
   | 'ERR_SIM_NOT_PRELOADED'
   /** There was a simulation in this process before: its traces would depend on what that one left behind. */
   | 'ERR_SIM_USED'
+  /** There is no scenario of that name, nor a file of one. */
+  | 'ERR_SIM_UNKNOWN'
+  /** A file is no scenario. */
+  | 'ERR_SIM_SCENARIO'
+  /** A seed is no whole number below 2^32, or there are too many. */
+  | 'ERR_SIM_SEED'
+  /** More nodes than a simulation of that depth can have. */
+  | 'ERR_SIM_NODES'
   /** An option is outside its bounds. */
   | 'ERR_SIM_OPTION'
   /** Two operations drive time at once; join them and drive once. */

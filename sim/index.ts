@@ -28,9 +28,21 @@ export type { Fetched, Heard, History, Published } from './checkers.ts'
 export type { Trace, TraceEvent } from './trace.ts'
 export type { NodeLogs } from './node-log.ts'
 export type { RandomSource } from './random-source.ts'
-export { runScenario } from './run-scenario.ts'
-export type { ScenarioReport, ScenarioRun } from './run-scenario.ts'
+export { runScenario } from './run-one.ts'
+export type { FinishedRun, RunFailure, RunInit, RunReport } from './run-report.ts'
 export { SCENARIOS } from './scenarios/index.ts'
-export type { Scenario, ScenarioName } from './scenarios/index.ts'
+export type {
+  CheckName,
+  DiskFault,
+  FullScenario,
+  NetworkTerms,
+  PartsScenario,
+  Scenario,
+  Step
+} from './scenario.ts'
+export { millisecondsOf } from './duration.ts'
+export type { Duration } from './duration.ts'
+export { spreadOf } from './series.ts'
+export type { Depth, ObjectHolders, ReplicaSample, RunMark, RunSample, RunSeries, Spread } from './series.ts'
 export { PLANTS } from './plants.ts'
 export type { PlantName } from './plants.ts'

@@ -1,71 +1,83 @@
-import { closeSync, openSync, writeSync } from 'node:fs'
+/**
+ * The simulator as a program: what it finds goes to standard output, a JSON object a line; the last one of a run is its
+ * report. The command line of the product starts it: see cli/commands/sim-run.ts.
+ */
+import { spawnSync } from 'node:child_process'
+import { closeSync, existsSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { errorMessage } from '#contracts'
-import { PLANTS, type PlantName } from './plants.ts'
-import { freshSeed } from './powers.ts'
-import { runScenario, type ScenarioReport } from './run-scenario.ts'
-import { SCENARIOS, type ScenarioName } from './scenarios/index.ts'
+import { errorCode, errorMessage } from '#contracts'
+import { freshSeed, isVirtualProcess } from './powers.ts'
+import { parseRequest, REQUEST_OPTIONS, type RunRequest } from './request.ts'
+import { runScenario } from './run-one.ts'
+import type { FinishedRun } from './run-report.ts'
+import { SCENARIOS } from './scenarios/index.ts'
 
-const USAGE = `usage: SIM_SEED=N node --import ./sim/preload.ts ./sim/main.ts SCENARIO [--nodes N] [--plant FAULT] [--trace FILE]
-scenarios: ${Object.entries(SCENARIOS)
-  .map(([name, { about }]) => `${name}: ${about}`)
-  .join('\n           ')}
-faults:    ${Object.keys(PLANTS).join(', ')}
-`
-
-function isScenario(name: string | undefined): name is ScenarioName {
-  return name !== undefined && Object.hasOwn(SCENARIOS, name)
+function say(value: object): void {
+  writeSync(1, `${JSON.stringify(value)}\n`)
 }
 
-function isPlant(name: string | undefined): name is PlantName | undefined {
-  return name === undefined || Object.hasOwn(PLANTS, name)
+/** Makes time and chance virtual before anything else is loaded; beside this file, as a source or in the bundle. */
+function preload(): string {
+  const bundled = join(import.meta.dirname, 'sim-preload.mjs')
+  return existsSync(bundled) ? bundled : join(import.meta.dirname, 'preload.ts')
 }
 
-function seedFrom(text: string | undefined): number {
-  return text === undefined || text === '' ? freshSeed() : Number(text)
+/** Whole nodes need a process of their own each time. */
+function runApart(seed: number, args: readonly string[]): number {
+  const program = process.argv[1] ?? ''
+  const options = ['--import', preload(), program, 'run', ...args, '--seed', String(seed), '--seeds', '1']
+  const { status } = spawnSync(process.execPath, options, { stdio: ['ignore', 'inherit', 'inherit'] })
+  return status ?? 1
 }
 
-function explain({ isPassed, failure, replay, seed, virtualMs, realMs }: ScenarioReport): void {
-  if (isPassed) {
-    writeSync(2, `seed ${seed}: passed, ${virtualMs} virtual ms in ${realMs} ms\n`)
-    return
-  }
-  const lines = [
-    ...['last in the trace:', ...(failure?.trace ?? [])],
-    ...['last in the logs:', ...(failure?.logs ?? [])],
-    `seed ${seed}: ${failure?.code ?? ''} ${failure?.message ?? ''}`,
-    `replay with: ${replay}`
-  ]
-  writeSync(2, `${lines.join('\n')}\n`)
-}
-
-async function main(): Promise<number> {
-  const options = { nodes: { type: 'string' }, plant: { type: 'string' }, trace: { type: 'string' } } as const
-  const { values, positionals } = parseArgs({ options, allowPositionals: true })
-  const [scenario] = positionals
-  const { plant, nodes } = values
-  if (!isScenario(scenario) || !isPlant(plant)) {
-    writeSync(2, USAGE)
-    return 2
-  }
-  const seed = seedFrom(process.env['SIM_SEED'])
-  // said before anything can fail, in whatever way
-  writeSync(2, `seed ${seed}\n`)
-  const file = values.trace === undefined ? undefined : openSync(values.trace, 'w')
+async function runHere(request: RunRequest, seed: number): Promise<FinishedRun> {
+  const { name, scenario, nodeCount, durationMs, plant, tracePath } = request
+  const file = tracePath === undefined ? undefined : openSync(tracePath, 'w')
   try {
-    const report = await runScenario({
-      ...{ scenario, seed, plant, nodeCount: nodes === undefined ? undefined : Number(nodes) },
+    return await runScenario(name, scenario, {
+      ...{ seed, nodeCount, durationMs, plant },
       onTraceLine: file === undefined ? undefined : (line) => void writeSync(file, `${line}\n`)
     })
-    explain(report)
-    writeSync(1, `${JSON.stringify(report)}\n`)
-    return report.isPassed ? 0 : 1
   } finally {
     if (file !== undefined) closeSync(file)
   }
 }
 
+async function run(request: RunRequest, args: readonly string[]): Promise<number> {
+  const first = request.seed ?? freshSeed()
+  let exitCode = 0
+  for (let index = 0; index < request.seedCount; index++) {
+    const seed = (first + index) % 2 ** 32
+    if (request.scenario.depth === 'full' && !isVirtualProcess()) {
+      exitCode = Math.max(exitCode, runApart(seed, args))
+      continue
+    }
+    // said before anything can fail, in whatever way
+    say({ event: 'seed', seed })
+    const { report, series } = await runHere(request, seed)
+    if (request.seriesPath !== undefined) writeFileSync(request.seriesPath, JSON.stringify(series))
+    say(report)
+    if (!report.isPassed) exitCode = 1
+  }
+  return exitCode
+}
+
+async function main(): Promise<number> {
+  const [verb, ...args] = process.argv.slice(2)
+  if (verb === 'list') {
+    for (const [name, scenario] of Object.entries(SCENARIOS)) {
+      const { about, depth, nodes } = scenario
+      say({ name, about, depth, nodes, ...('duration' in scenario ? { duration: scenario.duration } : {}) })
+    }
+    return 0
+  }
+  const { values, positionals } = parseArgs({ args, options: REQUEST_OPTIONS, allowPositionals: true })
+  const readText = (path: string): string => readFileSync(path, 'utf8')
+  return await run(parseRequest(positionals[0] ?? '', values, readText), args)
+}
+
 process.exitCode = await main().catch((error: unknown) => {
-  writeSync(2, `${errorMessage(error)}\n`)
-  return 1
+  say({ error: { code: errorCode(error) ?? 'ERR_SIM_SCENARIO', message: errorMessage(error) } })
+  return 2
 })

@@ -3,7 +3,7 @@
  * package, and keeps what is needed to drive them.
  */
 import { createHook } from 'node:async_hooks'
-import nodeCrypto, { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
+import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
 import { syncBuiltinESMExports } from 'node:module'
 import { install, type Clock as FakeClock, type FakeMethod } from '@sinonjs/fake-timers'
 import { START_MS } from './constants.ts'
@@ -46,6 +46,8 @@ const realSetImmediate = globalThis.setImmediate
 const realPerformance = globalThis.performance
 const realNow = realPerformance.now.bind(realPerformance)
 
+/** The module itself: an import of it in a bundle is an object of its own, whose functions nobody else calls. */
+const nodeCrypto = process.getBuiltinModule('node:crypto')
 const realRandomBytes = nodeCrypto.randomBytes
 
 let installed: VirtualProcess | undefined
@@ -73,8 +75,13 @@ export function virtualProcess(): VirtualProcess {
   if (installed !== undefined) return installed
   throw new SimError(
     'ERR_SIM_NOT_PRELOADED',
-    'expected a process started with: node --import ./sim/preload.ts ./sim/main.ts SCENARIO'
+    'expected a process started with: node --import ./sim/preload.ts ./sim/main.ts run SCENARIO'
   )
+}
+
+/** Whether time and chance of this process are virtual. */
+export function isVirtualProcess(): boolean {
+  return installed !== undefined
 }
 
 /** Real time, for telling a person how long it took. Milliseconds since an arbitrary point. */

@@ -125,8 +125,8 @@ function checked({ seed, nodeCount, packetLossRatio = 0, ...init }: SimulateInit
     throw new SimError('ERR_SIM_OPTION', `expected ${what}`)
   }
   if (!Number.isInteger(seed) || seed < 0 || seed >= 2 ** 32) refuse(`a seed below 2^32, got ${seed}`)
-  if (!Number.isInteger(nodeCount) || nodeCount < 1 || nodeCount > NODES_MAX) {
-    refuse(`1 to ${NODES_MAX} nodes, got ${nodeCount}`)
+  if (!Number.isInteger(nodeCount) || nodeCount < 1 || nodeCount > NODES_MAX.full) {
+    refuse(`1 to ${NODES_MAX.full} nodes, got ${nodeCount}`)
   }
   if (!(packetLossRatio >= 0 && packetLossRatio < 1)) refuse(`a loss of 0 to 1, got ${packetLossRatio}`)
   const { min, max } = init.latencyMs ?? { min: 0, max: 0 }

@@ -25,15 +25,19 @@ export async function bundle(root) {
   const node = await outputs(root, { elastos: 'cli/main.ts', index: 'node/index.ts' })
   // A single file of its own: the sandbox shows the guest nothing else.
   const guest = await outputs(root, { 'capsule-guest': 'capsule-host/guest/main.ts' })
+  // Programs of their own, which share what makes a process virtual.
+  const simulators = { sim: 'sim/main.ts', 'sim-preload': 'sim/preload.ts' }
+  const sim = await outputs(root, simulators, { isLazy: false })
   const toolchain = await outputs(root, { 'capsule-toolchain': 'capsule-host/toolchain/main.ts' })
-  return [...node, ...guest, ...toolchain, ...capsules(root)]
+  return [...node, ...guest, ...sim, ...toolchain, ...capsules(root)]
 }
 
 /**
  * @param {string} root
  * @param {Record<string, string>} entries output name → source
+ * @param {{ isLazy: boolean }} o whether modules of Node are loaded when they are used; a simulator replaces parts of them
  */
-async function outputs(root, entries) {
+async function outputs(root, entries, o = { isLazy: true }) {
   const present = Object.entries(entries).filter(([, source]) => existsSync(join(root, source)))
   if (present.length === 0) return []
   const result = await build({
@@ -56,7 +60,7 @@ async function outputs(root, entries) {
     banner: { js: REQUIRE },
     plugins: [
       OWN_METADATA,
-      lazyBuiltins(findProjectNode(root)),
+      ...(o.isLazy ? [lazyBuiltins(findProjectNode(root))] : []),
       NATIVE_LEVEL,
       NO_PREFIX_LIST,
       oneCopyEach(root)

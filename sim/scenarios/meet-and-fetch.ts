@@ -22,7 +22,7 @@ const ABSENT = ['ERR_CONTENT_NO_PROVIDERS', 'ERR_CONTENT_NOT_FOUND', 'ERR_PROVID
  * Nodes that were told of the first one only find each other's content through the DHT, before, during and after a
  * partition; what is private stays where it is; two of them talk in a room.
  */
-export async function meetAndFetch(sim: Simulation): Promise<void> {
+export async function play(sim: Simulation): Promise<void> {
   await sim.run({ durationMs: SETTLE_MS })
   await strangersFetch(sim)
   await privateIsRefused(sim)

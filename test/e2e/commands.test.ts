@@ -31,6 +31,7 @@ const ARGUMENTS: Readonly<Record<string, string>> = {
   '<peer>': DID,
   '<petname>': 'alice',
   '<resource>': 'localhost://notes/a.txt',
+  '<scenario>': 'no-such-scenario',
   '<shell>': 'bash',
   '<subject>': CID,
   '<target>': CID,
@@ -88,6 +89,7 @@ describe('every command', function () {
       ['node', 'start', '--reach', 'moon'],
       ['seed', 'start', '--http', '80'],
       ['get', CID, '--deadline', '0'],
+      ['get', CID, '--range', '9-5'],
       ['completion', 'tcsh'],
       ['id']
     ]
@@ -241,6 +243,9 @@ const EXPECTED_ALONE: Readonly<Record<string, readonly string[]>> = {
   'id export': ['ERR_KEYSTORE_MISSING'],
   'id recover': ['ERR_USAGE'],
   'capsule build': ['ERR_PACKAGE_INVALID', 'ERR_MANIFEST_INVALID'],
+  'sim run': ['ERR_SIM_UNKNOWN'],
+  // Without a seed there is nothing to run again.
+  'sim replay': ['ERR_USAGE'],
   // Without a CID it wants --status.
   'dht provide': ['ERR_USAGE'],
   // Without a name it wants --all.

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import type { ScenarioReport } from '#sim'
+import type { RunReport } from '#sim'
 import { ROOT } from '../support/cli.ts'
 import { startProcess } from '../support/process.ts'
 
@@ -14,15 +14,14 @@ export interface VirtualRun {
 /** Runs a program in a process of its own whose time and chance are virtual, unless `isVirtual` is false. */
 export async function runVirtual(
   program: string,
-  o: { readonly args?: readonly string[]; readonly seed?: number; readonly isVirtual?: boolean } = {}
+  o: { readonly args?: readonly string[]; readonly isVirtual?: boolean } = {}
 ): Promise<VirtualRun> {
-  const { args = [], seed, isVirtual = true } = o
+  const { args = [], isVirtual = true } = o
   const preload = isVirtual ? ['--import', join(ROOT, 'sim', 'preload.ts')] : []
   await using child = await startProcess({
     command: process.execPath,
     args: [...preload, join(ROOT, program), ...args],
-    cwd: ROOT,
-    env: { ...process.env, ...(seed === undefined ? {} : { SIM_SEED: String(seed) }) }
+    cwd: ROOT
   })
   const { code } = await child.ended
   return { code, stdout: child.stdout.text(), stderr: child.stderr.text() }
@@ -32,12 +31,12 @@ export async function runVirtual(
 export async function runScenarioProcess(
   scenario: string,
   o: { readonly seed: number; readonly nodes?: number; readonly plant?: string }
-): Promise<ScenarioReport & { readonly code: number | null; readonly stderr: string }> {
+): Promise<RunReport & { readonly code: number | null; readonly stderr: string }> {
   const nodes = o.nodes === undefined ? [] : ['--nodes', String(o.nodes)]
   const plant = o.plant === undefined ? [] : ['--plant', o.plant]
-  const args = [scenario, ...nodes, ...plant]
-  const { code, stdout, stderr } = await runVirtual('sim/main.ts', { args, seed: o.seed })
+  const args = ['run', scenario, '--seed', String(o.seed), ...nodes, ...plant]
+  const { code, stdout, stderr } = await runVirtual('sim/main.ts', { args })
   const line = stdout.trim().split('\n').at(-1) ?? ''
-  assert.ok(line.startsWith('{'), `expected a report of ${scenario} with SIM_SEED=${o.seed}:\n${stderr}`)
-  return { ...(JSON.parse(line) as ScenarioReport), code, stderr }
+  assert.ok(line.startsWith('{'), `expected a report of ${scenario} with seed ${o.seed}:\n${stderr}`)
+  return { ...(JSON.parse(line) as RunReport), code, stderr }
 }

@@ -1,19 +1,18 @@
 import assert from 'node:assert/strict'
+import { simulate } from '#sim'
 import { runVirtual } from './run-simulation.ts'
 
 describe('a simulation', function () {
   this.timeout(120_000)
 
   it('refuses a process whose time is real', async () => {
-    const run = await runVirtual('sim/main.ts', { args: ['meet-and-fetch'], seed: 1, isVirtual: false })
-    assert.equal(run.code, 1)
-    assert.match(run.stderr, /expected a process started with: node --import .\/sim\/preload.ts/)
+    await assert.rejects(simulate({ seed: 1, nodeCount: 1 }), { code: 'ERR_SIM_NOT_PRELOADED' })
   })
 
   it('says what there is when it is asked for something else', async () => {
-    const run = await runVirtual('sim/main.ts', { args: ['nothing'] })
+    const run = await runVirtual('sim/main.ts', { args: ['run', 'nothing'], isVirtual: false })
     assert.equal(run.code, 2)
-    assert.match(run.stderr, /scenarios: meet-and-fetch: /)
+    assert.match(run.stdout, /ERR_SIM_UNKNOWN.*expected one of the scenarios .*meet-and-fetch/)
   })
 
   it('refuses what it cannot simulate, counts silence as a failure, and passes a day in no time', async () => {

@@ -1,0 +1,83 @@
+import { millisecondsOf } from './duration.ts'
+import { SimError } from './errors.ts'
+import { NODES_MAX, SEEDS_MAX } from './constants.ts'
+import type { Scenario } from './scenario.ts'
+import { SCENARIOS } from './scenarios/index.ts'
+
+/** The options of a run, as node:util's `parseArgs` takes them. */
+export const REQUEST_OPTIONS: Readonly<
+  Record<
+    'nodes' | 'seed' | 'seeds' | 'duration' | 'report' | 'plant' | 'trace' | 'series',
+    { type: 'string' }
+  >
+> = {
+  nodes: { type: 'string' },
+  seed: { type: 'string' },
+  seeds: { type: 'string' },
+  duration: { type: 'string' },
+  report: { type: 'string' },
+  plant: { type: 'string' },
+  trace: { type: 'string' },
+  series: { type: 'string' }
+}
+
+/** What was asked for, checked. */
+export interface RunRequest {
+  readonly name: string
+  readonly scenario: Scenario
+  /** Chance picks one when absent. */
+  readonly seed: number | undefined
+  /** How many seeds, one after the other. */
+  readonly seedCount: number
+  readonly nodeCount: number | undefined
+  readonly durationMs: number | undefined
+  readonly plant: string | undefined
+  readonly tracePath: string | undefined
+  readonly reportPath: string | undefined
+  readonly seriesPath: string | undefined
+}
+
+/**
+ * Reads a request to run a scenario.
+ *
+ * @throws SimError `ERR_SIM_UNKNOWN`, `ERR_SIM_SEED`, `ERR_SIM_NODES`, `ERR_SIM_OPTION`
+ */
+export function parseRequest(
+  name: string,
+  options: Readonly<Partial<Record<keyof typeof REQUEST_OPTIONS, string>>>,
+  readText: (path: string) => string
+): RunRequest {
+  const scenario = scenarioOf(name, readText)
+  const { nodes, seed, seeds, duration } = options
+  if (seeds !== undefined && !isWhole(seeds, 1, SEEDS_MAX)) {
+    throw new SimError('ERR_SIM_SEED', `expected 1 to ${SEEDS_MAX} seeds, got ${seeds.slice(0, 40)}`)
+  }
+  if (seed !== undefined && !isWhole(seed, 0, 2 ** 32 - 1)) {
+    throw new SimError('ERR_SIM_SEED', `expected a whole number below 2^32 as seed, got ${seed.slice(0, 40)}`)
+  }
+  const nodesMax = NODES_MAX[scenario.depth]
+  if (nodes !== undefined && !isWhole(nodes, 1, nodesMax)) {
+    const message = `expected 1 to ${nodesMax} nodes for a scenario of depth ${scenario.depth}, got ${nodes.slice(0, 40)}`
+    throw new SimError('ERR_SIM_NODES', message)
+  }
+  return {
+    ...{ name, scenario, plant: options.plant },
+    seed: seed === undefined ? undefined : Number(seed),
+    seedCount: Number(seeds ?? 1),
+    nodeCount: nodes === undefined ? undefined : Number(nodes),
+    durationMs: duration === undefined ? undefined : millisecondsOf(duration),
+    ...{ tracePath: options.trace, reportPath: options.report, seriesPath: options.series }
+  }
+}
+
+function isWhole(text: string, min: number, max: number): boolean {
+  const value = /^\d{1,10}$/.test(text) ? Number(text) : NaN
+  return value >= min && value <= max
+}
+
+function scenarioOf(name: string, _readText: (path: string) => string): Scenario {
+  const known = Object.hasOwn(SCENARIOS, name) ? SCENARIOS[name] : undefined
+  if (known !== undefined) return known
+  const names = Object.keys(SCENARIOS).join(', ')
+  throw new SimError('ERR_SIM_UNKNOWN', `expected one of the scenarios ${names}; got ${name.slice(0, 80)}`)
+}
