@@ -1,5 +1,4 @@
-import assert from 'node:assert/strict'
-import { startNamespaceShell } from './namespace.ts'
+import { attachNamespace, startNamespaceLab } from './namespace-lab.ts'
 
 /**
  * What stands between a host and the internet. `open` is nothing at all; a `full cone` hands everything that comes to
@@ -31,56 +30,25 @@ const PRIVATE_NETWORKS: Readonly<Record<'a' | 'b', string>> = { a: '10.1.0', b: 
 
 /** Lays out the lab. Ask `needs(this, 'namespaces', 'nft')` first. */
 export async function startNatLab(kinds: Readonly<Record<'a' | 'b', NatKind>>): Promise<NatLab> {
-  await using stack = new AsyncDisposableStack()
-  const shell = stack.use(await startNamespaceShell())
-  const lines = [
-    'set -e',
-    // named namespaces are kept in /run, and that of the machine is none of ours
-    'mount -t tmpfs tmpfs /run',
-    'ip link set lo up',
-    'echo 1 > /proc/sys/net/ipv4/ip_forward',
-    ...attach('seed', 'seed'),
-    ...side('a', kinds.a),
-    ...side('b', kinds.b),
-    // an interface counts, for node as for the kernel, when its carrier has been noticed
-    ...['seed wan', kinds.a === 'open' ? 'a wan' : 'a eth0', kinds.b === 'open' ? 'b wan' : 'b eth0'].map(
-      (names) => `until ip -n ${names.replace(' ', ' link show ')} | grep -q 'state UP'; do sleep 0.05; done`
-    ),
-    'echo "shell $$"'
-  ]
-  const { code, text } = await shell.run(`( ${lines.join('\n')}\n)`)
-  const pid = /^shell (\d+)$/m.exec(text)?.[1]
-  assert.ok(code === 0 && pid !== undefined, `the lab was not laid out: ${text}`)
-  const running = stack.move()
+  const lab = await startNamespaceLab({
+    lines: [...attach('seed', 'seed'), ...side('a', kinds.a), ...side('b', kinds.b)],
+    links: ['seed wan', kinds.a === 'open' ? 'a wan' : 'a eth0', kinds.b === 'open' ? 'b wan' : 'b eth0']
+  })
   return {
     seedAddress: `${NETWORKS.seed}.2`,
-    on: (host) => [
-      ...['nsenter', '-t', pid, '-U', '-m', '--preserve-credentials', '--'],
-      ...['nsenter', `--net=/run/netns/${host}`, '--']
-    ],
+    on: (host) => lab.within(host),
     cable: async (state) => {
-      const step = await shell.run(`ip link set to-seed ${state}`)
-      assert.equal(step.code, 0, step.text)
+      await lab.run(`ip link set to-seed ${state}`)
     },
     [Symbol.asyncDispose]: async () => {
-      await running.disposeAsync()
+      await lab[Symbol.asyncDispose]()
     }
   }
 }
 
 /** Connects a namespace to the internet, which is the namespace of the shell. */
 function attach(namespace: string, network: LabHost): string[] {
-  const net = NETWORKS[network]
-  return [
-    `ip netns add ${namespace}`,
-    `ip link add to-${network} type veth peer name wan netns ${namespace}`,
-    `ip addr add ${net}.1/24 dev to-${network}`,
-    `ip link set to-${network} up`,
-    `ip -n ${namespace} addr add ${net}.2/24 dev wan`,
-    `ip -n ${namespace} link set wan up`,
-    `ip -n ${namespace} link set lo up`,
-    `ip -n ${namespace} route add default via ${net}.1`
-  ]
+  return attachNamespace({ name: namespace, network: NETWORKS[network], link: `to-${network}` })
 }
 
 function side(host: 'a' | 'b', kind: NatKind): string[] {

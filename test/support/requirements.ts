@@ -17,12 +17,14 @@ export type Requirement =
   | 'kvm'
   | 'namespaces'
   | 'nft'
+  | 'rates'
   | 'root'
   | 'user other than root'
 
 const COMPILE_C =
   'for c in /opt/wasi-sdk/bin/clang clang clang-14; do ' +
   'echo "int main(){}" | "$c" --target=wasm32-wasi -x c -o /dev/null - && exit; done; exit 1'
+const RATE = 'rate 1mbit burst 32kb latency 300ms'
 const FIND_RUST = 'test -d "$(rustc --target wasm32-wasip1 --print target-libdir)"'
 
 /** What a test may need from the machine, and how a reader of the summary gets it. */
@@ -65,6 +67,11 @@ const REQUIREMENTS: Readonly<Record<Requirement, { isMet: () => Promise<boolean>
   nft: {
     isMet: () => succeeds('unshare', ['-rmn', 'nft', 'add', 'table', 'ip', 'probe']),
     reason: 'packet filters of a namespace are refused here (apt-get install nftables)'
+  },
+  rates: {
+    isMet: () =>
+      succeeds('unshare', ['-rmn', 'tc', 'qdisc', 'add', 'dev', 'lo', 'root', 'tbf', ...RATE.split(' ')]),
+    reason: 'links of a namespace cannot be given a rate here (tc of iproute2, sch_tbf of the kernel)'
   },
   root: { isMet: () => Promise.resolve(process.getuid?.() === 0), reason: 'does not run as root' },
   'user other than root': {
