@@ -90,7 +90,8 @@ async function request(
   try {
     stream = await libp2p.dialProtocol(peerIdFromString(peerId), protocol, {
       signal,
-      runOnLimitedConnection: true
+      runOnLimitedConnection: true,
+      negotiateFully: false
     })
     const messages = lpStream(stream, { maxDataLength, maxBufferSize: maxDataLength + CHUNK_BYTES_MAX })
     await messages.write(bytes, { signal })

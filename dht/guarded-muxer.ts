@@ -1,5 +1,6 @@
 import type { MessageStream, StreamMuxer, StreamMuxerFactory } from '@libp2p/interface'
 import { yamux, type YamuxMuxerInit } from '@libp2p/yamux'
+import { openEagerly } from './eager-negotiation.ts'
 
 /** What libp2p hands to a muxer beside the interface it names. */
 type Connected = MessageStream & { readonly writeStatus: string }
@@ -16,7 +17,8 @@ export function guardedYamux(init: YamuxMuxerInit): () => StreamMuxerFactory {
     const factory = create()
     return {
       protocol: factory.protocol,
-      createStreamMuxer: (connection) => guard(factory.createStreamMuxer(connection), connection as Connected)
+      createStreamMuxer: (connection) =>
+        openEagerly(guard(factory.createStreamMuxer(connection), connection as Connected))
     }
   }
 }

@@ -38,6 +38,7 @@ import {
 } from './constants.ts'
 import type { ConnectionLimits } from './constants.ts'
 import { dialBack } from './dial-back.ts'
+import { eagerEncryption } from './eager-negotiation.ts'
 import { guardedYamux } from './guarded-muxer.ts'
 import { createHolePunch } from './hole-punch.ts'
 import { createPubsubService } from './pubsub.ts'
@@ -46,6 +47,9 @@ import type { PunchPort } from './punch-port.ts'
 import { quietLogger } from './quiet-logger.ts'
 import { mayAnnounce } from './reach.ts'
 import type { Reach } from './reach.ts'
+
+/** What @chainsafe/libp2p-noise calls itself. */
+const NOISE_PROTOCOL = '/noise'
 
 /** One of libp2p's transports, as its factory makes it. */
 export type TransportFactory = NonNullable<Libp2pOptions['transports']>[number]
@@ -122,6 +126,7 @@ export async function libp2pOptions(init: Libp2pInit): Promise<Libp2pOptions<Hos
       ...(init.transports ?? [port?.transport ?? createTcp(), webSockets(), circuitRelayTransport()])
     ],
     connectionEncrypters: [noise()],
+    connectionProtector: eagerEncryption(NOISE_PROTOCOL),
     streamMuxers: [
       guardedYamux({
         streamOptions: {

@@ -33,7 +33,7 @@ export type BitswapLibp2p = Pick<
   | 'getConnections'
   | 'addEventListener'
   | 'removeEventListener'
-> & { readonly peerStore: Pick<PeerStore, 'merge'> }
+> & { readonly peerStore: Pick<PeerStore, 'get' | 'merge'> }
 
 /** Collaborators of {@link startBitswap}. */
 export interface BitswapComponents {

@@ -142,6 +142,10 @@ export class Sources implements Disposable {
     this.#losses.set(peerId, losses)
     this.#components.logger.debug('a source has ended', { peer: peerId, reason: cause.message, blame })
     if (blame !== undefined) this.#components.onBlame(peerId, blame)
+    if (cause.name === 'UnsupportedProtocolError') {
+      this.#others++
+      this.#excluded.add(peerId)
+    }
     if (blame !== undefined || losses >= LOSSES_PER_PEER_MAX) this.#excluded.add(peerId)
     void this.#connect(peerId)
   }

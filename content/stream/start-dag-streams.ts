@@ -1,5 +1,5 @@
 import { errorMessage } from '#contracts'
-import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface'
+import type { Connection, Libp2p, NewStreamOptions, PeerId, PeerStore, Stream } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { Conduct } from '../bitswap/conduct.ts'
 import type { Misbehaviour } from '../bitswap/conduct.ts'
@@ -30,7 +30,7 @@ export type StreamLibp2p = Pick<
   | 'dial'
   | 'addEventListener'
   | 'removeEventListener'
->
+> & { readonly peerStore: Pick<PeerStore, 'get'> }
 
 /** Collaborators of `startDagStreams`. */
 export interface DagStreamComponents
@@ -215,8 +215,21 @@ class RunningDagStreams implements DagStreams {
   }
 
   async #openPipe(peerId: string, signal: AbortSignal): Promise<OpenedPipe> {
-    const connection = await this.#components.libp2p.dial(peerIdFromString(peerId), { signal })
-    const stream = await connection.newStream(DAG_PROTOCOL, { signal, runOnLimitedConnection: true })
+    const { libp2p } = this.#components
+    const connection = await libp2p.dial(peerIdFromString(peerId), { signal })
+    const options: NewStreamOptions & { windowBytes: number } = {
+      signal,
+      runOnLimitedConnection: true,
+      // who is not known not to speak it is asked without a round trip in which nothing is said
+      negotiateFully: await this.#isKnownToLack(connection.remotePeer),
+      windowBytes: this.#limits.streamCreditBytes
+    }
+    const stream = await connection.newStream(DAG_PROTOCOL, options)
     return { pipe: pipeOfStream(stream), connection }
+  }
+
+  async #isKnownToLack(peer: PeerId): Promise<boolean> {
+    const known = await this.#components.libp2p.peerStore.get(peer).catch(() => undefined)
+    return known !== undefined && known.protocols.length > 0 && !known.protocols.includes(DAG_PROTOCOL)
   }
 }
