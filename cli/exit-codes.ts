@@ -6,6 +6,7 @@ import type { JsonLinesError } from '#contracts'
 import type { DhtErrorCode } from '#dht'
 import type { DidErrorCode } from '#did'
 import type { NodeCode } from '#node'
+import type { ReplicationErrorCode } from '#replication'
 import type { RoomErrorCode } from '#rooms'
 import type { SimErrorCode } from '#sim'
 import type { CliCode } from './errors.ts'
@@ -21,6 +22,7 @@ export type KnownCode =
   | DidErrorCode
   | JsonLinesError['code']
   | NodeCode
+  | ReplicationErrorCode
   | RoomErrorCode
   | SimErrorCode
 
@@ -167,6 +169,9 @@ const KINDS: Readonly<Record<KnownCode, ExitKind>> = {
   ERR_GRANT_INVALID: 'usage',
   ERR_GRANT_LIMIT: 'conflict',
   ERR_GRANT_UNKNOWN: 'notFound',
+  ERR_GROUP_INVALID: 'usage',
+  ERR_GROUP_NOT_MEMBER: 'refused',
+  ERR_GROUP_UNKNOWN: 'notFound',
   ERR_HOST_CLOSED: 'conflict',
   ERR_HOST_LISTEN: 'host',
   ERR_HOST_OPTION: 'usage',
@@ -265,6 +270,14 @@ const KINDS: Readonly<Record<KnownCode, ExitKind>> = {
   ERR_REQUEST_FAILED: 'network',
   ERR_BULK_SOCKET: 'network',
   ERR_RESOURCE_INVALID: 'usage',
+  ERR_REPLICA_GOAL_INVALID: 'usage',
+  ERR_REPLICA_LIMIT: 'refused',
+  ERR_REPLICA_MESSAGE_INVALID: 'refused',
+  ERR_REPLICA_NOT_HERE: 'notFound',
+  ERR_REPLICA_OFFER_INVALID: 'usage',
+  ERR_REPLICA_RECORD_INVALID: 'refused',
+  ERR_REPLICA_TIMEOUT: 'network',
+  ERR_REPLICA_UNKNOWN: 'notFound',
   ERR_ROOM_BUSY: 'conflict',
   ERR_ROOM_CLOSED: 'conflict',
   ERR_ROOM_CROWDED: 'refused',

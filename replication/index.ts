@@ -40,3 +40,21 @@ export type {
   ReplicationComponents,
   Root
 } from './types.ts'
+export { startReplication } from './start-replication.ts'
+export type {
+  GoalInit,
+  GroupStatus,
+  OfferInit,
+  QuotaStatus,
+  RepairReport,
+  ReplicaCopy,
+  ReplicaStatus,
+  Replication,
+  ReplicationInit
+} from './replication.ts'
+export type { ChallengeResult, ReplicationLimits } from './core.ts'
+export type { OfferChoice } from './state.ts'
+export type { Group } from './groups.ts'
+export { ReplicationError } from './errors.ts'
+export type { ReplicationErrorCode } from './errors.ts'
+export { COPIES_MAX, FOLLOWED_COPIES, PUBLISHED_COPIES, REPLICA_PROTOCOL } from './constants.ts'

@@ -127,7 +127,7 @@ export const LAYERS = [
     holds: 'commands: parse, call the node, present',
     mayImport: ['contracts', 'did', 'capsule-host', 'capsules/chat', 'node'],
     // Its table of exit codes names every error code there is.
-    mayImportTypesOf: ['capability', 'content', 'dht', 'rooms', 'bootstrap', 'sim']
+    mayImportTypesOf: ['capability', 'content', 'dht', 'rooms', 'replication', 'bootstrap', 'sim']
   },
   {
     folder: 'sim',

@@ -1,0 +1,201 @@
+import type { Did } from '#did'
+import { createRate } from './asker.ts'
+import { rely } from './care.ts'
+import { answerOf } from './challenge.ts'
+import {
+  CHALLENGES_PER_MINUTE,
+  CLOCK_AHEAD_MS,
+  HELD_MAX,
+  HELD_OF_PUBLISHER_MAX,
+  HOLDERS_PER_MESSAGE,
+  LEASE_MS_MAX,
+  OFFERS_PER_MESSAGE,
+  REQUEST_BURST,
+  REQUESTS_PER_SECOND
+} from './constants.ts'
+import {
+  careOf,
+  dropCare,
+  goalOf,
+  isAgreed,
+  liveHolders,
+  poolsAsked,
+  poolsGivenTo,
+  type KeeperCore
+} from './core.ts'
+import { ReplicationError } from './errors.ts'
+import type { KnownSet } from './lease-book.ts'
+import { noteMet, takeOffers } from './meeting.ts'
+import {
+  decodeAsk,
+  encodeAnswer,
+  type KeepState,
+  type ReplicaAnswers,
+  type ReplicaAsk,
+  type SentLease
+} from './messages.ts'
+import { openGoal, openLease, setOf } from './records.ts'
+import { introduce } from './renew.ts'
+import type { SignedGoal } from './state.ts'
+import type { Taking } from './taking.ts'
+import type { ReplicaHandler, Root } from './types.ts'
+
+type Of<K extends ReplicaAsk['ask']> = Extract<ReplicaAsk, { readonly ask: K }>
+
+/** Answers what other devices ask; the transport has proven who they are. */
+export function createAnswers(core: KeeperCore, taking: Taking): ReplicaHandler {
+  const isPaced = createRate(core.clock, { burst: REQUEST_BURST, perSecond: REQUESTS_PER_SECOND })
+  const mayChallenge = createRate(core.clock, {
+    burst: CHALLENGES_PER_MINUTE,
+    perSecond: CHALLENGES_PER_MINUTE / 60
+  })
+  return async (from, message) => {
+    if (core.isDenied(from)) throw refused('a device that is not denied')
+    if (!isPaced(from)) throw refused('fewer messages')
+    const ask = decodeAsk(message)
+    core.asker.isUp(from)
+    switch (ask.ask) {
+      case 'sync':
+        return encodeAnswer(answerSync(core, from, ask))
+      case 'keep':
+        return encodeAnswer(await answerKeep({ core, taking, from }, ask))
+      case 'lease':
+        return encodeAnswer(answerLeases(core, from, ask))
+      case 'challenge': {
+        const answer = mayChallenge(from) ? await answerOf(core, { ...ask, holder: core.self }) : undefined
+        return encodeAnswer({ answer: answer ?? null })
+      }
+      case 'group':
+        return encodeAnswer({ group: core.state.groups.get(ask.id)?.signed ?? null })
+    }
+  }
+}
+
+function refused(what: string): ReplicationError {
+  return new ReplicationError('ERR_REPLICA_MESSAGE_INVALID', `expected ${what}`)
+}
+
+function answerSync(core: KeeperCore, from: Did, ask: Of<'sync'>): ReplicaAnswers['sync'] {
+  const isOurs = [...poolsGivenTo(core), ...poolsAsked(core)].includes(ask.pool)
+  if (!isOurs) return { offers: [], want: new Uint8Array() }
+  noteMet(core, ask.pool, from)
+  const nowMs = core.clock.nowMs()
+  takeOffers(core, ask.pool, ask.offers)
+  const { missing, unknown } = core.offers.compare(ask.pool, ask.have, nowMs)
+  return { offers: missing.slice(0, OFFERS_PER_MESSAGE), want: unknown }
+}
+
+async function answerKeep(
+  { core, taking, from }: { core: KeeperCore; taking: Taking; from: Did },
+  ask: Of<'keep'>
+): Promise<ReplicaAnswers['keep']> {
+  const asked: SignedGoal = { goal: openGoal(ask.goal), signed: Uint8Array.from(ask.goal) }
+  const { goal } = asked
+  const known = goalOf(core, goal.root) ?? core.fetching.get(goal.root)
+  const isLater =
+    known !== undefined && known.goal.person === goal.person && known.goal.issuedAtMs > goal.issuedAtMs
+  const latest = isLater ? known : asked
+  const later = isLater ? { goal: known.signed } : {}
+  if (goal.owner === core.self || core.state.goals.has(goal.root)) return { state: 'refused', ...later }
+  if (goal.issuedAtMs > core.clock.nowMs() + CLOCK_AHEAD_MS) return { state: 'refused' }
+  return { state: await keep({ core, taking, from }, latest, ask.holders), ...later }
+}
+
+async function keep(
+  { core, taking, from }: { core: KeeperCore; taking: Taking; from: Did },
+  wanted: SignedGoal,
+  holders: readonly Did[]
+): Promise<KeepState> {
+  const { goal } = wanted
+  const held = core.state.held.get(goal.root)
+  if (held !== undefined) {
+    // The one whose goal it is held for decides.
+    if (held.goal.person !== goal.person) return 'refused'
+    if (goal.issuedAtMs > held.goal.issuedAtMs) await core.state.putHeld({ ...held, ...wanted })
+    if (goal.copies === 0 || !isAgreed(core, goal)) {
+      core.hurry()
+      return 'refused'
+    }
+    const care = careOf(core, goal.root)
+    presume(core, goal.root, [...holders, from])
+    if (care.handOffUntilMs !== undefined) return 'busy'
+    rely(core, care)
+    return 'held'
+  }
+  if (core.fetching.has(goal.root)) core.fetching.set(goal.root, wanted)
+  if (goal.copies === 0 || !isAgreed(core, goal)) return 'refused'
+  if (!hasRoom(core, goal.person)) return 'full'
+  const care = careOf(core, goal.root)
+  presume(
+    core,
+    goal.root,
+    [...holders, from].filter((device) => device !== goal.owner)
+  )
+  const isFailing = (care.failing.get(core.self) ?? 0) > core.clock.monotonicMs()
+  const state = isFailing ? 'failed' : await taking.take(wanted, [from, ...holders])
+  if (state !== 'taken') dropCare(core, goal.root)
+  return state
+}
+
+function hasRoom({ state }: KeeperCore, person: Did): boolean {
+  if (state.held.size >= HELD_MAX) return false
+  const ofPerson = state.held
+    .values()
+    .reduce((count, { goal }) => count + (goal.person === person ? 1 : 0), 0)
+  return ofPerson < HELD_OF_PUBLISHER_MAX
+}
+
+/** Others are said to hold it: until they say so themselves, no copy is made in their place. */
+function presume(core: KeeperCore, root: Root, devices: readonly Did[]): void {
+  const nowMs = core.clock.monotonicMs()
+  const untilMs = nowMs + core.limits.leaseMs
+  for (const device of devices) {
+    if (device !== core.self) core.leases.presume(root, device, { nowMs, untilMs })
+  }
+}
+
+function answerLeases(core: KeeperCore, from: Did, ask: Of<'lease'>): ReplicaAnswers['lease'] {
+  const wants: number[] = []
+  const news = new Set<Root>()
+  const nowMs = core.clock.monotonicMs()
+  for (const [place, sent] of ask.leases.entries()) {
+    const lease = openLease(sent.lease)
+    if (lease.holder !== from) throw refused('leases of the device that sends them')
+    const set = readSet(core, from, { sent, set: lease.set })
+    if (set === undefined) {
+      wants.push(place)
+      continue
+    }
+    const termMs = Math.min(LEASE_MS_MAX, lease.expiresAtMs - lease.issuedAtMs)
+    for (const root of core.leases.note({ lease, set, untilMs: nowMs + termMs }, nowMs)) news.add(root)
+  }
+  return { wants, peers: newcomer(core, from, news) }
+}
+
+function readSet(
+  core: KeeperCore,
+  from: Did,
+  { sent, set }: { sent: SentLease; set: string }
+): KnownSet | undefined {
+  if (sent.roots === undefined) return core.leases.rootsOf(from, set)
+  if (setOf(sent.roots) !== set) throw refused('the roots of the set that was signed')
+  return { roots: sent.roots, isSingle: sent.roots.length === 1 }
+}
+
+/** Somebody holds what was not known: tell who else does, and let them hear from us. */
+function newcomer(core: KeeperCore, from: Did, news: ReadonlySet<Root>): Did[] {
+  const peers = new Set<Did>()
+  const shared: Root[] = []
+  for (const root of news) {
+    const wanted = goalOf(core, root)
+    if (wanted === undefined) continue
+    const care = careOf(core, root)
+    care.taking.delete(from)
+    if (core.state.held.has(root)) shared.push(root)
+    for (const holder of liveHolders(core, wanted.goal).keys()) {
+      if (holder !== from && holder !== core.self && peers.size < HOLDERS_PER_MESSAGE) peers.add(holder)
+    }
+  }
+  if (shared.length > 0) void introduce(core, shared, [from]).catch(() => undefined)
+  return [...peers]
+}

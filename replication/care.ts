@@ -1,0 +1,226 @@
+import { errorMessage } from '#contracts'
+import type { Did } from '#did'
+import { openAccess } from './access.ts'
+import {
+  ASKS_PER_LOOK,
+  CUT_OFF_PEERS_MIN,
+  CUT_OFF_WAIT_MS,
+  CUT_OFF_WINDOW_MS,
+  FAILED_MS,
+  HOLDERS_PER_MESSAGE,
+  RELIED_MS
+} from './constants.ts'
+import { careOf, demandOf, goalOf, liveHolders, viewOf, type KeeperCore, type RootCare } from './core.ts'
+import { dutyDelayMs, isSurplus, keepingOrder, wantedCopies, whomToAsk } from './decide.ts'
+import { excess } from './quota.ts'
+import { quotaItems } from './core.ts'
+import { release } from './release.ts'
+import type { SignedGoal } from './state.ts'
+import { takingMs } from './taking.ts'
+import type { Root } from './types.ts'
+
+/** What one look after all goals did. */
+export interface LookReport {
+  /** Roots with fewer copies than wanted. */
+  readonly missing: number
+  /** Devices asked to keep one. */
+  readonly asked: number
+  /** Copies let go. */
+  readonly released: number
+}
+
+/**
+ * Looks after every goal of this device's person and everything it holds: asks for copies that are missing, lets go what is
+ * too many. `isUrged` does without jitter and turns, for a person who waits.
+ */
+export async function lookAfter(core: KeeperCore, isUrged = false): Promise<LookReport> {
+  const isCutOff = mayBeCutOff(core)
+  const missing: { wanted: SignedGoal; live: number }[] = []
+  let released = 0
+  for (const root of rootsCaredFor(core)) {
+    const wanted = goalOf(core, root)
+    if (wanted === undefined) continue
+    const care = careOf(core, root)
+    await guarded(core, root, async () => {
+      await openAccess(core, wanted.goal, care)
+      if (await letGo(core, wanted, care)) released++
+    })
+    if (isMissing(core, wanted, care, isUrged ? 'now' : isCutOff)) {
+      missing.push({ wanted, live: liveHolders(core, wanted.goal).size })
+    }
+  }
+  await tellGoals(core)
+  // those with fewest copies first
+  missing.sort((a, b) => a.live - b.live)
+  let asked = 0
+  for (const { wanted } of missing) {
+    if (asked >= ASKS_PER_LOOK) break
+    await guarded(core, wanted.goal.root, async () => {
+      asked += await askForCopies(core, wanted)
+    })
+  }
+  return { missing: missing.length, asked, released }
+}
+
+/** Lets go what a smaller quota has no room for, the least wanted first; others are asked to keep it before. */
+export function shrink(core: KeeperCore, untilMs: number): void {
+  const { choice, held } = core.state
+  if (choice === undefined) return
+  for (const root of excess(quotaItems(core), choice)) {
+    if (held.has(root)) careOf(core, root).handOffUntilMs ??= untilMs
+  }
+}
+
+function rootsCaredFor({ state }: KeeperCore): Set<Root> {
+  return new Set([...state.held.keys(), ...state.goals.keys()])
+}
+
+async function guarded(core: KeeperCore, root: Root, task: () => Promise<void>): Promise<void> {
+  try {
+    await task()
+  } catch (thrown) {
+    core.signal.throwIfAborted()
+    core.logger.warn('a goal was not looked after', { root, reason: errorMessage(thrown) })
+  }
+}
+
+/** Whether copies are missing and it is this device's turn to ask for them. */
+function isMissing(
+  core: KeeperCore,
+  { goal }: SignedGoal,
+  ...[care, mode]: [care: RootCare, mode: boolean | 'now']
+): boolean {
+  const nowMs = core.clock.monotonicMs()
+  const live = new Set(liveHolders(core, goal).keys())
+  if (care.handOffUntilMs !== undefined) live.delete(core.self)
+  if (live.size >= wantedCopies(goal, demandOf(core, goal.root))) {
+    care.missingSinceMs = undefined
+    return false
+  }
+  if (mode === 'now') return true
+  if (nowMs < care.notBeforeMs) return false
+  if (care.missingSinceMs === undefined) {
+    care.missingSinceMs = nowMs
+    care.jitterMs = core.random.unit() * core.limits.repairJitterMs
+  }
+  const isNew = goal.owner === core.self && live.size === 0
+  if (isNew || care.handOffUntilMs !== undefined) return true
+  if (mode && live.size >= 2 && nowMs < care.missingSinceMs + CUT_OFF_WAIT_MS) return false
+  const waitMs = dutyDelayMs({ goal, live, self: core.self }) + care.jitterMs
+  return nowMs >= care.missingSinceMs + waitMs
+}
+
+async function askForCopies(core: KeeperCore, wanted: SignedGoal): Promise<number> {
+  const { goal } = wanted
+  const care = careOf(core, goal.root)
+  const nowMs = core.clock.monotonicMs()
+  for (const [device, untilMs] of care.taking) {
+    if (untilMs > nowMs) continue
+    care.taking.delete(device)
+    care.failing.set(device, nowMs + FAILED_MS)
+  }
+  const view = viewOf(core, goal, care)
+  for (const holder of view.live) care.taking.delete(holder)
+  // those who are taking it count as copies to come
+  const chosen = whomToAsk({ ...view, live: new Set([...view.live, ...care.taking.keys()]) })
+  if (chosen.length === 0) return 0
+  for (const device of chosen) care.taking.set(device, nowMs + takingMs(core, goal.bytes))
+  await openAccess(core, goal, care)
+  await Promise.all(chosen.map(async (device) => await askOne(core, wanted, device)))
+  return chosen.length
+}
+
+async function askOne(core: KeeperCore, wanted: SignedGoal, device: Did): Promise<void> {
+  const { goal, signed } = wanted
+  const care = careOf(core, goal.root)
+  const holders = [core.self, ...[...liveHolders(core, goal).keys()].filter((one) => one !== core.self)]
+  const answer = await core.asker.ask(device, {
+    ask: 'keep',
+    goal: signed,
+    holders: holders.slice(0, HOLDERS_PER_MESSAGE)
+  })
+  const nowMs = core.clock.monotonicMs()
+  if (answer?.state === 'taken') {
+    care.told.set(device, goal.issuedAtMs)
+    return
+  }
+  care.taking.delete(device)
+  if (answer === undefined) return
+  if (answer.state === 'held') {
+    care.told.set(device, goal.issuedAtMs)
+    core.leases.presume(goal.root, device, { nowMs, untilMs: nowMs + core.limits.leaseMs })
+    return
+  }
+  care.failing.set(device, nowMs + FAILED_MS)
+  if (answer.state !== 'busy') core.hurry()
+}
+
+/** Gives holders the latest goal where they may have an older one. */
+async function tellGoals(core: KeeperCore): Promise<void> {
+  const asks: Promise<void>[] = []
+  for (const { goal, signed } of core.state.goals.values()) {
+    const { told } = careOf(core, goal.root)
+    for (const device of liveHolders(core, goal).keys()) {
+      if (asks.length >= ASKS_PER_LOOK) break
+      if (told.get(device) === goal.issuedAtMs || core.asker.isDown(device)) continue
+      told.set(device, goal.issuedAtMs)
+      asks.push(
+        core.asker.ask(device, { ask: 'keep', goal: signed, holders: [] }).then((answer) => {
+          if (answer === undefined) told.delete(device)
+        })
+      )
+    }
+  }
+  await Promise.all(asks)
+}
+
+/** Lets this device's copy go when it is one too many, or is being handed off and others have enough. */
+async function letGo(core: KeeperCore, { goal, signed }: SignedGoal, care: RootCare): Promise<boolean> {
+  if (!core.state.held.has(goal.root)) return false
+  const nowMs = core.clock.monotonicMs()
+  if (care.handOffUntilMs !== undefined) {
+    const others = liveHolders(core, goal)
+    others.delete(core.self)
+    const isEnough = others.size >= wantedCopies(goal, demandOf(core, goal.root))
+    if (!isEnough && nowMs < care.handOffUntilMs) return false
+    await release(core, goal.root)
+    return true
+  }
+  const view = viewOf(core, goal, care)
+  if (!isSurplus(view)) {
+    care.surplusSinceMs = undefined
+    return false
+  }
+  if (goal.copies > 0) {
+    care.surplusSinceMs ??= nowMs
+    if (nowMs < care.surplusSinceMs + core.limits.trimAfterMs) return false
+    const wanted = wantedCopies(goal, view.demand)
+    const staying = keepingOrder(view)
+      .filter((one) => one !== core.self)
+      .slice(0, wanted)
+    if (!(await areHeld(core, signed, staying))) return false
+    // Two that let go at once have asked each other: then both stay.
+    if (care.reliedUntilMs > core.clock.monotonicMs()) return false
+  }
+  await release(core, goal.root)
+  return true
+}
+
+/** Whether all of these say that they hold it, and will for the next minutes. */
+async function areHeld(core: KeeperCore, goal: Uint8Array, devices: readonly Did[]): Promise<boolean> {
+  const answers = await Promise.all(
+    devices.map(async (device) => await core.asker.ask(device, { ask: 'keep', goal, holders: [] }))
+  )
+  return answers.every((answer) => answer?.state === 'held')
+}
+
+/** Notes that somebody counts on a copy here. */
+export function rely(core: KeeperCore, care: RootCare): void {
+  care.reliedUntilMs = core.clock.monotonicMs() + RELIED_MS
+}
+
+/** More than half of those who spoke to us have fallen silent: then it may be us. */
+function mayBeCutOff(core: KeeperCore): boolean {
+  const { lately, before } = core.leases.heard(core.clock.monotonicMs(), CUT_OFF_WINDOW_MS)
+  return before >= CUT_OFF_PEERS_MIN && before > lately
+}

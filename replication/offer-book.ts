@@ -1,0 +1,129 @@
+import { createHash } from 'node:crypto'
+import type { Did } from '#did'
+import { CLOCK_AHEAD_MS, OFFER_NAME_BYTES, OFFERS_MAX, OFFERS_OF_POOL_MAX } from './constants.ts'
+import { openOffer } from './records.ts'
+import type { Offer, PoolId } from './types.ts'
+
+interface KnownOffer {
+  readonly offer: Offer
+  readonly bytes: Uint8Array
+  readonly name: string
+}
+
+/** The offers known of each pool: the latest of each device, until it ends. */
+export class OfferBook {
+  readonly #pools = new Map<PoolId, Map<Did, KnownOffer>>()
+  readonly #isDenied: (name: string) => boolean
+  readonly #names = new Set<string>()
+
+  constructor(isDenied: (name: string) => boolean) {
+    this.#isDenied = isDenied
+  }
+
+  /**
+   * Takes an offer of a pool in. Gives it when it was not known.
+   *
+   * @throws ReplicationError `ERR_REPLICA_RECORD_INVALID`
+   */
+  take(pool: PoolId, bytes: Uint8Array, nowMs: number): Offer | undefined {
+    const name = nameOf(bytes)
+    if (this.#names.has(name)) return undefined
+    const known = this.#pools.get(pool)
+    const offer = openOffer(bytes)
+    if (offer.pool !== pool || this.#isDenied(offer.holder) || this.#isDenied(offer.person)) return undefined
+    if (offer.expiresAtMs <= nowMs || offer.issuedAtMs > nowMs + CLOCK_AHEAD_MS) return undefined
+    const before = known?.get(offer.holder)
+    if (before !== undefined && before.offer.issuedAtMs >= offer.issuedAtMs) return undefined
+    const offers = known ?? new Map<Did, KnownOffer>()
+    if (before === undefined && this.#isFull(offers)) {
+      this.#prune(nowMs)
+      if (this.#isFull(offers)) return undefined
+    }
+    if (before !== undefined) this.#names.delete(before.name)
+    this.#names.add(name)
+    offers.set(offer.holder, { offer, bytes: Uint8Array.from(bytes), name })
+    this.#pools.set(pool, offers)
+    return offer
+  }
+
+  /** The offers of some pools that hold now. */
+  of(pools: readonly PoolId[], nowMs: number): Offer[] {
+    const found: Offer[] = []
+    for (const pool of pools) {
+      for (const { offer } of this.#pools.get(pool)?.values() ?? []) {
+        if (offer.expiresAtMs > nowMs) found.push(offer)
+      }
+    }
+    return found
+  }
+
+  /** The bytes of one device's offer to a pool. */
+  bytesOf(pool: PoolId, holder: Did): Uint8Array | undefined {
+    return this.#pools.get(pool)?.get(holder)?.bytes
+  }
+
+  /** The names of all offers of a pool that hold now, one after the other. */
+  namesOf(pool: PoolId, nowMs: number): Uint8Array {
+    const names = [...this.#known(pool, nowMs)].map(({ name }) => Buffer.from(name, 'hex'))
+    return Uint8Array.from(Buffer.concat(names))
+  }
+
+  /** The bytes of those offers that `names` does not have, and of `names` those that are not known here. */
+  compare(pool: PoolId, names: Uint8Array, nowMs: number): { missing: Uint8Array[]; unknown: Uint8Array } {
+    const theirs = new Set(split(names))
+    const missing: Uint8Array[] = []
+    for (const { name, bytes } of this.#known(pool, nowMs)) if (!theirs.delete(name)) missing.push(bytes)
+    return { missing, unknown: Uint8Array.from(Buffer.from([...theirs].join(''), 'hex')) }
+  }
+
+  /** The bytes of the offers of a pool that `names` names. */
+  named(pool: PoolId, names: Uint8Array, nowMs: number): Uint8Array[] {
+    const wanted = new Set(split(names))
+    return [...this.#known(pool, nowMs)].flatMap(({ name, bytes }) => (wanted.has(name) ? [bytes] : []))
+  }
+
+  /** Forgets a device's offer to a pool. */
+  remove(pool: PoolId, holder: Did): void {
+    const offers = this.#pools.get(pool)
+    const known = offers?.get(holder)
+    if (known === undefined) return
+    offers?.delete(holder)
+    this.#names.delete(known.name)
+  }
+
+  /** Forgets a pool. */
+  drop(pool: PoolId): void {
+    for (const holder of [...(this.#pools.get(pool)?.keys() ?? [])]) this.remove(pool, holder)
+    this.#pools.delete(pool)
+  }
+
+  *#known(pool: PoolId, nowMs: number): Generator<KnownOffer> {
+    for (const known of this.#pools.get(pool)?.values() ?? [])
+      if (known.offer.expiresAtMs > nowMs) yield known
+  }
+
+  #isFull(offers: ReadonlyMap<Did, KnownOffer>): boolean {
+    return offers.size >= OFFERS_OF_POOL_MAX || this.#names.size >= OFFERS_MAX
+  }
+
+  #prune(nowMs: number): void {
+    for (const [pool, offers] of this.#pools) {
+      for (const [holder, { offer }] of offers) if (offer.expiresAtMs <= nowMs) this.remove(pool, holder)
+    }
+  }
+}
+
+function nameOf(bytes: Uint8Array): string {
+  return createHash('sha256')
+    .update(bytes)
+    .digest('hex')
+    .slice(0, 2 * OFFER_NAME_BYTES)
+}
+
+function split(names: Uint8Array): string[] {
+  const hex = Buffer.from(names).toString('hex')
+  const width = 2 * OFFER_NAME_BYTES
+  return Array.from({ length: Math.floor(hex.length / width) }, (_, index) =>
+    hex.slice(index * width, (index + 1) * width)
+  )
+}
