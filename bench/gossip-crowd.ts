@@ -10,7 +10,11 @@ import type { Libp2p } from '@libp2p/interface'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import { createLibp2p } from 'libp2p'
+import { systemClock, systemRandom } from '#contracts'
+import { guardedYamux } from '../dht/guarded-muxer.ts'
+import { joinedNoise } from '../dht/joined-noise.ts'
 import { createPubsubService } from '../dht/pubsub.ts'
+import { quietLogger } from '../dht/quiet-logger.ts'
 
 /**
  * A process of the `gossip` benchmark: `gossip-crowd.ts ours|stock`. Fifty nodes over loopback, each connected to some
@@ -35,13 +39,23 @@ function stockService(): ReturnType<typeof gossipsub> {
   return gossipsub({ scoreParams, allowPublishToZeroTopicPeers: true })
 }
 
-async function startNode(side: string): Promise<Node> {
-  const pubsub = side === 'ours' ? createPubsubService() : stockService()
+/** What gossip runs on: ours as our host has it, libp2p as it comes. */
+const STACKS = {
+  ours: () => ({
+    logger: quietLogger,
+    connectionEncrypters: [joinedNoise()],
+    streamMuxers: [guardedYamux({})],
+    pubsub: createPubsubService({ clock: systemClock, random: systemRandom })
+  }),
+  stock: () => ({ connectionEncrypters: [noise()], streamMuxers: [yamux()], pubsub: stockService() })
+}
+
+async function startNode(side: keyof typeof STACKS): Promise<Node> {
+  const { pubsub, ...stack } = STACKS[side]()
   return await createLibp2p<{ identify: Identify; pubsub: GossipSub }>({
     addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
     transports: [tcp()],
-    connectionEncrypters: [noise()],
-    streamMuxers: [yamux()],
+    ...stack,
     connectionMonitor: { enabled: false },
     connectionManager: {
       inboundConnectionThreshold: CONNECTIONS_A_SECOND_MAX,
@@ -60,7 +74,8 @@ async function connect(nodes: readonly Node[]): Promise<void> {
   }
 }
 
-async function main([side = 'ours']: readonly string[]): Promise<void> {
+async function main([sideText]: readonly string[]): Promise<void> {
+  const side = sideText === 'stock' ? 'stock' : 'ours'
   const nodes: Node[] = []
   while (nodes.length < NODES) nodes.push(await startNode(side))
   await connect(nodes)

@@ -174,6 +174,15 @@ export const TOPIC_BYTES_PER_PEER_MAX: number = 512 * 1_024
 /** How many peers on one IP address gossip takes before it holds that against them. */
 export const PEERS_PER_ADDRESS_MAX = 1_000
 
+/** How many authors of gossip have their key kept ready. */
+export const AUTHORS_MAX = 1_024
+
+/** How long a message of others is held at most before it is forwarded, while copies of it may come from other sides. */
+export const FORWARD_HOLD_MS_MAX = 12
+
+/** How many bytes of such messages are held before all go at once. */
+export const FORWARDS_HELD_BYTES_MAX: number = 64 * 1_024
+
 /** How long publishing waits for a first recipient. */
 export const PUBLISH_TIMEOUT_MS = 10_000
 

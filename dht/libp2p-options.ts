@@ -1,4 +1,3 @@
-import { noise } from '@chainsafe/libp2p-noise'
 import { circuitRelayServer, circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { privateKeyFromRaw } from '@libp2p/crypto/keys'
 import type { GossipSub } from '@libp2p/gossipsub'
@@ -12,7 +11,7 @@ import { webSockets } from '@libp2p/websockets'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Datastore } from 'interface-datastore'
 import type { Libp2pOptions } from 'libp2p'
-import type { Clock } from '#contracts'
+import type { Clock, Random } from '#contracts'
 import type { KeyPair } from '#did'
 import { divertedTcp } from './bulk/index.ts'
 import type { BulkSockets } from './bulk/index.ts'
@@ -41,6 +40,7 @@ import { dialBack } from './dial-back.ts'
 import { eagerEncryption } from './eager-negotiation.ts'
 import { guardedYamux } from './guarded-muxer.ts'
 import { createHolePunch } from './hole-punch.ts'
+import { joinedNoise } from './joined-noise.ts'
 import { createPubsubService } from './pubsub.ts'
 import { createPunchPort } from './punch-port.ts'
 import type { PunchPort } from './punch-port.ts'
@@ -82,6 +82,7 @@ export interface Libp2pInit {
   readonly keyPair: KeyPair
   readonly datastore: Datastore
   readonly clock: Clock
+  readonly random: Random
   readonly reach: Reach
   readonly role: Role
   readonly listen: readonly string[]
@@ -125,7 +126,7 @@ export async function libp2pOptions(init: Libp2pInit): Promise<Libp2pOptions<Hos
     transports: [
       ...(init.transports ?? [port?.transport ?? createTcp(), webSockets(), circuitRelayTransport()])
     ],
-    connectionEncrypters: [noise()],
+    connectionEncrypters: [joinedNoise()],
     connectionProtector: eagerEncryption(NOISE_PROTOCOL),
     streamMuxers: [
       guardedYamux({
@@ -185,7 +186,7 @@ async function services(
     ping: ping({ maxOutboundStreams: PING_STREAMS_MAX }),
     dht: init.createDht,
     ...(init.createIpfsDht === undefined ? {} : { ipfsDht: init.createIpfsDht }),
-    pubsub: createPubsubService(),
+    pubsub: createPubsubService(init),
     internals: ({ addressManager, transportManager }: Internals) => ({ addressManager, transportManager }),
     ...(port === undefined ? {} : { punch: createHolePunch({ port, clock: init.clock }) }),
     ...(isPublic ? { autoNAT: dialBack((await import('@libp2p/autonat')).autoNAT()) } : {}),

@@ -48,6 +48,7 @@ export async function startLibp2p(
     await libp2pOptions({
       keyPair,
       clock,
+      random,
       datastore: renewAddresses(cachePeers(datastore, ownPeerId), { clock, logger }),
       reach,
       role,

@@ -1,7 +1,5 @@
-import { createHash } from 'node:crypto'
 import { gossipsub, TopicValidatorResult } from '@libp2p/gossipsub'
 import type { GossipSub, GossipSubComponents, GossipsubOpts, SubscriptionChangeData } from '@libp2p/gossipsub'
-import type { RPC } from '@libp2p/gossipsub/message'
 import { createPeerScoreParams } from '@libp2p/gossipsub/score'
 import { errorMessage } from '#contracts'
 import type { Clock, Logger } from '#contracts'
@@ -19,6 +17,11 @@ import {
 } from './constants.ts'
 import { startDeadline } from './deadline.ts'
 import { DhtError } from './errors.ts'
+import { messageIdText } from './gossip/authors.ts'
+import { forwardLater } from './gossip/forward.ts'
+import type { ForwardComponents } from './gossip/forward.ts'
+import { takeIn } from './gossip/intake.ts'
+import type { GossipInternals } from './gossip/internals.ts'
 import { keepGossipStreams } from './gossip-streams.ts'
 import type { GossipStreamComponents } from './gossip-streams.ts'
 import { catchUpMeshPeers } from './mesh-catch-up.ts'
@@ -84,7 +87,7 @@ export function gossipOptions(): Partial<GossipsubOpts> {
     // a lone member is no error: publish says how many took it
     allowPublishToZeroTopicPeers: true,
     runOnLimitedConnection: true,
-    fastMsgIdFn: fastMessageId,
+    msgIdToStrFn: messageIdText,
     maxInboundDataLength: RPC_BYTES_MAX,
     maxOutboundBufferSize: RPC_BYTES_MAX * 4,
     maxTopicBytesPerPeer: TOPIC_BYTES_PER_PEER_MAX,
@@ -102,40 +105,22 @@ export function gossipOptions(): Partial<GossipsubOpts> {
   }
 }
 
-/**
- * Tells duplicates apart before their signature is checked. Over all fields: were one left out, a copy with that field
- * changed could hide the true message.
- */
-export function fastMessageId(message: RPC.Message): string {
-  const hash = createHash('sha256')
-  for (const field of [message.from, message.seqno, message.data, message.signature, message.key]) {
-    hash.update(lengthOf(field))
-    if (field !== undefined) hash.update(field)
-  }
-  return hash.update(message.topic).digest('latin1')
-}
-
-function lengthOf(field: Uint8Array | undefined): Uint8Array {
-  const length = new Uint8Array(5)
-  if (field === undefined) return length
-  length[0] = 1
-  new DataView(length.buffer).setUint32(1, field.length)
-  return length
-}
-
 /** Whether a topic is one of ours to track and forward. */
 export function isTopicAllowed(topic: string): boolean {
   return topic.startsWith(TOPIC_PREFIX) && topic.length <= TOPIC_CHARACTERS_MAX
 }
 
-/** A service factory for libp2p: gossipsub that ignores topics that are not ours. */
-export function createPubsubService(): (
-  components: GossipSubComponents & GossipStreamComponents
-) => GossipSub {
+/** A service factory for libp2p: gossipsub that ignores topics that are not ours, and reads and forwards as we do. */
+export function createPubsubService(
+  init: ForwardComponents
+): (components: GossipSubComponents & GossipStreamComponents) => GossipSub {
   return (components) => {
     const service = gossipsub({ ...gossipOptions(), allowedTopics: [] })(components)
     // gossipsub copies its list of allowed topics, and rooms make topics up as they go: match by prefix instead
     Object.assign(service, { allowedTopics: new PrefixedTopics() })
+    const internals = service as unknown as GossipInternals
+    const outbox = forwardLater(internals, init)
+    takeIn(internals, (from, id) => outbox.drop(from, id))
     catchUpMeshPeers(service)
     keepGossipStreams(service, components)
     return service

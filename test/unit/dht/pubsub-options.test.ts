@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict'
-import fc from 'fast-check'
 import { createPeerScoreParams, defaultPeerScoreThresholds, PeerScore } from '@libp2p/gossipsub/score'
 import type { PeerScoreParams } from '@libp2p/gossipsub/score'
-import type { RPC } from '@libp2p/gossipsub/message'
 import { defaultLogger } from '@libp2p/logger'
-import { fastMessageId, gossipOptions, isTopicAllowed } from '../../../dht/pubsub.ts'
+import { gossipOptions, isTopicAllowed } from '../../../dht/pubsub.ts'
 
 /** The score of one of many peers that share one address. */
 function scoreOfNeighbour(params: PeerScoreParams, neighbourCount: number): number {
@@ -16,16 +14,6 @@ function scoreOfNeighbour(params: PeerScoreParams, neighbourCount: number): numb
   return score.score('peer 0')
 }
 
-const field = fc.option(fc.uint8Array({ maxLength: 8 }), { nil: undefined })
-const message = fc.record({
-  from: field,
-  data: field,
-  seqno: field,
-  signature: field,
-  key: field,
-  topic: fc.string({ maxLength: 8 })
-}) as fc.Arbitrary<RPC.Message>
-
 describe('pubsub options', () => {
   it('stock gossipsub: 50 peers behind one address are not listened to; ours: 500 are', () => {
     const ours = createPeerScoreParams(gossipOptions().scoreParams)
@@ -34,26 +22,6 @@ describe('pubsub options', () => {
     assert.equal(scoreOfNeighbour(ours, 50), 0)
     assert.equal(scoreOfNeighbour(ours, 500), 0)
     assert.ok(scoreOfNeighbour(ours, 5_000) < graylistThreshold, 'an address full of peers still counts')
-  })
-
-  it('tells messages apart by each of their fields', () => {
-    fc.assert(
-      fc.property(message, message, (a, b) => {
-        const same = (['from', 'data', 'seqno', 'signature', 'key'] as const).every((name) => {
-          const [x, y] = [a[name], b[name]]
-          return x === undefined || y === undefined ? x === y : Buffer.compare(x, y) === 0
-        })
-        assert.equal(fastMessageId(a) === fastMessageId(b), same && a.topic === b.topic)
-      })
-    )
-  })
-
-  it('does not confuse where one field ends and the next begins', () => {
-    const bytes = (...values: number[]): Uint8Array => Uint8Array.of(...values)
-    const one = fastMessageId({ topic: 't', from: bytes(1, 2), seqno: bytes(3) })
-    assert.notEqual(one, fastMessageId({ topic: 't', from: bytes(1), seqno: bytes(2, 3) }))
-    assert.notEqual(one, fastMessageId({ topic: 't', from: bytes(1, 2), data: bytes(3) }))
-    assert.notEqual(fastMessageId({ topic: 't', data: bytes() }), fastMessageId({ topic: 't' }))
   })
 
   it('takes topics of ours alone', () => {
