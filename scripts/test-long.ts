@@ -21,6 +21,8 @@ export interface LongTest<State> {
     state: State,
     seed: number
   ): Promise<{ readonly state: State; readonly isDone: boolean; readonly note: string }>
+  /** Ends what lives from one slice to the next; called when this process runs no more of them. */
+  end?(): Promise<void>
 }
 
 interface Progress {
@@ -53,7 +55,11 @@ async function main(): Promise<void> {
   const { longTest } = (await import(join(FOLDER, `${name}${SUFFIX}`))) as { longTest: LongTest<unknown> }
   const progress = resume(file, longTest, seed)
   console.log(`${name}: seed ${progress.seed}, slice ${progress.slices + 1}`)
-  await runSlices({ name, file, longTest, progress, minutes: Number(values.minutes) })
+  try {
+    await runSlices({ name, file, longTest, progress, minutes: Number(values.minutes) })
+  } finally {
+    await longTest.end?.()
+  }
 }
 
 function progressFile(name: string): string {
