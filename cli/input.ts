@@ -87,3 +87,23 @@ export function secondsOption(input: CommandInput, name: string): number | undef
     `expected --${name} as whole seconds from 1 to 86400, got ${text.slice(0, 40)}`
   )
 }
+
+/**
+ * Bytes `first-last` of a file, both counted from 0 and both in it, or `first-` for all from there on.
+ *
+ * @throws CliError ERR_USAGE when it is neither
+ */
+export function rangeOption(
+  input: CommandInput,
+  name: string
+): { offset: number; length: number } | undefined {
+  const text = textOption(input, name)
+  if (text === undefined) return undefined
+  const [, first, last] = /^(\d{1,15})-(\d{0,15})$/.exec(text) ?? []
+  if (first !== undefined && last !== undefined) {
+    const offset = Number(first)
+    const length = last === '' ? Number.MAX_SAFE_INTEGER - offset : Number(last) + 1 - offset
+    if (length > 0) return { offset, length }
+  }
+  throw new CliError('ERR_USAGE', `expected --${name} as first-last, got ${text.slice(0, 40)}`)
+}

@@ -7,7 +7,7 @@ import { ContentError } from './errors.ts'
 import { whyNotFound } from './not-found.ts'
 import type { BlockStore } from './block-store.ts'
 import type { BlockExchange, BlockSession } from './exchange.ts'
-import type { DagFetch, DagStreams } from './stream/index.ts'
+import type { AskedPart, DagFetch, DagStreams } from './stream/index.ts'
 
 /** What blocks are got with. */
 export interface BlockSourceComponents {
@@ -54,6 +54,11 @@ export interface BlockReader extends AsyncDisposable {
   get(cid: CID): Promise<Uint8Array>
   /** All below this block is going to be read, depth first: what is not here may come before it is asked for. */
   follow(cid: CID): void
+  /**
+   * What is at the end of this path below the root is going to be read; of a file that is there only this range, where one
+   * is given. The blocks on the way may come before they are asked for.
+   */
+  lead(part: AskedPart): void
   /** Blocks that came from peers until now. */
   readonly fetchedCount: number
 }
@@ -77,6 +82,7 @@ class StoreThenPeers implements BlockReader {
   #session: BlockSession | undefined
   #stream: DagFetch | undefined
   #followed: CID | undefined
+  #led: AskedPart | undefined
   #watchdog: Disposable | undefined
   /** Fetches that wait for a peer; the watchdog runs while there are some. */
   #waiting = 0
@@ -105,6 +111,11 @@ class StoreThenPeers implements BlockReader {
     if (this.#followed?.equals(cid) === true) return
     this.#followed = cid
     this.#stream?.follow(cid)
+  }
+
+  lead(part: AskedPart): void {
+    this.#led = part
+    this.#stream?.lead(this.#o.root, part)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -167,6 +178,7 @@ class StoreThenPeers implements BlockReader {
     this.#signal.throwIfAborted()
     if (this.#stream === undefined) {
       this.#stream = streams.createFetch({ root, durable, onStored: (...stored) => this.#fetched(...stored) })
+      if (this.#led !== undefined) this.#stream.lead(root, this.#led)
       if (this.#followed !== undefined) this.#stream.follow(this.#followed)
     }
     return await orAbort(this.#stream.fetch(cid), this.#signal)

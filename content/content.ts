@@ -68,6 +68,8 @@ export interface GetOptions {
   force?: boolean
   /** Bytes to write at most; `GET_BYTES_MAX` when absent. */
   bytesMax?: number
+  /** Only these bytes of a file, as far as it goes; only their blocks are fetched. */
+  range?: ByteSpan
   onProgress?: (progress: GetProgress) => void
   signal?: AbortSignal
 }

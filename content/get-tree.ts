@@ -6,6 +6,7 @@ import { printableName } from './entry-name.ts'
 import { ContentError } from './errors.ts'
 import { checkOutput, writeTree } from './output-tree.ts'
 import { resolvePath } from './resolve-path.ts'
+import { clippedFile, partOf } from './read-tree.ts'
 import { readTree } from './tree-reader.ts'
 import type { BlockSource } from './block-source.ts'
 import type { GetOptions, GetProgress, GetResult } from './content.ts'
@@ -53,7 +54,7 @@ export class TreeGetter {
     signal: AbortSignal
   }): Promise<GetResult> {
     const { files, source, unfinished } = this.#components
-    const { output, force = false, bytesMax = GET_BYTES_MAX } = o.options
+    const { output, force = false, bytesMax = GET_BYTES_MAX, range } = o.options
     // Blocks are worth keeping for the next try once there are some, from this get or one before.
     let isWorthKeeping = await unfinished.begin(o.root)
     try {
@@ -63,22 +64,26 @@ export class TreeGetter {
         onFetched: () => (isWorthKeeping = true)
       })
       const fetch = async (cid: CID): Promise<Uint8Array> => await reader.get(cid)
-      if (o.names.length === 0) reader.follow(o.root)
+      const part = partOf(o.names, range)
+      if (part === undefined) reader.follow(o.root)
+      else reader.lead(part)
       const cid = await resolvePath(o.root, o.names, fetch)
-      reader.follow(cid)
+      if (range === undefined) reader.follow(cid)
       const progress = new Progress(o.options.onProgress, () => reader.fetchedCount)
       const tree = readTree(cid, {
         fetch,
         platform: files.platform,
         bytesMax,
+        range: part?.range,
         entriesMax: ENTRIES_MAX,
         withData: true
       })
-      const written = await writeTree(tree, {
+      const written = await writeTree(range === undefined ? tree : clippedFile(tree, range), {
         files,
         output,
         force,
-        label: cid.toString(),
+        // what is left of one range is no beginning of another
+        label: range === undefined ? cid.toString() : `${cid.toString()}.${range.offset}-${range.length}`,
         onEvent: (event) => progress.take(event)
       })
       isWorthKeeping = false

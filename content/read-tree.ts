@@ -5,7 +5,9 @@ import { ContentError } from './errors.ts'
 import { resolvePath } from './resolve-path.ts'
 import { readTree } from './tree-reader.ts'
 import type { BlockReader } from './block-source.ts'
-import type { Entry } from './content.ts'
+import type { ByteSpan, Entry } from './content.ts'
+import type { AskedPart } from './stream/index.ts'
+import type { TreeEvent } from './tree-reader.ts'
 
 interface Target {
   reader: BlockReader
@@ -14,11 +16,48 @@ interface Target {
   path: string
 }
 
-async function targetOf({ reader, root, path }: Target): Promise<{ cid: CID; names: readonly string[] }> {
+/** What of a DAG is read; `undefined`: all of it. */
+export function partOf(names: readonly string[], range: ByteSpan | undefined): AskedPart | undefined {
+  if (names.length === 0 && range === undefined) return undefined
+  // an ask cannot say that it wants nothing
+  if (range !== undefined && range.length <= 0) return { path: names }
+  return { path: names, range: range && { from: range.offset, to: range.offset + range.length } }
+}
+
+/**
+ * The one file of a tree, of its bytes only those of the range, where the tree was read with it.
+ *
+ * @throws ContentError `ERR_NOT_A_FILE`
+ */
+export async function* clippedFile(
+  tree: AsyncIterable<TreeEvent>,
+  { offset, length }: ByteSpan
+): AsyncGenerator<TreeEvent> {
+  for await (const event of tree) {
+    if (event.kind === 'data') {
+      const { at } = event
+      const bytes = event.bytes.subarray(Math.max(0, offset - at), Math.max(0, offset + length - at))
+      if (bytes.length > 0) yield { ...event, bytes }
+    } else if (event.kind === 'file' && event.path.length === 0)
+      yield { ...event, bytes: Math.max(0, Math.min(length, event.bytes - offset)) }
+    else
+      throw new ContentError(
+        'ERR_NOT_A_FILE',
+        `expected a file, got a ${event.kind} at ${event.cid.toString()}`
+      )
+  }
+}
+
+async function targetOf(
+  { reader, root, path }: Target,
+  range?: ByteSpan
+): Promise<{ cid: CID; names: readonly string[] }> {
   const names = path === '' ? [] : path.split('/')
   if (names.some((name) => name === '' || name === '.' || name === '..') || names.length > DEPTH_MAX) {
     throw new ContentError('ERR_PATH_INVALID', `expected names joined by / and got "${printableName(path)}"`)
   }
+  const part = partOf(names, range)
+  if (part !== undefined) reader.lead(part)
   return { cid: await resolvePath(root, names, async (cid) => await reader.get(cid)), names }
 }
 
@@ -28,10 +67,11 @@ async function targetOf({ reader, root, path }: Target): Promise<{ cid: CID; nam
  * @throws ContentError `ERR_NOT_A_FILE`, `ERR_CONTENT_TOO_LARGE`, `ERR_ENTRY_NOT_FOUND`, and what a reader throws
  */
 export async function readFile(
-  o: Target & { bytesMax: number; range?: { offset: number; length: number } | undefined }
+  o: Target & { bytesMax: number; range?: ByteSpan | undefined }
 ): Promise<Uint8Array> {
-  const { cid } = await targetOf(o)
-  const range = o.range && { from: o.range.offset, to: o.range.offset + o.range.length }
+  const { cid } = await targetOf(o, o.range)
+  if (o.range === undefined) o.reader.follow(cid)
+  const range = partOf([], o.range)?.range
   const chunks: Uint8Array[] = []
   const tree = readTree(cid, {
     fetch: async (block) => await o.reader.get(block),
@@ -42,14 +82,8 @@ export async function readFile(
     withData: true,
     levelsMax: 0
   })
-  for await (const event of tree) {
-    if (event.kind === 'data') {
-      const { bytes, at } = event
-      const { from, to } = range ?? { from: 0, to: Infinity }
-      chunks.push(bytes.subarray(Math.max(0, from - at), Math.max(0, to - at)))
-    } else if (event.kind !== 'file') {
-      throw new ContentError('ERR_NOT_A_FILE', `expected a file at ${cid.toString()} and got a ${event.kind}`)
-    }
+  for await (const event of clippedFile(tree, o.range ?? { offset: 0, length: Infinity })) {
+    if (event.kind === 'data') chunks.push(event.bytes)
   }
   return Buffer.concat(chunks)
 }
@@ -93,6 +127,7 @@ export async function* readFiles(o: {
   bytesMax: number
   filesMax: number
 }): AsyncGenerator<{ readonly path: string; readonly content: Uint8Array }> {
+  o.reader.follow(o.root)
   const tree = readTree(o.root, {
     fetch: async (block) => await o.reader.get(block),
     platform: 'win32',

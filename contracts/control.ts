@@ -246,7 +246,14 @@ export interface ControlMethods extends CapsuleControlMethods, DhtControlMethods
     result: AddStatus
   }
   'content.get': {
-    params: { target: string; output: string; force?: boolean; deadlineMs?: number }
+    params: {
+      target: string
+      output: string
+      force?: boolean
+      deadlineMs?: number
+      /** Only these bytes of a file, as far as it goes. */
+      range?: { offset: number; length: number }
+    }
     result: { cid: string; output: string; bytes: number; files: number }
   }
   /** With `all` what does not fit into one message comes before the answer, as events. */

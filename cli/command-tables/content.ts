@@ -21,6 +21,10 @@ export const CONTENT_COMMANDS: readonly CommandSpec[] = [
     args: ['<target>'],
     options: [
       { flags: '-o, --output <path>', summary: 'where to write it (default: its CID in this folder)' },
+      {
+        flags: '--range <first-last>',
+        summary: 'only these bytes of a file, counted from 0; `first-` to its end'
+      },
       { flags: '--force', summary: 'replace what is there' },
       { flags: '--deadline <seconds>', summary: 'give up when nothing has arrived for so long (default 60)' }
     ],

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import type { CliContext, CommandInput } from '../context.ts'
-import { requiredArgument, secondsOption, switchOption, textOption } from '../input.ts'
+import { rangeOption, requiredArgument, secondsOption, switchOption, textOption } from '../input.ts'
 import { formatBytes, printNotice, printResult } from '../output.ts'
 import { showProgress } from '../progress.ts'
 
@@ -9,11 +9,13 @@ export async function run(input: CommandInput, context: CliContext): Promise<und
   const target = requiredArgument(input, 'target')
   const output = textOption(input, 'output') ?? lastPart(target)
   const deadlineMs = secondsOption(input, 'deadline')
+  const range = rangeOption(input, 'range')
   const params = {
     target,
     output: resolve(context.workingFolder, output),
     force: switchOption(input, 'force'),
-    ...(deadlineMs === undefined ? {} : { deadlineMs })
+    ...(deadlineMs === undefined ? {} : { deadlineMs }),
+    ...(range === undefined ? {} : { range })
   }
   await using client = await context.connect()
   await using progress = showProgress(context)

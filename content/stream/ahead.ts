@@ -64,6 +64,11 @@ export class Ahead {
     return entry.bytes
   }
 
+  /** As {@link take}, and it stays. */
+  peek(key: string): Uint8Array | undefined {
+    return this.#entries.get(key)?.bytes
+  }
+
   /** Forgets the oldest that can be read from the store, until there are no more than there should be. */
   evict(): void {
     for (const [key, entry] of this.#entries) {

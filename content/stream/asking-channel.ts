@@ -34,7 +34,7 @@ export interface AskingChannelInit {
 /** What a peer did that no honest one does. */
 export type Blame = 'wrong-block' | 'malformed-message' | 'too-many-bytes'
 
-/** What is left of an ask. */
+/** What is left of an ask; of one for a part, the next blocks only. */
 export interface Unanswered {
   readonly cids: readonly CID[]
   readonly below: boolean
@@ -106,7 +106,13 @@ export class AskingChannel {
   /** Whether it can be asked to hand back some of the first ask. */
   get isDivisible(): boolean {
     const first = this.#asks[0]
-    return !this.#hasEnded && !this.#isSplitting && first?.ask.below === true && first.walk.size > 1
+    return (
+      !this.#hasEnded &&
+      !this.#isSplitting &&
+      first !== undefined &&
+      isWhole(first.ask) &&
+      first.walk.size > 1
+    )
   }
 
   /** Asks; the blocks come through `onBlock` in the order of the walk, behind those asked before. */
@@ -141,8 +147,8 @@ export class AskingChannel {
   /** What of the asks is left, in order. */
   unanswered(): Unanswered[] {
     return [
-      ...this.#asks.map(({ ask, walk }) => ({ cids: walk.rest(), below: ask.below })),
-      ...this.#preparing.map(({ roots, below }) => ({ cids: roots, below }))
+      ...this.#asks.map(({ ask, walk }) => ({ cids: walk.rest(), below: isWhole(ask) })),
+      ...this.#preparing.map((ask) => ({ cids: ask.roots, below: isWhole(ask) }))
     ]
   }
 
@@ -263,6 +269,10 @@ export class AskingChannel {
     first.walk.next()
     this.#init.onHandedBack(first.walk.handBack(steps), first.ask.below)
   }
+}
+
+function isWhole({ below, path = [], range }: Ask): boolean {
+  return below && path.length === 0 && range === undefined
 }
 
 function unexpected(expected: string, got: string): ContentError {

@@ -8,7 +8,7 @@ import { Ahead } from './ahead.ts'
 import type { Blame, Unanswered } from './asking-channel.ts'
 import { ASK_ROOTS_MAX, EXPECTED_BLOCKS_MAX } from './constants.ts'
 import type { StreamLimits } from './constants.ts'
-import type { Source, SourceEvents } from './source.ts'
+import type { AskedPart, Source, SourceEvents } from './source.ts'
 import { Sources } from './sources.ts'
 import type { SourcesComponents } from './sources.ts'
 import { stepKey } from './walk.ts'
@@ -31,6 +31,8 @@ export interface DagFetchInit {
 interface Wanted {
   readonly cid: CID
   readonly below: boolean
+  /** Only this of what is below; asked alone. */
+  readonly part?: AskedPart
 }
 
 interface Waiter extends PromiseWithResolvers<Uint8Array | undefined> {
@@ -60,6 +62,8 @@ export class DagFetch implements AsyncDisposable, SourceEvents {
   /** Bytes stored whose sources may send no more until somebody takes what is here. */
   #withheld: { source: Source; bytes: number }[] = []
   #isFollowing = false
+  /** Asked alone before it was announced to be followed: what is below it is asked for when it comes. */
+  #followed: string | undefined
   #isAdvancing = false
   #isAdvanceWanted = false
   #sweeping: Disposable | undefined
@@ -87,8 +91,28 @@ export class DagFetch implements AsyncDisposable, SourceEvents {
 
   /** All below this block will be read, depth first. */
   follow(cid: CID): void {
+    const isAskedAlone = !this.#isFollowing
     this.#isFollowing = true
-    if (!this.#expected.has(stepKey(cid))) this.#want(cid)
+    const key = stepKey(cid)
+    if (this.#expected.has(key)) {
+      if (isAskedAlone) this.#followed = key
+      return
+    }
+    const bytes = this.#ahead.peek(key)
+    if (bytes === undefined) this.#want({ cid, below: true })
+    else {
+      this.#enter(cid, bytes)
+      this.#advance()
+    }
+  }
+
+  /**
+   * The entry at the end of this path will be read, or of the file that is there this range: the blocks that lead to
+   * it come, and those of the range. What does not come so is fetched as it is read.
+   */
+  lead(cid: CID, part: AskedPart): void {
+    if (this.#expected.has(stepKey(cid))) return
+    this.#want({ cid, below: part.range !== undefined, part })
   }
 
   /** Whether this block is on its way. */
@@ -122,7 +146,7 @@ export class DagFetch implements AsyncDisposable, SourceEvents {
       sinceMs: this.#components.clock.monotonicMs()
     }
     this.#waiters.set(key, waiter)
-    if (!this.#expected.has(key)) this.#want(cid)
+    if (!this.#expected.has(key)) this.#want({ cid, below: this.#isFollowing })
     this.#settle()
     this.#sweeping ??= this.#components.clock.every(this.#limits.sweepIntervalMs, () => this.#sweep())
     return await waiter.promise
@@ -139,6 +163,7 @@ export class DagFetch implements AsyncDisposable, SourceEvents {
       return
     }
     for (const link of links) this.#expect(stepKey(link))
+    if (key === this.#followed && links.length === 0) this.#enter(cid, bytes)
     const waiter = this.#waiters.get(key)
     const onStored = (): void => {
       this.#init.onStored(cid, bytes.length)
@@ -194,9 +219,9 @@ export class DagFetch implements AsyncDisposable, SourceEvents {
     this.#end()
   }
 
-  #want(cid: CID): void {
-    this.#expect(stepKey(cid))
-    this.#frontier.push({ cid, below: this.#isFollowing })
+  #want(wanted: Wanted): void {
+    this.#expect(stepKey(wanted.cid))
+    this.#frontier.push(wanted)
     this.#sources.seek()
     this.#advance()
   }
@@ -261,11 +286,12 @@ export class DagFetch implements AsyncDisposable, SourceEvents {
   async #share(): Promise<void> {
     for (const source of this.#sources.byLoad()) {
       for (;;) {
-        const below = this.#frontier.at(-1)?.below
-        if (below === undefined || !source.hasRoomFor(below)) break
-        const roots = await this.#compose(source, below)
+        const next = this.#frontier.at(-1)
+        if (next === undefined || !source.hasRoomFor(next.below)) break
+        const { below, part } = next
+        const roots = await this.#compose(source, next)
         if (roots.length === 0) break
-        source.ask(roots, below)
+        source.ask({ roots, below, ...part })
       }
     }
     this.#giveUpLost()
@@ -273,13 +299,14 @@ export class DagFetch implements AsyncDisposable, SourceEvents {
   }
 
   /** Takes from the frontier what is to be asked of this source next. */
-  async #compose(source: Source, below: boolean): Promise<CID[]> {
+  async #compose(source: Source, { below, part }: Wanted): Promise<CID[]> {
+    const alone = part === undefined ? Infinity : 1
     const share = below ? Math.ceil(this.#frontier.length / Math.max(1, this.#sources.size)) : ASK_ROOTS_MAX
     const roots: CID[] = []
     const passed: Wanted[] = []
-    while (roots.length < Math.min(share, ASK_ROOTS_MAX)) {
+    while (roots.length < Math.min(share, ASK_ROOTS_MAX, alone)) {
       const wanted = this.#frontier.at(-1)
-      if (wanted?.below !== below) break
+      if (wanted?.below !== below || wanted.part !== part) break
       this.#frontier.pop()
       const key = stepKey(wanted.cid)
       if (!this.#expected.has(key)) continue
@@ -291,19 +318,25 @@ export class DagFetch implements AsyncDisposable, SourceEvents {
   }
 
   /** A block that is stored here is not asked for; what is below it may be. */
-  async #enterHeld({ cid, below }: Wanted, key: string): Promise<boolean> {
+  async #enterHeld({ cid, below, part }: Wanted, key: string): Promise<boolean> {
     const { store } = this.#components
-    if (!below || !(await store.has(cid))) return false
+    if (!(below || part !== undefined) || !(await store.has(cid))) return false
     const isRead = cid.code !== RAW_CODEC || this.#waiters.has(key)
     const bytes = isRead ? await store.get(cid).catch(() => undefined) : undefined
     if (isRead && bytes === undefined) return false
     this.#expected.delete(key)
     if (bytes === undefined) return true
     this.#answer(key, bytes)
+    // Of a part only its reader knows what comes next.
+    if (part === undefined) this.#enter(cid, bytes)
+    return true
+  }
+
+  /** All that a block links to is to be asked. */
+  #enter(cid: CID, bytes: Uint8Array): void {
     const links = linksOf(cid, bytes).filter(travels)
     for (const link of links) this.#expect(stepKey(link))
-    this.#putBack({ cids: links, below })
-    return true
+    this.#putBack({ cids: links, below: true })
   }
 
   /** What no peer has is not waited for. */

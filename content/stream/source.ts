@@ -8,8 +8,11 @@ import type { BulkConnection, BulkSockets } from './bulk-sockets.ts'
 import { ASK_ROOTS_MAX } from './constants.ts'
 import type { StreamLimits } from './constants.ts'
 import { malformedFrame } from './frames.ts'
-import type { Frame } from './frames.ts'
+import type { Ask, Frame } from './frames.ts'
 import type { Pipe } from './pipe.ts'
+
+/** What of a DAG is asked for, where it is not all. */
+export type AskedPart = Pick<Ask, 'path' | 'range'>
 
 /** A channel to a provider, as it is opened. */
 export interface OpenedPipe {
@@ -23,7 +26,10 @@ export interface SourceComponents {
   readonly logger: Logger
   /** Absent: everything goes over libp2p's stream. */
   readonly sockets?: BulkSockets | undefined
-  /** Opens a stream to that peer; fails when it does not speak the protocol. */
+  /**
+   * Opens a stream to that peer; fails when it does not speak the protocol, or ends the stream with an
+   * `UnsupportedProtocolError` when that turns out only later.
+   */
   openPipe(peerId: string, signal: AbortSignal): Promise<OpenedPipe>
   openFlow?: ((peerId: string, abandon: (cause: Error) => void) => FlowChannel) | undefined
 }
@@ -139,9 +145,9 @@ export class Source implements Disposable {
   }
 
   /** Asks for these, behind what was asked before. */
-  ask(roots: readonly CID[], below: boolean): void {
+  ask(ask: Ask): void {
     if (this.isIdle) this.#renew()
-    this.#channel?.ask({ roots, below })
+    this.#channel?.ask(ask)
   }
 
   /** Asks it to hand back the later half of what it sends. */

@@ -63,12 +63,14 @@ export function createContentHandlers(content: Content, clock: Clock): HandlersO
 }
 
 function createGetHandler(content: Content, clock: Clock): Handler<'content.get'> {
-  return async ({ target, output, force = false, deadlineMs = GET_DEADLINE_MS }, { emit, signal }) => {
+  return async (params, { emit, signal }) => {
+    const { target, output, force = false, deadlineMs = GET_DEADLINE_MS, range } = params
     const report = createReporter(emit)
     using deadline = createDeadline({ clock, signal, idleMs: deadlineMs, what: 'nothing arrived' })
     const getting = content.get(target, {
       output,
       force,
+      ...(range === undefined ? {} : { range }),
       signal: deadline.signal,
       onProgress: ({ bytes, bytesTotal, files }) => {
         deadline.extend()

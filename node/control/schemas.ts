@@ -51,7 +51,8 @@ const PARAMS = {
     target,
     output: path,
     force: z.boolean().optional(),
-    deadlineMs: deadlineMs.optional()
+    deadlineMs: deadlineMs.optional(),
+    range: z.strictObject({ offset: z.int().min(0), length: z.int().min(1) }).optional()
   }),
   'content.list': z.strictObject({ target, all: z.boolean().optional() }),
   'content.pins': z.strictObject({ all: z.boolean().optional() }),

@@ -145,6 +145,9 @@ describe('nodes and the commands that need one', function () {
     const got = await home.run(['get', String(added.json?.['cid']), '-o', 'copy', '--no-start'])
     assert.equal(got.code, 0, got.stderr)
     assert.equal(await readFile(join(home.folder, 'copy'), 'utf8'), 'hello\n')
+    const range = ['get', String(added.json?.['cid']), '--range', '1-3', '-o', 'part', '--no-start']
+    assert.equal((await home.run(range)).code, 0)
+    assert.equal(await readFile(join(home.folder, 'part'), 'utf8'), 'ell')
     const logs = await home.run(['node', 'logs'])
     assert.match(logs.stdout, new RegExp(`node started.*${String(status.json['did'])}`))
     await using following = await home.start(['node', 'logs', '--follow'])

@@ -143,7 +143,7 @@ describe('a provider of streams that', () => {
           await asked.promise
           yield honest.provider()
         },
-        limits: { patienceMs: 30_000, stallTimeoutMs: 400, hedgeAfterMs: 50, sweepIntervalMs: 20 }
+        limits: { patienceMs: 30_000, stallTimeoutMs: 1_500, hedgeAfterMs: 50, sweepIntervalMs: 20 }
       })
       try {
         await using fetch = createFetch(client, root)
