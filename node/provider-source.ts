@@ -49,9 +49,9 @@ export function createProviderSource({
 }: ProviderSourceComponents): ProviderSource {
   const found = new Map<string, VerifiedPackage>()
   const remember = (verified: VerifiedPackage): void => {
-    const { cid } = verified.status
-    found.delete(cid)
-    found.set(cid, verified)
+    const key = keyOf(verified.lineage, verified.status.cid)
+    found.delete(key)
+    found.set(key, verified)
     const [oldest] = found.keys()
     if (found.size > FOUND_MAX && oldest !== undefined) found.delete(oldest)
   }
@@ -74,11 +74,16 @@ export function createProviderSource({
       return resolvedOf(verified)
     },
     start: async (provider) => {
-      const verified = found.get(provider.cid)
+      const verified = found.get(keyOf(provider.lineage, provider.cid))
       if (verified === undefined) throw new Error('expected a provider that was resolved')
       return await startProvider({ runtime, running, logger }, verified)
     }
   }
+}
+
+/** The same bytes can belong to two lineages, of which one has powers: neither is started in the other's place. */
+function keyOf(lineage: string, cid: string): string {
+  return `${lineage} ${cid}`
 }
 
 function resolvedOf({ status, lineage, opened }: VerifiedPackage): ResolvedProvider {

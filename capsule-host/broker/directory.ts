@@ -172,23 +172,24 @@ class Directory implements RunningDirectory {
   }
 
   async #load(resolved: ResolvedProvider): Promise<LoadedCapsule> {
-    const known = this.#loaded.get(resolved.cid)
+    const key = keyOf(resolved)
+    const known = this.#loaded.get(key)
     if (known !== undefined) {
       await known.started.catch((thrown: unknown) => {
         throw refusal('ERR_PROVIDER_GONE', thrown)
       })
       return known
     }
-    this.#checkCrashes(resolved.cid)
+    this.#checkCrashes(key)
     this.#makeRoom()
     const capsule = new LoadedCapsule(resolved, {
       start: async () => {
-        await this.#ending.get(resolved.cid)
+        await this.#ending.get(key)
         return await this.#components.source.start(resolved, this.#stopped.signal)
       },
       onIdle: () => this.#whenIdle(capsule)
     })
-    this.#loaded.set(resolved.cid, capsule)
+    this.#loaded.set(key, capsule)
     try {
       const started = await capsule.started
       void started.ended.then(() => this.#ended(capsule))
@@ -198,7 +199,7 @@ class Directory implements RunningDirectory {
       this.#components.logger.warn('provider not started', {
         ...{ cid: resolved.cid, code: errorCode(thrown), error: errorMessage(thrown) }
       })
-      this.#noteCrash(resolved.cid)
+      this.#noteCrash(key)
       throw refusal('ERR_PROVIDER_GONE', thrown)
     }
     this.#whenIdle(capsule)
@@ -222,7 +223,8 @@ class Directory implements RunningDirectory {
 
   /** Asks it to end, and ends it when it does not. */
   #end(capsule: LoadedCapsule): void {
-    if (this.#loaded.get(capsule.resolved.cid) !== capsule) return
+    const key = keyOf(capsule.resolved)
+    if (this.#loaded.get(key) !== capsule) return
     this.#forget(capsule)
     const end = async (): Promise<void> => {
       try {
@@ -235,46 +237,56 @@ class Directory implements RunningDirectory {
       } catch {
         // One that never started has nothing to end.
       } finally {
-        this.#ending.delete(capsule.resolved.cid)
+        this.#ending.delete(key)
       }
     }
-    this.#ending.set(capsule.resolved.cid, end())
+    this.#ending.set(key, end())
   }
 
   #ended(capsule: LoadedCapsule): void {
     // One that was asked to is no longer listed.
-    if (this.#loaded.get(capsule.resolved.cid) !== capsule) return
+    const key = keyOf(capsule.resolved)
+    if (this.#loaded.get(key) !== capsule) return
     this.#forget(capsule)
-    this.#noteCrash(capsule.resolved.cid)
+    this.#noteCrash(key)
     this.#components.logger.warn('provider ended by itself', { cid: capsule.resolved.cid })
     void capsule.started.then(async (started) => await started[Symbol.asyncDispose]()).catch(() => undefined)
   }
 
   #forget(capsule: LoadedCapsule): void {
     // It may have ended because it was updated or removed.
-    this.#known.forget(({ cid }) => cid === capsule.resolved.cid)
+    const key = keyOf(capsule.resolved)
+    this.#known.forget((resolved) => keyOf(resolved) === key)
     capsule.idleTimer?.[Symbol.dispose]()
-    if (this.#loaded.get(capsule.resolved.cid) === capsule) this.#loaded.delete(capsule.resolved.cid)
+    if (this.#loaded.get(key) === capsule) this.#loaded.delete(key)
   }
 
-  #noteCrash(cid: string): void {
+  #noteCrash(key: string): void {
     const nowMs = this.#components.clock.monotonicMs()
-    const crashes = [...(this.#crashes.get(cid) ?? []), nowMs].slice(-PROVIDER_CRASHES_MAX)
+    const crashes = [...(this.#crashes.get(key) ?? []), nowMs].slice(-PROVIDER_CRASHES_MAX)
     // Bounded like what runs: the oldest is forgotten.
-    this.#crashes.delete(cid)
+    this.#crashes.delete(key)
     const [oldest] = this.#crashes.keys()
     if (this.#crashes.size >= PROVIDERS_MAX && oldest !== undefined) this.#crashes.delete(oldest)
-    this.#crashes.set(cid, crashes)
+    this.#crashes.set(key, crashes)
   }
 
   /** One that keeps ending is left alone for a while: starting it is dear. */
-  #checkCrashes(cid: string): void {
-    const crashes = this.#crashes.get(cid) ?? []
+  #checkCrashes(key: string): void {
+    const crashes = this.#crashes.get(key) ?? []
     const sinceMs = this.#components.clock.monotonicMs() - PROVIDER_CRASH_PAUSE_MS
     if (crashes.filter((atMs) => atMs > sinceMs).length >= PROVIDER_CRASHES_MAX) {
       throw refusal('ERR_PROVIDER_GONE')
     }
   }
+}
+
+/**
+ * What runs apart: a capsule of the release that somebody names by its CID has another lineage than the same bytes when they
+ * serve as what ships, and so another state and other powers.
+ */
+function keyOf({ lineage, cid }: ResolvedProvider): string {
+  return `${lineage} ${cid}`
 }
 
 /** What was resolved lately. */

@@ -18,6 +18,8 @@ const never = new AbortController().signal
 class Shelf implements ProviderSource {
   readonly capsules = new Map<string, ResolvedProvider>()
   readonly log: string[] = []
+  /** Lineages of what was started, in order. */
+  readonly lineages: string[] = []
   readonly wishes: ProviderWish[] = []
   readonly ends = new Map<string, PromiseWithResolvers<void>>()
   startFails = false
@@ -40,8 +42,9 @@ class Shelf implements ProviderSource {
       )
   }
 
-  async start({ cid }: ResolvedProvider): Promise<StartedProvider> {
+  async start({ cid, lineage }: ResolvedProvider): Promise<StartedProvider> {
     this.log.push(`start ${cid}`)
+    this.lineages.push(lineage)
     if (this.startFails) throw new Error('no sandbox')
     const end = Promise.withResolvers<void>()
     this.ends.set(cid, end)
@@ -114,6 +117,24 @@ describe('the provider directory', () => {
     assert.deepEqual(shelf.log, ['start files'])
     assert.equal(found[0].cid, 'files')
     assert.equal(await found[1].provider.call(request()), 'files localhost/read')
+  })
+
+  it('never serves one lineage by what runs for another, though it is the same capsule', async () => {
+    shelf.put('files', { lineage: 'shipped/files' })
+    choices.chosenOnes.set('localhost@1', 'files')
+    await directory.find('localhost@1', NOTES, never)
+    // What runs goes on: somebody uses it, and this device calls these bytes something else now.
+    shelf.put('files', { lineage: 'did:key:zRelease/files' })
+    const other = { ...NOTES, lineage: 'did:key:zB/other' }
+    const { provider } = await directory.find('localhost@1', other, never)
+    assert.equal(await provider.call(request()), 'files localhost/read')
+    assert.deepEqual(shelf.lineages, ['shipped/files', 'did:key:zRelease/files'])
+    directory.unload('shipped/files')
+    await clock.settle()
+    assert.deepEqual(
+      directory.loaded().map(({ lineage }) => lineage),
+      ['did:key:zRelease/files']
+    )
   })
 
   it('does not resolve for every call, and does again after a while or an update', async () => {
