@@ -170,7 +170,7 @@ export type {
   LifecycleChange,
   LifecycleComponents,
   LineageState
-} from './lifecycle/lifecycle.ts'
+} from './lifecycle/types.ts'
 export { ceilingOf, isEmptyCeiling, newInCeiling } from './lifecycle/ceiling.ts'
 export type { Ceiling } from './lifecycle/ceiling.ts'
 export { openInstalledRecords } from './lifecycle/records.ts'

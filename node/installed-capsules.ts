@@ -30,7 +30,7 @@ export interface InstalledCapsules extends AsyncDisposable {
 /** What {@link openInstalledCapsules} works with. */
 export interface InstalledComponents {
   readonly capsules: Pick<Capsules, 'verify'>
-  readonly release: Pick<ReleaseCapsules, 'installedLineageOf' | 'publishedAt'>
+  readonly release: Pick<ReleaseCapsules, 'installedLineageOf' | 'publishedAt' | 'shipped'>
   readonly content: Pick<Content, 'pin' | 'pins' | 'unpin'>
   readonly running: RunningTable
   readonly files: TextFiles
@@ -79,8 +79,19 @@ const PIN_PREFIX = 'installed: '
 
 function createSource({ capsules, content, release }: InstalledComponents): CapsuleSource {
   return {
-    fetch: async (target, options) => {
-      const { status, opened } = await capsules.verify(await release.publishedAt(target), options)
+    shipped: async (lineage) => {
+      const shipped = await release.shipped(lineage)
+      // One that was compiled from its sources just now has nobody who could publish another.
+      if (shipped?.status.publisher === undefined) return undefined
+      const { cid, version } = shipped.status
+      return { cid, version }
+    },
+    fetch: async (target, { lineage: known = '', ...options }) => {
+      const shipped = await release.shipped(known)
+      const { status, opened } =
+        shipped?.status.cid === target
+          ? shipped
+          : await capsules.verify(await release.publishedAt(target), options)
       const { cid, root, publisher, name, version, files, bytes } = status
       if (publisher === undefined) {
         // Nobody's state may belong to a lineage without a publisher.

@@ -20,6 +20,8 @@ export interface ReleaseCapsulesComponents {
 export interface ReleaseCapsules {
   /** The one to run: the one that ships, or a later one that was installed. @throws CapsuleError why it is not what it claims */
   current(name: string, options: VerifyOptions): Promise<VerifiedPackage>
+  /** The one that ships with this lineage; `undefined` for any other lineage. */
+  shipped(lineage: string): Promise<VerifiedPackage | undefined>
   /** What the state and grants of a signed capsule belong to once its user has installed it. */
   installedLineageOf(publisher: string, name: string): Promise<string>
   /**
@@ -56,7 +58,15 @@ export function createReleaseCapsules(components: ReleaseCapsulesComponents): Re
     const shipped = isShipped(name) ? await load(name) : undefined
     return shipped?.status.publisher === publisher ? shipped : undefined
   }
+  const nameOf = (lineage: string): string | undefined => {
+    const name = lineage.slice(SHIPPED_PREFIX.length)
+    return lineage.startsWith(SHIPPED_PREFIX) && isShipped(name) ? name : undefined
+  }
   return {
+    shipped: async (lineage) => {
+      const name = nameOf(lineage)
+      return name === undefined ? undefined : await load(name)
+    },
     current: async (name, options) => {
       const shipped = await load(name)
       const update = updateOf(shipped)
@@ -70,8 +80,8 @@ export function createReleaseCapsules(components: ReleaseCapsulesComponents): Re
       return isCurrent ? shipped.lineage : lineageOf(publisher, name)
     },
     publishedAt: async (target) => {
-      const name = target.slice(SHIPPED_PREFIX.length)
-      if (!target.startsWith(SHIPPED_PREFIX) || !isShipped(name)) return target
+      const name = nameOf(target)
+      if (name === undefined) return target
       const { publisher } = (await load(name)).status
       // One that was compiled from its sources just now has nobody who could publish another.
       return publisher === undefined ? target : lineageOf(publisher, name)

@@ -1,10 +1,9 @@
-import type { Clock, Logger } from '#contracts'
 import { errorCode, errorMessage } from '#contracts'
 import { INSTALLED_VERSIONS_MAX } from '../constants.ts'
 import { CapsuleError } from '../errors.ts'
-import { isCapsuleName, type CapsuleManifest } from '../manifest.ts'
+import { isCapsuleName } from '../manifest.ts'
 import { printable } from '../text.ts'
-import { ceilingOf, newInCeiling, type Ceiling } from './ceiling.ts'
+import { ceilingOf, newInCeiling } from './ceiling.ts'
 import {
   tellChanges,
   type InstalledCapsule,
@@ -12,125 +11,15 @@ import {
   type InstalledVersion,
   type PendingChange
 } from './records.ts'
-import type { RunningTable } from './running.ts'
+import type {
+  FetchedCapsule,
+  FetchOptions,
+  InstallPlan,
+  Lifecycle,
+  LifecycleChange,
+  LifecycleComponents
+} from './types.ts'
 import { compareVersions } from './version-order.ts'
-
-/** A signed capsule whose every byte was verified and is on this device. */
-export interface FetchedCapsule {
-  /** CID of the signed capsule. */
-  readonly cid: string
-  /** What its state and grants belong to. */
-  readonly lineage: string
-  readonly root: string
-  readonly publisher: string
-  readonly name: string
-  readonly version: string
-  readonly files: number
-  readonly bytes: number
-  readonly manifest: CapsuleManifest
-}
-
-/** Where capsules come from. */
-export interface CapsuleSource {
-  /** Finds a signed capsule by CID or `did:key:…/NAME` and reads all of it. @throws why it is not what it claims */
-  fetch(target: string, options: FetchOptions): Promise<FetchedCapsule>
-  /** Keeps all of it on this device until it is let go. */
-  keep(cid: string, options: { signal: AbortSignal; name: string }): Promise<void>
-  letGo(cid: string): Promise<void>
-}
-
-/** Options of {@link CapsuleSource.fetch}. */
-export interface FetchOptions {
-  readonly signal: AbortSignal
-  readonly onProgress?: (bytes: number) => void
-}
-
-/** What belongs to one lineage on this device, whatever version of it runs. */
-export interface LineageState {
-  /** Remembers the state as it is; the id brings it back. */
-  snapshot(): Promise<string>
-  /** Replaces the state by a remembered one. Doing it twice is doing it once. */
-  restore(id: string): Promise<void>
-  /** Forgets a remembered state. */
-  dropSnapshot(id: string): Promise<void>
-  /** Every remembered state. */
-  snapshots(): Promise<readonly string[]>
-  /** Bytes it takes. */
-  usage(): Promise<{ readonly bytes: number }>
-  /** Removes all of it, remembered states included. */
-  remove(): Promise<void>
-}
-
-/** What {@link openLifecycle} works with. */
-export interface LifecycleComponents {
-  readonly records: InstalledRecords
-  readonly source: CapsuleSource
-  readonly running: Pick<RunningTable, 'stop'>
-  /** The state of a lineage; `undefined` when it has none. */
-  readonly stateOf: (lineage: string) => Promise<LineageState | undefined>
-  /** Ends every grant of a lineage. */
-  readonly revokeGrants: (lineage: string) => Promise<void>
-  /** Called when what is installed of a lineage is, or may be, another than before. */
-  readonly onChanged?: ((lineage: string) => void) | undefined
-  readonly clock: Pick<Clock, 'nowMs'>
-  readonly logger: Logger
-}
-
-/** What installing a capsule would mean: what its user says yes or no to. */
-export interface InstallPlan {
-  /** `same`: this very version runs here already. */
-  readonly kind: 'install' | 'update' | 'same'
-  readonly lineage: string
-  readonly capsule: FetchedCapsule
-  /** What the user would call it. */
-  readonly alias: string
-  /** The lineage that has this alias on this device, when it is another. */
-  readonly aliasTakenBy?: string | undefined
-  /** The version that runs now. */
-  readonly from?: string | undefined
-  /** Whether it is older than that: a publisher who goes back has a reason worth asking for. */
-  readonly isOlder: boolean
-  /** All it may ever ask for. */
-  readonly ceiling: Ceiling
-  /** What of that is new; all of it for an install. */
-  readonly added: Ceiling
-}
-
-/** What a change of the installed capsules did. */
-export interface LifecycleChange {
-  readonly capsule: InstalledCapsule
-  /** How many runs of it were ended for that. */
-  readonly stopped: number
-  /** Whether its state was brought back to what it was with that version. */
-  readonly isStateRestored: boolean
-}
-
-/** Installed capsules: what is here, which version of it, and how that changes. */
-export interface Lifecycle {
-  /** What installing `target`, or updating to it, would mean. Changes nothing but what is cached. */
-  plan(target: string, options: FetchOptions & { alias?: string | undefined }): Promise<InstallPlan>
-  /**
-   * Installs the signed capsule `cid`, or makes it the running version of its lineage. State stays.
-   *
-   * @throws CapsuleError `ERR_CAPSULE_NAME_TAKEN`, `ERR_CAPSULES_TOO_MANY`, and why the capsule is not what it claims
-   */
-  install(cid: string, options: FetchOptions & { alias?: string | undefined }): Promise<LifecycleChange>
-  list(): InstalledCapsule[]
-  /** By alias, lineage or the CID of one of its versions. @throws CapsuleError `ERR_CAPSULE_NOT_INSTALLED` */
-  find(name: string): InstalledCapsule
-  /** The same, `undefined` when there is none. */
-  lookup(name: string): InstalledCapsule | undefined
-  /**
-   * Goes back to the version before the running one, or to `version`, with the state it had.
-   *
-   * @throws CapsuleError `ERR_CAPSULE_NO_VERSION` when that version is not kept here
-   */
-  rollback(name: string, options: { version?: string | undefined }): Promise<LifecycleChange>
-  /** Forgets a capsule and its grants; its state and log only with `data`. */
-  remove(name: string, options: { data: boolean }): Promise<LifecycleChange>
-  /** Finishes what a crash interrupted. @throws what kept it from that */
-  settle(name: string): Promise<InstalledCapsule>
-}
 
 /** The lifecycle over what is installed; changes are made one after the other. */
 export async function openLifecycle(init: LifecycleComponents): Promise<Lifecycle> {
@@ -204,7 +93,7 @@ async function planInstall(
   const plan = { lineage, capsule, alias, ceiling, aliasTakenBy: holder === lineage ? undefined : holder }
   if (installed === undefined) return { ...plan, kind: 'install', isOlder: false, added: ceiling }
   // When the version that runs cannot be read any more, all of the new one counts as new.
-  const before = await source.fetch(installed.current, options).catch(() => undefined)
+  const before = await source.fetch(installed.current, { ...options, lineage }).catch(() => undefined)
   const from = installed.versions.find(({ cid }) => cid === installed.current)?.version
   return {
     ...plan,
@@ -241,10 +130,10 @@ async function install(
     )
   }
   await source.keep(capsule.cid, { signal: options.signal, name: `${capsule.name} ${capsule.version}` })
-  const before = records.ofLineage(lineage)
   const nowMs = clock.nowMs()
   const entry: InstalledVersion = { cid: capsule.cid, version: capsule.version, installedAtMs: nowMs }
   const { publisher, name } = capsule
+  const before = records.ofLineage(lineage) ?? (await shippedBefore(components, { capsule, alias, nowMs }))
   if (before === undefined) {
     const first = { lineage, alias, publisher, name, installedAtMs: nowMs, current: cid, versions: [entry] }
     await records.put(first)
@@ -263,6 +152,20 @@ async function install(
   const swept = await sweep(components, after)
   await letGoOfVersions(components, left, after)
   return { capsule: swept, stopped, isStateRestored: false }
+}
+
+/** What runs here already without anybody having installed it: the version that ships, whose state is worth going back to. */
+async function shippedBefore(
+  { source }: LifecycleComponents,
+  o: { capsule: FetchedCapsule; alias: string; nowMs: number }
+): Promise<InstalledCapsule | undefined> {
+  const { lineage, publisher, name, cid } = o.capsule
+  const shipped = await source.shipped(lineage)
+  if (shipped === undefined || shipped.cid === cid) return undefined
+  return {
+    ...{ lineage, alias: o.alias, publisher, name, installedAtMs: o.nowMs },
+    ...{ current: shipped.cid, versions: [{ ...shipped, installedAtMs: o.nowMs }] }
+  }
 }
 
 /** The record with the state remembered at the version that is about to be left; a crash from here on is swept after. */
@@ -291,8 +194,9 @@ async function rollback(
   const settled = (await finishChange(components, capsule)).capsule
   const target = versionBefore(settled, wanted)
   // Read now, so that a version that is damaged is not gone back to.
-  await components.source.fetch(target.cid, { signal: new AbortController().signal })
-  const stopped = await stopLineage(components, settled.lineage)
+  const { lineage } = settled
+  await components.source.fetch(target.cid, { signal: new AbortController().signal, lineage })
+  const stopped = await stopLineage(components, lineage)
   const left = await leaveCurrent(components, settled)
   const pending: PendingChange = {
     to: target.cid,

@@ -35,6 +35,8 @@ export interface Device {
   readonly running: RunningTable
   /** Steps until the power is cut; none when it is `undefined`. */
   stepsLeft: number | undefined
+  /** CID and version of what runs of the lineage when nothing is installed. */
+  shipped: { readonly cid: string; readonly version: string } | undefined
   publish(version: string, capabilities?: readonly ManifestCapability[], publisher?: string): string
   open(): Promise<Lifecycle>
 }
@@ -81,6 +83,7 @@ export function createDevice(): Device {
     }
   }
   const source: CapsuleSource = {
+    shipped: async () => await Promise.resolve(device.shipped),
     fetch: async (target) => {
       const latest = [...published.values()].findLast(
         ({ publisher, name }) => `${publisher}/${name}` === target
@@ -107,7 +110,8 @@ export function createDevice(): Device {
       changed: [],
       state: 'empty',
       snapshots: new Map(),
-      stepsLeft: undefined
+      stepsLeft: undefined,
+      shipped: undefined
     },
     running: createRunningTable({ nowMs: () => 0 }),
     publish: (version, capabilities = [], publisher = PUBLISHER) => {

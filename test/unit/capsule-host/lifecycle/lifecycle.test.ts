@@ -99,6 +99,34 @@ describe('updating a capsule', () => {
   })
 })
 
+describe('installing over what ships', () => {
+  it('remembers the state as it was, and brings it back together with what ships', async () => {
+    const device = createDevice()
+    const cid = device.publish('1.0.0')
+    device.shipped = { cid, version: '1.0.0' }
+    const lifecycle = await device.open()
+    device.state = 'of what ships'
+    await lifecycle.install(device.publish('1.1.0'), { signal })
+    device.state = 'of the update'
+    const { capsule, isStateRestored } = await lifecycle.rollback('notes', {})
+    assert.equal(capsule.current, cid)
+    assert(isStateRestored)
+    assert.equal(device.state, 'of what ships')
+    await lifecycle.rollback('notes', { version: '1.1.0' })
+    assert.equal(device.state, 'of the update')
+  })
+
+  it('of the very version that ships remembers nothing', async () => {
+    const device = createDevice()
+    const cid = device.publish('1.0.0')
+    device.shipped = { cid, version: '1.0.0' }
+    const lifecycle = await device.open()
+    await lifecycle.install(cid, { signal })
+    assert.equal(device.snapshots.size, 0)
+    await assert.rejects(lifecycle.rollback('notes', {}), { code: 'ERR_CAPSULE_NO_VERSION' })
+  })
+})
+
 describe('a change of version that was cut short', () => {
   const update = async (device: Device, lifecycle: Lifecycle): Promise<unknown> =>
     await lifecycle.install(device.publish('3.0.0'), { signal })
