@@ -41,6 +41,8 @@ type Run = Omit<Partial<CapsuleProcessInit>, 'limits'> & { limits?: Partial<Caps
 describe('capsules from the pool', () => {
   let sandbox: SandboxReport
   let pool: CapsulePool
+  /** What this process had started before, such as the compiler's service that other tests left. */
+  let others: ReadonlySet<number>
 
   const start = (module: Uint8Array, { limits, ...run }: Run = {}): CapsuleProcess =>
     startCapsuleProcess(
@@ -61,11 +63,12 @@ describe('capsules from the pool', () => {
     return outcome.kind === 'exit' ? outcome.exitCode : outcome.error.code
   }
   const descendants = async (): Promise<number[]> => {
-    return (await descendantsOf(process.pid)).map(({ pid }) => pid)
+    return (await descendantsOf(process.pid, others)).map(({ pid }) => pid)
   }
 
   before(async function () {
     await needs(this, 'bubblewrap', 'prlimit')
+    others = new Set((await descendantsOf(process.pid)).map(({ pid }) => pid))
     sandbox = await probeSandbox(components, { guestEntry: GUEST_ENTRY })
     assert.equal(sandbox.level, 'namespaces+seccomp')
   })
