@@ -123,7 +123,7 @@ export default defineConfig(
     }
   },
   // WASI fixes the parameters of its functions.
-  { files: ['capsule-host/guest/wasi/**'], rules: { '@typescript-eslint/max-params': 'off' } },
+  { files: ['capsule-host/guest/{wasi,trace}/**'], rules: { '@typescript-eslint/max-params': 'off' } },
   {
     files: ['test/**/*.ts'],
     rules: {

@@ -94,6 +94,18 @@ export function encodeFrame(type: FrameType, payload: Uint8Array): Uint8Array<Ar
   return frame
 }
 
+/** Encodes frames one after the other in the same memory, for whoever is done with one before the next. */
+export class FrameWriter {
+  readonly #frame = new Uint8Array(FRAME_HEAD_BYTES + FRAME_PAYLOAD_BYTES_MAX)
+
+  /** One frame, good until the next; `payload` must fit it. */
+  encode(type: FrameType, payload: Uint8Array): Uint8Array<ArrayBuffer> {
+    writeHead(this.#frame, type, payload.byteLength)
+    this.#frame.set(payload, FRAME_HEAD_BYTES)
+    return this.#frame.subarray(0, FRAME_HEAD_BYTES + payload.byteLength)
+  }
+}
+
 /** What comes before a payload of `length` bytes that is sent as it is. */
 export function encodeFrameHead(type: FrameType, length: number): Uint8Array<ArrayBuffer> {
   const head = new Uint8Array(FRAME_HEAD_BYTES)
@@ -103,7 +115,10 @@ export function encodeFrameHead(type: FrameType, length: number): Uint8Array<Arr
 
 function writeHead(frame: Uint8Array<ArrayBuffer>, type: FrameType, length: number): void {
   frame[0] = type
-  new DataView(frame.buffer).setUint32(1, length, true)
+  frame[1] = length
+  frame[2] = length >>> 8
+  frame[3] = length >>> 16
+  frame[4] = length >>> 24
 }
 
 /** Encodes a frame whose payload is one unsigned 32-bit number. */

@@ -10,6 +10,7 @@ import {
   FRAME,
   FRAME_PAYLOAD_BYTES_MAX,
   FrameDecoder,
+  FrameWriter,
   type FailureMessage,
   type Frame,
   type FrameType,
@@ -38,6 +39,7 @@ const OUTPUT_FRAMES: Readonly<Record<number, FrameType>> = {
 class Guest {
   readonly #powers: GuestPowers
   readonly #memory = new GuestMemory()
+  readonly #frames = new FrameWriter()
   readonly #stdin: GuestInput
   readonly #channel = new GuestInput({ windowBytes: CHANNEL_WINDOW_BYTES })
   readonly #files: FileCalls
@@ -133,7 +135,7 @@ class Guest {
     // A program can catch the exception that ends it; what it does afterwards is not its output any more.
     if (this.#hasEnded) return
     for (let offset = 0; offset < bytes.byteLength; offset += FRAME_PAYLOAD_BYTES_MAX) {
-      this.#powers.write(encodeFrame(type, bytes.subarray(offset, offset + FRAME_PAYLOAD_BYTES_MAX)))
+      this.#powers.write(this.#frames.encode(type, bytes.subarray(offset, offset + FRAME_PAYLOAD_BYTES_MAX)))
     }
   }
 

@@ -40,7 +40,11 @@ export function rehearsalPowers(powers: GuestPowers): GuestPowers {
 
 function rehearsal(): Uint8Array[] {
   const module = Uint8Array.fromBase64(PROGRAM)
-  const start: StartMessage = { args: ['rehearsal'], moduleBytes: module.byteLength, hasFiles: false }
+  const start: StartMessage = {
+    ...{ args: ['rehearsal'], moduleBytes: module.byteLength, hasFiles: false },
+    // Recorded as well: a run that is recorded must not be the first to need all that.
+    trace: { kind: 'record', keepsInput: true }
+  }
   const frame = (type: FrameType, text: string): Uint8Array =>
     encodeFrame(type, new TextEncoder().encode(text))
   return [

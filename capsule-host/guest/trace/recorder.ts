@@ -1,19 +1,14 @@
-import { crc32 } from 'node:zlib'
 import { ERRNO } from '../wasi/errno.ts'
 import type { SuspendingWasiCall, WasiCall, WasiHost } from '../wasi/host.ts'
 import { errnoOf, type WasiCalls } from '../wasi/imports.ts'
 import type { WasiName } from '../wasi/signatures.ts'
 import { gather, readVectors } from '../wasi/vectors.ts'
-import {
-  ENTRY_HEAD_BYTES,
-  ENTRY_KIND,
-  ENTRY_KIND_OF,
-  TRACE_ENTRIES_BYTES_MAX,
-  UNRECORDED
-} from './entries.ts'
+import { checksum } from './checksum.ts'
+import { ENTRY_KIND, ENTRY_KIND_OF, UNRECORDED } from './entries.ts'
+import { EntryWriter } from './entry-writer.ts'
+import { frequentCalls, frequentLater } from './frequent-calls.ts'
 import { checkOf, filledBytes, resultRegions, type Regions } from './regions.ts'
 
-const BUFFER_BYTES = 60 * 1024
 const OUTPUT_BYTES = 9
 
 /** Options of {@link recordCalls}. */
@@ -28,39 +23,41 @@ type Values = (number | bigint)[]
 
 /** The same calls, each with an entry in a trace of what the program got from it. */
 export function recordCalls(calls: WasiCalls, host: WasiHost, init: RecorderInit): WasiCalls {
-  const recorder = new Recorder(host, init)
-  const immediate = Object.entries(calls.immediate).map(([key, call]): [string, WasiCall] => {
+  const entries = new EntryWriter((bytes) => init.write(bytes))
+  const recorder = new Recorder(host, { entries, keepsInput: init.keepsInput })
+  const immediate: Partial<Record<WasiName, WasiCall>> = {}
+  for (const [key, call] of Object.entries(calls.immediate)) {
     const name = key as WasiName
-    if (UNRECORDED.has(name)) return [name, call]
     const plain = call as unknown as (...values: Values) => number
-    return [name, (...values: Values) => recorder.now(name, values, plain)] as [string, WasiCall]
-  })
-  const suspending = Object.entries(calls.suspending).map(([key, call]): [string, SuspendingWasiCall] => {
+    immediate[name] = UNRECORDED.has(name) ? call : (...values: Values) => recorder.now(name, values, plain)
+  }
+  const suspending: Partial<Record<WasiName, SuspendingWasiCall>> = {}
+  for (const [key, call] of Object.entries(calls.suspending)) {
     const name = key as WasiName
     const plain = call as unknown as (...values: Values) => Promise<number>
-    return [name, (...values: Values) => recorder.later(name, values, plain)] as [string, SuspendingWasiCall]
-  })
+    suspending[name] = (...values: Values) => recorder.later(name, values, plain)
+  }
+  const world = { host, entries, calls }
   return {
-    immediate: Object.fromEntries(immediate),
-    suspending: Object.fromEntries(suspending),
+    immediate: { ...immediate, ...frequentCalls(world, immediate) },
+    suspending: { ...suspending, ...frequentLater(world, suspending) },
     finish: () => {
       calls.finish()
-      recorder.flush()
+      entries.flush()
     }
   }
 }
 
+/** Records any call. */
 class Recorder {
   readonly #host: WasiHost
-  readonly #init: RecorderInit
-  readonly #buffer = new Uint8Array(BUFFER_BYTES)
-  readonly #view = new DataView(this.#buffer.buffer)
-  #length = 0
-  #writtenBytes = 0
+  readonly #entries: EntryWriter
+  readonly #keepsInput: boolean
 
-  constructor(host: WasiHost, init: RecorderInit) {
+  constructor(host: WasiHost, { entries, keepsInput }: { entries: EntryWriter; keepsInput: boolean }) {
     this.#host = host
-    this.#init = init
+    this.#entries = entries
+    this.#keepsInput = keepsInput
   }
 
   now(name: WasiName, values: Values, call: (...values: Values) => number): number {
@@ -79,7 +76,7 @@ class Recorder {
   async later(name: WasiName, values: Values, call: (...values: Values) => Promise<number>): Promise<number> {
     const before = this.#before(name, values)
     // A read of a file waits for the host alone.
-    if (name === 'poll_oneoff' || (name === 'fd_read' && before.stream !== undefined)) this.flush()
+    if (name === 'poll_oneoff' || (name === 'fd_read' && before.stream !== undefined)) this.#entries.flush()
     let errno
     try {
       errno = await call(...values)
@@ -88,15 +85,6 @@ class Recorder {
     }
     this.#after(name, { values, errno, before })
     return errno
-  }
-
-  flush(): void {
-    if (this.#length === 0) return
-    // What goes beyond the bound tells the host that there was more, once.
-    if (this.#writtenBytes <= TRACE_ENTRIES_BYTES_MAX)
-      this.#init.write(this.#buffer.subarray(0, this.#length))
-    this.#writtenBytes += this.#length
-    this.#length = 0
   }
 
   /** What must be looked up before the call: it may overwrite it. */
@@ -109,7 +97,7 @@ class Recorder {
       return {
         stream,
         regions,
-        crc: crc32(gather(readVectors(this.#host.memory, Number(vectors), Number(count))))
+        crc: checksum(gather(readVectors(this.#host.memory, Number(vectors), Number(count))))
       }
     } catch {
       // The call will say what is wrong with its addresses.
@@ -122,42 +110,28 @@ class Recorder {
     const { regions, stream } = before
     const check = checkOf(o.values)
     if (errno !== ERRNO.success || regions === undefined) {
-      this.#entry({ kind: ENTRY_KIND_OF[name], errno, check, length: 0 })
+      this.#entries.head(ENTRY_KIND_OF[name], { errno, check, length: 0 })
       return
     }
     if (name === 'fd_write' && stream !== undefined) {
-      this.#entry({ kind: ENTRY_KIND.output, errno, check, length: OUTPUT_BYTES })
-      this.#view.setUint8(this.#length, stream)
-      this.#view.setUint32(this.#length + 1, before.crc, true)
-      this.#length += 5
-      for (const part of regions.fixed) this.#put(part)
+      this.#entries.begin(ENTRY_KIND.output, check, OUTPUT_BYTES)
+      this.#entries.u8(stream)
+      this.#entries.u32(before.crc)
+      for (const part of regions.fixed) this.#entries.put(part)
       return
     }
-    const isWithheld = name === 'fd_read' && stream === 0 && !this.#init.keepsInput
+    const isWithheld = name === 'fd_read' && stream === 0 && !this.#keepsInput
     const filled = isWithheld ? 0 : filledBytes(name, regions)
     const kind = isWithheld ? ENTRY_KIND.withheldRead : ENTRY_KIND_OF[name]
     const length = filled + regions.fixed.reduce((total, part) => total + part.byteLength, 0)
-    this.#entry({ kind, errno, check, length })
+    this.#entries.begin(kind, check, length)
     this.#putFilled(regions, filled)
-    for (const part of regions.fixed) this.#put(part)
+    for (const part of regions.fixed) this.#entries.put(part)
   }
 
   #streamOf(values: Values): number | undefined {
-    try {
-      const descriptor = this.#host.descriptors.get(Number(values[0]))
-      return descriptor.kind === 'stream' ? descriptor.stream : undefined
-    } catch {
-      return undefined
-    }
-  }
-
-  #entry(head: { kind: number; errno: number; check: number; length: number }): void {
-    if (this.#length + ENTRY_HEAD_BYTES + OUTPUT_BYTES > BUFFER_BYTES) this.flush()
-    this.#view.setUint8(this.#length, head.kind)
-    this.#view.setUint8(this.#length + 1, head.errno)
-    this.#view.setUint32(this.#length + 2, head.check, true)
-    this.#view.setUint32(this.#length + 6, head.length, true)
-    this.#length += ENTRY_HEAD_BYTES
+    const descriptor = this.#host.descriptors.look(Number(values[0]))
+    return descriptor?.kind === 'stream' ? descriptor.stream : undefined
   }
 
   #putFilled({ filled }: Regions, bytes: number): void {
@@ -165,23 +139,8 @@ class Recorder {
     for (const part of filled) {
       if (left === 0) return
       const piece = part.byteLength > left ? part.subarray(0, left) : part
-      this.#put(piece)
+      this.#entries.put(piece)
       left -= piece.byteLength
-    }
-  }
-
-  #put(bytes: Uint8Array): void {
-    if (this.#length + bytes.byteLength <= BUFFER_BYTES) {
-      this.#buffer.set(bytes, this.#length)
-      this.#length += bytes.byteLength
-      return
-    }
-    for (let done = 0; done < bytes.byteLength;) {
-      if (this.#length === BUFFER_BYTES) this.flush()
-      const piece = bytes.subarray(done, done + BUFFER_BYTES - this.#length)
-      this.#buffer.set(piece, this.#length)
-      this.#length += piece.byteLength
-      done += piece.byteLength
     }
   }
 }

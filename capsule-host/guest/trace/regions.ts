@@ -76,14 +76,26 @@ function readU32(bytes: Uint8Array): number {
   return (low | ((bytes[2] ?? 0) << 16) | ((bytes[3] ?? 0) << 24)) >>> 0
 }
 
+/** What a check begins with, and what each value is multiplied by (FNV-1a). */
+const CHECK = { start: 0x811c_9dc5, prime: 0x0100_0193 } as const
+
 /** A number that differs, most likely, when a program calls with other values. */
 export function checkOf(values: Values): number {
-  let check = 0x811c_9dc5
+  let check: number = CHECK.start
   for (const value of values) {
-    const low = typeof value === 'number' ? value : Number(BigInt.asIntN(32, value))
-    check = Math.imul(check ^ low, 0x0100_0193)
+    check = checkOn(check, typeof value === 'number' ? value : Number(BigInt.asIntN(32, value)))
   }
   return check >>> 0
+}
+
+/** {@link checkOf} two numbers. */
+export function checkOfTwo(first: number, second: number): number {
+  return checkOn(checkOn(CHECK.start, first), second) >>> 0
+}
+
+/** What {@link checkOf} gives with one more value behind those of `check`. */
+export function checkOn(check: number, value: number): number {
+  return Math.imul(check ^ value, CHECK.prime) >>> 0
 }
 
 function at(values: Values, index: number): number {

@@ -1,4 +1,3 @@
-import { crc32 } from 'node:zlib'
 import { CHANNEL_DESCRIPTOR } from '../wasi/constants.ts'
 import { ERRNO } from '../wasi/errno.ts'
 import type { SuspendingWasiCall, WasiCall, WasiHost } from '../wasi/host.ts'
@@ -6,6 +5,7 @@ import type { WasiCalls } from '../wasi/imports.ts'
 import { processCalls } from '../wasi/process-calls.ts'
 import { WASI_PARAMETERS, type WasiName } from '../wasi/signatures.ts'
 import { gather, readVectors, scatter } from '../wasi/vectors.ts'
+import { checksum } from './checksum.ts'
 import { ENTRY_KIND, ENTRY_KIND_OF, TraceReader, UNRECORDED, type TraceEntry } from './entries.ts'
 import { checkOf, resultRegions } from './regions.ts'
 
@@ -104,7 +104,7 @@ class Replayer {
   #write({ payload }: TraceEntry, values: Values): void {
     const [, vectors, count] = values
     const parts = readVectors(this.#host.memory, Number(vectors), Number(count))
-    if (payload.byteLength < OUTPUT_HEAD_BYTES || crc32(gather(parts)) !== numberOf(payload, 1)) {
+    if (payload.byteLength < OUTPUT_HEAD_BYTES || checksum(gather(parts)) !== numberOf(payload, 1)) {
       throw new ReplayError(`the output of call ${this.#calls} is another than was recorded`)
     }
     const stream = payload[0] ?? CHANNEL_DESCRIPTOR

@@ -87,6 +87,11 @@ export class DescriptorTable {
     return descriptor
   }
 
+  /** {@link get}, `undefined` when nothing is open there. */
+  look(number: number): Descriptor | undefined {
+    return this.#open.get(number >>> 0)
+  }
+
   /**
    * The open folder `number`, with all of `rights`.
    *

@@ -1,0 +1,221 @@
+import { IO_BYTES_MAX } from '../wasi/constants.ts'
+import { ERRNO } from '../wasi/errno.ts'
+import type { SuspendingWasiCall, WasiCall, WasiHost } from '../wasi/host.ts'
+import { errnoOf, type WasiCalls } from '../wasi/imports.ts'
+import type { GuestMemory } from '../wasi/memory.ts'
+import type { WasiName } from '../wasi/signatures.ts'
+import { checksum } from './checksum.ts'
+import { ENTRY_KIND, ENTRY_KIND_OF } from './entries.ts'
+import type { EntryWriter } from './entry-writer.ts'
+import { checkOfTwo, checkOn } from './regions.ts'
+
+const OUTPUT_BYTES = 9
+const NOWHERE = -1
+
+/** What the calls that programs make again and again are recorded with. */
+export interface FrequentWorld {
+  readonly host: Pick<WasiHost, 'memory' | 'descriptors'>
+  readonly entries: EntryWriter
+  /** The calls themselves. */
+  readonly calls: Pick<WasiCalls, 'immediate' | 'suspending'>
+}
+
+type Call<R> = (number: number, vectors: number, count: number, result: number) => R
+type Recorded<C> = Readonly<Partial<Record<WasiName, C>>>
+
+/**
+ * The calls that programs make most, each recorded by itself with nothing looked up that it does not need. Entries are those of
+ * the general way, `recorded`, which also takes what is out of the ordinary: several buffers, addresses that are none.
+ */
+export function frequentCalls(world: FrequentWorld, recorded: Recorded<WasiCall>): Recorded<WasiCall> {
+  const { clock_time_get, random_get, fd_write } = world.calls.immediate
+  const made: Partial<Record<WasiName, WasiCall>> = {}
+  if (clock_time_get !== undefined) made.clock_time_get = clockCall(world, clock_time_get as never)
+  if (random_get !== undefined) made.random_get = randomCall(world, random_get as never)
+  if (fd_write !== undefined && recorded.fd_write !== undefined) {
+    const [plain, other] = [fd_write as Call<number>, recorded.fd_write as Call<number>]
+    made.fd_write = (number: number, vectors: number, count: number, result: number) => {
+      const written = lookAtWrite(world, { number, vectors, count })
+      if (written === undefined) return other(number, vectors, count, result)
+      let errno
+      try {
+        errno = plain(number, vectors, count, result)
+      } catch (thrown) {
+        errno = errnoOf(thrown)
+      }
+      noteWrite(world, written, { errno, check: checkOfFour(number, vectors, count, result), result })
+      return errno
+    }
+  }
+  return made
+}
+
+/** {@link frequentCalls} that may suspend the program. */
+export function frequentLater(
+  world: FrequentWorld,
+  recorded: Recorded<SuspendingWasiCall>
+): Recorded<SuspendingWasiCall> {
+  const { fd_read, fd_write } = world.calls.suspending
+  const made: Partial<Record<WasiName, SuspendingWasiCall>> = {}
+  if (fd_read !== undefined && recorded.fd_read !== undefined)
+    made.fd_read = readCall(
+      world,
+      fd_read as Call<Promise<number>>,
+      recorded.fd_read as Call<Promise<number>>
+    )
+  if (fd_write !== undefined && recorded.fd_write !== undefined)
+    made.fd_write = writeCall(
+      world,
+      fd_write as Call<Promise<number>>,
+      recorded.fd_write as Call<Promise<number>>
+    )
+  return made
+}
+
+function clockCall(
+  { host: { memory }, entries }: FrequentWorld,
+  plain: (clock: number, precision: bigint, result: number) => number
+): WasiCall {
+  return (clock: number, precision: bigint, result: number) => {
+    let errno
+    try {
+      errno = plain(clock, precision, result)
+    } catch (thrown) {
+      errno = errnoOf(thrown)
+    }
+    const check = checkOn(checkOfTwo(clock, Number(BigInt.asIntN(32, precision))), result)
+    if (errno !== ERRNO.success) entries.head(KIND.clock, { errno, check, length: 0 })
+    else {
+      entries.begin(KIND.clock, check, 8)
+      entries.u32(memory.u32(result))
+      entries.u32(memory.u32(result + 4))
+    }
+    return errno
+  }
+}
+
+function randomCall(
+  { host: { memory }, entries }: FrequentWorld,
+  plain: (address: number, length: number) => number
+): WasiCall {
+  return (address: number, length: number) => {
+    let errno
+    try {
+      errno = plain(address, length)
+    } catch (thrown) {
+      errno = errnoOf(thrown)
+    }
+    const check = checkOfTwo(address, length)
+    if (errno !== ERRNO.success) entries.head(KIND.random, { errno, check, length: 0 })
+    else {
+      entries.begin(KIND.random, check, length)
+      entries.put(memory.bytes(address, length))
+    }
+    return errno
+  }
+}
+
+/** Reads of files into one buffer; whoever reads a stream waits, and is never in a hurry. */
+function readCall(
+  { host: { memory, descriptors }, entries }: FrequentWorld,
+  plain: Call<Promise<number>>,
+  other: Call<Promise<number>>
+): Call<Promise<number>> {
+  return async (number, vectors, count, result) => {
+    const isFile = count === 1 && descriptors.look(number)?.kind === 'file'
+    // Before the call: a program may read over the list of its buffers.
+    const address = isFile ? pointerAt(memory, vectors) : NOWHERE
+    if (address === NOWHERE) return await other(number, vectors, count, result)
+    let errno
+    try {
+      errno = await plain(number, vectors, count, result)
+    } catch (thrown) {
+      errno = errnoOf(thrown)
+    }
+    const check = checkOfFour(number, vectors, count, result)
+    if (errno !== ERRNO.success) entries.head(KIND.read, { errno, check, length: 0 })
+    else {
+      const filled = memory.u32(result)
+      entries.begin(KIND.read, check, filled + 4)
+      entries.put(memory.bytes(address, filled))
+      entries.u32(filled)
+    }
+    return errno
+  }
+}
+
+function writeCall(
+  world: FrequentWorld,
+  plain: Call<Promise<number>>,
+  other: Call<Promise<number>>
+): Call<Promise<number>> {
+  return async (number, vectors, count, result) => {
+    const written = lookAtWrite(world, { number, vectors, count })
+    if (written === undefined) return await other(number, vectors, count, result)
+    let errno
+    try {
+      errno = await plain(number, vectors, count, result)
+    } catch (thrown) {
+      errno = errnoOf(thrown)
+    }
+    noteWrite(world, written, { errno, check: checkOfFour(number, vectors, count, result), result })
+    return errno
+  }
+}
+
+const KIND = {
+  clock: ENTRY_KIND_OF.clock_time_get,
+  random: ENTRY_KIND_OF.random_get,
+  read: ENTRY_KIND_OF.fd_read,
+  write: ENTRY_KIND_OF.fd_write
+} as const
+
+/** What is written to a stream: which one, and the checksum of it. */
+interface Written {
+  readonly stream: number
+  readonly crc: number
+}
+
+/** What a write of one buffer to a stream is about to write; `undefined` for any other. */
+function lookAtWrite(
+  { host: { memory, descriptors } }: FrequentWorld,
+  { number, vectors, count }: { number: number; vectors: number; count: number }
+): Written | undefined {
+  const descriptor = count === 1 ? descriptors.look(number) : undefined
+  if (descriptor?.kind !== 'stream') return undefined
+  try {
+    const length = memory.u32(vectors + 4)
+    if (length > IO_BYTES_MAX) return undefined
+    return { stream: descriptor.stream, crc: checksum(memory.bytes(memory.u32(vectors), length)) }
+  } catch {
+    // The call will say what is wrong with its addresses.
+    return undefined
+  }
+}
+
+function noteWrite(
+  { host: { memory }, entries }: FrequentWorld,
+  { stream, crc }: Written,
+  { errno, check, result }: { errno: number; check: number; result: number }
+): void {
+  if (errno !== ERRNO.success) entries.head(KIND.write, { errno, check, length: 0 })
+  else {
+    entries.begin(ENTRY_KIND.output, check, OUTPUT_BYTES)
+    entries.u8(stream)
+    entries.u32(crc)
+    entries.u32(memory.u32(result))
+  }
+}
+
+/** The address at `address`, {@link NOWHERE} where there is no memory. */
+function pointerAt(memory: GuestMemory, address: number): number {
+  try {
+    return memory.u32(address)
+  } catch {
+    return NOWHERE
+  }
+}
+
+function checkOfFour(number: number, vectors: number, count: number, result: number): number {
+  return checkOn(checkOn(checkOfTwo(number, vectors), count), result)
+}
