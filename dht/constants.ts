@@ -46,6 +46,9 @@ export const PEERS_CACHED_MAX = 512
 /** How many peers nearest to a key hold what is stored under it (k of Kademlia). */
 export const CLOSEST_PEERS = 20
 
+/** Into how many parts of the key space the routing table is divided everywhere, in bits; further only where we are. */
+export const TABLE_BITS = 4
+
 /** How many peers a lookup asks at once on each path (alpha of Kademlia). */
 export const LOOKUP_CONCURRENCY = 3
 

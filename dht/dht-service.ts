@@ -28,6 +28,7 @@ import type { QueryEngine } from './query/index.ts'
 import { mayRoute } from './reach.ts'
 import type { Reach } from './reach.ts'
 import { createRecordGuard } from './record-guard.ts'
+import { divideOwnPath } from './table-shape.ts'
 import type { RecordGuard } from './record-guard.ts'
 
 /** What kad-dht gets of libp2p as it is. */
@@ -138,6 +139,7 @@ export function guardDht(init: GuardedDhtInit, options: KadDHTInit): DhtService 
     })
     const guarded = guardDatastore(datastore, { records, providers })
     const dht = kadDHT(options)({ ...plain, datastore: guarded, ping } as KadDHTComponents)
+    divideOwnPath(dht)
     const mapper = options.peerInfoMapper ?? ((peer: PeerInfo) => peer)
     queries = attachQueries({
       dht,

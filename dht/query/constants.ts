@@ -52,6 +52,9 @@ export const INBOUND_QUEUE_BYTES_MAX: number = 64 * 1_024
 /** How many peers a query asks at once. */
 export const QUERY_PARALLEL = 5
 
+/** How many at once when each of the nearest has to answer: two turns for the twenty of them, not four. */
+export const QUERY_PARALLEL_THOROUGH = 10
+
 /** How many messages one query may send. */
 export const QUERY_MESSAGES_MAX = 128
 

@@ -1,5 +1,11 @@
 import type { Clock } from '#contracts'
-import { QUERY_DURATION_MAX_MS, QUERY_PARALLEL, SLOW_ANSWER_MS, SLOW_CHECK_INTERVAL_MS } from './constants.ts'
+import {
+  QUERY_DURATION_MAX_MS,
+  QUERY_PARALLEL,
+  QUERY_PARALLEL_THOROUGH,
+  SLOW_ANSWER_MS,
+  SLOW_CHECK_INTERVAL_MS
+} from './constants.ts'
 import type { KadMessage } from './messages.ts'
 import type { BookPeer, PeerBook } from './peer-book.ts'
 import { Search } from './search.ts'
@@ -80,7 +86,7 @@ class QueryRun {
     if (this.#isDone) return
     const search = this.#search
     if (!search.isEnough()) {
-      while (search.inFlight < QUERY_PARALLEL) {
+      while (search.inFlight < (search.isThorough ? QUERY_PARALLEL_THOROUGH : QUERY_PARALLEL)) {
         const candidate = search.next()
         if (candidate === undefined) break
         void this.#ask(candidate)

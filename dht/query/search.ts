@@ -81,6 +81,12 @@ export class Search {
     return this.#inFlight
   }
 
+  /** Whether it will end no earlier than each of the nearest has answered. */
+  get isThorough(): boolean {
+    const { goal } = this.#init
+    return goal === 'thorough' || (goal === 'nearest' && this.#failures > 0)
+  }
+
   /** Which share of those asked did not answer. */
   get failureShare(): number {
     return this.#messages === 0 ? 0 : this.#failures / this.#messages
@@ -193,9 +199,15 @@ export class Search {
   }
 
   #pick(): Candidate | undefined {
+    const mayDial = this.#dials < QUERY_DIALS_MAX
+    // enough were asked: one of the nearest that was not keeps it from its end, connected or not
+    if (mayDial && this.#answers + this.#inFlight >= ANSWERS_MIN) {
+      const due = this.#top(NEAREST_ANSWERED_MIN).find(({ state }) => state === 'new')
+      if (due !== undefined) return due
+    }
     const waiting = this.#top(this.#init.count).filter(({ state }) => state === 'new')
     const connected = waiting.slice(0, CONNECTED_WINDOW).find(({ peer }) => this.#init.isConnected(peer))
-    return connected ?? (this.#dials < QUERY_DIALS_MAX ? waiting[0] : undefined)
+    return connected ?? (mayDial ? waiting[0] : undefined)
   }
 
   /** Takes note of a peer that was named; `true` when it is now among the nearest. */

@@ -65,7 +65,7 @@ describe('recall of lookups over random networks', () => {
       fc.asyncProperty(fc.nat(), fc.constantFrom('gone', 'lying'), async (seed, kind) => {
         const share = kind === 'gone' ? { deadShare: 0.2 } : { liarShare: 0.2 }
         const { recall } = await measure(seed, { nodes: 200, ...share })
-        assert.ok(recall >= 0.85, `recall ${recall} where a fifth are ${kind}`)
+        assert.ok(recall >= 0.8, `recall ${recall} where a fifth are ${kind}`)
       }),
       { numRuns: 6 }
     )

@@ -85,6 +85,24 @@ describe('a search of the DHT', () => {
     assert.equal(of.next()?.peer, nearest[0])
   })
 
+  it('asks a stranger among the nearest once that is all that keeps it from its end', () => {
+    const [stranger] = nearest
+    const of = search({ starting: nearest, isConnected: (peer) => peer !== stranger })
+    const asked = run(of, () => ({ named: nearest }))
+    assert.ok(stranger !== undefined && asked.includes(stranger))
+    assert.ok(asked.length < COUNT / 2, `asked ${asked.length}`)
+  })
+
+  it('says when each of the nearest has to answer, so that more are asked at once', () => {
+    assert.equal(search({ starting: nearest, goal: 'thorough' }).isThorough, true)
+    const of = search({ starting: nearest })
+    assert.equal(of.isThorough, false)
+    const candidate = of.next()
+    assert.ok(candidate !== undefined)
+    of.failed(candidate)
+    assert.equal(of.isThorough, true)
+  })
+
   it('leaves out whom a liar named, once several of those did not answer', () => {
     const phantoms = nearestOf(target, makePeers(2_000), 24)
     const liar = nearest[0]
