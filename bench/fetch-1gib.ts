@@ -1,57 +1,118 @@
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { createTemporaryFolder } from '../test/support/temporary-folder.ts'
-import { kuboProgram, writeRandomFile } from './fetch-peer.ts'
-import { openFetchSide, type Fetched } from './fetch-rig.ts'
-import type { Benchmark, Sides, Target } from './harness.ts'
+import { isKuboThere, kuboProgram } from './fetch-plain.ts'
+import { openFetchSide, type Fetched, type FetchSide } from './fetch-rig.ts'
+import { isFlushed, writeRandomFile } from './fetch-side.ts'
+import type { Benchmark, Target } from './harness.ts'
 
 /** 1 GiB, or what `BENCH_BYTES` says. */
 const BYTES = Number(process.env['BENCH_BYTES'] ?? 1024 ** 3)
 const MEGABYTE = 1e6
+const SIDES = ['ours', 'helia', 'tls', 'curl', 'kubo'] as const
+type SideName = (typeof SIDES)[number]
 
-/** A file from the disk of one process to the disk of another, which are connected and know each other. */
-export const benchmarks: readonly Benchmark[] = [
-  rate('helia', 'stock Helia bitswap (session, 32 wide)', { speedupMin: 5 }),
-  rate('tls', 'a bare TLS 1.3 socket', { speedupMin: 0.5 }),
-  rate('curl', 'curl from a plain HTTP server', { speedupMin: 0.6 }),
-  { ...rate('kubo', 'Kubo fetching from Kubo', { speedupMin: 1 }), missing: missingKubo },
-  {
-    name: 'fetch-1gib-first-byte',
-    ...{ unit: 'ms', better: 'lower', baselineName: 'stock Helia', runs: 5 },
-    target: { oursMax: 50, speedupMin: 10 },
-    open: async () => await open('helia', ({ firstMs }) => firstMs)
-  },
-  {
-    name: 'fetch-1gib-server-memory',
-    ...{ unit: 'MiB', better: 'lower', baselineName: 'stock Helia', runs: 5 },
-    target: { oursMax: 64 },
-    open: async () => await open('helia', ({ serverMib }) => serverMib)
+/** One fetch by each side. */
+type Round = Readonly<Partial<Record<SideName, Fetched>>>
+
+/** `BENCH_SIDES=ours,curl`: only these. */
+const wanted = process.env['BENCH_SIDES']?.split(',') ?? SIDES
+const isWanted = (side: SideName): boolean =>
+  side === 'ours' || (wanted.includes(side) && (side !== 'kubo' || isKuboThere()))
+
+/**
+ * A file from the disk of one process to the disk of another, which are connected and know each other. In each round each
+ * side fetches once, the order turning from round to round; all cases are read from the same rounds. The servers have read
+ * nothing before the first round. Each side ends when all is on the client's disk (`sync -f`, unless `BENCH_FLUSH=0`).
+ */
+class Rounds {
+  readonly #rounds: Round[] = []
+  #rig: Promise<{ sides: Map<SideName, FetchSide>; stack: AsyncDisposableStack }> | undefined
+
+  async round(index: number): Promise<Round> {
+    while (this.#rounds.length <= index) this.#rounds.push(await this.#run(this.#rounds.length))
+    return this.#rounds[index] as Round
   }
-]
 
-function rate(side: string, baselineName: string, target: Target): Benchmark {
-  return {
-    ...{ name: `fetch-1gib-${side}`, baselineName, unit: 'MB/s', better: 'higher', runs: 5, target },
-    open: async () => await open(side, ({ seconds }) => BYTES / MEGABYTE / seconds)
+  async close(): Promise<void> {
+    const rig = this.#rig
+    this.#rig = undefined
+    await (await rig)?.stack.disposeAsync()
+  }
+
+  async #run(index: number): Promise<Round> {
+    const { sides } = await (this.#rig ??= openRig())
+    const names = [...sides.keys()]
+    const turned = names.map((_, at) => names[(at + index) % names.length] as SideName)
+    const round: Partial<Record<SideName, Fetched>> = {}
+    for (const name of turned) round[name] = await (sides.get(name) as FetchSide).fetch()
+    console.error(JSON.stringify({ round: index, ...round }))
+    return round
   }
 }
 
-async function missingKubo(): Promise<string | undefined> {
-  const isThere = await Promise.resolve(existsSync(kuboProgram()))
-  return isThere ? undefined : `expected Kubo at ${kuboProgram()}`
-}
-
-async function open(side: string, figure: (fetched: Fetched) => number): Promise<Sides> {
+async function openRig(): Promise<{ sides: Map<SideName, FetchSide>; stack: AsyncDisposableStack }> {
   await using stack = new AsyncDisposableStack()
   const { path: folder } = stack.use(await createTemporaryFolder())
   const source = join(folder, 'file')
   await writeRandomFile(source, BYTES)
-  const ours = stack.use(await openFetchSide({ side: 'ours', folder, source }))
-  const baseline = stack.use(await openFetchSide({ side, folder, source }))
-  const opened = stack.move()
-  return {
-    ours: async () => figure(await ours.fetch()),
-    baseline: async () => figure(await baseline.fetch()),
-    [Symbol.asyncDispose]: () => opened.disposeAsync()
+  const sides = new Map<SideName, FetchSide>()
+  for (const side of SIDES.filter(isWanted))
+    sides.set(side, stack.use(await openFetchSide({ side, folder, source })))
+  return { sides, stack: stack.move() }
+}
+
+const rounds = new Rounds()
+
+/** All of it, with the memory and the first byte of the same fetches. */
+export const benchmarks: readonly Benchmark[] = [
+  rate('helia', 'stock Helia bitswap (session, 32 wide)', { speedupMin: 5 }),
+  rate('tls', 'a bare TLS 1.3 socket', { speedupMin: 0.5 }),
+  rate('curl', 'curl from a plain HTTP server', { speedupMin: 0.6 }),
+  rate('kubo', 'Kubo fetching from Kubo', { speedupMin: 1 }),
+  {
+    ...compare('first-byte', 'helia', ({ firstMs }) => firstMs),
+    ...{ unit: 'ms', better: 'lower', baselineName: 'stock Helia' },
+    target: { oursMax: 50, speedupMin: 10 }
+  },
+  {
+    ...compare('server-memory', 'helia', ({ serverMib }) => serverMib),
+    ...{ unit: 'MiB', better: 'lower', baselineName: 'stock Helia' },
+    target: { oursMax: 64 }
   }
+]
+
+function rate(side: SideName, baselineName: string, target: Target): Benchmark {
+  const figure = ({ seconds }: Fetched): number => BYTES / MEGABYTE / seconds
+  return { ...compare(side, side, figure), baselineName, unit: 'MB/s', better: 'higher', target }
+}
+
+function compare(
+  name: string,
+  side: SideName,
+  figure: (fetched: Fetched) => number
+): Pick<Benchmark, 'name' | 'runs' | 'setting' | 'missing' | 'open'> {
+  return {
+    name: `fetch-1gib-${name}`,
+    runs: 5,
+    setting: `${BYTES / 1024 ** 2} MiB (BENCH_BYTES=${BYTES}), ${isFlushed ? 'flushed' : 'not flushed'} (BENCH_FLUSH=${isFlushed ? 1 : 0})`,
+    missing: async () => await Promise.resolve(missingSide(side)),
+    open: async () => {
+      const counts = { ours: 0, [side]: 0 }
+      const measure = async (of: SideName): Promise<number> => {
+        const index = counts[of] ?? 0
+        counts[of] = index + 1
+        return figure((await rounds.round(index))[of] as Fetched)
+      }
+      return await Promise.resolve({
+        ours: async () => await measure('ours'),
+        baseline: async () => await measure(side),
+        [Symbol.asyncDispose]: async () => await rounds.close()
+      })
+    }
+  }
+}
+
+function missingSide(side: SideName): string | undefined {
+  if (!wanted.includes(side)) return `expected ${side} in BENCH_SIDES`
+  return isWanted(side) ? undefined : `expected Kubo at ${kuboProgram()}`
 }

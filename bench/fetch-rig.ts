@@ -1,18 +1,19 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { startProcess, type RunningProcess } from '../test/support/process.ts'
+import type { Timed } from './fetch-side.ts'
 
 const READY_TIMEOUT_MS = 10 * 60_000
 const FETCH_TIMEOUT_MS = 20 * 60_000
 const MIB = 1024 * 1024
 
 /** What one fetch took. */
-export interface Fetched {
-  readonly seconds: number
-  /** Until the first byte of the content, not of its index. */
-  readonly firstMs: number
-  /** What the server's memory grew by meanwhile. */
+export interface Fetched extends Timed {
+  /** The server's resident set at its largest during the fetch, beyond what it had before it served anything. */
   readonly serverMib: number
+  /** Processor time of either process meanwhile, all threads. */
+  readonly clientCpuSeconds: number
+  readonly serverCpuSeconds: number
 }
 
 /** A server that has the content, and fetches of new processes from it, each into an empty store. */
@@ -20,36 +21,70 @@ export interface FetchSide extends AsyncDisposable {
   fetch(): Promise<Fetched>
 }
 
-/** Starts the server of a side; see `fetch-peer.ts`. */
-export async function openFetchSide(o: { side: string; folder: string; source: string }): Promise<FetchSide> {
-  const start = async (role: string): Promise<RunningProcess> => {
-    const args = [join(import.meta.dirname, 'fetch-peer.ts'), o.side, role, o.folder, o.source]
-    return await startProcess({ command: process.execPath, args })
-  }
-  const server = await start('serve')
+/** Where a side works, and which of `fetch-peer.ts` it is. */
+export interface FetchSideInit {
+  readonly side: string
+  readonly folder: string
+  readonly source: string
+}
+
+/** Imports the content in one process and serves it from another, which has read nothing before it is asked. */
+export async function openFetchSide(o: FetchSideInit): Promise<FetchSide> {
+  const imported = await importContent(o)
+  const server = await startPeer(o, 'serve', JSON.stringify(imported))
   const where = await server.event('ready', { timeoutMs: READY_TIMEOUT_MS })
-  const memory = async (): Promise<Record<string, unknown>> => {
-    const answer = server.event('memory', { timeoutMs: READY_TIMEOUT_MS })
-    server.write('memory\n')
-    return await answer
-  }
+  const fresh = await usage(server)
   return {
     fetch: async () => {
-      await using client = await start('fetch')
+      await using client = await startPeer(o, 'fetch')
       await client.event('ready', { timeoutMs: READY_TIMEOUT_MS })
       client.write(`${JSON.stringify(where)}\n`)
       await client.event('connected', { timeoutMs: READY_TIMEOUT_MS })
-      const { nowBytes } = await memory()
+      const before = await usage(server)
       client.write('go\n')
-      const { seconds, firstMs } = await client.event('fetched', { timeoutMs: FETCH_TIMEOUT_MS })
-      const { peakBytes } = await memory()
+      const fetched = await client.event('fetched', { timeoutMs: FETCH_TIMEOUT_MS })
+      const after = await usage(server)
       await client.end({ signal: 'SIGKILL' })
       await rm(join(o.folder, `${o.side}-client`), { recursive: true, force: true })
-      const serverMib = Math.max(0, Number(peakBytes) - Number(nowBytes)) / MIB
-      return { seconds: Number(seconds), firstMs: Number(firstMs), serverMib }
+      return {
+        seconds: Number(fetched['seconds']),
+        firstMs: Number(fetched['firstMs']),
+        serverMib: Math.max(0, after.peakBytes - fresh.nowBytes) / MIB,
+        clientCpuSeconds: Number(fetched['processorSeconds']),
+        serverCpuSeconds: after.processorSeconds - before.processorSeconds
+      }
     },
     [Symbol.asyncDispose]: async () => {
       await server.end({ signal: 'SIGKILL' })
     }
   }
+}
+
+async function startPeer(o: FetchSideInit, role: string, ...more: string[]): Promise<RunningProcess> {
+  const program = join(import.meta.dirname, 'fetch-peer.ts')
+  const args = [program, o.side, role, o.folder, o.source, ...more]
+  return await startProcess({ command: process.execPath, args })
+}
+
+async function importContent(o: FetchSideInit): Promise<Record<string, unknown>> {
+  await using importing = await startPeer(o, 'import')
+  const imported = await importing.event('imported', { timeoutMs: READY_TIMEOUT_MS })
+  await importing.ended
+  return imported
+}
+
+interface Usage {
+  readonly nowBytes: number
+  readonly peakBytes: number
+  readonly processorSeconds: number
+}
+
+let usages = 0
+
+async function usage(server: RunningProcess): Promise<Usage> {
+  // An output gives the first event of a name.
+  const name = `used-${++usages}`
+  const answer = server.event(name, { timeoutMs: READY_TIMEOUT_MS })
+  server.write(`${name}\n`)
+  return (await answer) as unknown as Usage
 }

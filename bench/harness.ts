@@ -16,6 +16,8 @@ export interface Benchmark {
   readonly baselineName: string
   /** How often each side is measured. */
   readonly runs: number
+  /** What it was told by the environment, shown beside the result. */
+  readonly setting?: string
   /** What the project has set itself, shown beside the result; none where there is no target yet. */
   readonly target?: Target
   /** Why it cannot run on this machine, `undefined` when it can. */
@@ -38,6 +40,7 @@ export interface BenchmarkResult {
   readonly baseline: number
   readonly speedup: number
   readonly runs: number
+  readonly setting?: string
 }
 
 /**
@@ -76,7 +79,8 @@ function resultOf(
     baselineName: benchmark.baselineName,
     baseline: rounded(theirs),
     speedup: rounded(benchmark.better === 'lower' ? theirs / mine : mine / theirs),
-    runs: ours.length
+    runs: ours.length,
+    ...(benchmark.setting === undefined ? {} : { setting: benchmark.setting })
   }
 }
 

@@ -12,8 +12,11 @@ const NO_BENCHMARKS = new Set([
   'node-process',
   'add-peer',
   'exchange-peer',
+  'fetch-nodes',
   'fetch-peer',
+  'fetch-plain',
   'fetch-rig',
+  'fetch-side',
   'get-peer',
   'gossip-crowd',
   'chat-crowd',
@@ -75,10 +78,11 @@ async function report(benchmark: Benchmark, o: { runs: number | undefined; isJso
 }
 
 function sentenceOf(result: BenchmarkResult, { target }: Benchmark): string {
-  const { name, unit, ours, baseline, baselineName, speedup, runs } = result
+  const { name, unit, ours, baseline, baselineName, speedup, runs, setting } = result
   const isReached = reaches(result, target)
   const verdict = isReached === undefined ? 'no target' : isReached ? 'target reached' : 'TARGET MISSED'
-  return `${name}: ${ours} ${unit}, ${baselineName} ${baseline} ${unit}: ${speedup} × (median of ${runs}; ${verdict})`
+  const said = setting === undefined ? '' : `; ${setting}`
+  return `${name}: ${ours} ${unit}, ${baselineName} ${baseline} ${unit}: ${speedup} × (median of ${runs}; ${verdict}${said})`
 }
 
 await main()

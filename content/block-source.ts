@@ -2,7 +2,7 @@ import type { CID } from 'multiformats/cid'
 import { errorCode } from '#contracts'
 import type { Clock, Logger } from '#contracts'
 import { orAbort } from './abort.ts'
-import { blockKey, checkCid, matchesCid } from './cid.ts'
+import { blockKey, checkCid, inlineBlock, matchesCid } from './cid.ts'
 import { ContentError } from './errors.ts'
 import { whyNotFound } from './not-found.ts'
 import type { BlockStore } from './block-store.ts'
@@ -52,6 +52,12 @@ export interface BlockReader extends AsyncDisposable {
    *   `ERR_BLOCK_CORRUPT`, `ERR_DISK_FULL`, `ERR_STORE_IO`, `ERR_CID_UNSUPPORTED`
    */
   get(cid: CID): Promise<Uint8Array>
+  /**
+   * Resolves once the block is in the store: costs less than {@link get} for who does not read it.
+   *
+   * @throws ContentError as {@link get}
+   */
+  bring(cid: CID): Promise<void>
   /** All below this block is going to be read, depth first: what is not here may come before it is asked for. */
   follow(cid: CID): void
   /**
@@ -94,17 +100,20 @@ class StoreThenPeers implements BlockReader {
   }
 
   async get(cid: CID): Promise<Uint8Array> {
-    this.#signal.throwIfAborted()
-    checkCid(cid)
-    if (this.#o.isDenied(cid)) {
-      throw new ContentError('ERR_CONTENT_DENIED', `${cid.toString()} is on the deny list`)
-    }
-    const key = blockKey(cid)
-    const known = this.#running.get(key)
-    if (known !== undefined) return await known
-    const work = this.#find(cid).finally(() => this.#running.delete(key))
-    this.#running.set(key, work)
-    return await work
+    this.#check(cid)
+    return await this.#once(cid, async () => await this.#find(cid))
+  }
+
+  async bring(cid: CID): Promise<void> {
+    this.#check(cid)
+    if (inlineBlock(cid) !== undefined) return
+    if (this.#stream?.brings(cid) !== true && (await this.#o.store.has(cid))) return
+    const exchange = this.#exchange(cid)
+    const isHere = await this.#waited(async () => {
+      const stream = this.#openStream()
+      return stream !== undefined && (await orAbort(stream.bring(cid), this.#signal))
+    })
+    if (!isHere) await this.#once(cid, async () => await this.#fetchElsewhere(cid, exchange))
   }
 
   follow(cid: CID): void {
@@ -125,43 +134,61 @@ class StoreThenPeers implements BlockReader {
     await Promise.allSettled(this.#running.values())
   }
 
+  #check(cid: CID): void {
+    this.#signal.throwIfAborted()
+    checkCid(cid)
+    if (!this.#o.isDenied(cid)) return
+    throw new ContentError('ERR_CONTENT_DENIED', `${cid.toString()} is on the deny list`)
+  }
+
+  /** Who asks for the same block at the same time shares the work. */
+  async #once(cid: CID, task: () => Promise<Uint8Array>): Promise<Uint8Array> {
+    const key = blockKey(cid)
+    const known = this.#running.get(key)
+    if (known !== undefined) return await known
+    const work = task().finally(() => this.#running.delete(key))
+    this.#running.set(key, work)
+    return await work
+  }
+
+  get #isOnline(): boolean {
+    return this.#o.network !== false && this.#o.exchange !== undefined
+  }
+
+  #exchange(cid: CID): BlockExchange {
+    const { exchange, network = true } = this.#o
+    if (network && exchange !== undefined) return exchange
+    throw new ContentError('ERR_CONTENT_NOT_FOUND', `block ${cid.toString()} is not on this node`)
+  }
+
   async #find(cid: CID): Promise<Uint8Array> {
-    const { store, exchange, logger, network = true } = this.#o
-    const isOnline = network && exchange !== undefined
+    const { store, logger } = this.#o
     const held = this.#stream?.take(cid)
     if (held !== undefined) return held
     try {
       const bytes = this.#stream?.expects(cid) === true ? undefined : await store.get(cid)
       if (bytes !== undefined) return bytes
     } catch (thrown) {
-      if (!isOnline || errorCode(thrown) !== 'ERR_BLOCK_CORRUPT') throw thrown
+      if (!this.#isOnline || errorCode(thrown) !== 'ERR_BLOCK_CORRUPT') throw thrown
       logger.warn('fetching a block again that was corrupt on disk', { cid: cid.toString() })
     }
-    if (!isOnline)
-      throw new ContentError('ERR_CONTENT_NOT_FOUND', `block ${cid.toString()} is not on this node`)
-    return await this.#fetch(cid, exchange)
+    const exchange = this.#exchange(cid)
+    const streamed = await this.#waited(async () => {
+      const stream = this.#openStream()
+      return stream === undefined ? undefined : await orAbort(stream.fetch(cid), this.#signal)
+    })
+    return streamed ?? (await this.#fetchElsewhere(cid, exchange))
   }
 
-  async #fetch(cid: CID, exchange: BlockExchange): Promise<Uint8Array> {
-    if (this.#waiting++ === 0) this.#watch()
-    let bytes: Uint8Array
-    try {
-      const isExpected = this.#stream?.expects(cid) === true
-      const streamed = await this.#streamed(cid)
-      if (streamed !== undefined) return streamed
-      // It was not looked for here, and may be here although no peer brings it.
-      const held = isExpected ? await this.#o.store.get(cid).catch(unlessCorrupt) : undefined
-      if (held !== undefined) return held
+  /** The block by the exchange, when no peer streams it. */
+  async #fetchElsewhere(cid: CID, exchange: BlockExchange): Promise<Uint8Array> {
+    // Of what a stream was to bring it was not asked whether it is here.
+    const held = this.#stream === undefined ? undefined : await this.#o.store.get(cid).catch(unlessCorrupt)
+    if (held !== undefined) return held
+    const bytes = await this.#waited(async () => {
       this.#session ??= exchange.createSession({ root: this.#o.root, signal: this.#signal })
-      bytes = await orAbort(this.#session.fetch(cid, { signal: this.#signal }), this.#signal)
-    } catch (thrown) {
-      // Whatever shape an aborted exchange gives its error, the reason is ours.
-      this.#signal.throwIfAborted()
-      throw this.#named(thrown)
-    } finally {
-      this.#waiting--
-      this.#watch()
-    }
+      return await orAbort(this.#session.fetch(cid, { signal: this.#signal }), this.#signal)
+    })
     if (!exchange.verifiesBlocks && !matchesCid(cid, bytes)) {
       throw new ContentError('ERR_BLOCK_MISMATCH', `a peer sent bytes that do not hash to ${cid.toString()}`)
     }
@@ -170,8 +197,23 @@ class StoreThenPeers implements BlockReader {
     return bytes
   }
 
-  /** The block from peers that stream, which is stored already or about to be. */
-  async #streamed(cid: CID): Promise<Uint8Array | undefined> {
+  /** Waits for a peer, until the deadline of the next block. */
+  async #waited<T>(task: () => Promise<T>): Promise<T> {
+    if (this.#waiting++ === 0) this.#watch()
+    try {
+      return await task()
+    } catch (thrown) {
+      // Whatever shape an aborted exchange gives its error, the reason is ours.
+      this.#signal.throwIfAborted()
+      throw this.#named(thrown)
+    } finally {
+      this.#waiting--
+      this.#watch()
+    }
+  }
+
+  /** Peers that stream, who store what they bring themselves. */
+  #openStream(): DagFetch | undefined {
     const { streams, root, durable = false } = this.#o
     if (streams === undefined) return undefined
     // What would be started now nobody would end.
@@ -181,7 +223,7 @@ class StoreThenPeers implements BlockReader {
       if (this.#led !== undefined) this.#stream.lead(root, this.#led)
       if (this.#followed !== undefined) this.#stream.follow(this.#followed)
     }
-    return await orAbort(this.#stream.fetch(cid), this.#signal)
+    return this.#stream
   }
 
   #fetched(cid: CID, bytes: number): void {

@@ -2,6 +2,7 @@ import type { CID } from 'multiformats/cid'
 import { checkCid, matchesCid } from './cid.ts'
 import { BLOCK_BYTES_MAX } from './constants.ts'
 import { ContentError } from './errors.ts'
+import type { Slabs } from './slabs.ts'
 
 /** How a block is put. */
 export interface PutOptions {
@@ -24,6 +25,8 @@ export interface BlockFound {
   readonly cid: CID
   /** `undefined` when it is not there. The caller must not write into them. */
   readonly bytes: Uint8Array | undefined
+  /** The caller needs the bytes no more: their memory may be used for others. It need not be called. */
+  release?(this: void): void
 }
 
 /** What {@link BlockStore.sweep} goes by. */
@@ -102,9 +105,10 @@ export interface BlockStore extends AsyncDisposable {
    * Reads many, in the order asked; blocks that lie one after the other are one read, and one read is ahead of
    * the reader.
    *
+   * @param options.memory - what to read into; fresh memory when absent
    * @throws ContentError `ERR_BLOCK_CORRUPT` as {@link BlockStore.get}
    */
-  getMany(cids: Iterable<CID>): AsyncIterable<BlockFound>
+  getMany(cids: Iterable<CID>, options?: { readonly memory?: Slabs | undefined }): AsyncIterable<BlockFound>
   /** Bytes of a block, without reading it; `undefined` when it is not there. */
   sizeOf(cid: CID): Promise<number | undefined>
   /** Until it is disposed, no collection removes what was put, found or read meanwhile. */

@@ -23,7 +23,7 @@ export interface KeepInit extends Visibility {
   name: string | undefined
   bytes?: number
   /** Where blocks that are not here come from; ends when it is disposed. */
-  reader: Pick<BlockReader, 'get' | 'follow'>
+  reader: Pick<BlockReader, 'get' | 'bring' | 'follow'>
   onBlock?: (blocks: number) => void
 }
 
@@ -65,11 +65,19 @@ export async function keepRoot(o: KeeperComponents, init: KeepInit): Promise<Roo
   return root
 }
 
-async function* blocksOf({ store, isDenied }: KeeperComponents, init: KeepInit): AsyncGenerator<CID> {
+async function* blocksOf({ isDenied }: KeeperComponents, init: KeepInit): AsyncGenerator<CID> {
   let blocks = 0
   const walk = walkDag(init.cid, {
-    fetch: async (cid) => await init.reader.get(cid),
-    hasLeaf: async (cid) => !isDenied(cid) && (await store.has(cid))
+    fetch: async (cid) => {
+      const bytes = await init.reader.get(cid)
+      await init.reader.bring(cid)
+      return bytes
+    },
+    hasLeaf: async (cid) => {
+      if (isDenied(cid)) return false
+      await init.reader.bring(cid)
+      return true
+    }
   })
   for await (const cid of walk) {
     init.onBlock?.(++blocks)

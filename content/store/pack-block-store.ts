@@ -26,6 +26,7 @@ import type {
   VerifyResult
 } from '../block-store.ts'
 import type { FilePowers } from '../files.ts'
+import type { Slabs } from '../slabs.ts'
 
 /** What the block store works with. */
 export interface PackBlockStoreComponents {
@@ -82,8 +83,11 @@ class PackBlockStore implements BlockStore {
     return await this.#reader.get(cid)
   }
 
-  getMany(cids: Iterable<CID>): AsyncIterable<BlockFound> {
-    return this.#reader.getMany(cids)
+  getMany(
+    cids: Iterable<CID>,
+    { memory }: { readonly memory?: Slabs | undefined } = {}
+  ): AsyncIterable<BlockFound> {
+    return this.#reader.getMany(cids, memory)
   }
 
   async sizeOf(cid: CID): Promise<number | undefined> {

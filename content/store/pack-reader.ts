@@ -9,6 +9,7 @@ import { decodeHeader, headerBytes, isIntact, recordBytes } from './record.ts'
 import type { BlockFound } from '../block-store.ts'
 import type { Place } from './block-index.ts'
 import type { PackSet } from './pack-set.ts'
+import type { Slabs } from '../slabs.ts'
 
 interface Item {
   readonly cid: CID
@@ -34,18 +35,19 @@ export class PackReader {
     const item = this.#locate(cid)
     const { place } = item
     if (place === undefined) return inlineBlock(cid)
-    const bytes = await this.#read(place.pack, place.offset, recordBytesOf(cid, place))
+    const bytes = await this.#read({ ...place, length: recordBytesOf(cid, place) })
     const found = this.#check(item, bytes)
     // It may have been put again since.
     return found === undefined && this.#set.peek(cid.multihash) !== undefined ? await this.get(cid) : found
   }
 
   /** See `BlockStore.getMany`. */
-  async *getMany(cids: Iterable<CID>): AsyncGenerator<BlockFound> {
+  async *getMany(cids: Iterable<CID>, memory?: Slabs): AsyncGenerator<BlockFound> {
+    const runBytesMax = Math.min(RUN_BYTES_MAX, memory?.slabBytes ?? RUN_BYTES_MAX)
     for await (const run of mapAhead(
-      this.#runs(cids),
+      this.#runs(cids, runBytesMax),
       RUNS_AHEAD,
-      async (items) => await this.#readRun(items)
+      async (items) => await this.#readRun(items, memory)
     ))
       yield* run
   }
@@ -53,7 +55,7 @@ export class PackReader {
   /** Whether what lies there is the block, byte by byte; for who wants to put it. */
   async equals(cid: CID, place: Place, bytes: Uint8Array): Promise<boolean> {
     if (place.length !== bytes.length) return false
-    const record = await this.#read(place.pack, place.offset, recordBytesOf(cid, place))
+    const record = await this.#read({ ...place, length: recordBytesOf(cid, place) })
     const header = decodeHeader(record)
     if (header === undefined) return false
     return Buffer.compare(record.subarray(headerBytes(header.digest.length)), bytes) === 0
@@ -65,7 +67,7 @@ export class PackReader {
   }
 
   /** Blocks that lie one after the other, in lists of a few mebibytes. */
-  *#runs(cids: Iterable<CID>): Generator<Item[]> {
+  *#runs(cids: Iterable<CID>, bytesMax: number): Generator<Item[]> {
     let run: Item[] = []
     let end: Place | undefined
     for (const cid of cids) {
@@ -76,7 +78,7 @@ export class PackReader {
         place !== undefined &&
         end?.pack === place.pack &&
         end.offset === place.offset &&
-        place.offset + place.length - (first?.place?.offset ?? 0) <= RUN_BYTES_MAX
+        place.offset + recordBytesOf(cid, place) - (first?.place?.offset ?? 0) <= bytesMax
       if (!goesOn && run.length > 0) {
         yield run
         run = []
@@ -87,7 +89,7 @@ export class PackReader {
     if (run.length > 0) yield run
   }
 
-  async #readRun(items: readonly Item[]): Promise<BlockFound[]> {
+  async #readRun(items: readonly Item[], memory: Slabs | undefined): Promise<BlockFound[]> {
     const first = items[0]?.place
     const last = items.at(-1)
     if (first === undefined || last?.place === undefined) {
@@ -98,12 +100,17 @@ export class PackReader {
     )
     if (!isThere) return await this.#readEach(items)
     const end = last.place.offset + recordBytesOf(last.cid, last.place)
-    const run = await this.#read(first.pack, first.offset, end - first.offset)
-    const found = items.map((item) => {
-      const start = (item.place?.offset ?? 0) - first.offset
-      const length = item.place === undefined ? 0 : recordBytesOf(item.cid, item.place)
-      return { cid: item.cid, bytes: this.#check(item, run.subarray(start, start + length)) }
+    const length = end - first.offset
+    const slab = memory !== undefined && length <= memory.slabBytes ? memory.take() : undefined
+    const target = slab?.bytes.subarray(0, length) ?? unclearedBytes(length)
+    const run = await this.#read({ ...first, length }, target)
+    const found = items.map(({ cid, place }): BlockFound => {
+      const start = (place?.offset ?? 0) - first.offset
+      const recordLength = place === undefined ? 0 : recordBytesOf(cid, place)
+      const bytes = this.#check({ cid, place }, run.subarray(start, start + recordLength))
+      return slab === undefined ? { cid, bytes } : { cid, bytes, release: slab.hold() }
     })
+    slab?.release()
     return found.every(({ bytes }) => bytes !== undefined) ? found : await this.#readEach(items)
   }
 
@@ -114,11 +121,10 @@ export class PackReader {
     return found
   }
 
-  async #read(pack: number, offset: number, length: number): Promise<Uint8Array> {
-    const target = unclearedBytes(length)
+  async #read(place: Place, target: Uint8Array = unclearedBytes(place.length)): Promise<Uint8Array> {
     try {
-      return await this.#set.open.use(this.#set.packOf({ pack, offset, length }), async (file) =>
-        target.subarray(0, await file.readAt(target, offset))
+      return await this.#set.open.use(this.#set.packOf(place), async (file) =>
+        target.subarray(0, await file.readAt(target, place.offset))
       )
     } catch (thrown) {
       const error = fileError(thrown, 'cannot read a block')

@@ -6,8 +6,10 @@ export interface ArrivedBlock {
   readonly cid: CID
   readonly key: string
   readonly bytes: Uint8Array
-  /** Somebody has it already. */
-  readonly isTaken: boolean
+  /** Somebody has its bytes already, or waits for no more than that it is stored. */
+  readonly taken: 'not' | 'bytes' | 'unread'
+  /** Its bytes are needed no more. */
+  readonly release?: (() => void) | undefined
   /** Called once it is in the store. */
   onStored(this: void): void
 }
@@ -23,8 +25,11 @@ export interface AheadInit {
 
 interface Entry {
   readonly bytes: Uint8Array
+  /** Called once nobody needs the bytes; not there when somebody was given them, who may need them for ever. */
+  release: (() => void) | undefined
   isStored: boolean
   isTaken: boolean
+  whenStored?: PromiseWithResolvers<undefined>
 }
 
 /**
@@ -49,8 +54,10 @@ export class Ahead {
 
   /** Keeps a block that came. */
   add(block: ArrivedBlock): void {
-    const { key, bytes, isTaken } = block
-    this.#entries.set(key, { bytes, isStored: false, isTaken })
+    const { key, bytes, taken } = block
+    const isTaken = taken !== 'not'
+    const release = taken === 'bytes' ? undefined : block.release
+    this.#entries.set(key, { bytes, release, isStored: false, isTaken })
     if (!isTaken) this.#bytes += bytes.length
     this.#queue.push(block)
     this.#storing ??= this.#store()
@@ -60,8 +67,24 @@ export class Ahead {
   take(key: string): Uint8Array | undefined {
     const entry = this.#entries.get(key)
     if (entry === undefined) return undefined
+    entry.release = undefined
     this.#leave(key, entry)
     return entry.bytes
+  }
+
+  /** Whether the block is here still. */
+  has(key: string): boolean {
+    return this.#entries.has(key)
+  }
+
+  /** Nobody will take the block, which is only to be stored; resolves once it is, or nothing more is stored. */
+  async stored(key: string): Promise<void> {
+    const entry = this.#entries.get(key)
+    if (entry === undefined) return
+    this.#leave(key, entry)
+    if (entry.isStored) return
+    entry.whenStored ??= Promise.withResolvers()
+    await entry.whenStored.promise
   }
 
   /** As {@link take}, and it stays. */
@@ -85,7 +108,12 @@ export class Ahead {
   #leave(key: string, entry: Entry): void {
     if (!entry.isTaken) this.#bytes -= entry.bytes.length
     entry.isTaken = true
-    if (entry.isStored) this.#entries.delete(key)
+    if (entry.isStored) this.#forget(key, entry)
+  }
+
+  #forget(key: string, entry: Entry): void {
+    this.#entries.delete(key)
+    entry.release?.()
   }
 
   async #store(): Promise<void> {
@@ -97,13 +125,15 @@ export class Ahead {
         for (const { key, onStored } of batch) {
           const entry = this.#entries.get(key)
           if (entry !== undefined) entry.isStored = true
-          if (entry?.isTaken === true) this.#entries.delete(key)
+          if (entry?.isTaken === true) this.#forget(key, entry)
+          entry?.whenStored?.resolve(undefined)
           onStored()
         }
       }
     } catch (thrown) {
       this.#queue = []
       this.#init.onFailed(thrown)
+      for (const { whenStored } of this.#entries.values()) whenStored?.resolve(undefined)
     } finally {
       this.#storing = undefined
     }

@@ -1,8 +1,9 @@
 import { errorMessage } from '#contracts'
 import type { CID } from 'multiformats/cid'
-import { matchesCid } from '../cid.ts'
+import { matchesCid, RAW_CODEC } from '../cid.ts'
 import { ContentError } from '../errors.ts'
 import type { FlowChannel } from '../flow/index.ts'
+import type { Slabs } from '../slabs.ts'
 import { ASKS_PER_CHANNEL_MAX } from './constants.ts'
 import { FrameReader } from './frame-reader.ts'
 import { encodeFrame } from './frames.ts'
@@ -16,8 +17,10 @@ export interface AskingChannelInit {
   readonly pipe: Pipe
   /** Disposed when the channel ends. */
   readonly flow?: FlowChannel | undefined
-  /** The next block, verified; `links` are those that will come because of it. */
-  onBlock(this: void, block: { cid: CID; bytes: Uint8Array; links: readonly CID[] }): void
+  /** Where blocks are put together; memory of its own when absent. */
+  readonly memory?: Slabs | undefined
+  /** The next block, verified. */
+  onBlock(this: void, block: VerifiedBlock): void
   /** The peer does not have this one, or not for us. */
   onAbsent(this: void, cid: CID): void
   /** These will not come on this channel any more. */
@@ -29,6 +32,16 @@ export interface AskingChannelInit {
   onResumed(this: void): void
   /** It has ended: what was under way must be asked elsewhere. `blame`: the peer broke the protocol. */
   onEnd(this: void, end: { cause: Error; blame: Blame | undefined }): void
+}
+
+/** A block that came and hashes to its CID. */
+export interface VerifiedBlock {
+  readonly cid: CID
+  readonly bytes: Uint8Array
+  /** Those that will come because of it. */
+  readonly links: readonly CID[]
+  /** Its bytes are needed no more: their memory may be used for others. It need not be called. */
+  readonly release?: (() => void) | undefined
 }
 
 /** What a peer did that no honest one does. */
@@ -66,7 +79,7 @@ export class AskingChannel {
     this.#init = init
     const reader = new FrameReader((frame) => {
       this.#take(frame)
-    })
+    }, init.memory)
     init.pipe.receive(
       (bytes) => {
         if (this.#hasEnded) return
@@ -199,7 +212,7 @@ export class AskingChannel {
     if (this.#hasEnded) return
     switch (frame.type) {
       case 'block':
-        this.#block(frame.bytes)
+        this.#block(frame)
         break
       case 'absent':
         this.#absent()
@@ -220,7 +233,7 @@ export class AskingChannel {
     }
   }
 
-  #block(bytes: Uint8Array): void {
+  #block({ bytes, release }: Extract<Frame, { type: 'block' }>): void {
     const walk = this.#asks[0]?.walk
     const cid = walk?.next()
     if (this.#credit <= 0) {
@@ -231,7 +244,9 @@ export class AskingChannel {
       this.#blame('wrong-block', unexpected(`block ${cid.toString()}`, 'another'))
     } else {
       this.#credit -= bytes.length
-      this.#init.onBlock({ cid, bytes, links: walk.take(bytes) })
+      const links = walk.take(bytes)
+      // Links are parts of the bytes that they were decoded from.
+      this.#init.onBlock({ cid, bytes, links, release: cid.code === RAW_CODEC ? release : undefined })
     }
   }
 

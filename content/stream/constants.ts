@@ -34,6 +34,12 @@ export const OWN_WRITE_BYTES_MIN: number = 64 * 1024
 /** Bytes of the memory that received frames are put together in. */
 export const SLAB_BYTES: number = 4 * 1024 * 1024
 
+/** Slabs that a provider keeps to read the next blocks of an ask into: one that goes out, two that are read. */
+export const READ_SLABS_KEPT_MAX = 3
+
+/** Slabs that a fetch keeps for the next blocks that come. */
+export const RECEIVE_SLABS_KEPT_MAX = 6
+
 /** Blocks up to this size are copied out of that memory, so that one that is kept keeps no more than itself. */
 export const SMALL_BLOCK_BYTES: number = 16 * 1024
 

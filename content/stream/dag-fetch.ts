@@ -5,12 +5,14 @@ import type { BlockStore } from '../block-store.ts'
 import { linksOf } from '../dag-links.ts'
 import { ContentError } from '../errors.ts'
 import { Ahead } from './ahead.ts'
-import type { Blame, Unanswered } from './asking-channel.ts'
-import { ASK_ROOTS_MAX, EXPECTED_BLOCKS_MAX } from './constants.ts'
+import { Slabs } from '../slabs.ts'
+import type { Blame, Unanswered, VerifiedBlock } from './asking-channel.ts'
+import { ASK_ROOTS_MAX, EXPECTED_BLOCKS_MAX, RECEIVE_SLABS_KEPT_MAX, SLAB_BYTES } from './constants.ts'
 import type { StreamLimits } from './constants.ts'
 import type { AskedPart, Source, SourceEvents } from './source.ts'
 import { Sources } from './sources.ts'
 import type { SourcesComponents } from './sources.ts'
+import { Waiters } from './waiters.ts'
 import { stepKey } from './walk.ts'
 
 /** What a fetch works with. */
@@ -35,14 +37,6 @@ interface Wanted {
   readonly part?: AskedPart
 }
 
-interface Waiter extends PromiseWithResolvers<Uint8Array | undefined> {
-  readonly cid: CID
-  readonly sinceMs: number
-}
-
-/** Waits of the patience after which whoever waits looks elsewhere although others get their blocks. */
-const PATIENCES_MAX = 4
-
 /**
  * Fetches the blocks of one DAG from peers that speak the protocol, and stores them. Whoever reads says what it needs
  * next; what it has announced to {@link follow} comes unasked, depth first, a bounded number of bytes ahead of it.
@@ -50,6 +44,7 @@ const PATIENCES_MAX = 4
  * Every block that is still to come is in `#expected`, and is then in the frontier or in the walk of some source.
  */
 export class DagFetch implements AsyncDisposable, SourceEvents {
+  readonly memory: Slabs = new Slabs({ slabBytes: SLAB_BYTES, keptMax: RECEIVE_SLABS_KEPT_MAX })
   readonly #components: DagFetchComponents
   readonly #limits: StreamLimits
   readonly #init: DagFetchInit
@@ -57,7 +52,7 @@ export class DagFetch implements AsyncDisposable, SourceEvents {
   readonly #expected = new Set<string>()
   /** To be asked; the next is the last. */
   readonly #frontier: Wanted[] = []
-  readonly #waiters = new Map<string, Waiter>()
+  readonly #waiters = new Waiters()
   readonly #ahead: Ahead
   /** Bytes stored whose sources may send no more until somebody takes what is here. */
   #withheld: { source: Source; bytes: number }[] = []
@@ -134,43 +129,66 @@ export class DagFetch implements AsyncDisposable, SourceEvents {
    * @throws what the store throws
    */
   async fetch(cid: CID): Promise<Uint8Array | undefined> {
-    if (this.#failure !== undefined) throw this.#failure.reason
+    this.#throwIfFailed()
     const held = this.take(cid)
-    if (held !== undefined || this.#hasEnded) return held
+    return held !== undefined || this.#hasEnded ? held : await this.#wait(cid, true)
+  }
+
+  /** Whether this block is on its way, or here and not yet stored. */
+  brings(cid: CID): boolean {
+    return this.expects(cid) || this.#ahead.has(stepKey(cid))
+  }
+
+  /**
+   * Resolves once the block is in the store, for who has no use for its bytes; `false` where {@link fetch} would resolve
+   * with nothing.
+   *
+   * @throws what the store throws
+   */
+  async bring(cid: CID): Promise<boolean> {
+    this.#throwIfFailed()
     const key = stepKey(cid)
-    const known = this.#waiters.get(key)
-    if (known !== undefined) return await known.promise
-    const waiter = {
-      ...Promise.withResolvers<Uint8Array | undefined>(),
-      cid,
-      sinceMs: this.#components.clock.monotonicMs()
+    if (!this.#ahead.has(key)) {
+      if (this.#hasEnded || (await this.#wait(cid, false)) === undefined) return false
     }
-    this.#waiters.set(key, waiter)
+    const stored = this.#ahead.stored(key)
+    this.#settle()
+    await stored
+    this.#throwIfFailed()
+    return true
+  }
+
+  #throwIfFailed(): void {
+    if (this.#failure !== undefined) throw this.#failure.reason
+  }
+
+  async #wait(cid: CID, isRead: boolean): Promise<Uint8Array | undefined> {
+    const key = stepKey(cid)
+    const known = this.#waiters.join(key, isRead)
+    if (known !== undefined) return await known
+    const answered = this.#waiters.add(key, { isRead, sinceMs: this.#components.clock.monotonicMs() })
     if (!this.#expected.has(key)) this.#want({ cid, below: this.#isFollowing })
     this.#settle()
     this.#sweeping ??= this.#components.clock.every(this.#limits.sweepIntervalMs, () => this.#sweep())
-    return await waiter.promise
+    return await answered
   }
 
-  onBlock(
-    source: Source,
-    { cid, bytes, links }: { cid: CID; bytes: Uint8Array; links: readonly CID[] }
-  ): void {
+  onBlock(source: Source, { cid, bytes, links, release }: VerifiedBlock): void {
     const key = stepKey(cid)
     this.#lastBlockMs = this.#components.clock.monotonicMs()
     if (!this.#expected.delete(key) || this.#components.isDenied(cid)) {
       source.release(bytes.length)
+      release?.()
       return
     }
     for (const link of links) this.#expect(stepKey(link))
     if (key === this.#followed && links.length === 0) this.#enter(cid, bytes)
-    const waiter = this.#waiters.get(key)
     const onStored = (): void => {
       this.#init.onStored(cid, bytes.length)
       this.#withheld.push({ source, bytes: bytes.length })
       this.#settle()
     }
-    this.#ahead.add({ cid, key, bytes, isTaken: waiter !== undefined, onStored })
+    this.#ahead.add({ cid, key, bytes, taken: this.#waiters.wants(key), release, onStored })
     this.#answer(key, bytes)
     // There may be something to share now.
     if (links.length > 0) this.#advance()
@@ -207,15 +225,14 @@ export class DagFetch implements AsyncDisposable, SourceEvents {
     this.#hasEnded = true
     this.#sweeping?.[Symbol.dispose]()
     this.#sources[Symbol.dispose]()
-    for (const key of [...this.#waiters.keys()]) this.#answer(key, undefined)
+    for (const key of this.#waiters.keys()) this.#answer(key, undefined)
     this.#frontier.length = 0
     this.#expected.clear()
   }
 
   #fail(reason: unknown): void {
     this.#failure ??= { reason }
-    for (const waiter of this.#waiters.values()) waiter.reject(reason)
-    this.#waiters.clear()
+    this.#waiters.fail(reason)
     this.#end()
   }
 
@@ -237,10 +254,7 @@ export class DagFetch implements AsyncDisposable, SourceEvents {
   }
 
   #answer(key: string, bytes: Uint8Array | undefined): void {
-    const waiter = this.#waiters.get(key)
-    if (waiter === undefined) return
-    this.#waiters.delete(key)
-    waiter.resolve(bytes)
+    if (!this.#waiters.answer(key, bytes)) return
     // Blocks that come fast leave nobody waiting between them, and still someone has to look.
     if (this.#waiters.size > 0 || this.#expected.size > 0) return
     this.#sweeping?.[Symbol.dispose]()
@@ -349,7 +363,7 @@ export class DagFetch implements AsyncDisposable, SourceEvents {
       this.#frontier.splice(index, 1)
       this.#expected.delete(key)
     }
-    for (const key of [...this.#waiters.keys()]) {
+    for (const key of this.#waiters.keys()) {
       if (!this.#expected.has(key)) this.#answer(key, undefined)
     }
   }
@@ -359,10 +373,8 @@ export class DagFetch implements AsyncDisposable, SourceEvents {
     for (const left of this.#sources.late(nowMs, this.#frontier.length === 0)) this.#putBack(left)
     const { patienceMs } = this.#limits
     const isQuiet = nowMs - this.#lastBlockMs > patienceMs
-    for (const [key, { sinceMs }] of [...this.#waiters]) {
-      const waitedMs = nowMs - sinceMs
-      const isEnough = isQuiet ? patienceMs : PATIENCES_MAX * patienceMs
-      if (waitedMs > isEnough && this.#sources.mayLookElsewhere) this.#answer(key, undefined)
+    for (const key of this.#waiters.impatient({ nowMs, patienceMs, isQuiet })) {
+      if (this.#sources.mayLookElsewhere) this.#answer(key, undefined)
     }
     this.#advance()
   }

@@ -1,4 +1,5 @@
-import { unclearedBytes } from '../files.ts'
+import { Slabs } from '../slabs.ts'
+import type { Slab } from '../slabs.ts'
 import { FRAME_HEADER_BYTES, SLAB_BYTES, SMALL_BLOCK_BYTES } from './constants.ts'
 import { decodeFrame, payloadLength } from './frames.ts'
 import type { Frame } from './frames.ts'
@@ -11,17 +12,23 @@ import type { Frame } from './frames.ts'
  */
 export class FrameReader {
   readonly #onFrame: (frame: Frame) => void
+  readonly #slabs: Slabs
   readonly #header = new Uint8Array(FRAME_HEADER_BYTES)
   #headerBytes = 0
   /** Bytes of the payload that is being read; `undefined` while the header is. */
   #length: number | undefined
-  #slab = unclearedBytes(0)
+  #slab: Slab | undefined
   /** Where in the slab the payload begins, and how many bytes of it are there. */
   #start = 0
   #filled = 0
 
-  constructor(onFrame: (frame: Frame) => void) {
+  /** @param slabs - memory that is shared with others; of its own when absent */
+  constructor(
+    onFrame: (frame: Frame) => void,
+    slabs: Slabs = new Slabs({ slabBytes: SLAB_BYTES, keptMax: 0 })
+  ) {
     this.#onFrame = onFrame
+    this.#slabs = slabs
   }
 
   /** Whether it is between two frames. */
@@ -42,7 +49,7 @@ export class FrameReader {
         continue
       }
       const count = Math.min(this.#length - this.#filled, bytes.length - at)
-      this.#slab.set(
+      this.#slab?.bytes.set(
         count === bytes.length ? bytes : bytes.subarray(at, at + count),
         this.#start + this.#filled
       )
@@ -65,19 +72,22 @@ export class FrameReader {
 
   #makeRoom(length: number): void {
     this.#filled = 0
-    if (this.#start + length <= this.#slab.length) return
-    this.#slab = unclearedBytes(SLAB_BYTES)
+    if (this.#slab !== undefined && this.#start + length <= this.#slab.bytes.length) return
+    this.#slab?.release()
+    this.#slab = this.#slabs.take()
     this.#start = 0
   }
 
   #finish(length: number): void {
     const end = this.#start + length
-    const payload = this.#slab.subarray(this.#start, end)
+    const slab = this.#slab as Slab
+    const payload = slab.bytes.subarray(this.#start, end)
     const isCopied = length <= SMALL_BLOCK_BYTES
     // What was copied out leaves its place to the next frame.
     if (!isCopied) this.#start = end
     this.#length = undefined
     this.#headerBytes = 0
-    this.#onFrame(decodeFrame(this.#header, isCopied ? payload.slice() : payload))
+    const frame = decodeFrame(this.#header, isCopied ? payload.slice() : payload)
+    this.#onFrame(frame.type === 'block' && !isCopied ? { ...frame, release: slab.hold() } : frame)
   }
 }

@@ -30,16 +30,19 @@ export class FrameWriter {
     this.#deadline = o.deadline
   }
 
-  /** Writes a block, or keeps it to be written with the next. */
-  async block(bytes: Uint8Array): Promise<void> {
+  /** Writes a block, or keeps it to be written with the next; `onSent` may be called once its bytes are not needed. */
+  async block(bytes: Uint8Array, onSent?: () => void): Promise<void> {
     const isOwn = bytes.length >= OWN_WRITE_BYTES_MIN
     await this.#makeRoom(FRAME_HEADER_BYTES + (isOwn ? 0 : bytes.length))
     writeHeader(this.#gathered.subarray(this.#filled), 'block', bytes.length)
     this.#filled += FRAME_HEADER_BYTES
     if (isOwn) {
       await this.flush()
-      await this.#send(bytes)
-    } else this.#add(bytes)
+      await this.#send(bytes, onSent)
+    } else {
+      this.#add(bytes)
+      onSent?.()
+    }
   }
 
   /** Writes any other frame, or keeps it to be written with the next. */
@@ -70,13 +73,15 @@ export class FrameWriter {
     if (length > this.#gathered.length) this.#gathered = unclearedBytes(Math.max(WRITE_BYTES, length))
   }
 
-  async #send(bytes: Uint8Array): Promise<void> {
+  async #send(bytes: Uint8Array, onSent?: () => void): Promise<void> {
     const pieceBytes = Math.min(WRITE_BYTES, this.#flow?.pieceBytes ?? WRITE_BYTES)
     for (let at = 0; at < bytes.length; at += pieceBytes) {
       const piece = bytes.subarray(at, at + pieceBytes)
       using _lease = await this.#flow?.send(piece.length, this.#signal)
       this.#signal.throwIfAborted()
-      if (this.#pipe.send(piece)) continue
+      // Pieces go in order.
+      const isLast = at + pieceBytes >= bytes.length
+      if (this.#pipe.send(piece, isLast ? onSent : undefined)) continue
       using _deadline = this.#deadline()
       await this.#pipe.drained()
     }

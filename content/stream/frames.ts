@@ -41,7 +41,12 @@ export type Frame =
   | { readonly type: 'split' }
   /** So many steps were handed back, the last ones first. */
   | { readonly type: 'handed-back'; readonly steps: number }
-  | { readonly type: 'block'; readonly bytes: Uint8Array }
+  | {
+      readonly type: 'block'
+      readonly bytes: Uint8Array
+      /** Of one that came: its bytes are needed no more. It need not be called. */
+      readonly release?: (() => void) | undefined
+    }
   /** The next block is not here, or not for you. */
   | { readonly type: 'absent' }
   /** The ask is answered; `limit`: as far as the server's bounds allow. */

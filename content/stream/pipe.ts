@@ -6,8 +6,11 @@ import { STREAM_BUFFER_BYTES } from './constants.ts'
  * authenticated.
  */
 export interface Pipe {
-  /** Sends; `false` asks to wait for {@link drained}. Never writes into the bytes, which must stay as they are. */
-  send(bytes: Uint8Array): boolean
+  /**
+   * Sends; `false` asks to wait for {@link drained}. Never writes into the bytes, which must stay as they are, until
+   * `onSent` is called where the pipe can tell when it needs them no more.
+   */
+  send(bytes: Uint8Array, onSent?: () => void): boolean
   /** Resolves when more may be sent. @throws when the pipe closes first */
   drained(): Promise<void>
   /**

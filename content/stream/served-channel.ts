@@ -1,10 +1,19 @@
 import { errorCode, errorMessage } from '#contracts'
 import type { Clock, Logger } from '#contracts'
 import type { CID } from 'multiformats/cid'
-import type { BlockStore } from '../block-store.ts'
+import type { BlockFound, BlockStore } from '../block-store.ts'
+import { RAW_CODEC } from '../cid.ts'
 import { ContentError } from '../errors.ts'
 import type { FlowChannel } from '../flow/index.ts'
-import { ASKS_PER_CHANNEL_MAX, CREDIT_BYTES_MAX, READ_BLOCKS_MAX, ROOTS_PER_REQUEST } from './constants.ts'
+import { Slabs } from '../slabs.ts'
+import {
+  ASKS_PER_CHANNEL_MAX,
+  CREDIT_BYTES_MAX,
+  READ_BLOCKS_MAX,
+  READ_SLABS_KEPT_MAX,
+  ROOTS_PER_REQUEST,
+  SLAB_BYTES
+} from './constants.ts'
 import type { StreamLimits } from './constants.ts'
 import { FrameReader } from './frame-reader.ts'
 import { FrameWriter } from './frame-writer.ts'
@@ -186,11 +195,12 @@ export class ServedChannel implements Disposable {
     using _hold = this.#components.store.hold()
     const walk = await createWalk(ask)
     const grants = new Grants(this.#components, { peerId: this.#init.peerId, ask })
+    const memory = new Slabs({ slabBytes: SLAB_BYTES, keptMax: READ_SLABS_KEPT_MAX })
     for (;;) {
       await this.#handBack(walk)
       const run = walk.upcoming(READ_BLOCKS_MAX)
       if (run.length === 0) break
-      await this.#sendRun(walk, run, grants)
+      await this.#sendRun({ walk, run, grants, memory })
     }
     await this.#write(async () => {
       await this.#writer.frame({ type: 'end', reason: walk.isCut ? 'limit' : 'done' })
@@ -198,30 +208,33 @@ export class ServedChannel implements Disposable {
     })
   }
 
-  async #sendRun(walk: Walk, run: readonly UpcomingBlock[], grants: Grants): Promise<void> {
+  async #sendRun({ walk, run, grants, memory }: RunInit): Promise<void> {
     await this.#credited()
     const allowed: boolean[] = []
     for (const block of run) allowed.push(await grants.allow(block))
     const wanted = run.filter((_, index) => allowed[index]).map(({ cid }) => cid)
-    const found = this.#components.store.getMany(wanted)[Symbol.asyncIterator]()
+    const found = this.#components.store.getMany(wanted, { memory })[Symbol.asyncIterator]()
     try {
       for (const [index, block] of run.entries()) {
-        const bytes = allowed[index] === true ? await this.#read(found) : undefined
+        const read = allowed[index] === true ? await this.#read(found) : undefined
         await this.#credited()
         if (this.#isSplitWanted && index > 0) return
-        if (bytes === undefined || bytes === 'corrupt' || !grants.holds(block)) {
+        const bytes = read === 'corrupt' ? undefined : read?.bytes
+        if (bytes === undefined || !grants.holds(block)) {
           walk.skip()
           await this.#write(async () => await this.#writer.frame({ type: 'absent' }))
         } else {
-          walk.take(bytes)
+          const release = read === 'corrupt' ? undefined : read?.release
+          // Links are parts of the bytes that they are decoded from, and outlive these.
+          walk.take(release !== undefined && block.cid.code !== RAW_CODEC ? bytes.slice() : bytes)
           this.#credit -= bytes.length
           this.blocksSent++
           this.#idleSinceMs = this.#components.clock.monotonicMs()
           this.bytesSent += bytes.length
-          await this.#write(async () => await this.#writer.block(bytes))
+          await this.#write(async () => await this.#writer.block(bytes, release))
         }
         // The store reads on in a new run.
-        if (bytes === 'corrupt') return
+        if (read === 'corrupt') return
       }
     } finally {
       await found.return?.()
@@ -230,12 +243,10 @@ export class ServedChannel implements Disposable {
   }
 
   /** A block that is corrupt on our disk is one that is not here. */
-  async #read(
-    found: AsyncIterator<{ readonly bytes: Uint8Array | undefined }>
-  ): Promise<Uint8Array | 'corrupt' | undefined> {
+  async #read(found: AsyncIterator<BlockFound>): Promise<BlockFound | 'corrupt' | undefined> {
     try {
       const next = await found.next()
-      return next.done === true ? undefined : next.value.bytes
+      return next.done === true ? undefined : next.value
     } catch (thrown) {
       if (errorCode(thrown) !== 'ERR_BLOCK_CORRUPT') throw thrown
       return 'corrupt'
@@ -285,6 +296,13 @@ export class ServedChannel implements Disposable {
     this.#turn = work.catch(() => undefined)
     await work
   }
+}
+
+interface RunInit {
+  readonly walk: Walk
+  readonly run: readonly UpcomingBlock[]
+  readonly grants: Grants
+  readonly memory: Slabs
 }
 
 /** What one peer may have of one ask, found out root by root as they come up. */

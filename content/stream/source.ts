@@ -2,8 +2,9 @@ import { errorMessage } from '#contracts'
 import type { Clock, Logger } from '#contracts'
 import type { CID } from 'multiformats/cid'
 import type { FlowChannel } from '../flow/index.ts'
+import type { Slabs } from '../slabs.ts'
 import { AskingChannel } from './asking-channel.ts'
-import type { Blame, Unanswered } from './asking-channel.ts'
+import type { Blame, Unanswered, VerifiedBlock } from './asking-channel.ts'
 import type { BulkConnection, BulkSockets } from './bulk-sockets.ts'
 import { ASK_ROOTS_MAX } from './constants.ts'
 import type { StreamLimits } from './constants.ts'
@@ -36,7 +37,9 @@ export interface SourceComponents {
 
 /** What a source tells the fetch that it belongs to. */
 export interface SourceEvents {
-  onBlock(source: Source, block: { cid: CID; bytes: Uint8Array; links: readonly CID[] }): void
+  /** Where blocks of all sources are put together. */
+  readonly memory: Slabs
+  onBlock(source: Source, block: VerifiedBlock): void
   onAbsent(source: Source, cid: CID): void
   onHandedBack(source: Source, left: Unanswered): void
   /** It has room for another ask. */
@@ -190,6 +193,7 @@ export class Source implements Disposable {
     const channel = new AskingChannel({
       pipe: this.#timed(pipe),
       flow,
+      memory: events.memory,
       onBlock: (block) => {
         this.lastBlockMs = this.#components.clock.monotonicMs()
         this.isHedged = false
@@ -213,7 +217,7 @@ export class Source implements Disposable {
   #timed(pipe: Pipe): Pipe {
     const { clock } = this.#components
     return {
-      send: (bytes) => pipe.send(bytes),
+      send: (bytes, onSent) => pipe.send(bytes, onSent),
       drained: async () => await pipe.drained(),
       end: () => pipe.end(),
       abort: (cause) => pipe.abort(cause),

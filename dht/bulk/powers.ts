@@ -26,7 +26,8 @@ export interface Identity {
 
 /** Bytes both ways over a socket whose other side is known. */
 export interface SocketPipe {
-  send(bytes: Uint8Array): boolean
+  /** `onSent`: the bytes went, and their memory is no longer needed. */
+  send(bytes: Uint8Array, onSent?: () => void): boolean
   drained(): Promise<void>
   receive(onBytes: (bytes: Uint8Array) => void, onEnd: (cause: Error | undefined) => void): void
   end(): void
@@ -198,12 +199,13 @@ export function pipeOfSocket(socket: Socket, inbox?: DialedSocket['inbox']): Soc
   socket.on('error', (cause) => (failure ??= cause))
   socket.once('close', () => drain?.reject(failure ?? new Error('the socket was closed')))
   return {
-    send: (bytes) => {
+    send: (bytes, onSent) => {
       if (socket.destroyed || socket.writableEnded) throw failure ?? new Error('the socket was closed')
       sending += bytes.length
-      socket.write(bytes, () => {
+      socket.write(bytes, (cause) => {
         sending -= bytes.length
         if (sending <= SENDING_BYTES.resume) drain?.resolve()
+        if (!(cause instanceof Error)) onSent?.()
       })
       return sending < SENDING_BYTES.max
     },

@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { RAW_CODEC } from '#content'
+import { silentLogger } from '#contracts'
+import { cidOf, createFilePowers, openPackBlockStore, RAW_CODEC } from '#content'
+import type { BlockStore } from '#content'
 import type { CID } from 'multiformats/cid'
 import { linksOf } from '../../../content/dag-links.ts'
 import type { DagFetch } from '../../../content/stream/dag-fetch.ts'
+import { createTemporaryFolder } from '../../support/temporary-folder.ts'
 import { EVERYTHING, putFile, readDag, startStreamNode, type StreamNode } from './stream-nodes.ts'
 
 const MIB = 1024 * 1024
@@ -24,6 +28,24 @@ async function fetchFile(node: StreamNode, root: CID): Promise<number | undefine
     bytes += block.length
   }
   return bytes
+}
+
+/** Block stores on the disk, closed and removed together. */
+async function createPackStores(): Promise<AsyncDisposable & { open(name: string): Promise<BlockStore> }> {
+  await using stack = new AsyncDisposableStack()
+  const { path } = stack.use(await createTemporaryFolder())
+  const opened = stack.move()
+  return {
+    open: async (name) =>
+      opened.use(
+        await openPackBlockStore({
+          files: createFilePowers(),
+          folder: join(path, name),
+          logger: silentLogger
+        })
+      ),
+    [Symbol.asyncDispose]: () => opened.disposeAsync()
+  }
 }
 
 describe('streams of DAGs between nodes', () => {
@@ -87,6 +109,31 @@ describe('streams of DAGs between nodes', () => {
       assert.deepEqual([client.socketCount(), server.socketCount()], [1, 1], `when the ${dials} dials`)
       assert.ok(server.streams.stats().blocksSent < 25 + 8, 'blocks are not sent twice')
     }
+  })
+
+  it('store what nobody reads in memory that is used again and again, every byte as it was', async () => {
+    await using stores = await createPackStores()
+    await using server = await startStreamNode({ sockets: true, store: await stores.open('server') })
+    await using client = await startStreamNode({
+      sockets: true,
+      providers: () => [server.provider()],
+      store: await stores.open('client')
+    })
+    const root = await putFile(server.store, { bytes: 96 * MIB })
+    await using fetch = createFetch(client, root)
+    fetch.follow(root)
+    const bytes = await fetch.fetch(root)
+    assert.ok(bytes !== undefined)
+    const leaves = linksOf(root, bytes)
+    // Some are read, and stay as they are whatever comes behind them.
+    const read = await Promise.all(leaves.slice(0, 4).map(async (cid) => await fetch.fetch(cid)))
+    for (const leaf of leaves) assert.equal(await fetch.bring(leaf), true)
+    for (const [index, cid] of leaves.entries()) {
+      const stored = await client.store.get(cid)
+      assert.deepEqual(stored, await server.store.get(cid))
+      if (index < read.length) assert.deepEqual(read[index], stored)
+    }
+    assert.equal(await fetch.bring(cidOf(RAW_CODEC, Buffer.from('nobody has it'))), false)
   })
 
   it('leave what is not granted to others', async () => {

@@ -22,9 +22,14 @@ const exchange: BlockExchange = {
 
 /** A stream that brings the root, expects the leaf because of it, and then nothing. */
 function createFetch(): ReturnType<DagStreams['createFetch']> {
-  const fetch: Pick<DagFetch, 'take' | 'expects' | 'fetch' | 'follow' | typeof Symbol.asyncDispose> = {
+  const fetch: Pick<
+    DagFetch,
+    'take' | 'expects' | 'brings' | 'fetch' | 'bring' | 'follow' | typeof Symbol.asyncDispose
+  > = {
     take: () => undefined,
     expects: (cid) => cid.equals(LEAF),
+    brings: (cid) => cid.equals(LEAF),
+    bring: async (cid) => await Promise.resolve(cid.equals(ROOT)),
     fetch: async (cid) => await Promise.resolve(cid.equals(ROOT) ? ROOT_BYTES : undefined),
     follow: () => undefined,
     [Symbol.asyncDispose]: async () => await Promise.resolve()
@@ -45,6 +50,18 @@ describe('a reading of blocks', () => {
     await using reader = read({ store, streams: { createFetch } })
     assert.deepEqual(await reader.get(ROOT), ROOT_BYTES)
     assert.deepEqual(await reader.get(LEAF), LEAF_BYTES)
+  })
+
+  it('brings a block from here, from a stream, or from the exchange', async () => {
+    const store = createMemoryBlockStore()
+    await store.put(LEAF, LEAF_BYTES)
+    await using reader = read({ store, streams: { createFetch } })
+    await reader.bring(ROOT)
+    await reader.bring(LEAF)
+    const other = cidOf(RAW_CODEC, Uint8Array.of(3))
+    await assert.rejects(reader.bring(other), { message: 'nobody has it' })
+    await store.put(other, Uint8Array.of(3))
+    await reader.bring(other)
   })
 
   it('starts no stream once it has ended', async () => {
