@@ -44,3 +44,12 @@ export const START_STAGGER_MS: number = 100
 
 /** Bytes of one file that a scenario reads. */
 export const CONTENT_BYTES_MAX: number = 64 * 1024 * 1024
+
+/** Seeds of a network of our parts when its scenario does not say: nodes that everybody knows and churn spares. */
+export const SEED_NODES = 3
+
+/** Measurements over time of one run. */
+export const SAMPLES_MAX = 240
+
+/** Virtual time between two of them. */
+export const SAMPLE_MS_MIN = 1_000

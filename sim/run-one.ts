@@ -11,5 +11,6 @@ export async function runScenario(name: string, scenario: Scenario, run: RunInit
     const { runFullScenario } = await import('./run-scenario.ts')
     return await runFullScenario(name, scenario, run)
   }
-  throw new SimError('ERR_SIM_OPTION', `expected a scenario of whole nodes, got ${name}`)
+  const { runPartsScenario } = await import('./parts/run.ts')
+  return await runPartsScenario(name, scenario, run)
 }

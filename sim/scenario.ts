@@ -41,6 +41,7 @@ export type Step = { readonly at: Duration } & (
   | { readonly do: 'fetch'; readonly share: number; readonly within: Duration }
   | { readonly do: 'search'; readonly every: Duration }
   | { readonly do: 'name'; readonly names: number; readonly every: Duration }
+  | { readonly do: 'write'; readonly nodes: number; readonly every: Duration }
   | { readonly do: 'grant'; readonly nodes: number; readonly every: Duration }
   | { readonly do: 'talk'; readonly rooms: number; readonly members: number; readonly every: Duration }
   | { readonly do: 'release'; readonly every: Duration; readonly share: number }
@@ -69,3 +70,14 @@ export interface PartsScenario {
 
 /** Something that nodes do together, and what must hold while they do it. */
 export type Scenario = FullScenario | PartsScenario
+
+/** Every checker. */
+export const CHECK_NAMES: readonly CheckName[] = [
+  'writes',
+  'names',
+  'grants',
+  'replicas',
+  'messages',
+  'queues',
+  'code'
+]

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, hash } from 'node:crypto'
 import { TRACE_TAIL_LINES } from './constants.ts'
 
 /** Something that happened between two nodes. */
@@ -28,10 +28,20 @@ export interface Trace {
   tail(): readonly string[]
 }
 
+/** Lines that are written to the hash at once. */
+const LINES_AT_ONCE = 512
+
 /** Creates an empty trace; `onLine` gets each line as it is written. */
 export function createTrace(onLine?: (line: string) => void): Trace {
   const running = createHash('sha256')
+  // written to the hash some at a time: a call of its own for each line takes longer than the hashing
   const lines: string[] = []
+  let hashed = 0
+  const flush = (keep: number): void => {
+    if (hashed < lines.length) running.update(`${lines.slice(hashed).join('\n')}\n`)
+    lines.splice(0, lines.length - keep)
+    hashed = lines.length
+  }
   const streams = new Map<string, number>()
   let events = 0
   let payloads = 0
@@ -42,20 +52,22 @@ export function createTrace(onLine?: (line: string) => void): Trace {
       const digest = bytes === undefined ? '' : ` ${bytes.byteLength} ${digestOf(bytes)}`
       if (bytes !== undefined && bytes.byteLength > 0) payloads += 1
       const line = `${atMs} ${from} ${to} ${kind}${digest}`
-      running.update(`${line}\n`)
       lines.push(line)
-      if (lines.length > TRACE_TAIL_LINES) lines.shift()
+      if (lines.length >= LINES_AT_ONCE) flush(TRACE_TAIL_LINES)
       onLine?.(line)
     },
-    hash: () => running.copy().digest('hex'),
+    hash: () => {
+      flush(Math.min(lines.length, TRACE_TAIL_LINES))
+      return running.copy().digest('hex')
+    },
     eventCount: () => events,
     payloadCount: () => payloads,
     streamCount: (protocol) =>
       streams.entries().reduce((sum, [kind, count]) => (kind.includes(protocol) ? sum + count : sum), 0),
-    tail: () => [...lines]
+    tail: () => lines.slice(-TRACE_TAIL_LINES)
   }
 }
 
 function digestOf(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex').slice(0, 16)
+  return hash('sha256', bytes, 'hex').slice(0, 16)
 }

@@ -1,0 +1,67 @@
+import { CLOSEST_PEERS } from './constants.ts'
+import type { DhtTable } from './dht-service.ts'
+import { nearestOf } from './query/peer-book.ts'
+import type { BookPeer, PeerBook } from './query/peer-book.ts'
+import { commonPrefixBits } from './table-refresh.ts'
+
+/** A routing table that stands by itself. */
+export interface BareTable extends Omit<DhtTable, 'protocol'> {
+  nearest(target: Uint8Array, count: number, except?: readonly BookPeer[]): BookPeer[]
+  has(peer: BookPeer): boolean
+  /** Puts a peer in when its bucket has room. */
+  add(peer: BookPeer): void
+  drop(peer: BookPeer): void
+}
+
+/** A table of buckets, one for each length of the prefix shared with `own`. Who is in a bucket stays until dropped. */
+export function createBareTable(own: BookPeer, book: PeerBook, bucketMax: number = CLOSEST_PEERS): BareTable {
+  const buckets = new Map<number, number>()
+  const peers = new Set<BookPeer>()
+  const adding = new Set<(peerId: string) => void>()
+  const changing = new Set<() => void>()
+  const changed = (): void => {
+    for (const handler of changing) handler()
+  }
+  const bucketOf = (peer: BookPeer): number => commonPrefixBits(own.kadId, peer.kadId)
+  const add = (peer: BookPeer): void => {
+    if (peer === own || peers.has(peer)) return
+    const bucket = bucketOf(peer)
+    const held = buckets.get(bucket) ?? 0
+    if (held >= bucketMax) return
+    buckets.set(bucket, held + 1)
+    peers.add(peer)
+    for (const handler of adding) handler(peer.peerId)
+    changed()
+  }
+  const drop = (peer: BookPeer): void => {
+    if (!peers.delete(peer)) return
+    buckets.set(bucketOf(peer), (buckets.get(bucketOf(peer)) ?? 1) - 1)
+    changed()
+  }
+  const listening = <T>(handlers: Set<T>, handler: T): Disposable => {
+    handlers.add(handler)
+    return { [Symbol.dispose]: () => void handlers.delete(handler) }
+  }
+  return {
+    ...{ add, drop },
+    has: (peer) => peers.has(peer),
+    nearest: (target, count, except = []) =>
+      nearestOf(target, peers, count + except.length)
+        .filter((peer) => !except.includes(peer))
+        .slice(0, count),
+    size: () => peers.size,
+    kadIds: () => Array.from(peers, ({ kadId }) => kadId),
+    ownKadId: () => own.kadId,
+    peerIds: () => Array.from(peers, ({ peerId }) => peerId),
+    ids: () => Iterator.from(peers).map(({ id }) => id),
+    closest: (kadId, count) => nearestOf(kadId, peers, count).map(({ peerId }) => peerId),
+    offer: (peerId) => {
+      add(book.ofText(peerId))
+    },
+    remove: (peerId) => {
+      drop(book.ofText(peerId))
+    },
+    onAdd: (handler) => listening(adding, handler),
+    onChange: (handler) => listening(changing, handler)
+  }
+}

@@ -1,0 +1,99 @@
+import type { AuthorityStore } from '#capsule-host'
+import type { NameRouting } from '#dht'
+import type { CheckName } from '../scenario.ts'
+import { SimError } from '../errors.ts'
+import type { NameDatastore } from './disk.ts'
+
+/** Where a fault can be planted in every node. Without one, everything passes as it is. */
+export interface PartsPlant {
+  nameRouting(routing: NameRouting): NameRouting
+  nameDatastore(datastore: NameDatastore): NameDatastore
+  authorityStore(store: AuthorityStore): AuthorityStore
+  /** The bound of a table that must not grow. */
+  bound(max: number): number
+  /** Whether a message of a room is passed on. */
+  forwards(message: Uint8Array): boolean
+  /** Whether what is run is verified first. */
+  readonly verifiesCode: boolean
+  /** Whether disks acknowledge writes before they are durable. */
+  readonly isHastyDisk: boolean
+  /** Whether holders keep what they took when others ask. */
+  readonly isForgetfulKeeper: boolean
+}
+
+/** Nodes as they are. */
+export const NO_PLANT: PartsPlant = {
+  nameRouting: (routing) => routing,
+  nameDatastore: (datastore) => datastore,
+  authorityStore: (store) => store,
+  bound: (max) => max,
+  forwards: () => true,
+  ...{ verifiesCode: true, isHastyDisk: false, isForgetfulKeeper: false }
+}
+
+/** Faults, each with the checker that must find it. */
+export const PARTS_PLANTS: Readonly<
+  Record<string, { readonly finds: CheckName; readonly plant: PartsPlant }>
+> = {
+  'hasty-disk': { finds: 'writes', plant: { ...NO_PLANT, isHastyDisk: true } },
+  'first-answer': {
+    finds: 'names',
+    plant: { ...NO_PLANT, nameRouting: firstAnswer, nameDatastore: forgetful }
+  },
+  'lost-revocation': { finds: 'grants', plant: { ...NO_PLANT, authorityStore: unwritten } },
+  'careless-keeper': { finds: 'replicas', plant: { ...NO_PLANT, isForgetfulKeeper: true } },
+  'deaf-relay': {
+    finds: 'messages',
+    plant: { ...NO_PLANT, forwards: (message) => (message.at(-1) ?? 0) % 8 !== 0 }
+  },
+  'endless-memory': { finds: 'queues', plant: { ...NO_PLANT, bound: () => Infinity } },
+  'trusting-runner': { finds: 'code', plant: { ...NO_PLANT, verifiesCode: false } }
+}
+
+/**
+ * The fault of that name.
+ *
+ * @throws SimError `ERR_SIM_OPTION`
+ */
+export function partsPlantOf(name: string | undefined): PartsPlant {
+  if (name === undefined) return NO_PLANT
+  const known = Object.hasOwn(PARTS_PLANTS, name) ? PARTS_PLANTS[name] : undefined
+  if (known !== undefined) return known.plant
+  const names = Object.keys(PARTS_PLANTS).join(', ')
+  throw new SimError('ERR_SIM_OPTION', `expected one of the faults ${names}, got ${name.slice(0, 80)}`)
+}
+
+/** Takes the first answer for the newest. */
+function firstAnswer(routing: NameRouting): NameRouting {
+  return {
+    ...routing,
+    find: async function* (key, o) {
+      for await (const answer of routing.find(key, o)) {
+        yield answer
+        if (answer.record !== undefined) return
+      }
+    }
+  }
+}
+
+/** Forgets what was seen of names. */
+function forgetful(datastore: NameDatastore): NameDatastore {
+  const isSeen = (key: { toString(): string }): boolean => key.toString().includes('/seen/')
+  return { ...datastore, has: (key, o) => !isSeen(key) && datastore.has(key, o) }
+}
+
+/** Says that changes are on the disk, and writes them when more come. */
+function unwritten(store: AuthorityStore): AuthorityStore {
+  let late: Parameters<AuthorityStore['write']>[0] = []
+  return {
+    ...store,
+    write: async (changes) => {
+      const due = late
+      late = changes
+      if (due.length > 0) await store.write(due)
+    },
+    [Symbol.asyncDispose]: async () => {
+      await store[Symbol.asyncDispose]()
+    }
+  }
+}

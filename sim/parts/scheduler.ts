@@ -1,0 +1,162 @@
+import type { Clock } from '#contracts'
+import { START_MS } from '../constants.ts'
+
+/** Whose timers: those of who has died never ring. */
+export interface Owner {
+  isDead: boolean
+}
+
+interface Entry {
+  readonly atMs: number
+  readonly order: number
+  readonly owner: Owner
+  task: (() => void) | undefined
+}
+
+/** What happens when, in virtual time that stands still between events. */
+export interface Scheduler {
+  /** Milliseconds since the simulation began. */
+  nowMs(): number
+  /** Calls `task` once after so long; disposing the handle cancels it. */
+  after(durationMs: number, task: () => void, owner?: Owner): Disposable
+  /** A clock over this time whose timers end with their owner. */
+  clockOf(owner: Owner): Clock
+  /** The next event that is due until then; `undefined` when there is none, and then it is that time. */
+  next(untilMs: number): (() => void) | undefined
+  /** Events that wait, those cancelled and not yet passed included. */
+  waitingCount(): number
+}
+
+const NOBODY: Owner = { isDead: false }
+
+/** A scheduler on a binary heap; events at the same time come in the order in which they were made. */
+export function createScheduler(): Scheduler {
+  const heap = createHeap()
+  let nowMs = 0
+  let made = 0
+  const after = (durationMs: number, task: () => void, owner: Owner = NOBODY): Disposable => {
+    const entry: Entry = { atMs: nowMs + Math.max(0, durationMs), order: made++, owner, task }
+    heap.push(entry)
+    return { [Symbol.dispose]: () => void (entry.task = undefined) }
+  }
+  const every = (periodMs: number, task: () => void, owner: Owner): Disposable => {
+    let isEnded = false
+    let waiting: Disposable
+    const ring = (): void => {
+      task()
+      if (!isEnded) waiting = after(Math.max(1, periodMs), ring, owner)
+    }
+    waiting = after(Math.max(1, periodMs), ring, owner)
+    return {
+      [Symbol.dispose]: () => {
+        isEnded = true
+        waiting[Symbol.dispose]()
+      }
+    }
+  }
+  return {
+    nowMs: () => nowMs,
+    after,
+    clockOf: (owner) => ({
+      // a wall clock shows whole milliseconds
+      nowMs: () => START_MS + Math.floor(nowMs),
+      monotonicMs: () => nowMs,
+      after: (durationMs, task) => after(durationMs, task, owner),
+      every: (periodMs, task) => every(periodMs, task, owner),
+      sleep: async (durationMs, signal) => await sleep(after, owner, { durationMs, signal })
+    }),
+    next: (untilMs) => {
+      for (;;) {
+        const first = heap.first()
+        if (first === undefined || first.atMs > untilMs) {
+          nowMs = Math.max(nowMs, untilMs)
+          return undefined
+        }
+        heap.pop()
+        const { task } = first
+        if (task === undefined || first.owner.isDead) continue
+        nowMs = first.atMs
+        return task
+      }
+    },
+    waitingCount: () => heap.size()
+  }
+}
+
+type After = Scheduler['after']
+
+async function sleep(
+  after: After,
+  owner: Owner,
+  { durationMs, signal }: { readonly durationMs: number; readonly signal: AbortSignal | undefined }
+): Promise<void> {
+  signal?.throwIfAborted()
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const abort = (): void => {
+    timer[Symbol.dispose]()
+    reject(signal?.reason)
+  }
+  const timer = after(
+    durationMs,
+    () => {
+      signal?.removeEventListener('abort', abort)
+      resolve()
+    },
+    owner
+  )
+  signal?.addEventListener('abort', abort, { once: true })
+  await promise
+}
+
+interface Heap {
+  push(entry: Entry): void
+  first(): Entry | undefined
+  pop(): void
+  size(): number
+}
+
+function isBefore(a: Entry, b: Entry): boolean {
+  return a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order)
+}
+
+function createHeap(): Heap {
+  const entries: Entry[] = []
+  const up = (entry: Entry): void => {
+    let at = entries.length
+    entries.push(entry)
+    while (at > 0) {
+      const parent = (at - 1) >> 1
+      const above = entries[parent]
+      if (above === undefined || !isBefore(entry, above)) break
+      entries[at] = above
+      at = parent
+    }
+    entries[at] = entry
+  }
+  const down = (entry: Entry): void => {
+    let at = 0
+    for (;;) {
+      let child = 2 * at + 1
+      let below = entries[child]
+      if (below === undefined) break
+      const other = entries[child + 1]
+      if (other !== undefined && isBefore(other, below)) {
+        child += 1
+        below = other
+      }
+      if (!isBefore(below, entry)) break
+      entries[at] = below
+      at = child
+    }
+    entries[at] = entry
+  }
+  return {
+    push: up,
+    first: () => entries[0],
+    pop: () => {
+      const last = entries.pop()
+      if (last !== undefined && entries.length > 0) down(last)
+    },
+    size: () => entries.length
+  }
+}
