@@ -28,12 +28,12 @@ const BYTES_MAX = 2_000_000
 const CHAOS: ChaosInit = {
   members: 12,
   durationMs: SLICES * SLICE_MS,
-  upMs: 90_000,
-  downMs: 40_000,
+  upMs: 150_000,
+  downMs: 45_000,
   downMax: 4,
   cutRatio: 0.2,
   // a copy is made again within five minutes of a death; of five, three may be gone meanwhile
-  loseEveryMs: 120_000
+  loseEveryMs: 90_000
 }
 
 interface Live extends AsyncDisposable {

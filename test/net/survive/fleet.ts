@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ControlMethod, ControlParams, ControlResult } from '#contracts'
@@ -125,9 +126,9 @@ class Place implements Member, AsyncDisposable {
     const host = network.hosts[this.number]
     assert.ok(host !== undefined, `there is no host ${this.number}`)
     const isSeed = this.number === SEED_MEMBER
-    const flags = isSeed
-      ? ['--http', `${host.address}:${RECORD_PORT}`, '--metrics-port', '0']
-      : ['--bootstrap', bootstrap ?? '']
+    // Whoever starts again remembers the seed, which may be down itself.
+    const first = existsSync(this.#folder) ? [] : ['--bootstrap', bootstrap ?? '']
+    const flags = isSeed ? ['--http', `${host.address}:${RECORD_PORT}`, '--metrics-port', '0'] : first
     const node = await startCliNode(home, this.#folder, {
       within: host.within,
       command: [isSeed ? 'seed' : 'node', 'start'],

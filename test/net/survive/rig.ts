@@ -27,6 +27,8 @@ export interface SurvivalInit {
 
 /** A fleet on a network of its own. Disposing it kills everybody at once. */
 export interface Survival extends AsyncDisposable {
+  /** What happened when. */
+  readonly journal: readonly string[]
   /** Lets a stretch of its life pass. What happened, in a line. */
   pass(stretch: Stretch): Promise<string>
   /** Lets it come to rest, and has a stranger fetch all that was acknowledged. What came of it, in a line. */
@@ -55,6 +57,7 @@ export async function startSurvival(init: SurvivalInit): Promise<Survival> {
   const run: SurviveRun = { seed, fleet, keeping, ledger, random, folder: home.folder, journal: [] }
   const running = stack.move()
   return {
+    journal: run.journal,
     pass: async (stretch) =>
       await explaining(run, async () => {
         await runStretch(run, stretch)
