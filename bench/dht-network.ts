@@ -18,8 +18,11 @@ import * as Digest from 'multiformats/hashes/digest'
 import { DHT_PROTOCOL } from '#dht'
 import { systemClock } from '#contracts'
 import { dhtOptions, guardDht } from '../dht/dht-service.ts'
+import { guardedYamux } from '../dht/guarded-muxer.ts'
+import { joinedNoise } from '../dht/joined-noise.ts'
 import { cachePeers } from '../dht/peer-cache.ts'
 import { nearestOf } from '../dht/query/peer-book.ts'
+import { quietLogger } from '../dht/quiet-logger.ts'
 
 /**
  * A process of the DHT benchmarks: `dht-network.ts ours|stock|hyperdht NODES`. Starts a network of so many nodes in this
@@ -202,7 +205,14 @@ async function startOurs(): Promise<Libp2pNode> {
   const options = dhtOptions({ reach: 'local', clientMode: false, clock: systemClock })
   const service = guardDht({ datastore, ownPeerId, clock: systemClock }, { ...options, ...QUIET })
   const node = await startLibp2p(
-    { privateKey, datastore: cachePeers(datastore, ownPeerId) },
+    {
+      privateKey,
+      datastore: cachePeers(datastore, ownPeerId),
+      // as our host has it
+      logger: quietLogger,
+      connectionEncrypters: [joinedNoise()],
+      streamMuxers: [guardedYamux({})]
+    },
     service.create as never
   )
   const queries = service.queries()
@@ -264,11 +274,11 @@ async function startLibp2p(
   service: never
 ): Promise<Pick<Libp2pNode, 'libp2p' | 'routingTable' | 'kadId'> & { readonly dht: KadDHT }> {
   const libp2p = await createLibp2p<{ dht: KadDHT; identify: unknown; ping: unknown }>({
-    ...init,
     addresses: { listen: [`/memory/node-${started++}`] },
     transports: [memory()],
     connectionEncrypters: [noise()],
     streamMuxers: [yamux()],
+    ...init,
     connectionMonitor: { enabled: false },
     connectionManager: {
       inboundConnectionThreshold: Infinity,

@@ -275,6 +275,8 @@ class Guard {
   }
 
   async #makeRoom(content: string, options?: AbortOptions): Promise<void> {
+    // with so few records in all, no content has too many
+    if (this.#total < this.#limits.perContentMax) return
     const records = await this.#records(`${this.#base}${content}/`, options)
     const excess = records.length - (this.#limits.perContentMax - 1)
     if (excess <= 0) return

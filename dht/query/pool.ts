@@ -162,7 +162,8 @@ class Pool implements StreamPool {
     const { signal } = limit
     const connection = this.#connectionTo(peer) ?? (await this.#dial(peer, signal))
     try {
-      const stream = await connection.newStream(protocol, { signal })
+      // the first request goes with it: whoever is asked is one that speaks the protocol, or else does not answer
+      const stream = await connection.newStream(protocol, { signal, negotiateFully: false })
       this.#streams += 1
       const link: Link = new Link(stream, {
         nowMs: clock.monotonicMs(),
