@@ -146,11 +146,7 @@ export interface PubsubComponents {
 export function createPubsub({ gossip, clock, logger, closing }: PubsubComponents): Pubsub {
   const publish = async (topic: string, bytes: Uint8Array): Promise<{ recipients: number }> => {
     closing.throwIfAborted()
-    checkTopic(topic)
-    if (bytes.length > TOPIC_MESSAGE_BYTES_MAX) {
-      const message = `expected a message of at most ${String(TOPIC_MESSAGE_BYTES_MAX)} bytes, got ${String(bytes.length)}`
-      throw new DhtError('ERR_MESSAGE_TOO_LARGE', message)
-    }
+    checkMessage(topic, bytes)
     const { recipients } = await gossip.publish(topic, bytes)
     return { recipients: recipients.length }
   }
@@ -159,10 +155,14 @@ export function createPubsub({ gossip, clock, logger, closing }: PubsubComponent
     subscribe: (topic, handler) => subscribe(gossip, logger, { topic, handler }),
     publishUntilHeard: async (topic, bytes, options = {}) => {
       const { signal = closing } = options
+      checkMessage(topic, bytes)
       using limit = startDeadline(clock, PUBLISH_TIMEOUT_MS, AbortSignal.any([signal, closing]))
       for (;;) {
-        const result = await publish(topic, bytes)
-        if (result.recipients > 0) return result
+        // a message that nobody took is kept for who comes: each try would be one more for them
+        if (hasListener(gossip, topic)) {
+          const result = await publish(topic, bytes)
+          if (result.recipients > 0) return result
+        }
         await clock.sleep(PUBLISH_RETRY_INTERVAL_MS, limit.signal).catch((cause: unknown) => {
           signal.throwIfAborted()
           closing.throwIfAborted()
@@ -176,6 +176,20 @@ export function createPubsub({ gossip, clock, logger, closing }: PubsubComponent
     peersOf: (topic) => gossip.getSubscribers(topic).map(String),
     onPeerJoin: (topic, handler) => onPeerJoin(gossip, topic, handler)
   }
+}
+
+function checkMessage(topic: string, bytes: Uint8Array): void {
+  checkTopic(topic)
+  if (bytes.length > TOPIC_MESSAGE_BYTES_MAX) {
+    const message = `expected a message of at most ${String(TOPIC_MESSAGE_BYTES_MAX)} bytes, got ${String(bytes.length)}`
+    throw new DhtError('ERR_MESSAGE_TOO_LARGE', message)
+  }
+}
+
+/** Whether there is a stream to a peer that is subscribed. */
+function hasListener(gossip: GossipSub, topic: string): boolean {
+  const { streamsOutbound } = gossip as unknown as GossipInternals
+  return gossip.getSubscribers(topic).some((peer) => streamsOutbound.has(peer.toString()))
 }
 
 function checkTopic(topic: string): void {

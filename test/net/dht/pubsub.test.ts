@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { systemClock } from '#contracts'
 import type { Host, TopicMessage, TopicVerdict } from '#dht'
 import { startTestHost, until } from './hosts.ts'
 
@@ -74,6 +75,25 @@ describe('pubsub', () => {
     const signal = AbortSignal.abort(new Error('enough'))
     const unheard = host.pubsub.publishUntilHeard('/elastos/nobody', Uint8Array.of(1), { signal })
     await assert.rejects(unheard, /enough/)
+  })
+
+  it('says a message once to who comes late, however long it was tried', async () => {
+    await using stack = new AsyncDisposableStack()
+    const [seed, host] = await startStar(stack, 2)
+    assert.ok(seed && host)
+    stack.use(collect(host, TOPIC))
+    const publishing = host.pubsub.publishUntilHeard(TOPIC, Uint8Array.of(7))
+    await systemClock.sleep(400)
+    const late = stack.use(collect(seed, TOPIC))
+    await publishing
+    await host.pubsub.publishUntilHeard(TOPIC, Uint8Array.of(8))
+    await until(() => late.messages.some(({ bytes }) => bytes[0] === 8))
+    // what was kept for who comes is named within a second or two
+    await systemClock.sleep(1_500)
+    assert.deepEqual(
+      late.messages.map(({ bytes }) => bytes[0]),
+      [7, 8]
+    )
   })
 
   it('tells who joins, and keeps no topic of other networks', async () => {
