@@ -8,6 +8,7 @@ import { IDENTITY_COMMANDS } from './command-tables/identity.ts'
 import { NODE_COMMANDS } from './command-tables/node.ts'
 import { PEOPLE_COMMANDS } from './command-tables/people.ts'
 import { REPO_COMMANDS } from './command-tables/repo.ts'
+import { REPLICAS_COMMANDS } from './command-tables/replicas.ts'
 import { SHELL_COMMANDS } from './command-tables/shell.ts'
 import { SIM_COMMANDS } from './command-tables/sim.ts'
 
@@ -18,6 +19,7 @@ export const COMMAND_GROUPS: Readonly<Record<string, string>> = {
   node: 'the node of this device',
   seed: 'a seed: a node that introduces others',
   pin: 'what this device keeps',
+  replicate: 'content that stays: copies on other devices, and theirs on this one',
   repo: 'the blocks on this disk: how many, whether they are sound, what may go',
   dag: 'content as CAR files, to carry it without a network',
   capsule: 'signed programs: make, publish, install, run',
@@ -36,6 +38,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...IDENTITY_COMMANDS,
   ...DEVICES_COMMANDS,
   ...CONTENT_COMMANDS,
+  ...REPLICAS_COMMANDS,
   ...REPO_COMMANDS,
   ...CAPSULES_COMMANDS,
   ...GRANTS_COMMANDS,

@@ -44,9 +44,11 @@ const BYTE_UNITS: Readonly<Record<string, number>> = {
   KiB: 1024,
   MiB: 1024 ** 2,
   GiB: 1024 ** 3,
+  TiB: 1024 ** 4,
   kB: 1e3,
   MB: 1e6,
-  GB: 1e9
+  GB: 1e9,
+  TB: 1e12
 }
 /** The smallest cap: below it a block of 1 MiB takes longer than peers wait. */
 const RATE_BYTES_MIN = 64 * 1024
@@ -62,6 +64,16 @@ export function rateOption(input: CommandInput, name: string, flag: string): num
     'ERR_USAGE',
     `expected ${flag} as bytes a second from 64KiB, such as 5MiB, or off; got ${text.slice(0, 40)}`
   )
+}
+
+/** A number of bytes, such as 20GiB. @throws CliError ERR_USAGE when it is none */
+export function bytesOption(input: CommandInput, name: string): number | undefined {
+  const text = textOption(input, name)
+  if (text === undefined) return undefined
+  const [, amount = '', unit = ''] = /^(\d{1,15}(?:\.\d{1,3})?) ?([A-Za-z]{0,3})$/.exec(text) ?? []
+  const bytes = amount === '' ? NaN : Math.floor(Number(amount) * (BYTE_UNITS[unit] ?? NaN))
+  if (Number.isSafeInteger(bytes)) return bytes
+  throw new CliError('ERR_USAGE', `expected a number of bytes, such as 20GiB; got ${text.slice(0, 40)}`)
 }
 
 /** A whole number from 1. @throws CliError ERR_USAGE when it is not one, or above `max` */

@@ -3,6 +3,7 @@ import type { Did } from '#did'
 import type { AnnouncementCounts } from './announcer.ts'
 import type { BitswapStats } from './bitswap/index.ts'
 import type { CollectResult } from './collect-garbage.ts'
+import type { DagBlock } from './dag-blocks.ts'
 import type { FileEntry } from './file-entries.ts'
 import type { FlowStatus } from './flow/index.ts'
 import type { AddProgress, Skipped } from './local-tree.ts'
@@ -88,6 +89,8 @@ export interface GetResult {
 /** Options of {@link Content.pin}. */
 export interface PinOptions extends VisibilityOptions {
   name?: string
+  /** Bytes of blocks to fetch at most; without it, what there is. */
+  bytesMax?: number
   onProgress?: (progress: { readonly blocks: number; readonly blocksFetched: number }) => void
   signal?: AbortSignal
 }
@@ -175,6 +178,18 @@ export interface Content extends AsyncDisposable {
    */
   unpin(cid: CID): Promise<void>
   pins(): AsyncIterable<Pin>
+  /** The pin of a whole DAG, when there is one. */
+  pinned(cid: CID): Pin | undefined
+  /**
+   * Every block of a DAG that is here whole, once, parents before children; no peer is asked.
+   *
+   * @throws ContentError `ERR_CONTENT_NOT_FOUND` and others when a block is missing
+   */
+  blocksOf(cid: CID, options?: { signal?: AbortSignal }): AsyncIterable<DagBlock>
+  /** How often peers began to fetch a DAG from here since this was last asked. */
+  takeDemand(cid: CID): number
+  /** A block that is here, `undefined` when it is not; no peer is asked. */
+  localBlock(cid: CID): Promise<Uint8Array | undefined>
   /** One small block, from here or from peers. */
   getBlock(cid: CID, options?: { signal?: AbortSignal }): Promise<Uint8Array>
   /** Keeps one small block, private unless `public`; a public one is announced. */

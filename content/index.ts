@@ -43,6 +43,7 @@ export type {
 } from './content.ts'
 export type { AnnouncementCounts } from './announcer.ts'
 export type { CollectResult } from './collect-garbage.ts'
+export type { DagBlock } from './dag-blocks.ts'
 export type {
   CarExport,
   CarImport,

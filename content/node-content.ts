@@ -6,6 +6,7 @@ import { cidOf, DAG_CBOR_CODEC, RAW_CODEC } from './cid.ts'
 import { collectGarbage } from './collect-garbage.ts'
 import { ANNOUNCE_WAIT_MS, ENTRIES_MAX, SMALL_BLOCK_BYTES_MAX } from './constants.ts'
 import { ContentError } from './errors.ts'
+import { blocksOfDag } from './dag-blocks.ts'
 import { importEntries } from './file-entries.ts'
 import { TreeGetter } from './get-tree.ts'
 import { keepRoot, pinOf, visibilityOf } from './keep-root.ts'
@@ -18,6 +19,7 @@ import type { BitswapStats } from './bitswap/index.ts'
 import type { BlockReader, BlockSource } from './block-source.ts'
 import type { BlockStore } from './block-store.ts'
 import type { CollectResult } from './collect-garbage.ts'
+import type { DagBlock } from './dag-blocks.ts'
 import type {
   AddOptions,
   AddResult,
@@ -135,7 +137,14 @@ export class NodeContent implements Content {
 
   async pin(cid: CID, options: PinOptions = {}): Promise<{ pin: Pin; announcement: Announcement }> {
     using visit = await this.#parts.gate.enter(options.signal)
-    await using reader = this.#parts.source.read({ root: cid, signal: visit.signal, durable: true })
+    const bound = fetchBound(options.bytesMax)
+    const signal = AbortSignal.any([visit.signal, bound.signal])
+    await using reader = this.#parts.source.read({
+      root: cid,
+      signal,
+      durable: true,
+      onFetched: bound.onFetched
+    })
     const before = this.#parts.roots.get('dag', cid)
     const saysNothing = options.private === undefined && options.readers === undefined
     const root = await keepRoot(this.#parts, {
@@ -160,6 +169,27 @@ export class NodeContent implements Content {
 
   async *pins(): AsyncGenerator<Pin> {
     for (const root of [...this.#parts.roots.all()]) yield await Promise.resolve(pinOf(root))
+  }
+
+  pinned(cid: CID): Pin | undefined {
+    const root = this.#parts.roots.get('dag', cid)
+    return root === undefined ? undefined : pinOf(root)
+  }
+
+  async *blocksOf(cid: CID, options: { signal?: AbortSignal } = {}): AsyncGenerator<DagBlock> {
+    const { gate, source, store } = this.#parts
+    using visit = await gate.enter(options.signal, 'stream')
+    await using reader = source.read({ root: cid, signal: visit.signal, network: false })
+    yield* blocksOfDag(cid, { store, reader })
+  }
+
+  takeDemand(cid: CID): number {
+    return this.#parts.roots.takeDemand(cid)
+  }
+
+  async localBlock(cid: CID): Promise<Uint8Array | undefined> {
+    using _visit = await this.#parts.gate.enter()
+    return await this.#parts.store.get(cid)
   }
 
   async getBlock(cid: CID, options: { signal?: AbortSignal } = {}): Promise<Uint8Array> {
@@ -283,6 +313,26 @@ export class NodeContent implements Content {
       return { state: 'pending', reason: errorMessage(thrown) }
     }
   }
+}
+
+/** Ends a reading whose peers bring more than `bytesMax`. */
+function fetchBound(bytesMax = Infinity): {
+  readonly signal: AbortSignal
+  readonly onFetched: (cid: CID, bytes: number) => void
+} {
+  const exceeded = new AbortController()
+  let fetched = 0
+  const onFetched = (cid: CID, bytes: number): void => {
+    fetched += bytes
+    if (fetched <= bytesMax) return
+    exceeded.abort(
+      new ContentError(
+        'ERR_CONTENT_TOO_LARGE',
+        `expected at most ${bytesMax} bytes, got more at ${cid.toString()}`
+      )
+    )
+  }
+  return { signal: exceeded.signal, onFetched }
 }
 
 function checkSmall(bytes: Uint8Array): void {

@@ -89,6 +89,8 @@ export class RootIndex {
   #lastWrite: Promise<unknown> = Promise.resolve()
   /** Roots whose blocks are being noted, and how many do so: their keys are no leftovers. */
   readonly #covering = new Map<string, number>()
+  /** Fetches that peers began, by root: no more entries than roots. */
+  readonly #demand = new Map<string, number>()
   /** A batch of leftovers that is being removed. */
   #sweeping: Promise<unknown> = Promise.resolve()
   /** Records that could not be read when the index was opened; while there are some nothing may be collected. */
@@ -222,7 +224,17 @@ export class RootIndex {
     if (!(own !== undefined && accepts(own)) && !(await this.#someRootOver(cid, accepts))) return undefined
     if (found === undefined) return undefined
     const { kind, cid: root } = found
+    const id = rootId(kind, root)
+    this.#demand.set(id, (this.#demand.get(id) ?? 0) + 1)
     return { below: kind === 'dag', holds: () => may(this.get(kind, root)) }
+  }
+
+  /** How often peers were granted a DAG since the last time this was asked. */
+  takeDemand(cid: CID): number {
+    const id = rootId('dag', cid)
+    const count = this.#demand.get(id) ?? 0
+    this.#demand.delete(id)
+    return count
   }
 
   /** Whether some root keeps this block. */
@@ -292,6 +304,7 @@ export class RootIndex {
   }
 
   #forget(id: string): void {
+    this.#demand.delete(id)
     const root = this.#roots.get(id)
     this.#roots.delete(id)
     if (root?.kind !== 'block') return

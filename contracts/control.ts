@@ -12,6 +12,7 @@ import type {
   TerminalEvent
 } from './control-capsules.ts'
 import type { DhtControlMethods, NameEvent } from './control-dht.ts'
+import type { ReplicaControlMethods } from './control-replicas.ts'
 import type { AuditEvent, GrantControlMethods } from './control-grants.ts'
 
 /** Limits of the control protocol. */
@@ -236,7 +237,8 @@ export interface DeviceAddStatus {
 }
 
 /** Every method: its parameters and its result. */
-export interface ControlMethods extends CapsuleControlMethods, DhtControlMethods, GrantControlMethods {
+export interface ControlMethods
+  extends CapsuleControlMethods, DhtControlMethods, GrantControlMethods, ReplicaControlMethods {
   'node.status': { params: Record<string, never>; result: NodeStatus }
   'node.peers': { params: Record<string, never>; result: { peers: PeerStatus[]; isCut: boolean } }
   'node.connect': { params: { address: string }; result: { peerId: string } }

@@ -77,6 +77,14 @@ export type {
   ProviderPeerStatus
 } from './control-dht.ts'
 export type {
+  ReplicaChallengeStatus,
+  ReplicaControlMethods,
+  ReplicaCopyStatus,
+  ReplicaGroupStatus,
+  ReplicaQuotaStatus,
+  ReplicaRootStatus
+} from './control-replicas.ts'
+export type {
   AuditEntryStatus,
   AuditEvent,
   AuditProblemStatus,

@@ -1,4 +1,4 @@
-import type { CID } from 'multiformats/cid'
+import { CID } from 'multiformats/cid'
 import { openDenyList, type DenyList } from '#bootstrap'
 import { createMemoryBlockStore, startContent } from '#content'
 import type { Content, ContentComponents, FlowInit } from '#content'
@@ -12,6 +12,8 @@ import { startDevices } from './devices/devices.ts'
 import { openRevocations, type Revocations } from './devices/revocations.ts'
 import { findFirstContact, type FirstContact } from './first-peers.ts'
 import { realFolder, systemResolveTxt } from './powers.ts'
+import { createSourceHints, type SourceHints } from './replicas/content.ts'
+import { startReplicas } from './replicas/replicas.ts'
 import { startRoomService } from './rooms.ts'
 import { createInboundLimit, startSeed } from './seed.ts'
 import { createStatusReader } from './status.ts'
@@ -45,13 +47,20 @@ async function compose(init: NodeInit): Promise<ElastosNode> {
   const contact = await findFirstContact(base, init)
   const host = stack.use(await startNodeHost(base, { init, denyList, contact, revocations }))
   stack.use(contact.keepAsking(host))
-  const content = stack.use(await startNodeContent(base, { init, host, denyList }))
+  const hints = createSourceHints()
+  const content = stack.use(await startNodeContent(base, { init, host, denyList, hints }))
   // What could not be announced with nobody there is announced as soon as somebody is.
   stack.use(host.onPeer(({ type }) => type === 'connected' && content.hurryAnnouncements()))
   const index = createPublisherIndex({ ...base, names: host.names, blocks: indexBlocks(content) })
   const devices = stack.use(await startDevices({ ...base, host, index, content, revocations }))
   const denials = { isDenied: (did: string) => denyList.isDeniedDid(did), isRevoked: revocations.isRevoked }
   const rooms = stack.use(await startRoomService({ ...base, host, ...denials }))
+  const isDenied = (name: string): boolean =>
+    name.startsWith('did:')
+      ? denyList.isDeniedDid(name) || revocations.isRevokedDevice(name)
+      : denyList.isDeniedCid(CID.parse(name))
+  const replicas = { ...base, host, content, hints, isDenied }
+  const replication = stack.use(await startReplicas(replicas, init.replicaLimits))
   const seed =
     init.seed === undefined ? undefined : stack.use(await startSeed(base, { host, init, seed: init.seed }))
   const capsuleParts = await startCapsuleParts(base, { content, index, rooms, denyList, init }, stack)
@@ -59,7 +68,7 @@ async function compose(init: NodeInit): Promise<ElastosNode> {
     did: base.keystore.device.did,
     personDid: base.keystore.personDid,
     dataFolder: base.paths.root,
-    ...{ host, index, content, rooms, devices, contacts: base.contacts },
+    ...{ host, index, content, rooms, devices, replication, contacts: base.contacts },
     dnsLinks: createDnsLinks({ ...base, resolveTxt: init.powers?.resolveTxt ?? systemResolveTxt() }),
     ...capsuleParts,
     status: createStatusReader(base, { host, content, init, seed })
@@ -138,8 +147,9 @@ function rememberPort(base: NodeBase, host: Host): void {
 
 async function startNodeContent(
   base: NodeBase,
-  { init, host, denyList }: { init: NodeInit; host: Host; denyList: DenyList }
+  parts: { init: NodeInit; host: Host; denyList: DenyList; hints: SourceHints }
 ): Promise<Content> {
+  const { init, host, denyList, hints } = parts
   const { datastore, clock, random, logger, paths } = base
   const { libp2p, routing, bulkSockets } = host
   const components: ContentComponents = {
@@ -148,7 +158,7 @@ async function startNodeContent(
     isDenied: (cid: CID) => denyList.isDeniedCid(cid),
     // Whatever is added, the keys and stores of this node are never part of it.
     protectedFolders: init.powers?.datastore === undefined ? [realFolder(paths.root)] : [],
-    routing: init.routing === false ? 'off' : routing
+    routing: init.routing === false ? 'off' : hints.around(routing)
   }
   // Peers that happen to be connected are not told what this node looks for: only those that say they have it.
   const { uploadMax, downloadMax } = base.choices

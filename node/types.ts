@@ -2,6 +2,7 @@ import type { Clock, ControlReach, Logger, NodeStatus, Random } from '#contracts
 import type { Content } from '#content'
 import type { DnsLinks, Host, PublisherIndex, ResolveTxt, TransportFactory } from '#dht'
 import type { Did, PrivateFiles } from '#did'
+import type { Replication, ReplicationLimits } from '#replication'
 import type { Rooms } from '#rooms'
 import type { ShellMode } from '#shell'
 import type { Datastore } from 'interface-datastore'
@@ -51,6 +52,8 @@ export interface NodeInit {
   readonly shell?: ShellMode
   /** Takes files of capsules that are older than they were: their owner put them back. */
   readonly acceptsOlderFiles?: boolean
+  /** Paces of replication other than the usual ones, for tests. */
+  readonly replicaLimits?: Partial<ReplicationLimits>
   /** Aborts the start. */
   readonly signal?: AbortSignal
   /** Replaces the operating system, for a simulator. */
@@ -108,6 +111,8 @@ export interface ElastosNode extends AsyncDisposable {
   /** Domains that point to content. */
   readonly dnsLinks: DnsLinks
   readonly devices: Devices
+  /** What keeps content on other devices, and theirs on this one. */
+  readonly replication: Replication
   /** What it is and does now. */
   status(): NodeStatus
   /** Resolves when somebody asked it to stop through the control socket, or when `signal` aborts. */

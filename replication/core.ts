@@ -98,6 +98,8 @@ export interface KeeperCore extends ReplicationComponents {
   readonly signal: AbortSignal
   /** Looks after goals now rather than at the next occasion. */
   hurry(): void
+  /** Looks for others of its pools now. */
+  seek(): void
 }
 
 /** What is remembered of a root, made when it is not there. */
@@ -198,6 +200,12 @@ export function poolsGivenTo({ state, person }: KeeperCore): PoolId[] {
 /** Pools whose offers may hold what this device's person publishes. */
 export function poolsAsked({ state, person }: KeeperCore): PoolId[] {
   return [person, ...state.groups.keys(), ANYONE]
+}
+
+/** Pools whose others this device looks for: those it gives to, and, when there is something to keep, those it asks. */
+export function poolsSought(core: KeeperCore): PoolId[] {
+  const asks = core.state.goals.values().some(({ goal }) => goal.copies > 0)
+  return [...new Set([...poolsGivenTo(core), ...core.state.groups.keys(), ...(asks ? poolsAsked(core) : [])])]
 }
 
 /** Whether it was agreed to keep what that goal wants. */

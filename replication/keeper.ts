@@ -66,6 +66,7 @@ export function createKeeper(
       return { missing, asked }
     },
     leave: async () => await leave(core, taking),
+    hasGoal: (root) => core.state.goals.has(root),
     holds: (root) => core.state.held.has(root)
   }
 }
@@ -171,6 +172,7 @@ async function setGoal(core: KeeperCore, root: Root, init: GoalInit): Promise<Go
   }
   const signed = await state.putGoal(signGoal(core, goal))
   careOf(core, root)
+  if (core.offers.of(goal.pools, clock.nowMs()).length === 0) core.seek()
   core.hurry()
   return signed
 }
@@ -220,6 +222,7 @@ async function agreementChanged(core: KeeperCore): Promise<void> {
   shrink(core, untilMs)
   renewOffers(core, true)
   await renewGoals(core)
+  core.seek()
   core.hurry()
 }
 

@@ -9,7 +9,7 @@ import {
   OFFERS_PER_MESSAGE,
   SYNC_PEERS
 } from './constants.ts'
-import { poolsAsked, poolsGivenTo, quotaItems, type KeeperCore } from './core.ts'
+import { poolsAsked, poolsGivenTo, poolsSought, quotaItems, type KeeperCore } from './core.ts'
 import { openGroup } from './groups.ts'
 import { bytesOf } from './quota.ts'
 import { signOffer } from './records.ts'
@@ -97,14 +97,21 @@ export async function syncWith(core: KeeperCore, pool: PoolId, device: Did): Pro
   if (wanted.length > 0) await core.asker.ask(device, { ask: 'sync', pool, have, offers: wanted })
 }
 
-/** Makes this device findable in its pools, and looks for others there. Gives how many it did not know. */
-export async function meetOthers(
-  core: KeeperCore,
-  { announces }: { readonly announces: boolean }
-): Promise<number> {
+/**
+ * Makes this device findable in its pools, each again after a while, and looks for others there. Gives how many it did not
+ * know. Whoever asks finds those who give, and they each other.
+ */
+export async function meetOthers(core: KeeperCore, announced: Map<PoolId, number>): Promise<number> {
+  const given = new Set([...poolsGivenTo(core), ...core.state.groups.keys()])
   const found = await Promise.all(
-    poolsJoined(core).map(async (pool) => {
-      if (announces) await attempt(core, async (signal) => await core.network.announce(pool, { signal }))
+    poolsSought(core).map(async (pool) => {
+      const nowMs = core.clock.monotonicMs()
+      if (given.has(pool) && nowMs >= (announced.get(pool) ?? 0)) {
+        await attempt(core, async (signal) => {
+          await core.network.announce(pool, { signal })
+          announced.set(pool, nowMs + core.limits.meetEveryMs / 2)
+        })
+      }
       return await meetIn(core, pool)
     })
   )

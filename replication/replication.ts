@@ -136,6 +136,8 @@ export interface Replication extends AsyncDisposable {
   repair(): Promise<RepairReport>
   /** Hands off everything that is held, and resolves when others have it, or after five minutes. */
   leave(): Promise<void>
+  /** Whether this device's person set a goal for a root, or withdrew one. */
+  hasGoal(root: Root): boolean
   /** Whether this device holds a root on behalf of others. */
   holds(root: Root): boolean
 }

@@ -14,7 +14,7 @@ import { renewAll } from './renew.ts'
 import type { Replication, ReplicationInit } from './replication.ts'
 import { openState } from './state.ts'
 import { Taking } from './taking.ts'
-import type { ReplicationComponents } from './types.ts'
+import type { PoolId, ReplicationComponents } from './types.ts'
 
 /** Loops run at their pace, each time a little earlier or later than the last. */
 const PACE_JITTER = 0.2
@@ -36,7 +36,7 @@ export async function startReplication(
   await using stack = new AsyncDisposableStack()
   stack.defer(() => asking.abort(stopping.signal.reason))
   stack.use(await components.network.handle(createAnswers(core.value, taking)))
-  const loops = startLoops(core.value, core.bell)
+  const loops = startLoops(core.value, core)
   const running = stack.move()
   const keeper = createKeeper(core.value, taking)
   let stopped: Promise<void> | undefined
@@ -53,10 +53,10 @@ async function createCore(
   components: ReplicationComponents,
   init: ReplicationInit,
   { stopping, asking }: { stopping: AbortController; asking: AbortController }
-): Promise<{ readonly value: KeeperCore; readonly bell: Bell }> {
+): Promise<{ readonly value: KeeperCore; readonly bell: Bell; readonly seeking: Bell }> {
   const { signer, certificate, clock, network } = components
   const logger = components.logger.child('replication')
-  const bell = createBell()
+  const [bell, seeking] = [createBell(), createBell()]
   const core: KeeperCore = {
     ...components,
     logger,
@@ -72,20 +72,24 @@ async function createCore(
     met: new Map(),
     fetching: new Map(),
     signal: stopping.signal,
-    hurry: bell.ring
+    hurry: bell.ring,
+    seek: seeking.ring
   }
   const { held, goals } = core.state
   // Whoever holds what we hold has yet to tell us: nothing is missing before they had time to.
   const notBeforeMs = clock.monotonicMs() + core.limits.leaseMs
   for (const root of new Set([...held.keys(), ...goals.keys()])) careOf(core, root).notBeforeMs = notBeforeMs
-  return { value: core, bell }
+  return { value: core, bell, seeking }
 }
 
-async function startLoops(core: KeeperCore, bell: Bell): Promise<void> {
+async function startLoops(
+  core: KeeperCore,
+  { bell, seeking }: { readonly bell: Bell; readonly seeking: Bell }
+): Promise<void> {
   const { limits } = core
   let beat = 0
   let soonMs = MEET_SOON_MS
-  let announceAtMs = 0
+  const announced = new Map<PoolId, number>()
   await Promise.all([
     repeat(
       core,
@@ -117,15 +121,14 @@ async function startLoops(core: KeeperCore, bell: Bell): Promise<void> {
       core,
       () => Math.min(soonMs, limits.meetEveryMs),
       async () => {
-        const announces = core.clock.monotonicMs() >= announceAtMs
-        if (announces) announceAtMs = core.clock.monotonicMs() + limits.meetEveryMs / 2
         renewOffers(core, false)
-        const news = await meetOthers(core, { announces })
+        const news = await meetOthers(core, announced)
         // Whoever found nobody new looks again later and later.
         soonMs = news > 0 ? MEET_SOON_MS : Math.min(limits.meetEveryMs, soonMs * 2)
         await refreshGroups(core)
         if (news > 0) core.hurry()
-      }
+      },
+      seeking
     )
   ])
 }

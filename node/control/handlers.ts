@@ -20,6 +20,7 @@ import { createProviderHandlers } from './provider-handlers.ts'
 import { createQuestionHandlers } from './question-handlers.ts'
 import { takeRows } from './rows.ts'
 import type { CallContext, ControlHandlers } from './server.ts'
+import { createReplicaHandlers } from './replica-handlers.ts'
 import { createToolHandlers } from './tool-handlers.ts'
 
 /** What the handlers act on. */
@@ -59,6 +60,7 @@ export function createHandlers(base: NodeBase, parts: HandlerParts): ControlHand
     ...createNameHandlers(node, base.clock),
     ...createDhtHandlers(node),
     ...createDeviceHandlers(node.devices),
+    ...createReplicaHandlers(node),
     ...createDenyHandlers(denyList, async () => {
       await leaveDenied(node.host, denyList)
       await withdrawDenied(node, denyList)

@@ -142,6 +142,28 @@ const PARAMS = {
   'dht.provide-status': empty,
   'dht.find-providers': z.strictObject({ cid: target, count: z.int().min(1).max(64).optional() }),
   'dht.find-peer': z.strictObject({ peer: z.string().min(1).max(512) }),
+  'replica.follow': z.strictObject({ person: label }),
+  'replica.unfollow': z.strictObject({ person: label }),
+  'replica.group-create': z.strictObject({ name: label, members: z.array(label).max(256) }),
+  'replica.group-join': z.strictObject({ id: label }),
+  'replica.group-leave': z.strictObject({ id: label }),
+  'replica.agreements': empty,
+  'replica.offer': z.strictObject({
+    spaceBytes: z.int().min(0).optional(),
+    publisherBytesMax: z.int().min(0).optional(),
+    volunteer: z.boolean().optional(),
+    host: z.string().max(256).optional(),
+    network: z.string().max(256).optional()
+  }),
+  'replica.quota': empty,
+  'replica.goal': z.strictObject({
+    cid: target,
+    copies: z.int().min(0).max(1_000),
+    readers: z.array(label).max(64).optional()
+  }),
+  'replica.status': z.strictObject({ cid: target.optional(), challenge: z.boolean().optional() }),
+  'replica.repair': empty,
+  'replica.leave': empty,
   'contact.add': z.strictObject({ petname: label, did: label }),
   'contact.remove': z.strictObject({ petname: label }),
   'contact.list': empty,

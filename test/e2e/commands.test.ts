@@ -16,11 +16,13 @@ const DID = 'did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK'
 
 /** What each argument of the table may be; an argument this does not know fails the test that lists commands. */
 const ARGUMENTS: Readonly<Record<string, string>> = {
+  '<action>': 'list',
   '<address>': '/ip4/127.0.0.1/tcp/1/p2p/12D3KooWGC6TvWhfapngX6wvJHMYvKpDMXPb3ZnCZ6dMoaMtimQ5',
   '<capsule>': 'hello',
   '<cid>': CID,
   '<code>': 'elastos-pair-0',
   '<command>': 'localhost/read',
+  '<copies>': '3',
   '<device>': DID,
   '<did>': DID,
   '<file>': './new-export',
@@ -29,6 +31,7 @@ const ARGUMENTS: Readonly<Record<string, string>> = {
   '<name>': 'hello',
   '<path>': '.',
   '<peer>': DID,
+  '<person>': DID,
   '<petname>': 'alice',
   '<resource>': 'localhost://notes/a.txt',
   '<scenario>': 'no-such-scenario',

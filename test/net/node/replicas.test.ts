@@ -1,0 +1,123 @@
+/** Content that stays: real processes on one machine, killed as a power cut does. */
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { startProcess, type RunningProcess } from '../../support/process.ts'
+import { createTemporaryFolder } from '../../support/temporary-folder.ts'
+
+/** Paces at which a death is noticed in seconds. */
+const LIMITS = {
+  leaseMs: 4_000,
+  renewEveryMs: 1_000,
+  lookEveryMs: 500,
+  repairJitterMs: 500,
+  syncEveryMs: 1_000,
+  meetEveryMs: 1_500,
+  trimAfterMs: 60_000
+}
+const PROGRAM = join(import.meta.dirname, 'replica-program.ts')
+const PATIENCE_MS = 60_000
+const MIB = 1_048_576
+
+interface Peer {
+  readonly process: RunningProcess
+  readonly did: string
+  readonly person: string
+  readonly address: string
+  tell(order: object): Promise<unknown>
+}
+
+describe('content that stays, over real processes', function () {
+  this.timeout(240_000)
+
+  it('comes back after a holder is killed, is there without its owner, and stays within agreement and quota', async () => {
+    await using folder = await createTemporaryFolder()
+    await using stack = new AsyncDisposableStack()
+    let orders = 0
+    const start = async (name: string, bootstrap: readonly string[]): Promise<Peer> => {
+      const init = { dataFolder: join(folder.path, name), bootstrap, limits: LIMITS }
+      const process = stack.use(
+        await startProcess({ command: globalThis.process.execPath, args: [PROGRAM, JSON.stringify(init)] })
+      )
+      const ready = await process.event('ready', { timeoutMs: PATIENCE_MS })
+      return {
+        ...{ process, did: String(ready['did']), person: String(ready['personDid']) },
+        address: String(ready['address']),
+        tell: async (what) => {
+          const id = ++orders
+          process.write(`${JSON.stringify({ id, what })}\n`)
+          const done = await process.event(`done ${id}`, { timeoutMs: PATIENCE_MS })
+          assert.equal(done['reason'], undefined, JSON.stringify(done))
+          return done['result']
+        }
+      }
+    }
+    const owner = await start('owner', [])
+    const names = ['one', 'two', 'three', 'four', 'small']
+    const followers = await Promise.all(names.map(async (name) => await start(name, [owner.address])))
+    const small = followers.at(-1)
+    assert.ok(small)
+    for (const follower of followers) {
+      await follower.tell({ do: 'offer', spaceBytes: follower === small ? MIB : 64 * MIB })
+      await follower.tell({ do: 'follow', person: owner.person })
+    }
+
+    const bytes = randomBytes(3 * MIB)
+    const root = String(await owner.tell({ do: 'add', bytes: bytes.toString('base64'), copies: 3 }))
+    const holders = async (): Promise<Peer[]> => {
+      const running = followers.filter(({ process }) => !killed.has(process))
+      const held = await Promise.all(running.map(async (one) => await one.tell({ do: 'holds', root })))
+      return running.filter((_one, index) => held[index] === true)
+    }
+    const killed = new Set<RunningProcess>()
+    const until = async (count: number): Promise<Peer[]> => {
+      const untilMs = Date.now() + PATIENCE_MS
+      for (;;) {
+        const now = await holders()
+        if (now.length >= count) return now
+        assert.ok(Date.now() < untilMs, `${now.length} of ${count} copies`)
+        await new Promise((resolve) => setTimeout(resolve, 250))
+      }
+    }
+    const before = await until(3)
+    assert.ok(!before.includes(small), 'what does not fit was kept')
+
+    const challenged = (await owner.tell({ do: 'challenge', root })) as {
+      copies: { challenge?: { isPassed: boolean } }[]
+    }
+    assert.deepEqual(
+      challenged.copies.map(({ challenge }) => challenge?.isPassed),
+      [true, true, true]
+    )
+
+    // A stranger sends goals of its own: nobody agreed to keep what it publishes.
+    const stranger = await start('stranger', [owner.address])
+    const strange = String(
+      await stranger.tell({ do: 'add', bytes: randomBytes(1_000).toString('base64'), copies: 3 })
+    )
+
+    // The owner's laptop closes, and a holder dies.
+    owner.process.signal('SIGKILL')
+    await owner.process.ended
+    const [victim] = before
+    assert.ok(victim)
+    killed.add(victim.process)
+    victim.process.signal('SIGKILL')
+    await victim.process.ended
+    const after = await until(3)
+    assert.ok(!after.includes(victim))
+
+    const output = join(folder.path, 'fetched')
+    await stranger.tell({ do: 'get', root, output })
+    assert.deepEqual(await readFile(join(output, 'a')), bytes)
+    for (const follower of after) {
+      assert.equal(await follower.tell({ do: 'holds', root: strange }), false)
+      const { usedBytes, spaceBytes } = (await follower.tell({ do: 'quota' })) as {
+        usedBytes: number
+        spaceBytes: number
+      }
+      assert.ok(usedBytes >= bytes.length && usedBytes <= spaceBytes)
+    }
+  })
+})
