@@ -95,6 +95,8 @@ export const CHANNEL_REPLY_BYTES_MAX: number = 512 * KIB
 
 /** Bytes of a recording that may wait for the disk before the capsule does. */
 export const TRACE_WAITING_BYTES_MAX: number = MIB
+/** Bytes that a piece of a recording counts beside its own while it waits. */
+export const TRACE_PIECE_BYTES: number = 2 * KIB
 
 /** Bytes of data a process may have beside the capsule's memory (RLIMIT_DATA); Node does not run with less. */
 export const PROCESS_DATA_BYTES: number = 768 * MIB

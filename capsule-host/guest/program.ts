@@ -1,4 +1,5 @@
 import { TraceFormatError } from './trace/entries.ts'
+import { FileAnswers } from './trace/file-answers.ts'
 import { recordCalls, type RecorderInit } from './trace/recorder.ts'
 import { replayCalls, ReplayError } from './trace/replayer.ts'
 import { ProcessExit } from './wasi/errno.ts'
@@ -71,8 +72,13 @@ function programCalls(host: WasiHost, trace: ProgramTrace | undefined): WasiCall
     finish()
     host.exit(exitCode)
   }
-  const recorded = { ...host, exit }
-  const calls = recordCalls(createWasiCalls(recorded), recorded, trace.init)
+  const answers = new FileAnswers()
+  const recorded: WasiHost = {
+    ...{ ...host, exit },
+    askFiles: host.askFiles === undefined ? undefined : answers.counting(host.askFiles),
+    onFileRead: (parts) => answers.noteRead(parts)
+  }
+  const calls = recordCalls(createWasiCalls(recorded), recorded, { ...trace.init, answers })
   finish = () => calls.finish()
   return calls
 }

@@ -1,10 +1,5 @@
 import { errorMessage } from '#contracts'
-import {
-  CHANNEL_REPLY_BYTES_MAX,
-  PROCESS_NICENESS,
-  PROCESS_START_MS_MAX,
-  TRACE_WAITING_BYTES_MAX
-} from '../constants.ts'
+import { CHANNEL_REPLY_BYTES_MAX, PROCESS_NICENESS, PROCESS_START_MS_MAX } from '../constants.ts'
 import { CapsuleError } from '../errors.ts'
 import {
   FRAME,
@@ -14,7 +9,6 @@ import {
   type FailureMessage,
   type Frame
 } from '../guest/frames.ts'
-import { TRACE_ENTRIES_BYTES_MAX } from '../guest/trace/entries.ts'
 import { STDIN_WINDOW_BYTES } from '../guest/wasi/constants.ts'
 import { createRefusingChannel, type CapsuleChannel } from './channel.ts'
 import type { FileService } from './files.ts'
@@ -24,6 +18,7 @@ import type { GuestProcess } from './guest-process.ts'
 import type { CapsuleProcessComponents, CapsuleProcessInit, CapsuleSink } from './init.ts'
 import { cpuLimitError, failureError, silentEndError, type CapsuleOutcome } from './outcome.ts'
 import { StdinPump } from './stdin-pump.ts'
+import { TraceIntake } from './trace-intake.ts'
 import { Traffic, type TrafficFrame } from './traffic.ts'
 
 /** One run of one capsule over the frames of its process, from the module handed over to nothing left. */
@@ -38,9 +33,8 @@ export class CapsuleRun {
   readonly #traffic: Traffic
   readonly #ended = new AbortController()
   readonly #decided: PromiseWithResolvers<CapsuleOutcome> = Promise.withResolvers()
+  readonly #trace: TraceIntake | undefined
   #isReady = false
-  #traceBytes = 0
-  #traceWaitingBytes = 0
 
   constructor(components: CapsuleProcessComponents, init: CapsuleProcessInit, guest: GuestProcess) {
     this.#components = components
@@ -51,6 +45,12 @@ export class CapsuleRun {
       send: (bytes) => this.#link.send(FRAME.stdin, bytes),
       end: () => this.#link.signal(FRAME.stdinEnd)
     })
+    const { trace } = init
+    if (trace?.kind === 'record') {
+      const onFailure = (thrown: unknown): void =>
+        this.#fail('ERR_CAPSULE_CRASHED', `the trace was not written: ${errorMessage(thrown)}`, thrown)
+      this.#trace = new TraceIntake({ trace, onFailure })
+    }
     this.#traffic = new Traffic({ clock: components.clock, shared: components.pool?.output }, init.limits)
   }
 
@@ -205,25 +205,12 @@ export class CapsuleRun {
     // A process that was told of no files and asks anyway is no longer what was started.
     if (this.#files === undefined) throw new Error('expected no call on files')
     await this.#files.push(payload)
+    await this.#trace?.room()
   }
 
   async #takeTrace(payload: Uint8Array): Promise<void> {
-    const { trace } = this.#init
-    if (trace?.kind !== 'record') throw new Error('expected no trace')
-    this.#traceBytes += payload.byteLength
-    if (this.#traceBytes > TRACE_ENTRIES_BYTES_MAX + FRAME_PAYLOAD_BYTES_MAX) {
-      throw new Error('expected a trace within its bound')
-    }
-    const writing = Promise.resolve(trace.write(payload))
-    this.#traceWaitingBytes += payload.byteLength
-    const written = writing.finally(() => (this.#traceWaitingBytes -= payload.byteLength))
-    // What the capsule asked for behind it does not wait for a disk, up to a bound.
-    if (this.#traceWaitingBytes > TRACE_WAITING_BYTES_MAX) await written
-    else {
-      written.catch((thrown: unknown) => {
-        this.#fail('ERR_CAPSULE_CRASHED', `the trace was not written: ${errorMessage(thrown)}`, thrown)
-      })
-    }
+    if (this.#trace === undefined) throw new Error('expected no trace')
+    await this.#trace.take(payload)
   }
 
   #openChannel(): CapsuleChannel {
@@ -248,7 +235,9 @@ export class CapsuleRun {
       send: (answer) => {
         if (answer.byteLength > FRAME_PAYLOAD_BYTES_MAX)
           throw new RangeError('expected an answer of one frame')
-        if (!this.#ended.signal.aborted) this.#link.sendFrame(FRAME.fileAnswer, answer)
+        if (this.#ended.signal.aborted) return
+        this.#trace?.answer(answer)
+        this.#link.sendFrame(FRAME.fileAnswer, answer)
       },
       fail: (error) => this.#decided.resolve({ kind: 'error', error })
     })

@@ -18,6 +18,11 @@ export type RunTrace =
       readonly kind: 'record'
       /** Takes the next bytes of the trace's entries, which are its own. Called again before it has resolved, up to a bound. */
       write(entries: Uint8Array): Promise<void> | void
+      /**
+       * Takes an answer to a call on files that entries may speak of, which is its own, before the capsule has it. As
+       * `write`.
+       */
+      writeAnswer(answer: Uint8Array): Promise<void> | void
       /** Whether standard input is kept; what a person types may be a secret. */
       readonly keepsInput: boolean
     }

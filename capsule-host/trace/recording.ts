@@ -1,7 +1,7 @@
 import { TRACE_ENTRIES_BYTES_MAX } from '../guest/trace/entries.ts'
 import type { CapsuleOutcome } from '../process/outcome.ts'
 import type { RunTrace } from '../process/init.ts'
-import { encodeTraceEnd, encodeTraceStart, type TraceHead } from './trace-file.ts'
+import { encodeTraceChunk, encodeTraceEnd, encodeTraceStart, type TraceHead } from './trace-file.ts'
 
 /** Options of {@link createRecording}. */
 export interface RecordingInit extends Omit<TraceHead, 'moduleBytes' | 'moduleSha256'> {
@@ -31,6 +31,12 @@ export function createRecording(init: RecordingInit): Recording {
     writing = writing.then(async () => await write(bytes))
     await writing
   }
+  const keep = async (chunk: Uint8Array): Promise<void> => {
+    entriesBytes += chunk.byteLength
+    // The process stops there too, with what it could not say any more.
+    isCut ||= entriesBytes > TRACE_ENTRIES_BYTES_MAX
+    if (!isCut) await append(chunk)
+  }
   return {
     get isCut() {
       return isCut
@@ -38,16 +44,12 @@ export function createRecording(init: RecordingInit): Recording {
     trace: {
       kind: 'record',
       keepsInput: head.keepsInput,
-      write: async (entries) => {
-        entriesBytes += entries.byteLength
-        // The process stops there too, with what it could not say any more.
-        isCut ||= entriesBytes > TRACE_ENTRIES_BYTES_MAX
-        if (!isCut) await append(entries)
-      }
+      write: async (entries) => await keep(encodeTraceChunk('entries', entries)),
+      writeAnswer: async (answer) => await keep(encodeTraceChunk('answer', answer))
     },
     end: async (outcome) => {
       if (isCut) await writing
-      else await append(encodeTraceEnd(outcome))
+      else await append(encodeTraceChunk('entries', encodeTraceEnd(outcome)))
     }
   }
 }

@@ -2,10 +2,16 @@ import { createHash } from 'node:crypto'
 import * as z from 'zod'
 import { ARGUMENTS_MAX, MODULE_BYTES_MAX, NAME_LENGTH_MAX, VERSION_LENGTH_MAX } from '../constants.ts'
 import { CapsuleError } from '../errors.ts'
-import { ENTRY_HEAD_BYTES, ENTRY_KIND } from '../guest/trace/entries.ts'
+import { CHUNK, encodeChunkHead, ENTRY_HEAD_BYTES, ENTRY_KIND } from '../guest/trace/entries.ts'
 import { CAPSULE_LIMIT_CEILINGS, CAPSULE_LIMIT_FLOORS } from '../limits.ts'
 import type { CapsuleOutcome } from '../process/outcome.ts'
-import { TRACE_BYTES_MAX, TRACE_HEAD_BYTES_MAX, TRACE_MAGIC, TRACE_VERSION } from './constants.ts'
+import {
+  TRACE_BYTES_MAX,
+  TRACE_HEAD_BYTES_MAX,
+  TRACE_MAGIC,
+  TRACE_VERSION,
+  TRACE_VERSION_MIN
+} from './constants.ts'
 
 const HEAD_AT = TRACE_MAGIC.length + 5
 
@@ -33,6 +39,7 @@ export interface TraceEnd {
 export interface DecodedTrace {
   readonly head: TraceHead
   readonly module: Uint8Array
+  /** All behind its module, in chunks. */
   readonly entries: Uint8Array
 }
 
@@ -47,7 +54,7 @@ const headSchema = z.strictObject({
   moduleSha256: z.string().regex(/^[0-9a-f]{64}$/)
 })
 
-/** The beginning of a trace, its module included; entries follow to its end. */
+/** The beginning of a trace, its module included; chunks follow to its end. */
 export function encodeTraceStart(
   head: Omit<TraceHead, 'moduleBytes' | 'moduleSha256'>,
   module: Uint8Array
@@ -59,6 +66,11 @@ export function encodeTraceStart(
   start.writeUInt8(TRACE_VERSION, TRACE_MAGIC.length)
   start.writeUInt32LE(headBytes.byteLength, TRACE_MAGIC.length + 1)
   return Buffer.concat([start, headBytes, module])
+}
+
+/** The next chunk of a trace: entries, or an answer to a call on files. */
+export function encodeTraceChunk(kind: keyof typeof CHUNK, bytes: Uint8Array): Uint8Array {
+  return Buffer.concat([encodeChunkHead(CHUNK[kind], bytes.byteLength), bytes])
 }
 
 /** The last entry of a trace. */
@@ -86,7 +98,7 @@ export function decodeTrace(bytes: Uint8Array): DecodedTrace {
     throw invalid('another beginning')
   }
   const version = buffer.readUInt8(TRACE_MAGIC.length)
-  if (version !== TRACE_VERSION) throw invalid(`version ${version}`)
+  if (version < TRACE_VERSION_MIN || version > TRACE_VERSION) throw invalid(`version ${version}`)
   const headBytes = buffer.readUInt32LE(TRACE_MAGIC.length + 1)
   if (headBytes > TRACE_HEAD_BYTES_MAX || HEAD_AT + headBytes > buffer.byteLength) throw invalid('a cut one')
   const head = parseHead(buffer.toString('utf8', HEAD_AT, HEAD_AT + headBytes))
@@ -95,7 +107,8 @@ export function decodeTrace(bytes: Uint8Array): DecodedTrace {
   if (module.byteLength !== head.moduleBytes || sha256(module) !== head.moduleSha256) {
     throw invalid('another module than it names')
   }
-  return { head, module, entries: buffer.subarray(moduleAt + head.moduleBytes) }
+  const rest = buffer.subarray(moduleAt + head.moduleBytes)
+  return { head, module, entries: version === TRACE_VERSION ? rest : encodeTraceChunk('entries', rest) }
 }
 
 function parseHead(text: string): TraceHead {

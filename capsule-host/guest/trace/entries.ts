@@ -1,4 +1,5 @@
 import { WASI_PARAMETERS, type WasiName } from '../wasi/signatures.ts'
+import { gather } from '../wasi/vectors.ts'
 
 /**
  * Entries of a trace, one a call of the program: `[kind u8][errno u8][check u32][length u32][payload]`, numbers
@@ -11,10 +12,26 @@ export const ENTRY_HEAD_BYTES = 10
 /** Bytes of a trace's entries; a run that goes on is recorded no further. */
 export const TRACE_ENTRIES_BYTES_MAX: number = 128 * 1024 * 1024
 
+/** Bytes before a chunk of a trace: `[type u8][length u32]`. */
+export const CHUNK_HEAD_BYTES = 5
+
+/** What a chunk of a trace holds. */
+export const CHUNK = {
+  /** Entries, cut anywhere. */
+  entries: 0,
+  /** One of the host's answers to a call on files; entries name them by their order. */
+  answer: 1
+} as const
+
+/** Bytes from which on an answer to a call on files is kept by the host and named by entries; others are in the entries. */
+export const KEPT_ANSWER_BYTES_MIN = 512
+
 const NAMES = Object.keys(WASI_PARAMETERS) as WasiName[]
 
 /** Kinds of entries that are no plain call; calls are numbered from 0 in the order of their table. */
 export const ENTRY_KIND = {
+  /** `fd_read` of what the host's answers hold: `[filled u32]`, then `[answer u32][offset u32][length u32]` a piece. */
+  fileRead: 252,
   /** `fd_read` of standard input whose bytes were left out: the payload is only how many. */
   withheldRead: 253,
   /** `fd_write` to a stream: `[stream u8][crc32 u32][result u32]`. */
@@ -55,11 +72,21 @@ export class TraceFormatError extends Error {}
 export class TraceReader {
   readonly #bytes: Uint8Array
   readonly #view: DataView
+  readonly #answers: Uint8Array[] = []
   #at = 0
 
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  /**
+   * @param chunks - the trace behind its module; the last one may be cut off
+   * @throws TraceFormatError
+   */
+  constructor(chunks: Uint8Array) {
+    const entries: Uint8Array[] = []
+    for (const { type, bytes, isWhole } of readChunks(chunks)) {
+      if (type === CHUNK.entries) entries.push(bytes)
+      else if (isWhole) this.#answers.push(bytes)
+    }
+    this.#bytes = gather(entries)
+    this.#view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.byteLength)
   }
 
   /**
@@ -70,7 +97,7 @@ export class TraceReader {
   next(): TraceEntry | undefined {
     if (this.#at + ENTRY_HEAD_BYTES > this.#bytes.byteLength) return undefined
     const kind = this.#view.getUint8(this.#at)
-    if (kind >= NAMES.length && kind < ENTRY_KIND.withheldRead)
+    if (kind >= NAMES.length && kind < ENTRY_KIND.fileRead)
       throw new TraceFormatError('expected a known entry')
     const length = this.#view.getUint32(this.#at + 6, true)
     const start = this.#at + ENTRY_HEAD_BYTES
@@ -83,5 +110,32 @@ export class TraceReader {
     }
     this.#at = start + length
     return entry
+  }
+
+  /** `length` bytes from `offset` of the answer of that number; `undefined` when there are none. */
+  answered(number: number, offset: number, length: number): Uint8Array | undefined {
+    const answer = this.#answers[number]
+    if (answer === undefined || offset + length > answer.byteLength) return undefined
+    return answer.subarray(offset, offset + length)
+  }
+}
+
+/** What comes before `length` bytes of a chunk. */
+export function encodeChunkHead(type: number, length: number): Uint8Array<ArrayBuffer> {
+  const head = new Uint8Array(CHUNK_HEAD_BYTES)
+  head[0] = type
+  new DataView(head.buffer).setUint32(1, length, true)
+  return head
+}
+
+function* readChunks(bytes: Uint8Array): Generator<{ type: number; bytes: Uint8Array; isWhole: boolean }> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  for (let at = 0; at + CHUNK_HEAD_BYTES <= bytes.byteLength;) {
+    const type = view.getUint8(at)
+    if (type !== CHUNK.entries && type !== CHUNK.answer) throw new TraceFormatError('expected a known chunk')
+    const start = at + CHUNK_HEAD_BYTES
+    const length = view.getUint32(at + 1, true)
+    at = start + length
+    yield { type, bytes: bytes.subarray(start, at), isWhole: at <= bytes.byteLength }
   }
 }

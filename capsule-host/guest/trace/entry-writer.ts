@@ -1,4 +1,4 @@
-import { ENTRY_HEAD_BYTES, TRACE_ENTRIES_BYTES_MAX } from './entries.ts'
+import { CHUNK_HEAD_BYTES, ENTRY_HEAD_BYTES, TRACE_ENTRIES_BYTES_MAX } from './entries.ts'
 
 const BUFFER_BYTES = 60 * 1024
 /** A head, and the fields of a fixed length behind it. */
@@ -68,7 +68,7 @@ export class EntryWriter {
     if (this.#length === 0) return
     // What goes beyond the bound tells the host that there was more, once.
     if (this.#writtenBytes <= TRACE_ENTRIES_BYTES_MAX) this.#write(this.#buffer.subarray(0, this.#length))
-    this.#writtenBytes += this.#length
+    this.#writtenBytes += this.#length + CHUNK_HEAD_BYTES
     this.#length = 0
   }
 }

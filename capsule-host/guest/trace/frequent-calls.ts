@@ -7,15 +7,20 @@ import type { WasiName } from '../wasi/signatures.ts'
 import { checksum } from './checksum.ts'
 import { ENTRY_KIND, ENTRY_KIND_OF } from './entries.ts'
 import type { EntryWriter } from './entry-writer.ts'
+import type { FileAnswers } from './file-answers.ts'
 import { checkOfTwo, checkOn } from './regions.ts'
 
 const OUTPUT_BYTES = 9
 const NOWHERE = -1
+/** Pieces of answers that one read may be made of to be named by them. */
+const READ_PARTS_MAX = 64
+const PLACE_BYTES = 12
 
 /** What the calls that programs make again and again are recorded with. */
 export interface FrequentWorld {
   readonly host: Pick<WasiHost, 'memory' | 'descriptors'>
   readonly entries: EntryWriter
+  readonly answers: FileAnswers
   /** The calls themselves. */
   readonly calls: Pick<WasiCalls, 'immediate' | 'suspending'>
 }
@@ -117,10 +122,12 @@ function randomCall(
 
 /** Reads of files into one buffer; whoever reads a stream waits, and is never in a hurry. */
 function readCall(
-  { host: { memory, descriptors }, entries }: FrequentWorld,
+  world: FrequentWorld,
   plain: Call<Promise<number>>,
   other: Call<Promise<number>>
 ): Call<Promise<number>> {
+  const { host, entries, answers } = world
+  const { memory, descriptors } = host
   return async (number, vectors, count, result) => {
     const isFile = count === 1 && descriptors.look(number)?.kind === 'file'
     // Before the call: a program may read over the list of its buffers.
@@ -133,8 +140,9 @@ function readCall(
       errno = errnoOf(thrown)
     }
     const check = checkOfFour(number, vectors, count, result)
+    const parts = answers.takeRead()
     if (errno !== ERRNO.success) entries.head(KIND.read, { errno, check, length: 0 })
-    else {
+    else if (parts === undefined || !noteRead(world, parts, check)) {
       const filled = memory.u32(result)
       entries.begin(KIND.read, check, filled + 4)
       entries.put(memory.bytes(address, filled))
@@ -142,6 +150,25 @@ function readCall(
     }
     return errno
   }
+}
+
+/** Notes what was read by where it is in the host's answers; false when that is no shorter, or the host does not keep them. */
+function noteRead({ entries, answers }: FrequentWorld, parts: readonly Uint8Array[], check: number): boolean {
+  if (parts.length === 0 || parts.length > READ_PARTS_MAX) return false
+  let filled = 0
+  for (const part of parts) {
+    if (answers.numberOf(part) === undefined) return false
+    filled += part.byteLength
+  }
+  if (filled < parts.length * PLACE_BYTES) return false
+  entries.begin(ENTRY_KIND.fileRead, check, 4 + parts.length * PLACE_BYTES)
+  entries.u32(filled)
+  for (const part of parts) {
+    entries.u32(answers.numberOf(part) ?? 0)
+    entries.u32(part.byteOffset)
+    entries.u32(part.byteLength)
+  }
+  return true
 }
 
 function writeCall(

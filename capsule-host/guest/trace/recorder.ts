@@ -6,6 +6,7 @@ import { gather, readVectors } from '../wasi/vectors.ts'
 import { checksum } from './checksum.ts'
 import { ENTRY_KIND, ENTRY_KIND_OF, UNRECORDED } from './entries.ts'
 import { EntryWriter } from './entry-writer.ts'
+import type { FileAnswers } from './file-answers.ts'
 import { frequentCalls, frequentLater } from './frequent-calls.ts'
 import { checkOf, filledBytes, resultRegions, type Regions } from './regions.ts'
 
@@ -21,8 +22,14 @@ export interface RecorderInit {
 
 type Values = (number | bigint)[]
 
-/** The same calls, each with an entry in a trace of what the program got from it. */
-export function recordCalls(calls: WasiCalls, host: WasiHost, init: RecorderInit): WasiCalls {
+/**
+ * The same calls, each with an entry in a trace of what the program got from it. `host` tells `answers` of the files it reads.
+ */
+export function recordCalls(
+  calls: WasiCalls,
+  host: WasiHost,
+  init: RecorderInit & { readonly answers: FileAnswers }
+): WasiCalls {
   const entries = new EntryWriter((bytes) => init.write(bytes))
   const recorder = new Recorder(host, { entries, keepsInput: init.keepsInput })
   const immediate: Partial<Record<WasiName, WasiCall>> = {}
@@ -37,7 +44,7 @@ export function recordCalls(calls: WasiCalls, host: WasiHost, init: RecorderInit
     const plain = call as unknown as (...values: Values) => Promise<number>
     suspending[name] = (...values: Values) => recorder.later(name, values, plain)
   }
-  const world = { host, entries, calls }
+  const world = { host, entries, calls, answers: init.answers }
   return {
     immediate: { ...immediate, ...frequentCalls(world, immediate) },
     suspending: { ...suspending, ...frequentLater(world, suspending) },

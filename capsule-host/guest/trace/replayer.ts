@@ -1,4 +1,4 @@
-import { CHANNEL_DESCRIPTOR } from '../wasi/constants.ts'
+import { CHANNEL_DESCRIPTOR, IO_BYTES_MAX } from '../wasi/constants.ts'
 import { ERRNO } from '../wasi/errno.ts'
 import type { SuspendingWasiCall, WasiCall, WasiHost } from '../wasi/host.ts'
 import type { WasiCalls } from '../wasi/imports.ts'
@@ -57,6 +57,10 @@ class Replayer {
   async read(values: Values): Promise<number> {
     const entry = this.#next('fd_read', values)
     if (entry.errno !== ERRNO.success) return entry.errno
+    if (entry.kind === ENTRY_KIND.fileRead) {
+      this.#fill('fd_read', { values, payload: this.#fileBytes(entry.payload) })
+      return entry.errno
+    }
     if (entry.kind !== ENTRY_KIND.withheldRead) {
       this.#fill('fd_read', { values, payload: entry.payload })
       return entry.errno
@@ -85,11 +89,30 @@ class Replayer {
     const isRight =
       entry.kind === ENTRY_KIND_OF[name] ||
       (entry.kind === ENTRY_KIND.output && name === 'fd_write') ||
-      (entry.kind === ENTRY_KIND.withheldRead && name === 'fd_read')
+      ((entry.kind === ENTRY_KIND.withheldRead || entry.kind === ENTRY_KIND.fileRead) && name === 'fd_read')
     if (!isRight || entry.check !== checkOf(values)) {
       throw new ReplayError(`call ${this.#calls}, ${name}, is another than was recorded`)
     }
     return entry
+  }
+
+  /** What a read of a file got, as its entry would hold it by itself. */
+  #fileBytes(payload: Uint8Array): Uint8Array {
+    const filled = numberOf(payload, 0)
+    if (filled > IO_BYTES_MAX) throw new ReplayError('expected a shorter read in the trace')
+    const bytes = new Uint8Array(filled + 4)
+    let done = 0
+    for (let at = 4; at < payload.byteLength; at += 12) {
+      const length = numberOf(payload, at + 8)
+      const piece = this.#trace.answered(numberOf(payload, at), numberOf(payload, at + 4), length)
+      if (piece === undefined || done + length > filled)
+        throw new ReplayError('expected an answer of the host in the trace')
+      bytes.set(piece, done)
+      done += length
+    }
+    if (done !== filled) throw new ReplayError('expected all of an answer of the host in the trace')
+    bytes.set(payload.subarray(0, 4), filled)
+    return bytes
   }
 
   #fill(name: WasiName, { values, payload }: { values: Values; payload: Uint8Array }): void {

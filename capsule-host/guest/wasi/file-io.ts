@@ -31,11 +31,14 @@ const SYNCED = FLAG.dataSync | FLAG.sync
  */
 export class FileIo {
   readonly #client: FileClient
+  readonly #onRead: ((parts: readonly Uint8Array[]) => void) | undefined
   readonly #ahead = new Map<FileDescriptor, Ahead>()
   #behind: Behind | undefined
 
-  constructor(client: FileClient) {
+  /** `onRead` is called with what each {@link read} gives, in its pieces. */
+  constructor(client: FileClient, onRead?: (parts: readonly Uint8Array[]) => void) {
     this.#client = client
+    this.#onRead = onRead
   }
 
   /** Up to `length` bytes from `offset`, fewer only at the end of the file. The array is good until the next call. */
@@ -52,6 +55,7 @@ export class FileIo {
       filled += piece.bytes.byteLength
       isMore = !piece.isLast
     }
+    this.#onRead?.(parts)
     return gather(parts)
   }
 

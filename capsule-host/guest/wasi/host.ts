@@ -22,6 +22,8 @@ export interface WasiHost {
    * program has no files.
    */
   readonly askFiles?: ((request: Uint8Array) => Promise<Uint8Array>) | undefined
+  /** Called with what a read of a file gave, in order: views of answers to {@link WasiHost.askFiles}. */
+  readonly onFileRead?: ((parts: readonly Uint8Array[]) => void) | undefined
   /** Writes all of `bytes` to descriptor 1, 2 or 3. */
   write(descriptor: number, bytes: Uint8Array): void
   /** Says that the program is done; called once, before the program is unwound. */

@@ -16,11 +16,12 @@ import {
   type ReplayResult,
   type SandboxReport
 } from '#capsule-host'
+import { CHUNK_HEAD_BYTES } from '../../../capsule-host/guest/trace/entries.ts'
 import { needs } from '../../support/requirements.ts'
 import { compileC } from '../../support/wasi-clang.ts'
 import { memoryFiles, readWhole } from '../../support/wasi-world.ts'
 import { assembleProgram } from '../../support/wat.ts'
-import { ENDLESS_LOOP_AFTER_OUTPUT } from './trace-programs.ts'
+import { ENDLESS_LOOP_AFTER_OUTPUT, READER } from './trace-programs.ts'
 
 const GUEST_ENTRY = fileURLToPath(new URL('../../../capsule-host/guest/main.ts', import.meta.url))
 const components = { powers: systemPowers, clock: systemClock, logger: silentLogger }
@@ -44,6 +45,18 @@ const CURIOUS = assembleProgram({
 
 async function* chunks(...parts: string[]): AsyncGenerator<Uint8Array> {
   for (const part of parts) yield Buffer.from(part)
+}
+
+/** What the chunks of a trace hold, one after the other. */
+function entriesIn(chunks: Uint8Array): Buffer {
+  const buffer = Buffer.from(chunks)
+  const parts: Buffer[] = []
+  for (let at = 0; at < buffer.byteLength;) {
+    const end = at + CHUNK_HEAD_BYTES + buffer.readUInt32LE(at + 1)
+    parts.push(buffer.subarray(at + CHUNK_HEAD_BYTES, end))
+    at = end
+  }
+  return Buffer.concat(parts)
 }
 
 interface Recorded {
@@ -151,6 +164,31 @@ describe('a recorded run', () => {
     const { recorded, outcome } = await replay(cut)
     assert.equal(recorded, undefined)
     assert(outcome.kind === 'error' && outcome.error.code === 'ERR_REPLAY_DIVERGED')
+  })
+
+  it('holds what was read of a file once, and its replay sees when a bit of that is another', async () => {
+    const bytes = Uint8Array.from({ length: 300_001 }, (_none, at) => Math.imul(at, 2_654_435_761) >>> 24)
+    const { trace, output, outcome } = await record(READER, { files: await memoryFiles({ data: bytes }) })
+    assert.deepEqual(output, Buffer.from(bytes))
+    assert(trace.byteLength < 1.1 * bytes.byteLength, String(trace.byteLength))
+    const again = await replay(trace)
+    assert.deepEqual([again.output, again.outcome], [output, outcome])
+    const changed = Buffer.from(trace)
+    const at = trace.indexOf(bytes.subarray(200_000, 200_100))
+    changed.writeUInt8((changed[at] ?? 0) ^ 128, at)
+    await assert.rejects(replay(changed), { code: 'ERR_REPLAY_DIVERGED', message: /output/ })
+  })
+
+  it('of the first version, which had no chunks, is replayed too', async () => {
+    const files = await memoryFiles({ note: 'sixteen bytes ok' })
+    const { trace, output } = await record(CURIOUS, { files, stdin: 'typed by someone' })
+    const { entries } = decodeTrace(trace)
+    const first = Buffer.concat([
+      trace.subarray(0, trace.byteLength - entries.byteLength),
+      entriesIn(entries)
+    ])
+    first.writeUInt8(1, first.indexOf('\n') + 1)
+    assert.deepEqual((await replay(first)).output, output)
   })
 
   it('that was ended from outside is replayed up to there', async () => {
