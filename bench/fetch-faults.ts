@@ -8,7 +8,8 @@ import {
   type Fault
 } from '../test/net/content/faulty-peers.ts'
 import type { Reachable } from '../test/net/content/raw-peer.ts'
-import { putFile, readDag, startStreamNode } from '../test/net/content/stream-nodes.ts'
+import { putFile } from '../test/net/content/stream-nodes.ts'
+import { startWholeNode, startWholeProvider } from '../test/net/content/whole-nodes.ts'
 import type { Benchmark, Measure } from './harness.ts'
 
 const PROVIDERS = 10
@@ -63,7 +64,8 @@ async function openStreams(stack: AsyncDisposableStack, fault: Fault): Promise<W
   const root = await putFile(store, { bytes: BLOCKS * BLOCK_BYTES })
   const honest: Reachable[] = []
   const faulty: Reachable[] = []
-  for (let index = 0; index < PROVIDERS; index++) honest.push(stack.use(await startStreamNode({ store })))
+  for (let index = 0; index < PROVIDERS; index++)
+    honest.push(stack.use(await startWholeProvider(store, root)))
   for (let index = 0; index < FAULTY; index++)
     faulty.push(stack.use(await startFaultyStreamNode(fault, store)))
   return {
@@ -72,18 +74,12 @@ async function openStreams(stack: AsyncDisposableStack, fault: Fault): Promise<W
   }
 }
 
+/** By a node as it comes: with its patience, and bitswap to turn to. */
 function streamOf(root: CID, providers: readonly Reachable[]): Measure {
   return async () => {
-    await using client = await startStreamNode({
-      providers: () => providers.map((peer) => peer.provider()),
-      // There is no other protocol here to turn to.
-      limits: { patienceMs: 60_000 }
-    })
+    await using node = await startWholeNode({ providers: () => providers.map((peer) => peer.provider()) })
     const startedAt = performance.now()
-    await using fetch = client.streams.createFetch({ root, durable: false, onStored: () => undefined })
-    fetch.follow(root)
-    const blocks = await readDag(fetch, root)
-    if (blocks.length !== BLOCKS + 1 || blocks.includes(undefined)) throw new Error('expected every block')
+    await node.content.pin(root)
     return (performance.now() - startedAt) / 1_000
   }
 }

@@ -6,6 +6,7 @@ import { fillBlocks, startExchangeNode, type MemoryBlocks } from './exchange-nod
 import { FAULTS, startFaultyPeer, startFaultyStreamNode, type Fault } from './faulty-peers.ts'
 import { until, type Reachable } from './raw-peer.ts'
 import { putFile, readDag, startStreamNode, type StreamNode } from './stream-nodes.ts'
+import { startWholeNode, startWholeProvider } from './whole-nodes.ts'
 
 const MIB = 1024 * 1024
 /** On a busy machine nobody is to look elsewhere: there is nobody else here. */
@@ -73,6 +74,32 @@ async function streamFrom(faults: readonly Fault[]): Promise<void> {
   assert.equal(blocks.length, 25)
   assert.ok(blocks.every((block) => block !== undefined))
   for await (const cid of store.list()) assert.deepEqual(await client.store.get(cid), await store.get(cid))
+}
+
+describe('a node as it comes, with three of ten providers that', () => {
+  for (const faults of [FAULTS.slice(0, FAULTY), FAULTS.slice(-FAULTY)]) {
+    it(`${faults.join(', ')}: gets everything`, async () => {
+      await getFrom(faults)
+    }).timeout(60_000)
+  }
+})
+
+/** With the patience that nodes have, and bitswap to turn to. */
+async function getFrom(faults: readonly Fault[]): Promise<void> {
+  await using stack = new AsyncDisposableStack()
+  const store = createMemoryBlockStore()
+  const bytes = 12 * MIB
+  const root = await putFile(store, { bytes })
+  const providers: Reachable[] = []
+  for (let index = 0; index < PROVIDERS; index++) {
+    const fault = index < FAULTY ? faults[index % faults.length] : undefined
+    const peer = fault === undefined ? startWholeProvider(store, root) : startFaultyStreamNode(fault, store)
+    providers.push(stack.use(await peer))
+  }
+  const node = stack.use(await startWholeNode({ providers: () => providers.map((peer) => peer.provider()) }))
+  const { pin } = await node.content.pin(root)
+  assert.equal(pin.cid.toString(), root.toString())
+  for await (const cid of store.list()) assert.deepEqual(await node.store.get(cid), await store.get(cid))
 }
 
 async function startHonest(blocks: MemoryBlocks): ReturnType<typeof startExchangeNode> {

@@ -1,16 +1,14 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { MemoryDatastore } from 'datastore-core'
 import type { CID } from 'multiformats/cid'
-import { silentLogger, systemClock, systemRandom } from '#contracts'
-import { createMemoryBlockStore, startContent, type BlockStore, type Content } from '#content'
+import { createMemoryBlockStore, type BlockStore } from '#content'
 import { startSteppedWire } from '../../support/slow-wire.ts'
 import { createTemporaryFolder } from '../../support/temporary-folder.ts'
-import { startTestHost } from '../dht/hosts.ts'
 import { patternBytes } from './exchange-nodes.ts'
 import { startFaultyStreamNode } from './faulty-peers.ts'
 import { startStreamNode, type StreamNode } from './stream-nodes.ts'
+import { startWholeNode } from './whole-nodes.ts'
 import type { Provider } from '../../../content/bitswap/peer-search.ts'
 
 const MIB = 1024 * 1024
@@ -19,52 +17,14 @@ const ATTEMPTS = 2
 const FILE_BYTES = 6 * MIB + 5
 const DEEP = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']
 
-interface Getter extends AsyncDisposable {
-  readonly content: Content
-  readonly store: BlockStore
-}
-
-/** A node that knows these providers and nobody else. */
-async function startGetter(providers: () => readonly Provider[]): Promise<Getter> {
-  await using stack = new AsyncDisposableStack()
-  const host = stack.use(await startTestHost())
-  const store = createMemoryBlockStore()
-  const content = stack.use(
-    await startContent({
-      libp2p: host.libp2p,
-      datastore: new MemoryDatastore(),
-      blocks: store,
-      isDenied: () => false,
-      ...{ clock: systemClock, random: systemRandom, logger: silentLogger },
-      routing: {
-        provide: () => Promise.resolve(),
-        findProviders: async function* () {
-          yield* await Promise.resolve(providers())
-        }
-      }
-    })
-  )
-  const running = stack.move()
-  return { content, store, [Symbol.asyncDispose]: () => running.disposeAsync() }
-}
-
 /** A file deep in a folder, another beside it and one above. */
 async function addTree(store: BlockStore): Promise<CID> {
-  await using host = await startTestHost()
-  const added = await startContent({
-    libp2p: host.libp2p,
-    datastore: new MemoryDatastore(),
-    blocks: store,
-    isDenied: () => false,
-    routing: 'off',
-    ...{ clock: systemClock, random: systemRandom, logger: silentLogger }
-  })
-  const { cid } = await added.addFiles([
+  await using node = await startWholeNode({ store })
+  const { cid } = await node.content.addFiles([
     { path: `${DEEP.join('/')}/file`, content: patternBytes(FILE_BYTES, 1) },
     { path: `${DEEP.join('/')}/other`, content: patternBytes(20_000, 2) },
     { path: 'near', content: patternBytes(20_000, 3) }
   ])
-  await added[Symbol.asyncDispose]()
   return cid
 }
 
@@ -89,7 +49,7 @@ describe('of a part of a DAG', () => {
     range?: { offset: number; length: number }
   ): Promise<{ bytes: Uint8Array; fetched: number }> {
     await using folder = await createTemporaryFolder()
-    await using node = await startGetter(() => providers.map((peer) => peer.provider()))
+    await using node = await startWholeNode({ providers: () => providers.map((peer) => peer.provider()) })
     const output = join(folder.path, 'got')
     await node.content.get(`${root.toString()}/${path}`, {
       output,
