@@ -21,6 +21,8 @@ import { createBlockSource } from '../content/block-source.ts'
 import { walkDag } from '../content/dag-walk.ts'
 import { importTree } from '../content/local-tree.ts'
 import { startBitswap } from '../content/bitswap/index.ts'
+import { guardedYamux } from '../dht/guarded-muxer.ts'
+import { joinedNoise } from '../dht/joined-noise.ts'
 import { startDagStreams, type DagStreams } from '../content/stream/index.ts'
 import { flush, Stopwatch, type Side, type Where } from './fetch-side.ts'
 
@@ -61,7 +63,11 @@ async function openOurStore(folder: string): ReturnType<typeof openPackBlockStor
 async function startOurs(blocks: string, provider?: Where): Promise<{ libp2p: Libp2p } & Parts> {
   const powers = { clock: systemClock, random: systemRandom, logger: silentLogger }
   const sockets = createBulkSockets(powers)
-  const libp2p = await createLibp2p(libp2pInit(divertedTcp({}, sockets)))
+  const libp2p = await createLibp2p({
+    ...libp2pInit(divertedTcp({}, sockets)),
+    connectionEncrypters: [joinedNoise()],
+    streamMuxers: [guardedYamux({})]
+  })
   const store = await openOurStore(blocks)
   const isDenied = (): boolean => false
   const routing = {

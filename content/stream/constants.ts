@@ -34,8 +34,14 @@ export const OWN_WRITE_BYTES_MIN: number = 64 * 1024
 /** Bytes of the memory that received frames are put together in. */
 export const SLAB_BYTES: number = 4 * 1024 * 1024
 
-/** Slabs that a provider keeps to read the next blocks of an ask into: one that goes out, two that are read. */
-export const READ_SLABS_KEPT_MAX = 3
+/**
+ * Bytes of the memory that a provider reads the next blocks of an ask into: two of a mebibyte each or one of the largest,
+ * with what lies before them in a pack. Less is read before the first block goes out than with more.
+ */
+export const READ_SLAB_BYTES: number = (2 * 1024 + 64) * 1024
+
+/** Slabs that a provider keeps for that: two that go out, two that are read. */
+export const READ_SLABS_KEPT_MAX = 4
 
 /** Slabs that a fetch keeps for the next blocks that come. */
 export const RECEIVE_SLABS_KEPT_MAX = 6

@@ -10,9 +10,9 @@ import {
   ASKS_PER_CHANNEL_MAX,
   CREDIT_BYTES_MAX,
   READ_BLOCKS_MAX,
+  READ_SLAB_BYTES,
   READ_SLABS_KEPT_MAX,
-  ROOTS_PER_REQUEST,
-  SLAB_BYTES
+  ROOTS_PER_REQUEST
 } from './constants.ts'
 import type { StreamLimits } from './constants.ts'
 import { FrameReader } from './frame-reader.ts'
@@ -195,7 +195,7 @@ export class ServedChannel implements Disposable {
     using _hold = this.#components.store.hold()
     const walk = await createWalk(ask)
     const grants = new Grants(this.#components, { peerId: this.#init.peerId, ask })
-    const memory = new Slabs({ slabBytes: SLAB_BYTES, keptMax: READ_SLABS_KEPT_MAX })
+    const memory = new Slabs({ slabBytes: READ_SLAB_BYTES, keptMax: READ_SLABS_KEPT_MAX })
     for (;;) {
       await this.#handBack(walk)
       const run = walk.upcoming(READ_BLOCKS_MAX)

@@ -247,8 +247,7 @@ export class Source implements Disposable {
   }
 
   #afterBlock(): void {
-    if (this.#socketState === 'none' && this.#received >= this.#limits.socketFromBytes)
-      void this.#openSocket()
+    if (this.#socketState === 'none' && this.#received >= this.#limits.socketFromBytes) this.#openSocketSoon()
     else this.#switch()
   }
 
@@ -275,8 +274,18 @@ export class Source implements Disposable {
     this.#events.onRoom(this)
   }
 
-  async #openSocket(): Promise<void> {
+  /** Not before those who wait for the block that came have it: the first socket of a process needs a key. */
+  #openSocketSoon(): void {
     this.#socketState = 'opening'
+    const timer = this.#components.clock.after(0, () => {
+      this.#stop.signal.removeEventListener('abort', onAbort)
+      void this.#openSocket()
+    })
+    const onAbort = (): void => timer[Symbol.dispose]()
+    this.#stop.signal.addEventListener('abort', onAbort, { once: true })
+  }
+
+  async #openSocket(): Promise<void> {
     const { clock, logger, sockets } = this.#components
     const connection = this.#connection
     const side = connection === undefined ? undefined : sockets?.sideOf(connection)

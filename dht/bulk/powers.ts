@@ -190,9 +190,60 @@ export async function firstByte({ socket, inbox }: DialedSocket, signal: AbortSi
   }
 }
 
+interface Waiting {
+  readonly bytes: Uint8Array
+  readonly onSent: () => void
+}
+
+/**
+ * Gives a socket one piece at a time. Node joins whatever waits in a TLS socket into one piece of fresh memory, which costs
+ * more than to encrypt it.
+ */
+class SocketWriter {
+  readonly #socket: Socket
+  readonly #waiting: Waiting[] = []
+  #isWriting = false
+  #isEnding = false
+  /** Bytes that the socket has not taken. */
+  waitingBytes = 0
+
+  constructor(socket: Socket) {
+    this.#socket = socket
+  }
+
+  /** `onSent` is called when the bytes went; never when the socket closes first. */
+  write(bytes: Uint8Array, onSent: () => void): void {
+    this.waitingBytes += bytes.length
+    this.#waiting.push({ bytes, onSent })
+    if (!this.#isWriting) this.#next()
+  }
+
+  /** Closes our side behind what waits. */
+  end(): void {
+    this.#isEnding = true
+    if (!this.#isWriting) this.#socket.end()
+  }
+
+  #next(): void {
+    const next = this.#waiting.shift()
+    this.#isWriting = next !== undefined
+    if (next === undefined) {
+      if (this.#isEnding) this.#socket.end()
+      return
+    }
+    const { bytes, onSent } = next
+    this.#socket.write(bytes, (cause) => {
+      if (cause instanceof Error) return
+      this.waitingBytes -= bytes.length
+      this.#next()
+      onSent()
+    })
+  }
+}
+
 /** A socket as a pipe. It is read from as soon as somebody receives; bytes count only during the call. */
 export function pipeOfSocket(socket: Socket, inbox?: DialedSocket['inbox']): SocketPipe {
-  let sending = 0
+  const writer = new SocketWriter(socket)
   let drain: PromiseWithResolvers<void> | undefined
   let failure: Error | undefined
   // Errors show as the end of the pipe.
@@ -201,16 +252,14 @@ export function pipeOfSocket(socket: Socket, inbox?: DialedSocket['inbox']): Soc
   return {
     send: (bytes, onSent) => {
       if (socket.destroyed || socket.writableEnded) throw failure ?? new Error('the socket was closed')
-      sending += bytes.length
-      socket.write(bytes, (cause) => {
-        sending -= bytes.length
-        if (sending <= SENDING_BYTES.resume) drain?.resolve()
-        if (!(cause instanceof Error)) onSent?.()
+      writer.write(bytes, () => {
+        if (writer.waitingBytes <= SENDING_BYTES.resume) drain?.resolve()
+        onSent?.()
       })
-      return sending < SENDING_BYTES.max
+      return writer.waitingBytes < SENDING_BYTES.max
     },
     drained: async () => {
-      if (sending <= SENDING_BYTES.resume) return
+      if (writer.waitingBytes <= SENDING_BYTES.resume) return
       if (socket.destroyed) throw failure ?? new Error('the socket was closed')
       drain = Promise.withResolvers()
       await drain.promise
@@ -222,9 +271,7 @@ export function pipeOfSocket(socket: Socket, inbox?: DialedSocket['inbox']): Soc
       socket.once('close', () => onEnd(failure))
       socket.once('end', () => socket.end())
     },
-    end: () => {
-      socket.end()
-    },
+    end: () => writer.end(),
     abort: (cause) => {
       failure ??= cause
       socket.destroy()
