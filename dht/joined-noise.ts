@@ -2,16 +2,21 @@ import { noise } from '@chainsafe/libp2p-noise'
 import type { ConnectionEncrypter, SecuredConnection } from '@libp2p/interface'
 import type { NoiseExtensions } from '@chainsafe/libp2p-noise'
 
-/** What an encrypted connection of noise has beyond its declared interface. */
+/** Bytes, or a list of them that can be joined. */
+type Chunk = Pick<Uint8Array, 'subarray'> | { subarray(): Uint8Array }
+
+/** What an encrypted connection of noise has beyond its declared interface; held by the test that counts writes. */
 interface Encrypting {
-  encrypt?: (chunk: unknown) => { subarray(): Uint8Array }
+  encrypt?: (chunk: unknown) => Chunk
+  decoder?: { decode(chunk: Chunk): Iterable<Uint8Array>; readonly buffer?: Chunk }
 }
 
 type Secured = SecuredConnection<NoiseExtensions>
 
 /**
  * noise whose frames are written in one piece. It hands over the length of a frame and what is in it apart, and the TCP
- * transport writes each to the socket at once: two calls of the system and two packets for each message.
+ * transport writes each to the socket at once: two calls of the system and two packets for each message. Reading, it makes
+ * an error with its stack, and throws that away, at the end of every chunk; here frames are cut out without one.
  */
 export function joinedNoise(): ReturnType<typeof noise> {
   const create = noise()
@@ -28,8 +33,51 @@ export function joinedNoise(): ReturnType<typeof noise> {
 
 function join(secured: Secured): Secured {
   const connection = secured.connection as Encrypting
-  const encrypt = connection.encrypt?.bind(connection)
-  if (encrypt === undefined) return secured
-  connection.encrypt = (chunk) => encrypt(chunk).subarray()
+  const { encrypt, decoder } = connection
+  if (encrypt !== undefined) connection.encrypt = (chunk) => encrypt.call(connection, chunk).subarray()
+  if (decoder?.buffer !== undefined) {
+    const cutter = createFrameCutter()
+    // what came right behind the handshake has been read already, up to the beginning of a frame perhaps
+    cutter.decode(decoder.buffer)
+    connection.decoder = cutter
+  }
   return secured
+}
+
+/** Cuts what comes over a connection into the frames of noise, each with two bytes of length before it. */
+export function createFrameCutter(): { decode(chunk: Chunk): Uint8Array[] } {
+  /** The first byte of a length whose second is still to come. */
+  let high: number | undefined
+  /** A frame of which a part has come. */
+  let begun: { readonly frame: Uint8Array; filled: number } | undefined
+  return {
+    decode: (chunk) => {
+      const bytes = chunk.subarray()
+      const frames: Uint8Array[] = []
+      let at = 0
+      while (at < bytes.length) {
+        if (begun !== undefined) {
+          const part = bytes.subarray(at, at + begun.frame.length - begun.filled)
+          begun.frame.set(part, begun.filled)
+          begun.filled += part.length
+          at += part.length
+          if (begun.filled < begun.frame.length) break
+          frames.push(begun.frame)
+          begun = undefined
+          continue
+        }
+        const byte = bytes[at++] ?? 0
+        if (high === undefined) {
+          high = byte
+          continue
+        }
+        const length = high * 256 + byte
+        high = undefined
+        if (length === 0) continue
+        if (bytes.length - at >= length) frames.push(bytes.subarray(at, (at += length)))
+        else begun = { frame: new Uint8Array(length), filled: 0 }
+      }
+      return frames
+    }
+  }
 }
