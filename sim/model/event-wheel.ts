@@ -1,0 +1,152 @@
+/** No event, no slot. */
+export const NOTHING = -1
+
+const BITS = 10
+const SLOTS = 2 ** BITS
+const MASK = SLOTS - 1
+const LEVELS = 3
+/** How far ahead an event may be: twelve days. */
+const AHEAD_MS_MAX = 2 ** (LEVELS * BITS) - 2 ** ((LEVELS - 1) * BITS)
+
+/**
+ * What will happen, in order of time, and of what was scheduled first within a millisecond. Three wheels of a thousand slots
+ * each, whose slots are lists in typed arrays: an event is a number, and taking one out allocates nothing.
+ *
+ * After Varghese and Lauck, Hashed and Hierarchical Timing Wheels (1987).
+ */
+export class EventWheel {
+  /** What an event is, and whom it is about; their meaning is that of the model. */
+  kinds: Uint8Array
+  a: Uint32Array
+  b: Uint32Array
+  c: Uint32Array
+  #dueMs: Int32Array
+  #next: Int32Array
+  #free: number = NOTHING
+  readonly #heads: Int32Array = new Int32Array(LEVELS * SLOTS).fill(NOTHING)
+  readonly #tails: Int32Array = new Int32Array(LEVELS * SLOTS).fill(NOTHING)
+  #nowMs = 0
+  #used = 0
+  /** How many wait on the finest wheel, and on the next. */
+  #soon = 0
+  #later = 0
+
+  /** @param capacity - how many events there is room for at first */
+  constructor(capacity: number) {
+    this.kinds = new Uint8Array(capacity)
+    this.a = new Uint32Array(capacity)
+    this.b = new Uint32Array(capacity)
+    this.c = new Uint32Array(capacity)
+    this.#dueMs = new Int32Array(capacity)
+    this.#next = new Int32Array(capacity)
+  }
+
+  get nowMs(): number {
+    return this.#nowMs
+  }
+
+  /** A fresh event; it happens once it is scheduled. */
+  create(kind: number): number {
+    let event = this.#free
+    if (event === NOTHING) {
+      if (this.#used === this.kinds.length) this.#grow()
+      event = this.#used++
+    } else this.#free = this.#next[event] as number
+    this.kinds[event] = kind
+    return event
+  }
+
+  /** Lets an event happen after `delayMs`, whole milliseconds. One that just happened may be scheduled again. */
+  schedule(event: number, delayMs: number): void {
+    this.#dueMs[event] = this.#nowMs + Math.min(delayMs, AHEAD_MS_MAX)
+    this.#place(event)
+  }
+
+  /** Gives an event back that has happened. */
+  release(event: number): void {
+    this.#next[event] = this.#free
+    this.#free = event
+  }
+
+  /** The next event until `untilMs`, which is then the time; {@link NOTHING} when there is none, and then that is the time. */
+  next(untilMs: number): number {
+    for (;;) {
+      const slot = this.#nowMs & MASK
+      const event = this.#heads[slot] as number
+      if (event !== NOTHING) {
+        const after = this.#next[event] as number
+        this.#heads[slot] = after
+        if (after === NOTHING) this.#tails[slot] = NOTHING
+        this.#soon--
+        return event
+      }
+      if (this.#nowMs >= untilMs) return NOTHING
+      this.#nowMs = this.#emptyUntil(untilMs)
+      if ((this.#nowMs & MASK) !== 0) continue
+      if (((this.#nowMs >>> BITS) & MASK) === 0) this.#cascade(2, this.#nowMs >>> (2 * BITS))
+      this.#cascade(1, this.#nowMs >>> BITS)
+    }
+  }
+
+  /** Bytes of the arrays. */
+  get bytes(): number {
+    return this.kinds.length * 21 + 2 * LEVELS * SLOTS * 4
+  }
+
+  /** The next millisecond that something may happen in: where wheels are empty, that at which they turn. */
+  #emptyUntil(untilMs: number): number {
+    const nowMs = this.#nowMs
+    if (this.#soon > 0) return nowMs + 1
+    const turn = this.#later > 0 ? MASK : 2 ** (2 * BITS) - 1
+    return Math.min((nowMs | turn) + 1, untilMs)
+  }
+
+  #place(event: number): void {
+    const dueMs = this.#dueMs[event] as number
+    const apart = dueMs ^ this.#nowMs
+    let slot = dueMs & MASK
+    if (apart >= 2 ** (2 * BITS)) slot = 2 * SLOTS + ((dueMs >>> (2 * BITS)) & MASK)
+    else if (apart >= SLOTS) {
+      slot = SLOTS + ((dueMs >>> BITS) & MASK)
+      this.#later++
+    } else this.#soon++
+    this.#next[event] = NOTHING
+    const tail = this.#tails[slot] as number
+    if (tail === NOTHING) this.#heads[slot] = event
+    else this.#next[tail] = event
+    this.#tails[slot] = event
+  }
+
+  /** Spreads a slot of a coarse wheel over the finer ones, in its order. */
+  #cascade(level: number, position: number): void {
+    const slot = level * SLOTS + (position & MASK)
+    let event = this.#heads[slot] as number
+    this.#heads[slot] = NOTHING
+    this.#tails[slot] = NOTHING
+    while (event !== NOTHING) {
+      const after = this.#next[event] as number
+      if (level === 1) this.#later--
+      this.#place(event)
+      event = after
+    }
+  }
+
+  #grow(): void {
+    const capacity = Math.ceil(this.kinds.length * 1.5) + 16
+    this.kinds = grown(this.kinds, new Uint8Array(capacity))
+    this.a = grown(this.a, new Uint32Array(capacity))
+    this.b = grown(this.b, new Uint32Array(capacity))
+    this.c = grown(this.c, new Uint32Array(capacity))
+    this.#dueMs = grown(this.#dueMs, new Int32Array(capacity))
+    this.#next = grown(this.#next, new Int32Array(capacity))
+  }
+}
+
+/** The larger array, with what was in the smaller one. */
+export function grown<T extends Uint8Array | Uint16Array | Uint32Array | Int32Array>(
+  smaller: T,
+  larger: T
+): T {
+  larger.set(smaller)
+  return larger
+}

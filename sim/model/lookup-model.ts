@@ -1,0 +1,396 @@
+import {
+  DEATH_NOTICED_MS,
+  HALF_LIFE_MS,
+  LOOKUP_RULES,
+  MODEL_NODES_MAX,
+  SEEDS,
+  type LookupRules,
+  type TableRules
+} from './constants.ts'
+import { AnswerPool } from './answer-pool.ts'
+import { EventWheel, NOTHING } from './event-wheel.ts'
+import { handleOf, mix, ModelRandom, nextLife, slotOf, type Handle } from './identities.ts'
+import { NOBODY, Searches } from './searches.ts'
+import { Tables } from './tables.ts'
+import { nearestJoined, NEVER, staleShareOf } from './truth.ts'
+import { bucketsToRefresh, noticeDeath } from './upkeep.ts'
+
+/** What a model of lookups is like. */
+export interface LookupModelInit {
+  /** How many nodes there are once all have joined. */
+  readonly nodeCount: number
+  readonly seed: number
+  readonly tables: TableRules
+  readonly rules?: LookupRules
+  /** Half of the lives are shorter; the first nodes live for ever. */
+  readonly halfLifeMs?: number
+  /** In what time the nodes join, one after the other. */
+  readonly growMs: number
+  /** How long a message takes, at least and at most, by pair of nodes. */
+  readonly latencyMs?: { readonly min: number; readonly max: number }
+}
+
+/** A lookup that was measured. */
+export interface MeasuredLookup {
+  /** The nearest that were found. */
+  readonly found: Uint32Array
+  /** The longest chain of questions each of which had to wait for the answer to another. */
+  readonly rounds: number
+  readonly durationMs: number
+  readonly messages: number
+  readonly failures: number
+  /** Which share of the peers truly nearest was found. */
+  readonly recall: number
+}
+
+const EVENT = { ask: 0, answer: 1, giveUp: 2, birth: 3, death: 4, refresh: 5, look: 6 } as const
+const PURPOSE = { join: 0, refresh: 1, measured: 2 } as const
+const VERSION_SHIFT = 20
+const SEARCH_MASK = 2 ** VERSION_SHIFT - 1
+
+/**
+ * Nodes that join, look up, keep their tables and leave, a message at a time. The same init and calls give the same
+ * {@link traceHash}.
+ */
+export class LookupModel {
+  readonly rules: LookupRules
+  /** Events that happened: messages that came or were given up, nodes that came and went, refreshes begun. */
+  events = 0
+  /** What was measured, in the order in which it ended. */
+  readonly measured: MeasuredLookup[] = []
+  readonly tables: Tables
+  readonly #init: LookupModelInit
+  readonly #random: ModelRandom
+  readonly #wheel: EventWheel
+  readonly #searches: Searches
+  readonly #answers: AnswerPool
+  /** When each node's table was first filled. */
+  readonly #joinedAtMs: Int32Array
+  readonly #failureShares: Float32Array
+  /** Which bucket each node looks into next, and how many there are to look into. */
+  readonly #refreshing: Uint8Array
+  readonly #refreshCounts: Uint8Array
+  #latencyMs: { readonly min: number; readonly max: number }
+  #trace = 0
+  #trace2 = 0
+
+  constructor(init: LookupModelInit) {
+    const { nodeCount, seed, rules = LOOKUP_RULES } = init
+    if (!(nodeCount > 0 && nodeCount <= MODEL_NODES_MAX)) {
+      throw new RangeError(`expected 1 to ${MODEL_NODES_MAX} nodes, got ${nodeCount}`)
+    }
+    this.#init = init
+    this.rules = rules
+    this.#random = new ModelRandom(seed)
+    this.#wheel = new EventWheel(3 * nodeCount + 64)
+    this.tables = new Tables({ nodeCount, bucketSize: rules.closestPeers, rules: init.tables, seed })
+    this.#searches = new Searches(rules, {
+      idOf: (handle) => this.tables.idOf(handle),
+      isConnected: (slot, peer) => this.tables.has(slot, peer)
+    })
+    this.#answers = new AnswerPool(rules.closestPeers)
+    this.#joinedAtMs = new Int32Array(nodeCount).fill(NEVER)
+    this.#failureShares = new Float32Array(nodeCount)
+    this.#refreshing = new Uint8Array(nodeCount)
+    this.#refreshCounts = new Uint8Array(nodeCount)
+    this.#latencyMs = init.latencyMs ?? { min: 5, max: 100 }
+    for (let slot = 0; slot < nodeCount; slot++) {
+      this.tables.lives[slot] = handleOf(slot, 0)
+      this.#happen(EVENT.birth, slot, { delayMs: Math.floor((slot * init.growMs) / nodeCount) })
+    }
+  }
+
+  get nowMs(): number {
+    return this.#wheel.nowMs
+  }
+
+  /** Bytes of the arrays that hold the state. */
+  get bytes(): number {
+    return (
+      this.tables.bytes +
+      this.#wheel.bytes +
+      this.#searches.bytes +
+      this.#answers.bytes +
+      this.#joinedAtMs.length * 10
+    )
+  }
+
+  /** 64 bits over everything that happened, in hexadecimal. */
+  traceHash(): string {
+    return [this.#trace, this.#trace2].map((word) => (word >>> 0).toString(16).padStart(8, '0')).join('')
+  }
+
+  /** Gives every message the same time from now on, so that the time of a lookup is a count of rounds too. */
+  levelLatency(latencyMs: number): void {
+    this.#latencyMs = { min: latencyMs, max: latencyMs }
+  }
+
+  /** Lets nodes that have joined, chosen by chance, look for places chosen by chance, spread over `overMs`. */
+  look(count: number, overMs: number): void {
+    for (let done = 0; done < count; done++) {
+      this.#happen(EVENT.look, 0, { delayMs: 1 + Math.floor((done * overMs) / count) })
+    }
+  }
+
+  /** Lets a node look for a place now. */
+  lookFrom(slot: number, target: number): void {
+    this.#start(slot, target, PURPOSE.measured)
+  }
+
+  /** Lets time pass, or `eventsMax` events happen. */
+  run(durationMs: number, eventsMax: number = Infinity): void {
+    const untilMs = this.#wheel.nowMs + durationMs
+    const wheel = this.#wheel
+    const last = this.events + eventsMax
+    while (this.events < last) {
+      const event = wheel.next(untilMs)
+      if (event === NOTHING) return
+      this.events++
+      this.#trace = (Math.imul(this.#trace ^ (wheel.a[event] as number), 0x01000193) + wheel.nowMs) | 0
+      this.#trace2 =
+        (Math.imul(this.#trace2 ^ (wheel.b[event] as number), 0x85ebca6b) + (wheel.kinds[event] as number)) |
+        0
+      this.#handle(event)
+    }
+  }
+
+  /** The nodes nearest to a target of those that joined before `beforeMs` and are there, `except` left out. */
+  trulyNearest(target: number, except: number, beforeMs: number = this.nowMs): Handle[] {
+    const { tables, rules } = this
+    return nearestJoined({
+      tables,
+      joinedAtMs: this.#joinedAtMs,
+      count: rules.closestPeers,
+      target,
+      except,
+      beforeMs
+    })
+  }
+
+  /** Which share of the peers in the tables of nodes that joined are gone. */
+  staleShare(): number {
+    return staleShareOf(this.tables, this.#joinedAtMs)
+  }
+
+  #happen(kind: number, a: number, o: { readonly b?: number; readonly delayMs: number }): void {
+    const event = this.#wheel.create(kind)
+    this.#wheel.a[event] = a
+    this.#wheel.b[event] = o.b ?? 0
+    this.#wheel.schedule(event, o.delayMs)
+  }
+
+  #handle(event: number): void {
+    const wheel = this.#wheel
+    switch (wheel.kinds[event]) {
+      case EVENT.ask:
+        this.#ask(event)
+        return
+      case EVENT.answer:
+        this.#answer(event)
+        break
+      case EVENT.giveUp:
+        this.#giveUp(event)
+        break
+      case EVENT.birth:
+        this.#birth(wheel.a[event] as number)
+        break
+      case EVENT.death:
+        this.#death(wheel.a[event] as number)
+        break
+      case EVENT.refresh:
+        this.#refresh(wheel.a[event] as number, wheel.b[event] as number)
+        break
+      default:
+        this.#look()
+    }
+    wheel.release(event)
+  }
+
+  /** A question came to whom it was sent; the event becomes the answer, or that it is given up. */
+  #ask(event: number): void {
+    const wheel = this.#wheel
+    const asked = wheel.b[event] as number
+    const asking = wheel.c[event] as number
+    const key = wheel.a[event] as number
+    const search = key & SEARCH_MASK
+    const isWanted = this.#searches.versions[search] === key >>> VERSION_SHIFT
+    if (!this.tables.isAlive(asked)) {
+      wheel.kinds[event] = EVENT.giveUp
+      wheel.schedule(event, this.#slowAfterMs(search, this.#latencyBetween(asking, asked)))
+      return
+    }
+    const slot = slotOf(asked)
+    if (this.tables.isAlive(asking)) this.tables.offer(slot, asking)
+    if (!isWanted) {
+      wheel.release(event)
+      return
+    }
+    const count = this.tables.nearest(slot, this.#searches.targets[search] as number, asking)
+    wheel.kinds[event] = EVENT.answer
+    wheel.c[event] = this.#answers.keep(this.tables.found, count)
+    wheel.schedule(event, this.#latencyBetween(asking, asked))
+  }
+
+  /** When it is noticed that a peer asked one latency ago is slow: at a check, which go on from the start of the search. */
+  #slowAfterMs(search: number, latencyMs: number): number {
+    const { slowAnswerMs, slowCheckIntervalMs } = this.rules
+    const startedMs = this.#searches.startedMs[search] as number
+    const earliestMs = this.nowMs - latencyMs + slowAnswerMs - startedMs
+    return Math.max(
+      startedMs + Math.ceil(earliestMs / slowCheckIntervalMs) * slowCheckIntervalMs - this.nowMs,
+      1
+    )
+  }
+
+  #answer(event: number): void {
+    const { a, b, c } = this.#wheel
+    const key = a[event] as number
+    const search = key & SEARCH_MASK
+    this.#answers.take(c[event] as number)
+    if (this.#searches.versions[search] !== key >>> VERSION_SHIFT || !this.#isOwnerThere(search)) return
+    const asked = b[event] as number
+    if (this.tables.isAlive(asked)) this.tables.offer(this.#searches.slots[search] as number, asked)
+    this.#pump(search, this.#searches.answered(search, asked, this.#answers))
+  }
+
+  #giveUp(event: number): void {
+    const { a, b } = this.#wheel
+    const key = a[event] as number
+    const search = key & SEARCH_MASK
+    if (this.#searches.versions[search] !== key >>> VERSION_SHIFT || !this.#isOwnerThere(search)) return
+    const asked = b[event] as number
+    this.tables.remove(this.#searches.slots[search] as number, asked)
+    this.#pump(search, this.#searches.failed(search, asked))
+  }
+
+  /** A search whose node is gone ends. */
+  #isOwnerThere(search: number): boolean {
+    if (this.tables.isAlive(this.#searches.owners[search] as number)) return true
+    this.#searches.close(search)
+    return false
+  }
+
+  #start(slot: number, target: number, purpose: number): void {
+    const owner = this.tables.lives[slot] as number
+    const isSteady = (this.#failureShares[slot] as number) <= this.rules.failureShareMax
+    const isThorough = purpose !== PURPOSE.measured || !isSteady
+    const search = this.#searches.open({ slot, owner, target, isThorough, purpose, nowMs: this.nowMs })
+    const count = this.tables.nearest(slot, target, owner)
+    this.#searches.begin(search, this.tables.found, count)
+    this.#pump(search, 0)
+  }
+
+  /** Asks whom there is to ask, and ends the search when that is nobody. */
+  #pump(search: number, depth: number): void {
+    const searches = this.#searches
+    const isEnough = searches.isEnough(search)
+    if (!isEnough) {
+      const owner = searches.owners[search] as number
+      const key = (((searches.versions[search] as number) << VERSION_SHIFT) | search) >>> 0
+      while (searches.hasRoom(search)) {
+        const peer = searches.next(search, depth)
+        if (peer === NOBODY) break
+        const event = this.#wheel.create(EVENT.ask)
+        this.#wheel.a[event] = key
+        this.#wheel.b[event] = peer
+        this.#wheel.c[event] = owner
+        this.#wheel.schedule(event, this.#latencyBetween(owner, peer))
+      }
+      if (searches.inFlight(search) > 0) return
+    }
+    this.#finish(search)
+  }
+
+  #finish(search: number): void {
+    const searches = this.#searches
+    const slot = searches.slots[search] as number
+    const purpose = searches.purposes[search] as number
+    const messages = searches.messages[search] as number
+    const failed = messages === 0 ? 0 : (searches.failures[search] as number) / messages
+    const share = this.#failureShares[slot] as number
+    this.#failureShares[slot] = share + (failed - share) * this.rules.failureShareWeight
+    if (purpose === PURPOSE.measured) this.#note(search)
+    searches.close(search)
+    if (purpose === PURPOSE.refresh) this.#refreshOn(slot)
+  }
+
+  #note(search: number): void {
+    const searches = this.#searches
+    const startedMs = searches.startedMs[search] as number
+    const truth = this.trulyNearest(
+      searches.targets[search] as number,
+      searches.slots[search] as number,
+      startedMs
+    )
+    const found = searches.nearest(search)
+    const hits = truth.filter((handle) => found.includes(handle)).length
+    this.measured.push({
+      found,
+      rounds: searches.rounds[search] as number,
+      durationMs: this.nowMs - startedMs,
+      messages: searches.messages[search] as number,
+      failures: searches.failures[search] as number,
+      recall: truth.length === 0 ? 1 : hits / truth.length
+    })
+  }
+
+  /** A node joins through one of the first, looks for itself, and a moment later into its buckets. */
+  #birth(slot: number): void {
+    noticeDeath(this.tables, slot)
+    const handle = this.tables.lives[slot] as number
+    if (slot >= SEEDS) {
+      const lifeMs = Math.ceil(this.#random.life(this.#init.halfLifeMs ?? HALF_LIFE_MS))
+      this.#happen(EVENT.death, slot, { delayMs: lifeMs })
+    }
+    const seed = slot >= SEEDS ? this.#random.below(SEEDS) : slot - 1
+    if (seed >= 0) {
+      this.tables.offer(slot, this.tables.lives[seed] as number)
+      this.tables.offer(seed, handle)
+      this.#start(slot, this.tables.idOf(handle), PURPOSE.join)
+    }
+    this.#happen(EVENT.refresh, slot, { b: handle, delayMs: this.rules.firstRefreshDelayMs })
+  }
+
+  /** A node is gone; a moment later somebody joins in its place. */
+  #death(slot: number): void {
+    this.#joinedAtMs[slot] = NEVER
+    this.#failureShares[slot] = 0
+    this.tables.lives[slot] = nextLife(this.tables.lives[slot] as number)
+    this.#happen(EVENT.birth, slot, { delayMs: DEATH_NOTICED_MS })
+  }
+
+  #refresh(slot: number, handle: Handle): void {
+    if (!this.tables.isAlive(handle)) return
+    this.#refreshing[slot] = 0
+    this.#start(slot, this.tables.idOf(handle), PURPOSE.refresh)
+  }
+
+  /** A lookup of a refresh has ended: the next bucket, or the next refresh. */
+  #refreshOn(slot: number): void {
+    const handle = this.tables.lives[slot] as number
+    const bucket = this.#refreshing[slot] as number
+    if (bucket === 0) this.#refreshCounts[slot] = bucketsToRefresh(this.tables, slot, this.rules)
+    if (bucket < (this.#refreshCounts[slot] as number)) {
+      this.#refreshing[slot] = bucket + 1
+      const apart = (0x80000000 >>> bucket) ^ (this.#random.word() & (0x7fffffff >>> bucket))
+      this.#start(slot, (this.tables.idOf(handle) ^ apart) >>> 0, PURPOSE.refresh)
+      return
+    }
+    if (this.#joinedAtMs[slot] === NEVER) this.#joinedAtMs[slot] = this.nowMs
+    this.#happen(EVENT.refresh, slot, { b: handle, delayMs: this.rules.refreshIntervalMs })
+  }
+
+  #look(): void {
+    for (let tries = 0; tries < 100; tries++) {
+      const slot = this.#random.below(this.#joinedAtMs.length)
+      if ((this.#joinedAtMs[slot] as number) < 0) continue
+      this.#start(slot, this.#random.word(), PURPOSE.measured)
+      return
+    }
+  }
+
+  #latencyBetween(a: Handle, b: Handle): number {
+    const { min, max } = this.#latencyMs
+    return min === max ? min : min + (mix(slotOf(a) ^ slotOf(b) ^ 0x3c6ef372) % (max - min + 1))
+  }
+}

@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import * as dhtConstants from '../../../dht/constants.ts'
+import * as queryConstants from '../../../dht/query/constants.ts'
+import { planRefresh } from '../../../dht/table-refresh.ts'
+import { LOOKUP_RULES, STOCK_TABLE_RULES, TABLE_RULES } from '../../../sim/model/constants.ts'
+import { EventWheel, NOTHING } from '../../../sim/model/event-wheel.ts'
+import { handleOf, mix, slotOf } from '../../../sim/model/identities.ts'
+import { LookupModel } from '../../../sim/model/lookup-model.ts'
+import { measureLookups } from '../../../sim/model/measure.ts'
+import { Tables } from '../../../sim/model/tables.ts'
+import { bucketsToRefresh } from '../../../sim/model/upkeep.ts'
+import { lookUpBoth } from '../../support/model-and-engine.ts'
+
+const MINUTE_MS = 60_000
+const GROWN = { growMs: 10 * MINUTE_MS, settleMs: 10 * MINUTE_MS }
+
+describe('the wheel of events', () => {
+  it('gives them in order of time, and of what was scheduled first, however far ahead', () => {
+    const delays = fc.array(fc.oneof(fc.nat(3), fc.nat(3_000), fc.nat(3_000_000), fc.nat(900_000_000)), {
+      maxLength: 60
+    })
+    fc.assert(
+      fc.property(delays, fc.nat(5_000), (wanted, startMs) => {
+        const wheel = new EventWheel(1)
+        assert.equal(wheel.next(startMs), NOTHING)
+        const due = wanted.map((delayMs) => {
+          const event = wheel.create(1)
+          wheel.schedule(event, delayMs)
+          return { event, atMs: startMs + delayMs }
+        })
+        const expected = due.toSorted((a, b) => a.atMs - b.atMs)
+        for (const { event, atMs } of expected) {
+          // looking a little ahead at a time changes nothing
+          const early = wheel.next(Math.max(wheel.nowMs, atMs - 1))
+          assert.equal(early === NOTHING ? wheel.next(2 ** 30) : early, event)
+          assert.equal(wheel.nowMs, atMs)
+        }
+      }),
+      { numRuns: 60 }
+    )
+  })
+})
+
+describe('the tables of the model', () => {
+  it('name the nearest of those in them, whatever the target is', () => {
+    fc.assert(
+      fc.property(
+        fc.nat(),
+        fc.constantFrom(TABLE_RULES, STOCK_TABLE_RULES),
+        fc.boolean(),
+        (seed, rules, isNear) => {
+          const tables = new Tables({ nodeCount: 3_000, bucketSize: 20, rules, seed })
+          for (let slot = 0; slot < 3_000; slot++) tables.lives[slot] = handleOf(slot, 0)
+          for (let slot = 1; slot < 3_000; slot++) tables.offer(0, handleOf(slot, 0))
+          const own = tables.idOf(handleOf(0, 0))
+          const target = isNear ? (own ^ (mix(seed) >>> (seed % 28))) >>> 0 : mix(seed)
+          const known: number[] = []
+          tables.forEach(0, (peer) => void known.push(peer))
+          const except = known[seed % known.length] ?? 0
+          const distance = (peer: number): number => (tables.idOf(peer) ^ target) >>> 0
+          const truth = known.filter((peer) => peer !== except).toSorted((a, b) => distance(a) - distance(b))
+          const count = tables.nearest(0, target, except)
+          const found = [...tables.found.subarray(0, count)].toSorted((a, b) => distance(a) - distance(b))
+          assert.deepEqual(found, truth.slice(0, 20))
+        }
+      ),
+      { numRuns: 80 }
+    )
+  })
+
+  it('let somebody in when the oldest of a full bucket are gone', () => {
+    const tables = new Tables({ nodeCount: 3_000, bucketSize: 20, rules: STOCK_TABLE_RULES, seed: 1 })
+    for (let slot = 0; slot < 3_000; slot++) tables.lives[slot] = handleOf(slot, 0)
+    const alike = Array.from({ length: 2_999 }, (_, index) => handleOf(index + 1, 0)).filter(
+      (peer) => tables.idOf(peer) >>> 26 === 5
+    )
+    for (const peer of alike.slice(0, 21)) tables.offer(0, peer)
+    const [first = 0] = alike
+    const late = alike[20] ?? 0
+    assert.equal(tables.has(0, late), false)
+    tables.lives[slotOf(first)] = handleOf(slotOf(first), 1)
+    tables.offer(0, late)
+    assert.deepEqual([tables.has(0, late), tables.has(0, first), tables.sizeOf(0)], [true, false, 20])
+  })
+
+  it('are refreshed as those of the engine are', () => {
+    const model = new LookupModel({ nodeCount: 800, seed: 3, tables: TABLE_RULES, growMs: 60_000 })
+    model.run(120_000)
+    const bytesOf = (handle: number): Uint8Array => {
+      const bytes = new Uint8Array(32)
+      new DataView(bytes.buffer).setUint32(0, model.tables.idOf(handle))
+      return bytes
+    }
+    for (const slot of [0, 99, 700]) {
+      const known: Uint8Array[] = []
+      model.tables.forEach(slot, (peer) => void known.push(bytesOf(peer)))
+      const plan = planRefresh(bytesOf(model.tables.lives[slot] ?? 0), known, 20)
+      assert.equal(bucketsToRefresh(model.tables, slot, LOOKUP_RULES), plan.length)
+    }
+  })
+})
+
+describe('the model of lookups', () => {
+  it('has the rules of the engine', () => {
+    assert.deepEqual(LOOKUP_RULES, {
+      closestPeers: dhtConstants.CLOSEST_PEERS,
+      parallel: queryConstants.QUERY_PARALLEL,
+      parallelThorough: queryConstants.QUERY_PARALLEL_THOROUGH,
+      messagesMax: queryConstants.QUERY_MESSAGES_MAX,
+      dialsMax: queryConstants.QUERY_DIALS_MAX,
+      connectedWindow: queryConstants.CONNECTED_WINDOW,
+      answersMin: queryConstants.ANSWERS_MIN,
+      stableAnswersMin: queryConstants.STABLE_ANSWERS_MIN,
+      nearestAnsweredMin: queryConstants.NEAREST_ANSWERED_MIN,
+      slowAnswerMs: queryConstants.SLOW_ANSWER_MS,
+      slowCheckIntervalMs: queryConstants.SLOW_CHECK_INTERVAL_MS,
+      failureShareMax: queryConstants.FAILURE_SHARE_MAX,
+      failureShareWeight: queryConstants.FAILURE_SHARE_WEIGHT,
+      firstRefreshDelayMs: dhtConstants.TABLE_FIRST_REFRESH_DELAY_MS,
+      refreshIntervalMs: dhtConstants.TABLE_REFRESH_INTERVAL_MS,
+      refreshBucketsMax: dhtConstants.TABLE_REFRESH_BUCKETS_MAX
+    })
+    assert.equal(TABLE_RULES.everywhereBits, dhtConstants.TABLE_BITS)
+  })
+
+  it('asks whom the engine asks, in as many rounds, over the same tables', async function () {
+    this.timeout(60_000)
+    for (const nodeCount of [100, 1_000]) {
+      const { same, of, model, engine } = await lookUpBoth({ nodeCount, seed: 5, lookups: 30 })
+      const about = `${nodeCount} nodes: ${JSON.stringify({ same, of, model, engine })}`
+      assert.equal(same, of, about)
+      assert.deepEqual(model, engine, about)
+    }
+  })
+
+  it('does the same again for the same seed, and something else for another', () => {
+    const hash = (seed: number): string =>
+      measureLookups({ nodeCount: 150, seed, lookups: 40, growMs: MINUTE_MS, settleMs: MINUTE_MS }).traceHash
+    assert.equal(hash(7), hash(7))
+    assert.notEqual(hash(7), hash(8))
+  })
+
+  for (const nodeCount of [100, 1_000]) {
+    it(`finds the nearest of ${nodeCount} in few rounds, on tables built by joining under churn`, function () {
+      this.timeout(60_000)
+      const found = measureLookups({ nodeCount, seed: 11, lookups: 400, ...GROWN })
+      assert.ok(found.rounds.p95 <= found.roundsMax, JSON.stringify(found))
+      assert.ok(found.recall >= 0.98, JSON.stringify(found))
+      assert.ok(found.staleShare < 0.1, JSON.stringify(found))
+    })
+  }
+})
