@@ -134,6 +134,11 @@ export const RECONTACT_MS: number = 10 * SECOND_MS
 /** Waits after contacts that failed: the n-th failure, the last one for all further ones. */
 export const CONTACT_RETRY_MS: readonly number[] = [250, 1_000, 5_000, 30_000, 300_000]
 
+/** How long a member whose connection broke is tried again, with the waits of {@link CONTACT_RETRY_MS}. */
+export const LOST_KEPT_MS: number = 30 * MINUTE_MS
+/** Members whose connection broke that are remembered. */
+export const LOST_PEERS_MAX = 32
+
 /** Members in one answer of the members exchange. */
 export const MEMBERS_PER_ANSWER_MAX = 64
 /** Addresses of one member in the members exchange. */

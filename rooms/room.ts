@@ -1,11 +1,12 @@
 import type { Clock, Logger, Random } from '#contracts'
-import { didFromPeerId, type Did, type Signer } from '#did'
+import { didFromPeerId, peerIdFromDid, type Did, type Signer } from '#did'
 import { ALONE_NOTICE_MS, EXPIRY_CHECK_MS } from './constants.ts'
 import { startContacts } from './contacts.ts'
 import { createCounters, type MutableCounters, type RoomCounters } from './counters.ts'
 import { RoomError } from './errors.ts'
 import { createEventHub, type EventHub } from './event-hub.ts'
 import { createInbound } from './inbound.ts'
+import { createLostPeers, type LostPeers } from './lost-peers.ts'
 import { createLabels, type Labels } from './labels.ts'
 import { encodeMembersRequest } from './members-exchange.ts'
 import { startMembersServer, type MembersServer } from './members-server.ts'
@@ -18,7 +19,7 @@ import { roomTopic } from './rendezvous.ts'
 import type { NoticeEvent, RoomEvent } from './room-events.ts'
 import { createSpeaker, type Speaker } from './speaker.ts'
 import { parseRoomName } from './text.ts'
-import type { RoomTransport } from './transport.ts'
+import type { RoomPeer, RoomTransport } from './transport.ts'
 
 /** Collaborators of a room. */
 export interface RoomComponents {
@@ -147,15 +148,15 @@ export async function startRoomOn(
     outbox.retry()
     presence.hello()
   }
-  const joins = transport.onPeerJoin?.(topic, onJoin)
-  if (joins !== undefined) stack.use(joins)
+  stack.use(transport.onPeerJoin?.(topic, onJoin))
   const rendezvous = stack.use(
     startRendezvous(
       { transport, clock, random, logger },
       { room: name, peerCount, onFound: contacts.offer, onUnannounced: () => hub.emit(UNANNOUNCED) }
     )
   )
-  stack.use(startWatch({ clock, hub, members, peerCount, search: rendezvous.search }))
+  const lost = watchLost(components, { topic, members, offer: contacts.offer })
+  stack.use(startWatch({ clock, hub, members, peerCount, lost, search: rendezvous.search }))
   const running = stack.move()
   return createRoom({ name, speaker, outbox, members, labels, counters, hub, clock, presence, running })
 }
@@ -168,6 +169,26 @@ function isWanted(peerId: string, { signer, isDenied }: RoomComponents): boolean
     // A peer with another kind of key has no did, and so cannot be a member.
     return false
   }
+}
+
+interface WatchLostInit {
+  readonly topic: string
+  readonly members: MemberTable
+  readonly offer: (peer: RoomPeer) => void
+}
+
+function watchLost(
+  { transport, clock }: RoomComponents,
+  { topic, members, offer }: WatchLostInit
+): LostPeers {
+  return createLostPeers({
+    ...{ clock, offer },
+    connected: () => transport.peersOf(topic),
+    memberAt: (peerId) => {
+      const member = members.entries().find(({ device }) => peerIdFromDid(device) === peerId)
+      return member && { peerId, multiaddrs: member.addresses }
+    }
+  })
 }
 
 const UNANNOUNCED: NoticeEvent = {
@@ -187,13 +208,15 @@ interface WatchInit {
   readonly hub: Pick<EventHub, 'emit'>
   readonly members: MemberTable
   readonly peerCount: () => number
+  readonly lost: LostPeers
   readonly search: () => void
 }
 
 /** Notices who has gone: members unheard for long, and the last connected one, after whom the search goes on. */
-function startWatch({ clock, hub, members, peerCount, search }: WatchInit): Disposable {
+function startWatch({ clock, hub, members, peerCount, lost, search }: WatchInit): Disposable {
   let hadPeers = false
   const check = (): void => {
+    lost.check()
     for (const change of members.expire()) hub.emit(change)
     const hasPeers = peerCount() > 0
     if (hadPeers && !hasPeers) search()

@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict'
+import { LOST_KEPT_MS, LOST_PEERS_MAX } from '../../../rooms/constants.ts'
+import { createLostPeers } from '../../../rooms/lost-peers.ts'
+import { createVirtualClock } from '../../support/virtual-clock.ts'
+
+describe('members whose connection broke', () => {
+  const clock = createVirtualClock()
+  let connected: string[]
+  let members: Set<string>
+  let offered: string[]
+  let check: () => void
+  beforeEach(() => {
+    connected = []
+    members = new Set()
+    offered = []
+    const lost = createLostPeers({
+      clock,
+      connected: () => connected,
+      memberAt: (peerId) => (members.has(peerId) ? { peerId, multiaddrs: [`/memory/${peerId}`] } : undefined),
+      offer: ({ peerId, multiaddrs }) => offered.push(`${peerId} ${multiaddrs.join()}`)
+    })
+    check = () => {
+      offered = []
+      lost.check()
+    }
+  })
+
+  it('are tried again until they are there, though others are', () => {
+    ;[connected, members] = [['near', 'far'], new Set(['near', 'far'])]
+    check()
+    assert.deepEqual(offered, [])
+    connected = ['near']
+    check()
+    // it is gone from the table by now
+    members = new Set(['near'])
+    check()
+    assert.deepEqual(offered, ['far /memory/far'])
+    connected = ['near', 'far']
+    check()
+    assert.deepEqual(offered, [])
+    connected = ['far']
+    check()
+    assert.deepEqual(offered, ['near /memory/near'])
+  })
+
+  it('are left alone when they have left, and after a time', async () => {
+    ;[connected, members] = [['leaver', 'lost'], new Set(['lost'])]
+    check()
+    connected = []
+    check()
+    assert.deepEqual(offered, ['lost /memory/lost'])
+    await clock.advance(LOST_KEPT_MS)
+    check()
+    assert.deepEqual(offered, [])
+  })
+
+  it('are remembered within a bound', () => {
+    connected = Array.from({ length: LOST_PEERS_MAX + 8 }, (_, index) => String(index))
+    members = new Set(connected)
+    check()
+    connected = []
+    check()
+    assert.equal(offered.length, LOST_PEERS_MAX)
+  })
+})
