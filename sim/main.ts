@@ -57,6 +57,10 @@ async function run(request: RunRequest, args: readonly string[]): Promise<number
     say({ event: 'seed', seed })
     const { report, series } = await runHere(request, seed)
     if (request.seriesPath !== undefined) writeFileSync(request.seriesPath, JSON.stringify(series))
+    if (request.reportPath !== undefined) {
+      const { renderReport } = await import('./report/index.ts')
+      writeFileSync(request.reportPath, renderReport(series))
+    }
     say(report)
     if (!report.isPassed) exitCode = 1
   }

@@ -11,8 +11,8 @@ export interface PartsPlant {
   authorityStore(store: AuthorityStore): AuthorityStore
   /** The bound of a table that must not grow. */
   bound(max: number): number
-  /** Whether a message of a room is passed on. */
-  forwards(message: Uint8Array): boolean
+  /** To how many a message of a room is sent, and how many of others are passed on. */
+  readonly fanOut: { readonly own: number; readonly others: number }
   /** Whether what is run is verified first. */
   readonly verifiesCode: boolean
   /** Whether disks acknowledge writes before they are durable. */
@@ -27,7 +27,7 @@ export const NO_PLANT: PartsPlant = {
   nameDatastore: (datastore) => datastore,
   authorityStore: (store) => store,
   bound: (max) => max,
-  forwards: () => true,
+  fanOut: { own: Infinity, others: Infinity },
   ...{ verifiesCode: true, isHastyDisk: false, isForgetfulKeeper: false }
 }
 
@@ -42,10 +42,7 @@ export const PARTS_PLANTS: Readonly<
   },
   'lost-revocation': { finds: 'grants', plant: { ...NO_PLANT, authorityStore: unwritten } },
   'careless-keeper': { finds: 'replicas', plant: { ...NO_PLANT, isForgetfulKeeper: true } },
-  'deaf-relay': {
-    finds: 'messages',
-    plant: { ...NO_PLANT, forwards: (message) => (message.at(-1) ?? 0) % 8 !== 0 }
-  },
+  'deaf-relay': { finds: 'messages', plant: { ...NO_PLANT, fanOut: { own: 1, others: 0 } } },
   'endless-memory': { finds: 'queues', plant: { ...NO_PLANT, bound: () => Infinity } },
   'trusting-runner': { finds: 'code', plant: { ...NO_PLANT, verifiesCode: false } }
 }

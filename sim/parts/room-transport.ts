@@ -24,7 +24,7 @@ export interface RoomTransportComponents {
 }
 
 /** Messages of which it is remembered that they came before. */
-const SEEN_MAX = 2_048
+const SEEN_MAX = 128
 const QUICK_PEERS = 6
 
 /** Creates the transport of one running node. */
@@ -157,10 +157,11 @@ class StubTransport implements StubRoomTransport {
 
   #flood(topic: string, bytes: Uint8Array, except?: Place): number {
     const { around, station } = this.#components
+    const { own, others } = around.plant.fanOut
     let count = 0
     for (const [place, topics] of this.#theirs) {
       if (place === except || !topics.has(topic)) continue
-      if (!around.plant.forwards(bytes)) continue
+      if (count >= (except === undefined ? own : others)) break
       if (around.wire.post(station, place, { kind: `room:topic ${topic}`, bytes })) count += 1
     }
     return count

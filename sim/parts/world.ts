@@ -27,8 +27,6 @@ export interface WorldInit {
 
 /** Peers that one book of all nodes remembers. */
 const BOOK_MAX = 65_536
-/** How long after a disturbance rooms may need to find together again. */
-const CALM_AFTER_MS = 180_000
 /** Of those a node met, how many it finds again after a restart. */
 const KNOWN_MAX = 20
 
@@ -63,7 +61,7 @@ export class World implements Surroundings {
   readonly #onEnd: ((running: RunningNode) => void)[] = []
   readonly #owner: Owner = { isDead: false }
   readonly #readers = new Map<string, readonly SimNode[]>()
-  #calmFromMs = 0
+  #wholeFromMs = 0
 
   constructor({ seed, seedCount, terms, checks, plant, onTraceLine }: WorldInit) {
     this.#seed = seed
@@ -193,14 +191,14 @@ export class World implements Surroundings {
     return all
   }
 
-  /** Whether the network is as people expect it: whole, and for a while. */
-  isCalm(): boolean {
-    return this.scheduler.nowMs() >= this.#calmFromMs
+  /** Whether the network is as people expect it: whole, and for so long. */
+  isCalm(forMs: number): boolean {
+    return this.scheduler.nowMs() >= this.#wholeFromMs + forMs
   }
 
-  /** Says that the network is disturbed until then, and a while after. */
+  /** Says that the network is disturbed for so long. */
   disturb(durationMs: number): void {
-    this.#calmFromMs = Math.max(this.#calmFromMs, this.scheduler.nowMs() + durationMs + CALM_AFTER_MS)
+    this.#wholeFromMs = Math.max(this.#wholeFromMs, this.scheduler.nowMs() + durationMs)
   }
 
   mark(what: string): void {

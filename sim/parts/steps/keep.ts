@@ -110,7 +110,7 @@ function checkObjects(world: World): void {
       continue
     }
     object.belowSinceMs ??= nowMs
-    if (!world.isCalm()) object.belowSinceMs = nowMs
+    if (!world.isCalm(0)) object.belowSinceMs = nowMs
     const belowMs = nowMs - object.belowSinceMs
     if (belowMs <= (object.isPromised ? REPAIRED_MS : FIRST_COPIES_MS)) continue
     const minutes = (belowMs / 60_000).toFixed(1)

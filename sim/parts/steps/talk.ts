@@ -14,7 +14,7 @@ interface Seat {
   readonly sinceMs: number
 }
 
-/** How long members have to find each other before everybody must hear everything. */
+/** How long members have to find each other, at first and after a disturbance, before everybody must hear everything. */
 const SETTLED_MS = 180_000
 /** How long a message may take, retries included. */
 const HEARD_WITHIN_MS = 60_000
@@ -78,7 +78,7 @@ async function say(world: World, seat: Seat, seats: ReadonlyMap<RunningNode, Sea
   const nowMs = world.clock.monotonicMs()
   const isSettled = ({ sinceMs }: Seat): boolean => nowMs - sinceMs >= SETTLED_MS
   const { recipients, id } = await seat.room.send(`it is ${Math.round(nowMs)}`)
-  if (recipients === 0 || !isSettled(seat) || !world.isCalm()) return
+  if (recipients === 0 || !isSettled(seat) || !world.isCalm(SETTLED_MS)) return
   const others = [...seats.values()].filter((other) => other !== seat && isSettled(other))
   world.history.said(
     id,
