@@ -30,6 +30,7 @@ import {
   decodeAsk,
   encodeAnswer,
   type KeepState,
+  type PeerOfRoot,
   type ReplicaAnswers,
   type ReplicaAsk,
   type SentLease
@@ -157,6 +158,7 @@ function presume(core: KeeperCore, root: Root, devices: readonly Did[]): void {
 function answerLeases(core: KeeperCore, from: Did, ask: Of<'lease'>): ReplicaAnswers['lease'] {
   const wants: number[] = []
   const news = new Set<Root>()
+  const sets: Root[] = []
   const nowMs = core.clock.monotonicMs()
   for (const [place, sent] of ask.leases.entries()) {
     const lease = openLease(sent.lease)
@@ -166,10 +168,11 @@ function answerLeases(core: KeeperCore, from: Did, ask: Of<'lease'>): ReplicaAns
       wants.push(place)
       continue
     }
+    sets.push(...set.roots.filter((root) => core.care.has(root)))
     const termMs = Math.min(LEASE_MS_MAX, lease.expiresAtMs - lease.issuedAtMs)
     for (const root of core.leases.note({ lease, set, untilMs: nowMs + termMs }, nowMs)) news.add(root)
   }
-  return { wants, peers: newcomer(core, from, news) }
+  return { wants, peers: newcomer(core, from, { news, sets }) }
 }
 
 function readSet(
@@ -182,20 +185,29 @@ function readSet(
   return { roots: sent.roots, isSingle: sent.roots.length === 1 }
 }
 
-/** Somebody holds what was not known: tell who else does, and let them hear from us. */
-function newcomer(core: KeeperCore, from: Did, news: ReadonlySet<Root>): Did[] {
-  const peers = new Set<Did>()
+/**
+ * Somebody holds what was not known: tell who else does, and let them hear from us. Of one more root, by lot, too: two
+ * holders who missed each other once find each other all the same.
+ */
+function newcomer(
+  core: KeeperCore,
+  from: Did,
+  { news, sets }: { news: Set<Root>; sets: readonly Root[] }
+): PeerOfRoot[] {
   const shared: Root[] = []
   for (const root of news) {
-    const wanted = goalOf(core, root)
-    if (wanted === undefined) continue
-    const care = careOf(core, root)
-    care.taking.delete(from)
+    core.care.get(root)?.taking.delete(from)
     if (core.state.held.has(root)) shared.push(root)
-    for (const holder of liveHolders(core, wanted.goal).keys()) {
-      if (holder !== from && holder !== core.self && peers.size < HOLDERS_PER_MESSAGE) peers.add(holder)
-    }
   }
   if (shared.length > 0) void introduce(core, shared, [from]).catch(() => undefined)
-  return [...peers]
+  const one = sets[Math.floor(core.random.unit() * sets.length)]
+  const peers: PeerOfRoot[] = []
+  for (const root of one === undefined ? news : news.add(one)) {
+    const goal = goalOf(core, root)?.goal
+    if (goal === undefined) continue
+    for (const holder of liveHolders(core, goal).keys()) {
+      if (holder !== from && holder !== core.self) peers.push({ holder, root })
+    }
+  }
+  return peers.slice(0, HOLDERS_PER_MESSAGE)
 }

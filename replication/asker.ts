@@ -25,6 +25,8 @@ export interface Asker {
     options?: { readonly timeoutMs?: number; readonly evenIfDown?: boolean }
   ): Promise<ReplicaAnswers[K] | undefined>
   isDown(device: Did): boolean
+  /** Whoever did not answer is asked again. */
+  forgive(): void
   /** It was heard. */
   isUp(device: Did): void
 }
@@ -52,6 +54,7 @@ export function createAsker({ network, clock, signal }: AskerComponents): Asker 
   const isDown = (device: Did): boolean => (down.get(device)?.untilMs ?? -Infinity) > clock.monotonicMs()
   return {
     isDown,
+    forgive: () => down.clear(),
     isUp: (device) => down.delete(device),
     ask: async (device, ask, { timeoutMs = REQUEST_TIMEOUT_MS, evenIfDown = false } = {}) => {
       if (!evenIfDown && isDown(device)) return undefined

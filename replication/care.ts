@@ -3,11 +3,13 @@ import type { Did } from '#did'
 import { openAccess } from './access.ts'
 import {
   ASKS_PER_LOOK,
+  CUT_OFF_COPIES,
   CUT_OFF_PEERS_MIN,
   CUT_OFF_WAIT_MS,
   CUT_OFF_WINDOW_MS,
   FAILED_MS,
   HOLDERS_PER_MESSAGE,
+  LATE_RENEWALS,
   RELIED_MS
 } from './constants.ts'
 import { careOf, demandOf, goalOf, liveHolders, viewOf, type KeeperCore, type RootCare } from './core.ts'
@@ -56,7 +58,7 @@ export async function lookAfter(core: KeeperCore, isUrged = false): Promise<Look
   for (const { wanted } of missing) {
     if (asked >= ASKS_PER_LOOK) break
     await guarded(core, wanted.goal.root, async () => {
-      asked += await askForCopies(core, wanted)
+      asked += await askForCopies(core, wanted, isCutOff && !isUrged ? CUT_OFF_COPIES : Infinity)
     })
   }
   return { missing: missing.length, asked, released }
@@ -105,12 +107,12 @@ function isMissing(
   }
   const isNew = goal.owner === core.self && live.size === 0
   if (isNew || care.handOffUntilMs !== undefined) return true
-  if (mode && live.size >= 2 && nowMs < care.missingSinceMs + CUT_OFF_WAIT_MS) return false
+  if (mode && live.size >= CUT_OFF_COPIES) return false
   const waitMs = dutyDelayMs({ goal, live, self: core.self }) + care.jitterMs
   return nowMs >= care.missingSinceMs + waitMs
 }
 
-async function askForCopies(core: KeeperCore, wanted: SignedGoal): Promise<number> {
+async function askForCopies(core: KeeperCore, wanted: SignedGoal, copiesMax: number): Promise<number> {
   const { goal } = wanted
   const care = careOf(core, goal.root)
   const nowMs = core.clock.monotonicMs()
@@ -122,7 +124,8 @@ async function askForCopies(core: KeeperCore, wanted: SignedGoal): Promise<numbe
   const view = viewOf(core, goal, care)
   for (const holder of view.live) care.taking.delete(holder)
   // those who are taking it count as copies to come
-  const chosen = whomToAsk({ ...view, live: new Set([...view.live, ...care.taking.keys()]) })
+  const live = new Set([...view.live, ...care.taking.keys()])
+  const chosen = whomToAsk({ ...view, live }).slice(0, Math.max(0, copiesMax - live.size))
   if (chosen.length === 0) return 0
   for (const device of chosen) care.taking.set(device, nowMs + takingMs(core, goal.bytes))
   await openAccess(core, goal, care)
@@ -219,8 +222,35 @@ export function rely(core: KeeperCore, care: RootCare): void {
   care.reliedUntilMs = core.clock.monotonicMs() + RELIED_MS
 }
 
-/** More than half of those who spoke to us have fallen silent: then it may be us. */
+/**
+ * Whether it may be us who are cut off: more than half of those who spoke to us fell silent at once. It stays so until half
+ * of those speak again, or for {@link CUT_OFF_WAIT_MS}.
+ */
 function mayBeCutOff(core: KeeperCore): boolean {
-  const { lately, before } = core.leases.heard(core.clock.monotonicMs(), CUT_OFF_WINDOW_MS)
-  return before >= CUT_OFF_PEERS_MIN && before > lately
+  const nowMs = core.clock.monotonicMs()
+  // a renewal may be lost; who misses it is silent before its lease ends
+  const lateMs = nowMs - core.limits.renewEveryMs * LATE_RENEWALS
+  const lately = core.leases.heard(lateMs)
+  if (core.cutOff === undefined) {
+    const silent = core.leases.heard(lateMs - CUT_OFF_WINDOW_MS, lateMs)
+    if (silent.length < CUT_OFF_PEERS_MIN || silent.length <= lately.length) return false
+    core.cutOff = { untilMs: nowMs + CUT_OFF_WAIT_MS, silent }
+    core.logger.warn('most who keep with this device fell silent: it may be cut off', {
+      silent: silent.length
+    })
+  }
+  const { untilMs, silent } = core.cutOff
+  const back = silent.filter((holder) => lately.includes(holder))
+  if (nowMs >= untilMs || 2 * back.length >= silent.length) meetAgain(core)
+  return core.cutOff !== undefined
+}
+
+/** Those who were lost are asked again at once, and nothing is missing before they had time to say what they hold. */
+function meetAgain(core: KeeperCore): void {
+  core.cutOff = undefined
+  core.asker.forgive()
+  core.greetsLapsed = true
+  core.greet()
+  const notBeforeMs = core.clock.monotonicMs() + 2 * core.limits.leaseMs
+  for (const root of rootsCaredFor(core)) careOf(core, root).notBeforeMs = notBeforeMs
 }

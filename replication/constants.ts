@@ -50,12 +50,16 @@ export const TAKING_MS: number = 60 * SECOND_MS
 export const TRIM_AFTER_MS: number = 5 * MINUTE_MS
 /** How long one who said that it holds a root, to one who lets it go, keeps it whatever else. */
 export const RELIED_MS: number = 3 * MINUTE_MS
-/** When more than half of those who held with us were lost within so long, it may be us who are cut off. */
+/** A holder that was not heard for so many renewals is silent, before its lease ends. */
+export const LATE_RENEWALS = 1.8
+/** When more than half of those who held with us fell silent within so long, it may be us who are cut off. */
 export const CUT_OFF_WINDOW_MS: number = 4 * MINUTE_MS
-/** How long copies that are not the last two wait when it may be us who are cut off. */
-export const CUT_OFF_WAIT_MS: number = 15 * MINUTE_MS
-/** Holders lost at once that are too few to say anything about ourselves. */
-export const CUT_OFF_PEERS_MIN = 4
+/** How long copies beyond {@link CUT_OFF_COPIES} wait when it may be us who are cut off. */
+export const CUT_OFF_WAIT_MS: number = 90 * MINUTE_MS
+/** Copies that are made although it may be us who are cut off: one disk alone must not be the last. */
+export const CUT_OFF_COPIES = 2
+/** Silent holders that are too few to say anything about ourselves. */
+export const CUT_OFF_PEERS_MIN = 3
 /** How long somebody who held a root is asked for again now and then, after its lease ended. */
 export const LAPSED_MS: number = 24 * HOUR_MS
 /** Of how many renewals one goes to those whose leases ended. */
@@ -77,8 +81,8 @@ export const SYNC_EVERY_MS: number = 60 * SECOND_MS
 export const SYNC_PEERS = 3
 /** How often a device announces itself to its pools, and looks for others there. */
 export const MEET_EVERY_MS: number = 10 * MINUTE_MS
-/** How often it looks for others while it knows of nobody. */
-export const MEET_SOON_MS: number = 15 * SECOND_MS
+/** How soon it looks for others again at first; twice as long each time in which it met nobody new. */
+export const MEET_SOON_MS: number = 2 * SECOND_MS
 /** How long one announcing or looking may take. */
 export const MEET_TIMEOUT_MS: number = 20 * SECOND_MS
 /** Devices of a pool found at once. */

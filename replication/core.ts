@@ -92,12 +92,18 @@ export interface KeeperCore extends ReplicationComponents {
   readonly toldSets: Map<Did, Set<string>>
   /** Devices met in each pool. */
   readonly met: Map<PoolId, Set<Did>>
+  /** Set while it may be this device that is cut off: for how long at most, and who fell silent. */
+  cutOff: { readonly untilMs: number; readonly silent: readonly Did[] } | undefined
+  /** The next renewal goes to those whose leases ended too. */
+  greetsLapsed: boolean
   /** What is being fetched or waits to be, and its bytes. */
   readonly fetching: Map<Root, SignedGoal>
   /** Aborts when the keeper stops. */
   readonly signal: AbortSignal
   /** Looks after goals now rather than at the next occasion. */
   hurry(): void
+  /** Renews all leases now. */
+  greet(): void
   /** Looks for others of its pools now. */
   seek(): void
 }

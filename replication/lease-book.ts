@@ -124,16 +124,14 @@ export class LeaseBook {
     return lapsed
   }
 
-  /** How many holders spoke within `windowMs` before `nowMs`, and how many within that time before. */
-  heard(nowMs: number, windowMs: number): { readonly lately: number; readonly before: number } {
-    let lately = 0
-    let before = 0
+  /** The holders that spoke after `fromMs`, and not later than `toMs` where that is given. */
+  heard(fromMs: number, toMs: number = Infinity): Did[] {
+    const heard: Did[] = []
     for (const [holder, atMs] of this.#heard) {
-      if (atMs > nowMs - windowMs) lately++
-      else if (atMs > nowMs - 2 * windowMs) before++
-      else if (atMs < nowMs - LAPSED_MS) this.#heard.delete(holder)
+      if (atMs > fromMs && atMs <= toMs) heard.push(holder)
+      else if (atMs < fromMs - LAPSED_MS) this.#heard.delete(holder)
     }
-    return { lately, before }
+    return heard
   }
 
   #remember(holder: Did, set: string, known: KnownSet): void {

@@ -58,13 +58,19 @@ export type KeepState =
   /** Not now. */
   | 'busy'
 
+/** Somebody else who holds a root. */
+export interface PeerOfRoot {
+  readonly holder: Did
+  readonly root: Root
+}
+
 /** The answers, by what was asked. */
 export interface ReplicaAnswers {
   readonly sync: { readonly offers: readonly Uint8Array[]; readonly want: Uint8Array }
   /** `goal`: a later one of the same person for the same root. */
   readonly keep: { readonly state: KeepState; readonly goal?: Uint8Array | undefined }
   /** `wants`: leases whose roots are not known, by their place; `peers`: others who hold some of these roots. */
-  readonly lease: { readonly wants: readonly number[]; readonly peers: readonly Did[] }
+  readonly lease: { readonly wants: readonly number[]; readonly peers: readonly PeerOfRoot[] }
   readonly challenge: { readonly answer: Uint8Array | null }
   readonly group: { readonly group: Uint8Array | null }
 }
@@ -110,7 +116,7 @@ const answers: { readonly [K in keyof ReplicaAnswers]: z.ZodType<ReplicaAnswers[
           .max(LEASES_PER_MESSAGE - 1)
       )
       .max(LEASES_PER_MESSAGE),
-    peers: holders
+    peers: z.array(z.strictObject({ holder: did, root })).max(HOLDERS_PER_MESSAGE)
   }),
   challenge: z.strictObject({ answer: digest.nullable() }),
   group: z.strictObject({ group: bytesOf(GROUP_BYTES_MAX).nullable() })

@@ -9,7 +9,7 @@ import {
   ROOTS_PER_MESSAGE
 } from './constants.ts'
 import { careOf, liveHolders, type KeeperCore } from './core.ts'
-import type { SentLease } from './messages.ts'
+import type { PeerOfRoot, SentLease } from './messages.ts'
 import { setOf, signLease } from './records.ts'
 import type { Goal, Root } from './types.ts'
 
@@ -42,7 +42,9 @@ export async function renewAll(core: KeeperCore, { termMs, beat = 0 }: RenewalIn
   const leases = [...byPerson.values(), ...hot.map((root) => [root])].map((roots) =>
     sign(core, roots, termMs)
   )
-  await tell(core, leases, beat % LAPSED_EVERY === 0)
+  const withLapsed = core.greetsLapsed || beat % LAPSED_EVERY === 0
+  core.greetsLapsed = false
+  await tell(core, leases, withLapsed)
 }
 
 /** Says at once that some roots are held. */
@@ -147,25 +149,21 @@ async function send(core: KeeperCore, device: Did, leases: readonly OwnLease[]):
       leases: again.map(({ lease, roots }) => ({ lease, roots }))
     })
   for (const { set } of again) sets.add(set)
-  await meet(core, answer.peers, leases)
+  await meet(core, answer.peers)
 }
 
-/** Others who hold what this device holds and were not known to. */
-async function meet(core: KeeperCore, peers: readonly Did[], leases: readonly OwnLease[]): Promise<void> {
-  const roots = new Set(leases.flatMap((one) => one.roots))
-  const strangers = peers.filter((peer) => peer !== core.self && !core.asker.isDown(peer))
-  const unknown = strangers.filter((peer) =>
-    roots.values().every((root) => {
-      const held = core.state.held.get(root)
-      return held === undefined || !liveHolders(core, held.goal).has(peer)
-    })
-  )
-  for (const peer of unknown) {
-    const answer = await core.asker.ask(peer, {
-      ask: 'lease',
-      leases: fitting(leases).map(({ lease, roots: covered }) => ({ lease, roots: covered }))
-    })
-    if (answer !== undefined) core.logger.debug('met another holder', { device: peer })
+/** Others hold what this device holds and were not known to: they hear of us, and we then of them. */
+async function meet(core: KeeperCore, peers: readonly PeerOfRoot[]): Promise<void> {
+  const unknown = new Map<Did, Root[]>()
+  for (const { holder, root } of peers) {
+    const held = core.state.held.get(root)
+    if (held === undefined || holder === core.self || liveHolders(core, held.goal).has(holder)) continue
+    if (!core.asker.isDown(holder)) unknown.set(holder, [...(unknown.get(holder) ?? []), root])
+  }
+  for (const [holder, roots] of unknown) {
+    const leases = fitting(roots.map((root) => sign(core, [root], core.limits.leaseMs)))
+    const sent = leases.map(({ lease, roots: covered }) => ({ lease, roots: covered }))
+    await core.asker.ask(holder, { ask: 'lease', leases: sent })
   }
 }
 

@@ -53,10 +53,15 @@ async function createCore(
   components: ReplicationComponents,
   init: ReplicationInit,
   { stopping, asking }: { stopping: AbortController; asking: AbortController }
-): Promise<{ readonly value: KeeperCore; readonly bell: Bell; readonly seeking: Bell }> {
+): Promise<{
+  readonly value: KeeperCore
+  readonly bell: Bell
+  readonly seeking: Bell
+  readonly greeting: Bell
+}> {
   const { signer, certificate, clock, network } = components
   const logger = components.logger.child('replication')
-  const [bell, seeking] = [createBell(), createBell()]
+  const [bell, seeking, greeting] = [createBell(), createBell(), createBell()]
   const core: KeeperCore = {
     ...components,
     logger,
@@ -71,23 +76,26 @@ async function createCore(
     toldSets: new Map(),
     met: new Map(),
     fetching: new Map(),
+    cutOff: undefined,
+    greetsLapsed: false,
     signal: stopping.signal,
     hurry: bell.ring,
-    seek: seeking.ring
+    seek: seeking.ring,
+    greet: greeting.ring
   }
   const { held, goals } = core.state
   // Whoever holds what we hold has yet to tell us: nothing is missing before they had time to.
   const notBeforeMs = clock.monotonicMs() + core.limits.leaseMs
   for (const root of new Set([...held.keys(), ...goals.keys()])) careOf(core, root).notBeforeMs = notBeforeMs
-  return { value: core, bell, seeking }
+  return { value: core, bell, seeking, greeting }
 }
 
 async function startLoops(
   core: KeeperCore,
-  { bell, seeking }: { readonly bell: Bell; readonly seeking: Bell }
+  { bell, seeking, greeting }: { readonly bell: Bell; readonly seeking: Bell; readonly greeting: Bell }
 ): Promise<void> {
   const { limits } = core
-  let beat = 0
+  let beat = 1
   let soonMs = MEET_SOON_MS
   const announced = new Map<PoolId, number>()
   await Promise.all([
@@ -97,7 +105,8 @@ async function startLoops(
       async () => {
         renewOffers(core, false)
         await renewAll(core, { termMs: limits.leaseMs, beat: beat++ })
-      }
+      },
+      greeting
     ),
     repeat(
       core,

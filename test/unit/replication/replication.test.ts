@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { systemRandom } from '#contracts'
+import { createKeyPair } from '#did'
 import type { Replication } from '#replication'
 import { createReplicaParty, type PartyMember, type ReplicaParty } from '../../support/replica-party.ts'
 
@@ -95,5 +97,178 @@ describe('replication', function () {
       assert.ok(party.holders(root).length >= 3)
     }
     assert.equal(party.holders(root).length, 3)
+  })
+
+  it('withdraws a goal: holders let it go', async () => {
+    const { party, owner, publisher } = await meet(6)
+    await using _party = party
+    const root = await party.add(owner, { blocks: 3 })
+    await publisher.setGoal(root, { copies: 3, isPublic: true })
+    await party.clock.advance(MINUTE_MS)
+    await publisher.setGoal(root, { copies: 0 })
+    await party.clock.advance(2 * MINUTE_MS)
+    assert.deepEqual(party.holders(root), [])
+  })
+
+  it('keeps what is private and serves it to whom the publisher named, after the publisher is gone', async () => {
+    const { party, owner, publisher } = await meet(8)
+    await using _party = party
+    const [reader, stranger] = [createKeyPair(systemRandom).did, createKeyPair(systemRandom).did]
+    const root = await party.add(owner, { blocks: 3, access: { isPublic: false, readers: [] } })
+    await publisher.setGoal(root, { copies: 3, readers: [reader] })
+    await party.clock.advance(2 * MINUTE_MS)
+    await party.kill(owner)
+    const [victim] = party.holders(root)
+    assert.ok(victim)
+    await party.kill(victim)
+    await party.clock.advance(6 * MINUTE_MS)
+    assert.equal(party.holders(root).length, 3, 'a holder could not fetch it from the others')
+    assert.ok(party.canFetch(reader, root))
+    assert.ok(!party.canFetch(stranger, root))
+  })
+
+  it('makes few copies while a third is cut off, and trims them when it is back', async () => {
+    const { party, owner, publisher, followers } = await meet(13)
+    await using _party = party
+    const roots: string[] = []
+    for (let index = 0; index < 10; index++) {
+      const root = await party.add(owner, { blocks: 2 })
+      await publisher.setGoal(root, { copies: 4, isPublic: true })
+      roots.push(root)
+    }
+    await party.clock.advance(5 * MINUTE_MS)
+    const published = party.fetched.bytes
+    const away = followers.slice(0, 4)
+    const needed = roots.reduce((sum, root) => {
+      const lost = party.holders(root).filter((holder) => away.includes(holder)).length
+      return sum + lost * 2_000
+    }, 0)
+    party.cut(away)
+    await party.clock.advance(15 * MINUTE_MS)
+    party.cut([])
+    await party.clock.advance(20 * MINUTE_MS)
+    for (const root of roots) assert.equal(party.holders(root).length, 4)
+    const repaired = party.fetched.bytes - published
+    assert.ok(repaired >= needed, 'nothing was repaired')
+    assert.ok(repaired <= 2 * needed, `${repaired} bytes where ${needed} were needed`)
+  })
+
+  it('hands off what it has when it leaves, and no copy is missing meanwhile', async () => {
+    const { party, owner, publisher } = await meet(7)
+    await using _party = party
+    const root = await party.add(owner, { blocks: 3 })
+    await publisher.setGoal(root, { copies: 3, isPublic: true })
+    await party.clock.advance(2 * MINUTE_MS)
+    const [leaving] = party.holders(root)
+    assert.ok(leaving?.replication)
+    let hasLeft = false
+    const left = leaving.replication.leave().then(() => (hasLeft = true))
+    for (let second = 0; second < 120 && !hasLeft; second++) {
+      await party.clock.advance(1_000)
+      assert.ok(party.holders(root).length >= 3)
+    }
+    assert.ok(hasLeft, 'it never left')
+    await left
+    assert.equal(leaving.replication.quota().usedBytes, 0)
+  })
+
+  it('keeps within its space and the share of a publisher, and puts nothing wanted out for something new', async () => {
+    const { party, owner, publisher, followers } = await meet(2)
+    await using _party = party
+    const [follower] = followers
+    assert.ok(follower?.replication)
+    await follower.replication.offer({ spaceBytes: 10_000, publisherBytesMax: 6_000 })
+    const roots: string[] = []
+    for (let index = 0; index < 4; index++) {
+      const root = await party.add(owner, { blocks: 3 })
+      await publisher.setGoal(root, { copies: 1, isPublic: true })
+      roots.push(root)
+      await party.clock.advance(2 * MINUTE_MS)
+    }
+    assert.deepEqual(
+      roots.map((root) => party.holders(root).length),
+      [1, 1, 0, 0]
+    )
+    assert.equal(follower.replication.quota().usedBytes, 6_000)
+    // What is smaller now is handed off and, with nobody to take it, let go in the end.
+    await follower.replication.offer({ spaceBytes: 3_000 })
+    await party.clock.advance(7 * MINUTE_MS)
+    assert.ok(follower.replication.quota().usedBytes <= 3_000)
+  })
+
+  it('does not count on somebody who has other bytes', async () => {
+    const { party, owner, publisher, followers } = await meet(6)
+    await using _party = party
+    const [liar] = followers
+    assert.ok(liar)
+    liar.isLiar = true
+    const root = await party.add(owner, { blocks: 40 })
+    await publisher.setGoal(root, { copies: 5, isPublic: true })
+    await party.clock.advance(2 * MINUTE_MS)
+    const { copies } = await publisher.challenge(root)
+    const others = copies.filter(({ holder }) => holder !== liar.device.did)
+    assert.equal(copies.length, others.length, 'the liar still counts')
+    assert.ok(others.length === 4 && others.every(({ challenge }) => challenge?.isPassed === true))
+  })
+
+  it('keeps for a group, and for whoever asks as a volunteer', async () => {
+    const party = createReplicaParty({ size: 4 })
+    await using _party = party
+    const [alice, bob, carol, volunteer] = party.members
+    assert.ok(alice && bob && carol && volunteer)
+    const [a, b, c, v] = await Promise.all(
+      [alice, bob, carol, volunteer].map(async (one) => await party.start(one))
+    )
+    assert.ok(a && b && c && v)
+    const group = await a.createGroup('friends', [bob.person])
+    await b.joinGroup(group.id)
+    await assert.rejects(c.joinGroup(group.id), { code: 'ERR_GROUP_NOT_MEMBER' })
+    await v.offer({ spaceBytes: GIB, isVolunteer: true })
+    const root = await party.add(alice, { blocks: 3 })
+    await a.setGoal(root, { copies: 3, isPublic: true })
+    await party.clock.advance(3 * MINUTE_MS)
+    assert.deepEqual(party.holders(root), [bob, volunteer])
+  })
+
+  it('goes on after a restart with what it agreed to and holds', async () => {
+    const { party, owner, publisher, followers } = await meet(4)
+    await using _party = party
+    const root = await party.add(owner, { blocks: 3 })
+    await publisher.setGoal(root, { copies: 3, isPublic: true })
+    await party.clock.advance(2 * MINUTE_MS)
+    const [follower] = followers
+    assert.ok(follower)
+    await party.kill(follower)
+    const fetched = party.fetched.bytes
+    const again = await party.start(follower)
+    assert.deepEqual(again.followed(), [owner.person])
+    assert.ok(again.holds(root))
+    await party.clock.advance(5 * MINUTE_MS)
+    assert.equal(party.holders(root).length, 3)
+    assert.equal(party.fetched.bytes, fetched, 'what was there was fetched again')
+  })
+
+  it('makes more copies of what many ask for, and fewer when they no longer do', async () => {
+    const { party, owner, publisher } = await meet(6)
+    await using _party = party
+    const root = await party.add(owner, { blocks: 3 })
+    await publisher.setGoal(root, { copies: 2, isPublic: true })
+    await party.clock.advance(2 * MINUTE_MS)
+    for (let minute = 0; minute < 6; minute++) {
+      for (const holder of party.holders(root)) holder.demand.set(root, 60)
+      await party.clock.advance(MINUTE_MS)
+    }
+    assert.ok(party.holders(root).length > 2)
+    await party.clock.advance(40 * MINUTE_MS)
+    assert.equal(party.holders(root).length, 2)
+  })
+
+  it('leaves no timer behind', async () => {
+    const { party, publisher, owner } = await meet(4)
+    const root = await party.add(owner, { blocks: 3 })
+    await publisher.setGoal(root, { copies: 3, isPublic: true })
+    await party.clock.advance(MINUTE_MS)
+    await party[Symbol.asyncDispose]()
+    assert.equal(party.clock.pendingCount(), 0)
   })
 })
