@@ -21,8 +21,8 @@ const isWanted = (side: SideName): boolean =>
 
 /**
  * A file from the disk of one process to the disk of another, which are connected and know each other. In each round each
- * side fetches once, the order turning from round to round; all cases are read from the same rounds. The servers have read
- * nothing before the first round. Each side ends when all is on the client's disk (`sync -f`, unless `BENCH_FLUSH=0`).
+ * side fetches once, the order turning from round to round; all cases are read from the same rounds. Ours and Helia fetch
+ * twice in a round: from a server that was started after the import, whose memory is watched, and again. Each side ends when all is on the client's disk (`sync -f`, unless `BENCH_FLUSH=0`).
  */
 class Rounds {
   readonly #rounds: Round[] = []
@@ -44,10 +44,18 @@ class Rounds {
     const names = [...sides.keys()]
     const turned = names.map((_, at) => names[(at + index) % names.length] as SideName)
     const round: Partial<Record<SideName, Fetched>> = {}
-    for (const name of turned) round[name] = await (sides.get(name) as FetchSide).fetch()
+    for (const name of turned) round[name] = await measure(name, sides.get(name) as FetchSide)
     console.error(JSON.stringify({ round: index, ...round }))
     return round
   }
+}
+
+/** The memory is that of a server which has just been started; the rest is of the next fetch from it. */
+async function measure(name: SideName, side: FetchSide): Promise<Fetched> {
+  if (name !== 'ours' && name !== 'helia') return await side.fetch()
+  await side.restart()
+  const { serverMib } = await side.fetch()
+  return { ...(await side.fetch()), serverMib }
 }
 
 async function openRig(): Promise<{ sides: Map<SideName, FetchSide>; stack: AsyncDisposableStack }> {

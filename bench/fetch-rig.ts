@@ -9,7 +9,7 @@ const MIB = 1024 * 1024
 
 /** What one fetch took. */
 export interface Fetched extends Timed {
-  /** The server's resident set at its largest during the fetch, beyond what it had before it served anything. */
+  /** The server's resident set at its largest during the fetch, beyond what it had before. */
   readonly serverMib: number
   /** Processor time of either process meanwhile, all threads. */
   readonly clientCpuSeconds: number
@@ -19,6 +19,8 @@ export interface Fetched extends Timed {
 /** A server that has the content, and fetches of new processes from it, each into an empty store. */
 export interface FetchSide extends AsyncDisposable {
   fetch(): Promise<Fetched>
+  /** Goes on with a new process as the server, which has served nothing yet. */
+  restart(): Promise<void>
 }
 
 /** Where a side works, and which of `fetch-peer.ts` it is. */
@@ -28,13 +30,15 @@ export interface FetchSideInit {
   readonly source: string
 }
 
-/** Imports the content in one process and serves it from another, which has read nothing before it is asked. */
+/** Imports the content in one process and serves it from another. */
 export async function openFetchSide(o: FetchSideInit): Promise<FetchSide> {
   const imported = await importContent(o)
-  const server = await startPeer(o, 'serve', JSON.stringify(imported))
-  const where = await server.event('ready', { timeoutMs: READY_TIMEOUT_MS })
-  const fresh = await usage(server)
+  let { server, where } = await startServer(o, imported)
   return {
+    restart: async () => {
+      await server.end({ signal: 'SIGKILL' })
+      ;({ server, where } = await startServer(o, imported))
+    },
     fetch: async () => {
       await using client = await startPeer(o, 'fetch')
       await client.event('ready', { timeoutMs: READY_TIMEOUT_MS })
@@ -49,7 +53,7 @@ export async function openFetchSide(o: FetchSideInit): Promise<FetchSide> {
       return {
         seconds: Number(fetched['seconds']),
         firstMs: Number(fetched['firstMs']),
-        serverMib: Math.max(0, after.peakBytes - fresh.nowBytes) / MIB,
+        serverMib: Math.max(0, after.peakBytes - before.nowBytes) / MIB,
         clientCpuSeconds: Number(fetched['processorSeconds']),
         serverCpuSeconds: after.processorSeconds - before.processorSeconds
       }
@@ -58,6 +62,14 @@ export async function openFetchSide(o: FetchSideInit): Promise<FetchSide> {
       await server.end({ signal: 'SIGKILL' })
     }
   }
+}
+
+async function startServer(
+  o: FetchSideInit,
+  imported: Record<string, unknown>
+): Promise<{ server: RunningProcess; where: Record<string, unknown> }> {
+  const server = await startPeer(o, 'serve', JSON.stringify(imported))
+  return { server, where: await server.event('ready', { timeoutMs: READY_TIMEOUT_MS }) }
 }
 
 async function startPeer(o: FetchSideInit, role: string, ...more: string[]): Promise<RunningProcess> {

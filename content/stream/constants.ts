@@ -40,7 +40,7 @@ export const SLAB_BYTES: number = 4 * 1024 * 1024
  */
 export const READ_SLAB_BYTES: number = (2 * 1024 + 64) * 1024
 
-/** Slabs that a provider keeps for that: two that go out, two that are read. */
+/** Slabs that are kept for that, for all channels: enough for one, two that go out and two that are read. */
 export const READ_SLABS_KEPT_MAX = 4
 
 /** Slabs that a fetch keeps for the next blocks that come. */

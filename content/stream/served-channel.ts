@@ -5,15 +5,8 @@ import type { BlockFound, BlockStore } from '../block-store.ts'
 import { RAW_CODEC } from '../cid.ts'
 import { ContentError } from '../errors.ts'
 import type { FlowChannel } from '../flow/index.ts'
-import { Slabs } from '../slabs.ts'
-import {
-  ASKS_PER_CHANNEL_MAX,
-  CREDIT_BYTES_MAX,
-  READ_BLOCKS_MAX,
-  READ_SLAB_BYTES,
-  READ_SLABS_KEPT_MAX,
-  ROOTS_PER_REQUEST
-} from './constants.ts'
+import type { Slabs } from '../slabs.ts'
+import { ASKS_PER_CHANNEL_MAX, CREDIT_BYTES_MAX, READ_BLOCKS_MAX, ROOTS_PER_REQUEST } from './constants.ts'
 import type { StreamLimits } from './constants.ts'
 import { FrameReader } from './frame-reader.ts'
 import { FrameWriter } from './frame-writer.ts'
@@ -53,6 +46,8 @@ export interface ServedChannelInit {
   readonly peerId: string
   readonly pipe: Pipe
   readonly flow?: FlowChannel | undefined
+  /** Where blocks are read to, shared by all channels. */
+  readonly memory: Slabs
   /** A frame about a second socket has come; the answer goes through {@link ServedChannel.send}. */
   readonly onSocketFrame?: ((frame: Frame, o: SocketFrameInit) => void) | undefined
   /** The channel has ended, by whichever side. */
@@ -195,12 +190,11 @@ export class ServedChannel implements Disposable {
     using _hold = this.#components.store.hold()
     const walk = await createWalk(ask)
     const grants = new Grants(this.#components, { peerId: this.#init.peerId, ask })
-    const memory = new Slabs({ slabBytes: READ_SLAB_BYTES, keptMax: READ_SLABS_KEPT_MAX })
     for (;;) {
       await this.#handBack(walk)
       const run = walk.upcoming(READ_BLOCKS_MAX)
       if (run.length === 0) break
-      await this.#sendRun({ walk, run, grants, memory })
+      await this.#sendRun(walk, run, grants)
     }
     await this.#write(async () => {
       await this.#writer.frame({ type: 'end', reason: walk.isCut ? 'limit' : 'done' })
@@ -208,11 +202,12 @@ export class ServedChannel implements Disposable {
     })
   }
 
-  async #sendRun({ walk, run, grants, memory }: RunInit): Promise<void> {
+  async #sendRun(walk: Walk, run: readonly UpcomingBlock[], grants: Grants): Promise<void> {
     await this.#credited()
     const allowed: boolean[] = []
     for (const block of run) allowed.push(await grants.allow(block))
     const wanted = run.filter((_, index) => allowed[index]).map(({ cid }) => cid)
+    const { memory } = this.#init
     const found = this.#components.store.getMany(wanted, { memory })[Symbol.asyncIterator]()
     try {
       for (const [index, block] of run.entries()) {
@@ -296,13 +291,6 @@ export class ServedChannel implements Disposable {
     this.#turn = work.catch(() => undefined)
     await work
   }
-}
-
-interface RunInit {
-  readonly walk: Walk
-  readonly run: readonly UpcomingBlock[]
-  readonly grants: Grants
-  readonly memory: Slabs
 }
 
 /** What one peer may have of one ask, found out root by root as they come up. */

@@ -8,7 +8,14 @@ import type { PeerSearchComponents } from '../bitswap/peer-search.ts'
 import type { BlockStore } from '../block-store.ts'
 import type { Flow, FlowChannel } from '../flow/index.ts'
 import type { BulkSockets } from './bulk-sockets.ts'
-import { DAG_PROTOCOL, DEFAULT_STREAM_LIMITS, IDLE_CHANNEL_MS } from './constants.ts'
+import { Slabs } from '../slabs.ts'
+import {
+  DAG_PROTOCOL,
+  DEFAULT_STREAM_LIMITS,
+  IDLE_CHANNEL_MS,
+  READ_SLAB_BYTES,
+  READ_SLABS_KEPT_MAX
+} from './constants.ts'
 import type { StreamLimits } from './constants.ts'
 import { DagFetch } from './dag-fetch.ts'
 import type { DagFetchInit } from './dag-fetch.ts'
@@ -81,6 +88,7 @@ class RunningDagStreams implements DagStreams {
   readonly #limits: StreamLimits
   readonly #conduct: Conduct
   readonly #stop = new AbortController()
+  readonly #memory = new Slabs({ slabBytes: READ_SLAB_BYTES, keptMax: READ_SLABS_KEPT_MAX })
   readonly #channels = new Map<ServedChannel, string>()
   readonly #connected = new Set<string>()
   #topology: string | undefined
@@ -174,6 +182,7 @@ class RunningDagStreams implements DagStreams {
         peerId,
         pipe,
         flow: flowChannel,
+        memory: this.#memory,
         onSocketFrame: answerSocketFrames({
           sockets,
           connection,
