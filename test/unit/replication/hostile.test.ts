@@ -1,0 +1,135 @@
+/** What somebody who never agreed to anything may send, and what comes of it: nothing. */
+import assert from 'node:assert/strict'
+import { systemRandom } from '#contracts'
+import { certifyDevice, createKeyPair, type KeyPair } from '#did'
+import type { Replication } from '#replication'
+import {
+  decodeAnswer,
+  encodeAsk,
+  type ReplicaAnswers,
+  type ReplicaAsk
+} from '../../../replication/messages.ts'
+import { setOf, signGoal, signLease, signOffer } from '../../../replication/records.ts'
+import { createReplicaParty, type PartyMember, type ReplicaParty } from '../../support/replica-party.ts'
+
+const GIB = 2 ** 30
+const MINUTE_MS = 60_000
+
+interface Scene {
+  readonly party: ReplicaParty
+  readonly owner: PartyMember
+  readonly follower: PartyMember
+  readonly replication: Replication
+  readonly mallory: KeyPair
+  readonly certificate: Uint8Array
+}
+
+async function scene(): Promise<Scene> {
+  const party = createReplicaParty({ size: 2 })
+  const [owner, follower] = party.members
+  assert.ok(owner && follower)
+  await party.start(owner)
+  const replication = await party.start(follower)
+  await replication.offer({ spaceBytes: GIB })
+  await replication.follow(owner.person)
+  const [person, mallory] = [createKeyPair(systemRandom), createKeyPair(systemRandom)]
+  const certificate = certifyDevice(person, { device: mallory.did, issuedAtMs: 1 })
+  return { party, owner, follower, replication, mallory, certificate }
+}
+
+async function ask<K extends ReplicaAsk['ask']>(
+  { party, follower, mallory }: Scene,
+  message: Extract<ReplicaAsk, { readonly ask: K }>
+): Promise<ReplicaAnswers[K]> {
+  return decodeAnswer<K>(message.ask, await party.ask(mallory.did, follower, encodeAsk(message)))
+}
+
+function goalOf(root: string, pools: readonly string[], nowMs: number): Parameters<typeof signGoal>[1] {
+  return { root, pools, copies: 3, bytes: 3_000, isPublic: true, readers: [], issuedAtMs: nowMs }
+}
+
+describe('a keeper among strangers', () => {
+  it('keeps nothing that it did not agree to keep', async () => {
+    const now = await scene()
+    await using _party = now.party
+    const { party, owner, mallory, certificate, replication } = now
+    const root = await party.add(owner, { blocks: 3 })
+    // A goal of the stranger's own that names the pool of somebody who is followed, and that of volunteers.
+    const goal = signGoal(
+      { signer: mallory, certificate },
+      goalOf(root, [owner.person, '*'], party.clock.nowMs())
+    )
+    const { state } = await ask<'keep'>(now, { ask: 'keep', goal, holders: [] })
+    assert.equal(state, 'refused')
+    await party.clock.advance(MINUTE_MS)
+    assert.equal(replication.quota().usedBytes, 0)
+  })
+
+  it('lets nobody withdraw or replace the goal of somebody else', async () => {
+    const now = await scene()
+    await using _party = now.party
+    const { party, owner, follower, mallory, certificate } = now
+    const root = await party.add(owner, { blocks: 3 })
+    await owner.replication?.setGoal(root, { copies: 1, isPublic: true })
+    await party.clock.advance(MINUTE_MS)
+    assert.deepEqual(party.holders(root), [follower])
+    const later = { ...goalOf(root, ['*'], party.clock.nowMs() + 1_000), copies: 0 }
+    const goal = signGoal({ signer: mallory, certificate }, later)
+    assert.equal((await ask<'keep'>(now, { ask: 'keep', goal, holders: [] })).state, 'refused')
+    await party.clock.advance(MINUTE_MS)
+    assert.deepEqual(party.holders(root), [follower])
+  })
+
+  it('takes no lease of one device from another, and none for roots that were not signed', async () => {
+    const now = await scene()
+    await using _party = now.party
+    const { party, owner, mallory } = now
+    const root = await party.add(owner, { blocks: 3 })
+    const issuedAtMs = party.clock.nowMs()
+    const terms = { set: setOf([root]), demand: 0, issuedAtMs, expiresAtMs: issuedAtMs + 100_000 }
+    const stolen = signLease(owner.device, terms)
+    await assert.rejects(ask<'lease'>(now, { ask: 'lease', leases: [{ lease: stolen, roots: [root] }] }))
+    const own = signLease(mallory, { ...terms, set: setOf(['bafkqaaa']) })
+    await assert.rejects(ask<'lease'>(now, { ask: 'lease', leases: [{ lease: own, roots: [root] }] }))
+  })
+
+  it('gives a pool it has no part in away to nobody, and takes no offer of another pool or time', async () => {
+    const now = await scene()
+    await using _party = now.party
+    const { party, owner, mallory, certificate } = now
+    const nowMs = party.clock.nowMs()
+    const terms = { spaceBytes: GIB, freeBytes: GIB, host: 'm', network: '', issuedAtMs: nowMs }
+    const by = { signer: mallory, certificate }
+    const expired = signOffer(by, { ...terms, pool: owner.person, expiresAtMs: nowMs - 1 })
+    const elsewhere = signOffer(by, { ...terms, pool: '*', expiresAtMs: nowMs + 1_000_000 })
+    const have = new Uint8Array()
+    await ask<'sync'>(now, { ask: 'sync', pool: owner.person, have, offers: [expired, elsewhere] })
+    const { offers } = await ask<'sync'>(now, { ask: 'sync', pool: owner.person, have, offers: [] })
+    assert.equal(offers.length, 1, 'only the follower’s own offer is there')
+    const strange = createKeyPair(systemRandom).did
+    const other = await ask<'sync'>(now, { ask: 'sync', pool: strange, have, offers: [] })
+    assert.equal(other.offers.length, 0)
+  })
+
+  it('answers a device that floods it no more, and others as before', async () => {
+    const now = await scene()
+    await using _party = now.party
+    const flood = async (): Promise<void> => {
+      for (let count = 0; count < 400; count++) await ask<'group'>(now, { ask: 'group', id: '*' })
+    }
+    await assert.rejects(flood())
+    const other = createKeyPair(systemRandom)
+    const { group } = await ask<'group'>({ ...now, mallory: other }, { ask: 'group', id: '*' })
+    assert.equal(group, null)
+  })
+
+  it('makes nothing of bytes that are no message', async () => {
+    const now = await scene()
+    await using _party = now.party
+    for (let length = 0; length < 64; length++) {
+      const bytes = systemRandom.bytes(length)
+      await assert.rejects(now.party.ask(now.mallory.did, now.follower, bytes))
+    }
+    assert.equal(now.replication.quota().usedBytes, 0)
+  })
+})
