@@ -60,6 +60,7 @@ class InboundStream {
   #frames: FrameReader = createFrameReader(REQUEST_BYTES_MAX)
   #isBusy = false
   #isEnding = false
+  #isGivenUp = false
 
   constructor(components: InboundComponents, { stream, peer }: { stream: Stream; peer: BookPeer }) {
     this.#components = components
@@ -82,10 +83,14 @@ class InboundStream {
     })
   }
 
-  /** Ends it, and at once when its peer takes no answers: an orderly end would wait for those. */
+  /**
+   * Ends it, and at once when its peer takes no answers, for an orderly end would wait for those, or has not ended its side
+   * since the last time.
+   */
   giveUp(): void {
-    if (this.#isBusy) this.#refuse(new Error('stream of the DHT not read'))
+    if (this.#isBusy || this.#isGivenUp) this.#refuse(new Error('stream of the DHT not read, or kept open'))
     else this.close()
+    this.#isGivenUp = true
   }
 
   close(): void {

@@ -25,6 +25,7 @@ export class Link {
   readonly #stream: Stream
   readonly #waiting: Waiter[] = []
   #lost: LinkLostError | undefined
+  #isEnding = false
 
   constructor(stream: Stream, o: { readonly nowMs: number; readonly onLost: (link: Link) => void }) {
     this.#stream = stream
@@ -105,8 +106,13 @@ export class Link {
     this.#stream.abort(error instanceof Error ? error : new Error('stream of the DHT given up'))
   }
 
-  /** Ends it when nothing is waited for. */
+  /** Ends it when nothing is waited for: in order, and at once where a peer has not done its part since the last time. */
   close(): void {
+    if (this.#isEnding) {
+      this.abort(new Error('stream of the DHT kept open by a peer'))
+      return
+    }
+    this.#isEnding = true
     void this.#stream.close().catch(() => undefined)
   }
 

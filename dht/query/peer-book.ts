@@ -95,6 +95,11 @@ function readPeerId(id: Uint8Array): PeerId | undefined {
   }
 }
 
+/** An id as text, to find it by: faster than that of a PeerId. */
+export function idText(id: Uint8Array): string {
+  return Buffer.from(id.buffer, id.byteOffset, id.length).toString('latin1')
+}
+
 /** The peers that queries have to do with, the latest ones, within a bound. */
 export interface PeerBook {
   /** The peer of this multihash. */
@@ -111,7 +116,7 @@ export function createPeerBook(peersMax: number = NAMED_PEERS_MAX, ownId?: Uint8
   const own = ownId && new BookPeer(Uint8Array.from(ownId))
   const of = (id: Uint8Array): BookPeer => {
     if (own !== undefined && equals(own.id, id)) return own
-    const key = Buffer.from(id.buffer, id.byteOffset, id.length).toString('latin1')
+    const key = idText(id)
     const known = peers.get(key)
     if (known !== undefined) {
       peers.delete(key)

@@ -1,4 +1,4 @@
-import { nearestOf } from './peer-book.ts'
+import { idText, nearestOf } from './peer-book.ts'
 import type { BookPeer, PeerBook } from './peer-book.ts'
 
 /** The routing table of a kad-dht as this folder reads it. */
@@ -25,27 +25,28 @@ export interface TableView extends Disposable {
 
 /** A view of a routing table. kad-dht's own search of it makes text of bits and an object of each peer, each time. */
 export function createTableView(table: TableSource, book: PeerBook): TableView {
-  let peers = new Set<BookPeer>()
+  // by id: the book forgets whoever was not named for long, and makes them anew
+  let peers = new Map<string, BookPeer>()
   let isStale = true
   const changes = table.onChange(() => {
     isStale = true
   })
-  const current = (): ReadonlySet<BookPeer> => {
+  const current = (): ReadonlyMap<string, BookPeer> => {
     // a peer is in the table a moment before the table says so
     if (isStale || peers.size !== table.size()) {
-      peers = new Set([...table.ids()].map((id) => book.of(id)))
+      peers = new Map([...table.ids()].map((id) => [idText(id), book.of(id)]))
       isStale = false
     }
     return peers
   }
   return {
     nearest: (target, count, except = []) =>
-      nearestOf(target, current(), count + except.length)
+      nearestOf(target, current().values(), count + except.length)
         .filter((peer) => !except.includes(peer))
         .slice(0, count),
-    has: (peer) => current().has(peer),
+    has: (peer) => current().has(idText(peer.id)),
     offer: (peer) => {
-      if (!current().has(peer)) table.offer(peer.peerId)
+      if (!current().has(idText(peer.id))) table.offer(peer.peerId)
     },
     remove: (peer) => {
       table.remove(peer.peerId)

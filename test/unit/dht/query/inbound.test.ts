@@ -20,6 +20,8 @@ import type { VirtualClock } from '../../../support/virtual-clock.ts'
 class FakeStream extends EventTarget {
   sent = 0
   hasRoom = true
+  /** Whether the peer ends its side when we end ours. */
+  isPolite = true
   readStatus = 'readable'
   status = 'open'
   #drained = Promise.withResolvers<void>()
@@ -57,6 +59,7 @@ class FakeStream extends EventTarget {
       await this.#drained.promise
       return
     }
+    if (!this.isPolite) return
     this.status = 'closed'
     this.dispatchEvent(new Event('close'))
   }
@@ -117,6 +120,14 @@ describe('streams that peers open', () => {
       await net.clock.advance(IDLE_INBOUND_STREAM_MS + 2 * IDLE_CHECK_INTERVAL_MS)
     assert.equal(idle.stream.status, 'closed')
     assert.equal(stuck.stream.status, 'aborted')
+  })
+
+  it('end when their peer does not end its side', async () => {
+    using net = lab()
+    net.stream.isPolite = false
+    net.stream.say(pings(1))
+    await net.clock.advance(IDLE_INBOUND_STREAM_MS + 3 * IDLE_CHECK_INTERVAL_MS)
+    assert.equal(net.stream.status, 'aborted')
   })
 
   it('end once what was asked before their end has been answered', async () => {

@@ -18,4 +18,18 @@ describe('a stream of the DHT', () => {
     assert.equal(link.pending, 0)
     assert.ok(!link.isOpen)
   })
+
+  it('ends at once when its peer has not ended its side since it was closed', async () => {
+    const [near, far] = await streamPair()
+    // the peer goes on writing
+    far.addEventListener('remoteCloseWrite', () => undefined)
+    const lost = Promise.withResolvers<Link>()
+    const link = new Link(near, { nowMs: 0, onLost: lost.resolve })
+    link.close()
+    await new Promise((resolve) => setImmediate(resolve))
+    assert.ok(link.isOpen, 'an orderly end takes two')
+    link.close()
+    assert.equal(await lost.promise, link)
+    assert.equal(near.status, 'aborted')
+  })
 })
