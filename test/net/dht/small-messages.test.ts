@@ -66,7 +66,8 @@ async function writesOf(stack: Stack): Promise<Writes> {
 }
 
 async function start(nodes: AsyncDisposableStack, stack: Stack): Promise<Libp2p> {
-  const node = await createLibp2p({ ...testLibp2pInit(), ...stack })
+  // no service that would write to the connection by itself
+  const node = await createLibp2p({ ...testLibp2pInit(), ...stack, services: {} })
   nodes.defer(async () => await node.stop())
   return node
 }
