@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { LongTest } from '../../scripts/test-long.ts'
 import { fatesAfter, planChaos, type ChaosEvent, type ChaosInit } from '../net/survive/chaos.ts'
-import { PINNED } from '../net/survive/pinned.ts'
+import { replicated } from '../net/survive/replicated.ts'
 import { startSurvival, type Survival } from '../net/survive/rig.ts'
 import type { Ledger } from '../net/survive/survive-run.ts'
 import { createCliHome } from '../support/cli.ts'
@@ -36,6 +36,14 @@ const CHAOS: ChaosInit = {
   loseEveryMs: 90_000
 }
 
+/** Who is down stays down at a rest: others have to make the copies it held. */
+const KEEPING = replicated({
+  copies: 5,
+  spaceBytes: 128 * 1024 * 1024,
+  revivesAll: false,
+  settleMs: 8 * 60_000
+})
+
 interface Live extends AsyncDisposable {
   readonly survival: Survival
 }
@@ -49,7 +57,7 @@ async function start(state: State & { folder: string }, seed: number): Promise<L
   stack.defer(async () => assert.deepEqual(await home.running(), [], 'nobody is left'))
   const survival = stack.use(
     await startSurvival({
-      ...{ home, seed, folder: state.folder, ledger: state.ledger, keeping: PINNED },
+      ...{ home, seed, folder: state.folder, ledger: state.ledger, keeping: KEEPING },
       fates: fatesAfter(eventsBetween(seed, 0, state.slices), CHAOS.members)
     })
   )

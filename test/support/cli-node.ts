@@ -32,13 +32,17 @@ export interface CliNodeInit extends CliInit {
   /** `['seed', 'start', …]` for a seed; `['node', 'start']` by default. */
   readonly command?: readonly string[]
   readonly flags?: readonly string[]
+  /** How long it may take to listen: 30 s unless many start at a time. */
+  readonly listenMs?: number
 }
+
+const LISTEN_MS = 30_000
 
 /** Starts a node on `data` and waits until it listens. */
 export async function startCliNode(home: CliHome, data: string, o: CliNodeInit = {}): Promise<CliNode> {
-  const { command = ['node', 'start'], flags = [], ...init } = o
+  const { command = ['node', 'start'], flags = [], listenMs = LISTEN_MS, ...init } = o
   const process = await home.start([...command, '--json', '--no-mdns', '--data', data, ...flags], init)
-  const status = (await process.event('listening', { timeoutMs: 30_000 }).catch(async (error: unknown) => {
+  const status = (await process.event('listening', { timeoutMs: listenMs }).catch(async (error: unknown) => {
     await process.end()
     throw error
   })) as NodeFacts

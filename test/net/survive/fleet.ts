@@ -132,7 +132,8 @@ class Place implements Member, AsyncDisposable {
     const node = await startCliNode(home, this.#folder, {
       within: host.within,
       command: [isSeed ? 'seed' : 'node', 'start'],
-      flags: ['--reach', 'public', '--discover', 'off', ...flags]
+      flags: ['--reach', 'public', '--discover', 'off', ...flags],
+      listenMs: LISTEN_MS
     })
     this.#node = node
     this.did = node.status.did
@@ -199,3 +200,5 @@ class Stranger extends Place {
 }
 
 const LOG_LINES_SHOWN = 12
+/** A dozen of them start at once. */
+const LISTEN_MS = 120_000

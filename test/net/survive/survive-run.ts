@@ -12,6 +12,8 @@ export interface KeptObject {
   readonly number: number
   readonly cid: string
   readonly bytes: number
+  /** The device that added it. */
+  readonly owner: string
 }
 
 /** What was promised so far. Plain data: it is kept between slices of a long run. */
@@ -133,7 +135,7 @@ async function addObject(
   await writeFile(file, bytesOf(seed, what))
   try {
     const { cid } = await member.call('content.add', { path: file }, signal)
-    const object = { ...what, cid }
+    const object = { ...what, cid, owner: member.did }
     await keeping.keep({ fleet, member, object, signal })
     ledger.acknowledged.push(object)
   } finally {
