@@ -17,6 +17,8 @@ interface Port extends AsyncDisposable {
   readonly others: string[]
 }
 
+const PIECE_BYTES = 64 * 1024
+
 const create = (): BulkSockets =>
   createBulkSockets({ clock: systemClock, random: systemRandom, logger: silentLogger })
 
@@ -106,6 +108,30 @@ describe('sockets for bulk', () => {
     other.write('\x13/multistream/1.0.0\n')
     await once(other, 'close')
     assert.deepEqual(port.others, ['\x13/multistream/1.0.0\n'])
+  })
+
+  it('say of each piece when its memory may be written to again', async () => {
+    await using port = await openPort()
+    using dialler = create()
+    const { dialled, accepted } = await dial({ port, dialler })
+    const pieces = 100
+    const memory = [Buffer.alloc(PIECE_BYTES), Buffer.alloc(PIECE_BYTES)] as const
+    let at = 0
+    const received = new Promise<void>((resolve, reject) => {
+      dialled.receive((bytes) => {
+        for (const byte of bytes) if (byte !== Math.floor(at++ / PIECE_BYTES)) reject(new Error(`at ${at}`))
+        if (at === pieces * PIECE_BYTES) resolve()
+      }, reject)
+    })
+    let before = Promise.resolve()
+    for (let piece = 0; piece < pieces; piece++) {
+      const bytes = memory[piece % 2] as Buffer
+      const sent = new Promise<void>((resolve) => accepted.send(bytes.fill(piece), resolve))
+      await before
+      before = sent
+    }
+    await received
+    accepted.abort(new Error('enough'))
   })
 
   it('refuse who shows another certificate than was agreed', async () => {
