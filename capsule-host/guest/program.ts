@@ -85,8 +85,10 @@ function programCalls(host: WasiHost, trace: ProgramTrace | undefined): WasiCall
 
 function programImports(calls: WasiCalls): WebAssembly.Imports {
   const functions: WebAssembly.ModuleImports = {}
-  for (const [name, call] of Object.entries(calls.immediate)) functions[name] = answer(call)
+  const { areAnswered = false } = calls
+  for (const [name, call] of Object.entries(calls.immediate))
+    functions[name] = areAnswered ? call : answer(call)
   for (const [name, call] of Object.entries(calls.suspending))
-    functions[name] = new Suspending(answerLater(call))
+    functions[name] = new Suspending(areAnswered ? call : answerLater(call))
   return { [WASI_MODULE]: functions }
 }

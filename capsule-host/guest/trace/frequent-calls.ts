@@ -1,4 +1,5 @@
 import { IO_BYTES_MAX } from '../wasi/constants.ts'
+import type { DescriptorTable } from '../wasi/descriptors.ts'
 import { ERRNO } from '../wasi/errno.ts'
 import type { SuspendingWasiCall, WasiCall, WasiHost } from '../wasi/host.ts'
 import { errnoOf, type WasiCalls } from '../wasi/imports.ts'
@@ -11,10 +12,18 @@ import type { FileAnswers } from './file-answers.ts'
 import { checkOfTwo, checkOn } from './regions.ts'
 
 const OUTPUT_BYTES = 9
+/** No address, stream or checksum. */
 const NOWHERE = -1
 /** Pieces of answers that one read may be made of to be named by them. */
 const READ_PARTS_MAX = 64
 const PLACE_BYTES = 12
+
+const KIND = {
+  clock: ENTRY_KIND_OF.clock_time_get,
+  random: ENTRY_KIND_OF.random_get,
+  read: ENTRY_KIND_OF.fd_read,
+  write: ENTRY_KIND_OF.fd_write
+} as const
 
 /** What the calls that programs make again and again are recorded with. */
 export interface FrequentWorld {
@@ -29,29 +38,17 @@ type Call<R> = (number: number, vectors: number, count: number, result: number) 
 type Recorded<C> = Readonly<Partial<Record<WasiName, C>>>
 
 /**
- * The calls that programs make most, each recorded by itself with nothing looked up that it does not need. Entries are those of
- * the general way, `recorded`, which also takes what is out of the ordinary: several buffers, addresses that are none.
+ * The calls that programs make most, each recorded by itself with nothing looked up that it does not need, and little called:
+ * most programs end before the engine has compiled any of this well. Entries are those of the general way, `recorded`, which
+ * also takes what is out of the ordinary: several buffers, addresses that are none.
  */
 export function frequentCalls(world: FrequentWorld, recorded: Recorded<WasiCall>): Recorded<WasiCall> {
   const { clock_time_get, random_get, fd_write } = world.calls.immediate
   const made: Partial<Record<WasiName, WasiCall>> = {}
   if (clock_time_get !== undefined) made.clock_time_get = clockCall(world, clock_time_get as never)
   if (random_get !== undefined) made.random_get = randomCall(world, random_get as never)
-  if (fd_write !== undefined && recorded.fd_write !== undefined) {
-    const [plain, other] = [fd_write as Call<number>, recorded.fd_write as Call<number>]
-    made.fd_write = (number: number, vectors: number, count: number, result: number) => {
-      const written = lookAtWrite(world, { number, vectors, count })
-      if (written === undefined) return other(number, vectors, count, result)
-      let errno
-      try {
-        errno = plain(number, vectors, count, result)
-      } catch (thrown) {
-        errno = errnoOf(thrown)
-      }
-      noteWrite(world, written, { errno, check: checkOfFour(number, vectors, count, result), result })
-      return errno
-    }
-  }
+  if (fd_write !== undefined && recorded.fd_write !== undefined)
+    made.fd_write = writeNow(world, fd_write as Call<number>, recorded.fd_write as Call<number>)
   return made
 }
 
@@ -63,13 +60,13 @@ export function frequentLater(
   const { fd_read, fd_write } = world.calls.suspending
   const made: Partial<Record<WasiName, SuspendingWasiCall>> = {}
   if (fd_read !== undefined && recorded.fd_read !== undefined)
-    made.fd_read = readCall(
+    made.fd_read = readLater(
       world,
       fd_read as Call<Promise<number>>,
       recorded.fd_read as Call<Promise<number>>
     )
   if (fd_write !== undefined && recorded.fd_write !== undefined)
-    made.fd_write = writeCall(
+    made.fd_write = writeLater(
       world,
       fd_write as Call<Promise<number>>,
       recorded.fd_write as Call<Promise<number>>
@@ -88,7 +85,8 @@ function clockCall(
     } catch (thrown) {
       errno = errnoOf(thrown)
     }
-    const check = checkOn(checkOfTwo(clock, Number(BigInt.asIntN(32, precision))), result)
+    const low = precision === 0n ? 0 : Number(BigInt.asIntN(32, precision))
+    const check = checkOn(checkOfTwo(clock, low), result)
     if (errno !== ERRNO.success) entries.head(KIND.clock, { errno, check, length: 0 })
     else {
       entries.begin(KIND.clock, check, 8)
@@ -121,13 +119,11 @@ function randomCall(
 }
 
 /** Reads of files into one buffer; whoever reads a stream waits, and is never in a hurry. */
-function readCall(
-  world: FrequentWorld,
+function readLater(
+  { host: { memory, descriptors }, entries, answers }: FrequentWorld,
   plain: Call<Promise<number>>,
   other: Call<Promise<number>>
 ): Call<Promise<number>> {
-  const { host, entries, answers } = world
-  const { memory, descriptors } = host
   return async (number, vectors, count, result) => {
     const isFile = count === 1 && descriptors.look(number)?.kind === 'file'
     // Before the call: a program may read over the list of its buffers.
@@ -139,10 +135,10 @@ function readCall(
     } catch (thrown) {
       errno = errnoOf(thrown)
     }
-    const check = checkOfFour(number, vectors, count, result)
+    const check = checkOn(checkOn(checkOfTwo(number, vectors), count), result)
     const parts = answers.takeRead()
     if (errno !== ERRNO.success) entries.head(KIND.read, { errno, check, length: 0 })
-    else if (parts === undefined || !noteRead(world, parts, check)) {
+    else if (parts === undefined || !noteRead(entries, answers, parts, check)) {
       const filled = memory.u32(result)
       entries.begin(KIND.read, check, filled + 4)
       entries.put(memory.bytes(address, filled))
@@ -153,84 +149,93 @@ function readCall(
 }
 
 /** Notes what was read by where it is in the host's answers; false when that is no shorter, or the host does not keep them. */
-function noteRead({ entries, answers }: FrequentWorld, parts: readonly Uint8Array[], check: number): boolean {
-  if (parts.length === 0 || parts.length > READ_PARTS_MAX) return false
+function noteRead(
+  entries: EntryWriter,
+  answers: FileAnswers,
+  parts: readonly Uint8Array[],
+  check: number
+): boolean {
+  const count = parts.length
+  if (count === 0 || count > READ_PARTS_MAX) return false
   let filled = 0
   for (const part of parts) {
     if (answers.numberOf(part) === undefined) return false
-    filled += part.byteLength
+    filled += part.length
   }
-  if (filled < parts.length * PLACE_BYTES) return false
-  entries.begin(ENTRY_KIND.fileRead, check, 4 + parts.length * PLACE_BYTES)
+  if (filled < count * PLACE_BYTES) return false
+  entries.begin(ENTRY_KIND.fileRead, check, 4 + count * PLACE_BYTES)
   entries.u32(filled)
   for (const part of parts) {
     entries.u32(answers.numberOf(part) ?? 0)
     entries.u32(part.byteOffset)
-    entries.u32(part.byteLength)
+    entries.u32(part.length)
   }
   return true
 }
 
-function writeCall(
-  world: FrequentWorld,
+/** Writes of one buffer to a stream. */
+function writeNow({ host, entries }: FrequentWorld, plain: Call<number>, other: Call<number>): Call<number> {
+  const { memory, descriptors } = host
+  return (number, vectors, count, result) => {
+    const stream = count === 1 ? streamAt(descriptors, number) : NOWHERE
+    const crc = stream === NOWHERE ? NOWHERE : checksumAt(memory, vectors)
+    if (crc === NOWHERE) return other(number, vectors, count, result)
+    let errno
+    try {
+      errno = plain(number, vectors, count, result)
+    } catch (thrown) {
+      errno = errnoOf(thrown)
+    }
+    const check = checkOn(checkOn(checkOfTwo(number, vectors), count), result)
+    if (errno === ERRNO.success) noteWrite(entries, check, stream, crc, memory.u32(result))
+    else entries.head(KIND.write, { errno, check, length: 0 })
+    return errno
+  }
+}
+
+/** {@link writeNow} where a write suspends the program. */
+function writeLater(
+  { host: { memory, descriptors }, entries }: FrequentWorld,
   plain: Call<Promise<number>>,
   other: Call<Promise<number>>
 ): Call<Promise<number>> {
   return async (number, vectors, count, result) => {
-    const written = lookAtWrite(world, { number, vectors, count })
-    if (written === undefined) return await other(number, vectors, count, result)
+    const stream = count === 1 ? streamAt(descriptors, number) : NOWHERE
+    const crc = stream === NOWHERE ? NOWHERE : checksumAt(memory, vectors)
+    if (crc === NOWHERE) return await other(number, vectors, count, result)
     let errno
     try {
       errno = await plain(number, vectors, count, result)
     } catch (thrown) {
       errno = errnoOf(thrown)
     }
-    noteWrite(world, written, { errno, check: checkOfFour(number, vectors, count, result), result })
+    const check = checkOn(checkOn(checkOfTwo(number, vectors), count), result)
+    if (errno === ERRNO.success) noteWrite(entries, check, stream, crc, memory.u32(result))
+    else entries.head(KIND.write, { errno, check, length: 0 })
     return errno
   }
 }
 
-const KIND = {
-  clock: ENTRY_KIND_OF.clock_time_get,
-  random: ENTRY_KIND_OF.random_get,
-  read: ENTRY_KIND_OF.fd_read,
-  write: ENTRY_KIND_OF.fd_write
-} as const
-
-/** What is written to a stream: which one, and the checksum of it. */
-interface Written {
-  readonly stream: number
-  readonly crc: number
+function noteWrite(entries: EntryWriter, check: number, stream: number, crc: number, written: number): void {
+  entries.begin(ENTRY_KIND.output, check, OUTPUT_BYTES)
+  entries.u8(stream)
+  entries.u32(crc)
+  entries.u32(written)
 }
 
-/** What a write of one buffer to a stream is about to write; `undefined` for any other. */
-function lookAtWrite(
-  { host: { memory, descriptors } }: FrequentWorld,
-  { number, vectors, count }: { number: number; vectors: number; count: number }
-): Written | undefined {
-  const descriptor = count === 1 ? descriptors.look(number) : undefined
-  if (descriptor?.kind !== 'stream') return undefined
+function streamAt(descriptors: DescriptorTable, number: number): number {
+  const descriptor = descriptors.look(number)
+  return descriptor?.kind === 'stream' ? descriptor.stream : NOWHERE
+}
+
+/** The checksum of the buffer that is named at `vectors`; {@link NOWHERE} where there is none, or one that is not taken whole. */
+function checksumAt(memory: GuestMemory, vectors: number): number {
   try {
     const length = memory.u32(vectors + 4)
-    if (length > IO_BYTES_MAX) return undefined
-    return { stream: descriptor.stream, crc: checksum(memory.bytes(memory.u32(vectors), length)) }
+    return length > IO_BYTES_MAX ? NOWHERE : checksum(memory.bytes(memory.u32(vectors), length))
   } catch {
     // The call will say what is wrong with its addresses.
-    return undefined
-  }
-}
-
-function noteWrite(
-  { host: { memory }, entries }: FrequentWorld,
-  { stream, crc }: Written,
-  { errno, check, result }: { errno: number; check: number; result: number }
-): void {
-  if (errno !== ERRNO.success) entries.head(KIND.write, { errno, check, length: 0 })
-  else {
-    entries.begin(ENTRY_KIND.output, check, OUTPUT_BYTES)
-    entries.u8(stream)
-    entries.u32(crc)
-    entries.u32(memory.u32(result))
+    return NOWHERE
   }
 }
 
@@ -241,8 +246,4 @@ function pointerAt(memory: GuestMemory, address: number): number {
   } catch {
     return NOWHERE
   }
-}
-
-function checkOfFour(number: number, vectors: number, count: number, result: number): number {
-  return checkOn(checkOn(checkOfTwo(number, vectors), count), result)
 }

@@ -1,6 +1,6 @@
 import { ERRNO } from '../wasi/errno.ts'
 import type { SuspendingWasiCall, WasiCall, WasiHost } from '../wasi/host.ts'
-import { errnoOf, type WasiCalls } from '../wasi/imports.ts'
+import { answer, errnoOf, type WasiCalls } from '../wasi/imports.ts'
 import type { WasiName } from '../wasi/signatures.ts'
 import { gather, readVectors } from '../wasi/vectors.ts'
 import { checksum } from './checksum.ts'
@@ -36,7 +36,9 @@ export function recordCalls(
   for (const [key, call] of Object.entries(calls.immediate)) {
     const name = key as WasiName
     const plain = call as unknown as (...values: Values) => number
-    immediate[name] = UNRECORDED.has(name) ? call : (...values: Values) => recorder.now(name, values, plain)
+    immediate[name] = UNRECORDED.has(name)
+      ? answer(call)
+      : (...values: Values) => recorder.now(name, values, plain)
   }
   const suspending: Partial<Record<WasiName, SuspendingWasiCall>> = {}
   for (const [key, call] of Object.entries(calls.suspending)) {
@@ -46,6 +48,8 @@ export function recordCalls(
   }
   const world = { host, entries, calls, answers: init.answers }
   return {
+    // What is recorded is what is answered.
+    areAnswered: true,
     immediate: { ...immediate, ...frequentCalls(world, immediate) },
     suspending: { ...suspending, ...frequentLater(world, suspending) },
     finish: () => {

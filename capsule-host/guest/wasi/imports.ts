@@ -15,6 +15,8 @@ import { descriptorCalls, readCall, statStream, streamCalls, writeStream } from 
 export interface WasiCalls {
   readonly immediate: Readonly<Partial<Record<WasiName, WasiCall>>>
   readonly suspending: Readonly<Partial<Record<WasiName, SuspendingWasiCall>>>
+  /** Whether they answer with an error number by themselves and throw no {@link WasiError}. */
+  readonly areAnswered?: boolean
   /** Comes when the program has ended, however it did: what it was told is written is handed over. */
   finish(): void
 }
