@@ -10,7 +10,19 @@ export interface Sides extends AsyncDisposable {
 /** A comparison that `npm run bench` knows by its name. */
 export interface Benchmark {
   readonly name: string
-  readonly unit: 'µs' | 'ms' | 's' | 'MiB' | 'MB/s' | 'messages/s' | 'lookups' | 'of 20' | 'round trips'
+  readonly unit:
+    | 'µs'
+    | 'ms'
+    | 's'
+    | 'MiB'
+    | 'MB/s'
+    | 'messages/s'
+    | 'lookups'
+    | 'of 20'
+    | 'round trips'
+    | 'events/s'
+    | 'bytes'
+    | '× real time'
   /** Whether fewer of the unit is better (times, memory) or more (rates). */
   readonly better: 'lower' | 'higher'
   readonly baselineName: string

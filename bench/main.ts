@@ -23,7 +23,8 @@ const NO_BENCHMARKS = new Set([
   'capsule-rig',
   'dht-network',
   'dht-rig',
-  'loop-probe'
+  'loop-probe',
+  'sim-full-nodes'
 ])
 
 async function main(): Promise<void> {
