@@ -98,6 +98,7 @@ export interface KeeperCore extends ReplicationComponents {
   greetsLapsed: boolean
   /** What is being fetched or waits to be, and its bytes. */
   readonly fetching: Map<Root, SignedGoal>
+  readonly isPublishing: () => boolean
   /** Aborts when the keeper stops. */
   readonly signal: AbortSignal
   /** Looks after goals now rather than at the next occasion. */
@@ -210,7 +211,7 @@ export function poolsAsked({ state, person }: KeeperCore): PoolId[] {
 
 /** Pools whose others this device looks for: those it gives to, and, when there is something to keep, those it asks. */
 export function poolsSought(core: KeeperCore): PoolId[] {
-  const asks = core.state.goals.values().some(({ goal }) => goal.copies > 0)
+  const asks = core.isPublishing() || core.state.goals.values().some(({ goal }) => goal.copies > 0)
   return [...new Set([...poolsGivenTo(core), ...core.state.groups.keys(), ...(asks ? poolsAsked(core) : [])])]
 }
 

@@ -66,6 +66,8 @@ export function createKeeper(
       return { missing, asked }
     },
     leave: async () => await leave(core, taking),
+    isOffered: () =>
+      core.offers.of(poolsAsked(core), core.clock.nowMs()).some(({ holder }) => holder !== core.self),
     hasGoal: (root) => core.state.goals.has(root),
     holds: (root) => core.state.held.has(root)
   }

@@ -8,6 +8,8 @@ import type { Goal, PoolId, Root } from './types.ts'
 export interface ReplicationInit {
   /** Paces other than the usual ones, for a simulator and for tests. */
   readonly limits?: Partial<ReplicationLimits>
+  /** Whether there is something to keep that has no goal yet: then offers are looked for. False when absent. */
+  readonly isPublishing?: () => boolean
 }
 
 /** What is given to others; what is not said stays as it was. */
@@ -136,6 +138,8 @@ export interface Replication extends AsyncDisposable {
   repair(): Promise<RepairReport>
   /** Hands off everything that is held, and resolves when others have it, or after five minutes. */
   leave(): Promise<void>
+  /** Whether others offer to keep what this device's person publishes. */
+  isOffered(): boolean
   /** Whether this device's person set a goal for a root, or withdrew one. */
   hasGoal(root: Root): boolean
   /** Whether this device holds a root on behalf of others. */

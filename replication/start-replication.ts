@@ -78,6 +78,7 @@ async function createCore(
     fetching: new Map(),
     cutOff: undefined,
     greetsLapsed: false,
+    isPublishing: init.isPublishing ?? (() => false),
     signal: stopping.signal,
     hurry: bell.ring,
     seek: seeking.ring,

@@ -48,7 +48,7 @@ export async function startReplicas(
         signer: keystore.device,
         certificate: keystore.certificate
       },
-      { limits }
+      { limits, isPublishing: () => content.status().publicPins > 0 }
     )
   )
   const stopping = new AbortController()
@@ -75,6 +75,8 @@ async function watchPins(
   while (!signal.aborted) {
     try {
       await clock.sleep(GOALS_EVERY_MS, signal)
+      // A goal needs its size, for which all of it is walked: only when somebody would keep it.
+      if (!replication.isOffered()) continue
       for await (const pin of content.pins()) {
         signal.throwIfAborted()
         if (isPublished(pin) && !replication.hasGoal(pin.cid.toString()))
