@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import { createKeyPair } from '#did'
+import { admit, bytesOf, excess, type QuotaItem } from '../../../replication/quota.ts'
+import { createSeededRandom } from '../../support/seeded-random.ts'
+
+const people = Array.from({ length: 3 }, (_, seed) => createKeyPair(createSeededRandom(seed)).did)
+
+const item: fc.Arbitrary<QuotaItem> = fc.record({
+  root: fc.stringMatching(/^b[a-z2-7]{8}$/),
+  person: fc.constantFrom(...people),
+  bytes: fc.integer({ min: 0, max: 1_000 }),
+  spare: fc.integer({ min: -3, max: 3 }),
+  isRelied: fc.boolean()
+})
+const items = fc.uniqueArray(item, { maxLength: 20, selector: ({ root }) => root })
+const quota = fc.record({
+  spaceBytes: fc.integer({ min: 0, max: 10_000 }),
+  publisherBytesMax: fc.integer({ min: 0, max: 10_000 })
+})
+const wanted = fc.record({ person: fc.constantFrom(...people), bytes: fc.integer({ min: 0, max: 2_000 }) })
+
+describe('a quota', () => {
+  it('is kept by what is admitted, and costs nothing that is wanted or relied on', () => {
+    fc.assert(
+      fc.property(items, quota, wanted, (...[held, limits, asked]) => {
+        const admission = admit(asked, held, limits)
+        if (!admission.fits) return
+        const gone = held.filter(({ root }) => admission.evict.includes(root))
+        assert.ok(gone.every(({ spare, isRelied }) => spare >= 0 && !isRelied))
+        const left = held.filter((one) => !gone.includes(one))
+        assert.ok(bytesOf(left) + asked.bytes <= limits.spaceBytes)
+        assert.ok(bytesOf(left, asked.person) + asked.bytes <= limits.publisherBytesMax)
+      })
+    )
+  })
+
+  it('refuses only what would cost something wanted', () => {
+    fc.assert(
+      fc.property(items, quota, wanted, (...[held, limits, asked]) => {
+        const admission = admit(asked, held, limits)
+        if (admission.fits) return
+        const staying = held.filter(({ spare, isRelied }) => spare < 0 || isRelied)
+        const person = admission.limit === 'publisher' ? asked.person : undefined
+        const most = admission.limit === 'publisher' ? limits.publisherBytesMax : limits.spaceBytes
+        assert.ok(bytesOf(staying, person) + asked.bytes > most)
+      })
+    )
+  })
+
+  it('that became smaller is kept again, the most wanted last to go', () => {
+    fc.assert(
+      fc.property(items, quota, (held, limits) => {
+        const gone = new Set(excess(held, limits))
+        const left = held.filter(({ root }) => !gone.has(root))
+        assert.ok(bytesOf(left) <= limits.spaceBytes)
+        for (const person of people) assert.ok(bytesOf(left, person) <= limits.publisherBytesMax)
+        // Of one publisher nothing went while something less wanted stayed.
+        for (const one of held.filter(({ root, bytes }) => gone.has(root) && bytes > 0)) {
+          const lesser = left.filter(
+            ({ person, spare, bytes }) => person === one.person && spare > one.spare && bytes > 0
+          )
+          assert.deepEqual(lesser, [])
+        }
+      })
+    )
+  })
+})
