@@ -53,3 +53,9 @@ export const SAMPLES_MAX = 240
 
 /** Virtual time between two of them. */
 export const SAMPLE_MS_MIN = 1_000
+
+/** Characters of a file that is a scenario. */
+export const SCENARIO_CHARS_MAX: number = 64 * 1024
+
+/** Steps of a scenario that is a file. */
+export const STEPS_MAX = 200

@@ -1,6 +1,7 @@
 import { millisecondsOf } from './duration.ts'
 import { SimError } from './errors.ts'
 import { NODES_MAX, SEEDS_MAX } from './constants.ts'
+import { parseScenario } from './parse-scenario.ts'
 import type { Scenario } from './scenario.ts'
 import { SCENARIOS } from './scenarios/index.ts'
 
@@ -75,9 +76,23 @@ function isWhole(text: string, min: number, max: number): boolean {
   return value >= min && value <= max
 }
 
-function scenarioOf(name: string, _readText: (path: string) => string): Scenario {
+function scenarioOf(name: string, readText: (path: string) => string): Scenario {
   const known = Object.hasOwn(SCENARIOS, name) ? SCENARIOS[name] : undefined
   if (known !== undefined) return known
+  if (name.endsWith('.json')) return parseScenario(textOf(name, readText))
   const names = Object.keys(SCENARIOS).join(', ')
-  throw new SimError('ERR_SIM_UNKNOWN', `expected one of the scenarios ${names}; got ${name.slice(0, 80)}`)
+  throw new SimError(
+    'ERR_SIM_UNKNOWN',
+    `expected one of the scenarios ${names}, or a file.json; got ${name.slice(0, 80)}`
+  )
+}
+
+function textOf(path: string, readText: (path: string) => string): string {
+  try {
+    return readText(path)
+  } catch (cause) {
+    throw new SimError('ERR_SIM_UNKNOWN', `expected the file of a scenario at ${path.slice(0, 200)}`, {
+      cause
+    })
+  }
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
+import type { Random } from '#contracts'
 import type { IndexBlocks } from '#dht'
 import { SimError } from '../errors.ts'
 import type { RunningNode } from './running-node.ts'
@@ -60,7 +61,7 @@ async function fetchBlock(
 ): Promise<Uint8Array> {
   const tried = new Set<string>([running.node.peer.peerId])
   for await (const { providers } of running.dht.queries.findProviders(cid.multihash.bytes, signal)) {
-    for (const { peerId } of providers) {
+    for (const { peerId } of shuffled(providers, running.random)) {
       const place = world.placeOf(peerId)
       if (place === undefined || tried.has(peerId) || tried.size > PROVIDERS_MAX) continue
       tried.add(peerId)
@@ -73,4 +74,12 @@ async function fetchBlock(
     }
   }
   throw new SimError('ERR_SIM_UNREACHABLE', `expected somebody who has ${cid.toString()}, found nobody`)
+}
+
+/** Who is asked first is left to chance, so that no provider has all to do. */
+function shuffled<T>(items: readonly T[], random: Random): T[] {
+  return items
+    .map((item) => ({ item, at: random.unit() }))
+    .toSorted((a, b) => a.at - b.at)
+    .map(({ item }) => item)
 }

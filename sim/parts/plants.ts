@@ -1,5 +1,5 @@
 import type { AuthorityStore } from '#capsule-host'
-import type { NameRouting } from '#dht'
+import type { NameAnswer, NameRouting } from '#dht'
 import type { CheckName } from '../scenario.ts'
 import { SimError } from '../errors.ts'
 import type { NameDatastore } from './disk.ts'
@@ -36,9 +36,9 @@ export const PARTS_PLANTS: Readonly<
   Record<string, { readonly finds: CheckName; readonly plant: PartsPlant }>
 > = {
   'hasty-disk': { finds: 'writes', plant: { ...NO_PLANT, isHastyDisk: true } },
-  'first-answer': {
+  'stale-cache': {
     finds: 'names',
-    plant: { ...NO_PLANT, nameRouting: firstAnswer, nameDatastore: forgetful }
+    plant: { ...NO_PLANT, nameRouting: staleCache, nameDatastore: forgetful }
   },
   'lost-revocation': { finds: 'grants', plant: { ...NO_PLANT, authorityStore: unwritten } },
   'careless-keeper': { finds: 'replicas', plant: { ...NO_PLANT, isForgetfulKeeper: true } },
@@ -60,14 +60,23 @@ export function partsPlantOf(name: string | undefined): PartsPlant {
   throw new SimError('ERR_SIM_OPTION', `expected one of the faults ${names}, got ${name.slice(0, 80)}`)
 }
 
-/** Takes the first answer for the newest. */
-function firstAnswer(routing: NameRouting): NameRouting {
+/** Answers every third search from what an earlier one found, however long ago. */
+function staleCache(routing: NameRouting): NameRouting {
+  const cache = new Map<string, NameAnswer[]>()
+  let searches = 0
   return {
     ...routing,
     find: async function* (key, o) {
+      const text = Buffer.from(key).toString('latin1')
+      const cached = cache.get(text) ?? []
+      searches += 1
+      if (searches % 3 === 0 && cached.length > 0) {
+        yield* cached
+        return
+      }
       for await (const answer of routing.find(key, o)) {
+        if (answer.record !== undefined && cached.length === 0) cache.set(text, [answer])
         yield answer
-        if (answer.record !== undefined) return
       }
     }
   }

@@ -147,10 +147,15 @@ class Held {
   readonly #world: World
   readonly #running: RunningNode
   readonly #demand = new Map<Root, number>()
+  /** What a careless keeper says that it has. */
+  readonly #claimed = new Map<Root, number>()
 
   constructor(world: World, running: RunningNode) {
     this.#world = world
     this.#running = running
+    if (world.plant.isForgetfulKeeper) {
+      for (const [root, size] of running.disk.entries(CONTENT)) this.#beCareless(root, sizeOf(size))
+    }
     running.respond(CONTENT, async (_from, bytes) => {
       const root = Buffer.from(bytes).toString()
       const size = this.size(root)
@@ -162,7 +167,7 @@ class Held {
 
   size(root: Root): number | undefined {
     const size = this.#running.disk.get(CONTENT, root)
-    return size && sizeOf(size)
+    return size === undefined ? this.#claimed.get(root) : sizeOf(size)
   }
 
   takeDemand(root: Root): number {
@@ -188,10 +193,14 @@ class Held {
     if (here !== undefined) return here
     const bytes = await this.#fetch(root, sources, signal)
     await this.keep(root, bytes)
-    if (this.#world.plant.isForgetfulKeeper) {
-      this.#running.clock.after(CARELESS_MS, () => void this.drop(root).catch(() => undefined))
-    }
+    if (this.#world.plant.isForgetfulKeeper) this.#beCareless(root, bytes)
     return bytes
+  }
+
+  /** Says from now on that it is here, and throws it away. */
+  #beCareless(root: Root, bytes: number): void {
+    this.#claimed.set(root, bytes)
+    this.#running.clock.after(CARELESS_MS, () => void this.drop(root).catch(() => undefined))
   }
 
   async #fetch(root: Root, sources: readonly Did[], signal: AbortSignal): Promise<number> {

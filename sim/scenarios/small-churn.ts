@@ -12,7 +12,7 @@ export const smallChurn: PartsScenario = {
   happens: [
     { at: '0s', do: 'join', within: '5s' },
     { at: '10s', do: 'sybils', nodes: 4 },
-    { at: '20s', do: 'name', names: 2, every: '20s' },
+    { at: '25s', do: 'name', names: 2, every: '20s' },
     { at: '20s', do: 'write', nodes: 3, every: '3s' },
     { at: '20s', do: 'grant', nodes: 2, every: '10s' },
     { at: '20s', do: 'keep', objects: 3, bytes: 200_000, goal: 3 },

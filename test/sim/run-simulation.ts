@@ -30,13 +30,31 @@ export async function runVirtual(
 /** Runs a scenario and reads its report. */
 export async function runScenarioProcess(
   scenario: string,
-  o: { readonly seed: number; readonly nodes?: number; readonly plant?: string }
+  o: {
+    readonly seed: number
+    readonly nodes?: number
+    readonly plant?: string
+    readonly isVirtual?: boolean
+  }
 ): Promise<RunReport & { readonly code: number | null; readonly stderr: string }> {
   const nodes = o.nodes === undefined ? [] : ['--nodes', String(o.nodes)]
   const plant = o.plant === undefined ? [] : ['--plant', o.plant]
   const args = ['run', scenario, '--seed', String(o.seed), ...nodes, ...plant]
-  const { code, stdout, stderr } = await runVirtual('sim/main.ts', { args })
+  const { code, stdout, stderr } = await runVirtual('sim/main.ts', { args, isVirtual: o.isVirtual ?? true })
   const line = stdout.trim().split('\n').at(-1) ?? ''
   assert.ok(line.startsWith('{'), `expected a report of ${scenario} with seed ${o.seed}:\n${stderr}`)
   return { ...(JSON.parse(line) as RunReport), code, stderr }
+}
+
+/** Runs some seeds of a scenario of our parts, one after the other, in one process. */
+export async function runSeeds(
+  scenario: string,
+  { first, count, plant }: { readonly first: number; readonly count: number; readonly plant?: string }
+): Promise<RunReport[]> {
+  const planted = plant === undefined ? [] : ['--plant', plant]
+  const args = ['run', scenario, '--seed', String(first), '--seeds', String(count), ...planted]
+  const { stdout, stderr } = await runVirtual('sim/main.ts', { args, isVirtual: false })
+  const reports = stdout.split('\n').filter((line) => line.startsWith('{"scenario"'))
+  assert.equal(reports.length, count, stderr)
+  return reports.map((line) => JSON.parse(line) as RunReport)
 }

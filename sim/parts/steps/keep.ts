@@ -46,7 +46,7 @@ export function keep(world: World, step: StepOf<'keep'>, nodeCount: number): voi
   for (let index = 0; index < step.objects; index++) {
     const owner = owners[Math.floor(world.random.unit() * owners.length)]
     if (owner === undefined) continue
-    const root = cidOfText(`object ${world.objects.length}`).toString()
+    const root = cidOfText(`object ${world.objects.length + index} of ${world.clock.nowMs()}`).toString()
     const about = { root, bytes: step.bytes, goal: step.goal, owner: owner.node.place }
     tolerate(world, 'objects', addObject(world, owner, about))
   }

@@ -50,7 +50,15 @@ export function name(world: World, step: StepOf<'name'>): void {
       version += 1
       tolerate(world, 'names', publishAndResolve(world, running, `version ${version} of name ${index}`))
     }
-    world.clock.every(millisecondsOf(step.every), publishing)
+    const everyMs = millisecondsOf(step.every)
+    const reading = (): void => {
+      const { did } = publisher.keyPair
+      for (const reader of world.readersOf(did, READERS))
+        tolerate(world, 'resolves', resolve(world, reader, did))
+    }
+    world.clock.every(everyMs, publishing)
+    // between two publications too
+    world.clock.after(everyMs * 0.4, () => world.clock.every(everyMs, reading))
     publishing()
   }
 }
