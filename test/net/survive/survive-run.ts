@@ -70,8 +70,8 @@ const FETCHES = 4
 const BYTES_MIN = 512
 /** How long an object may wait for its keepers. */
 const KEEP_MS = 60_000
-/** How long after the end of a stretch. */
-const GRACE_MS = 15_000
+/** How long after the end of a stretch, once anything was acknowledged. */
+const GRACE_MS = 5_000
 
 /** The bytes of an object. */
 export function bytesOf(seed: number, { number, bytes }: Pick<KeptObject, 'number' | 'bytes'>): Buffer {
@@ -96,7 +96,8 @@ export async function runStretch(run: SurviveRun, stretch: Stretch): Promise<voi
   } finally {
     over.abort()
     // Those that are still waiting for a keeper who is down have had their time.
-    const ending = setTimeout(() => late.abort(), GRACE_MS)
+    const graceMs = run.ledger.acknowledged.length > 0 ? GRACE_MS : KEEP_MS
+    const ending = setTimeout(() => late.abort(), graceMs)
     await adding.finally(() => clearTimeout(ending))
   }
 }

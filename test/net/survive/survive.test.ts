@@ -54,6 +54,6 @@ describe('nodes on slow, lossy links, killed and revived at random', function ()
 
   it('keep what was acknowledged, within what each gives', async () => {
     const keeping = replicated({ copies: 3, spaceBytes: 32 * MIB, revivesAll: true, settleMs: 60_000 })
-    await live({ members: 5, durationMs: 15_000, keeping })
+    await live({ members: 5, durationMs: 12_000, keeping })
   })
 })
