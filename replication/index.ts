@@ -23,7 +23,7 @@
  */
 export { dutyOrder, place, placementOrder } from './placement.ts'
 export type { PlacementInit, PlacementOffer } from './placement.ts'
-export { scoreOf, seedOf } from './rendezvous.ts'
+export { scoreOf, seedOf, unitOf } from './rendezvous.ts'
 export type { Seed } from './rendezvous.ts'
 export { ANYONE } from './types.ts'
 export type {

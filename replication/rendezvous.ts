@@ -23,8 +23,11 @@ export function scoreOf(root: Seed, holder: Seed, weight: number): number {
   return weight / -logarithm(unitOf(root, holder))
 }
 
-/** A uniform number in (0, 1) of 53 bits, the finalizers of MurmurHash3 over both seeds. */
-function unitOf(root: Seed, holder: Seed): number {
+/**
+ * A uniform number in (0, 1) of 53 bits, the finalizers of MurmurHash3 over both seeds. Of holders of the same weight the one
+ * with the highest has the highest score.
+ */
+export function unitOf(root: Seed, holder: Seed): number {
   let high = mix(root[0] ^ holder[1])
   let low = mix(root[1] ^ holder[0] ^ high)
   high = mix(high ^ Math.imul(low, 0x9e3779b1))

@@ -1,5 +1,5 @@
 import type { Did } from '#did'
-import { scoreOf, seedOf, type Seed } from '#replication'
+import { seedOf, unitOf, type Seed } from '#replication'
 import { slotOf, type Handle } from './identities.ts'
 
 const NETWORKS = 50
@@ -74,17 +74,18 @@ export class OfferTable {
     networks: ReadonlySet<number>,
     except: ReadonlySet<Handle>
   ): { readonly handle: Handle; readonly network: number } | undefined {
-    let [best, bestScore] = [-1, -Infinity]
+    let [best, bestUnit] = [-1, -1]
     const seed: [number, number] = [0, 0]
     for (let place = 0; place < this.#count; place++) {
       seed[0] = this.#highs[place] as number
       seed[1] = this.#lows[place] as number
-      const score = scoreOf(root, seed, 1)
-      if (score <= bestScore) continue
+      // all weigh the same: the logarithm that makes a score of it changes no order
+      const unit = unitOf(root, seed)
+      if (unit <= bestUnit) continue
       if (networks.has(this.#networks[place] as number) || except.has(this.#handles[place] as number))
         continue
       best = place
-      bestScore = score
+      bestUnit = unit
     }
     if (best < 0) return undefined
     return { handle: this.#handles[best] as number, network: this.#networks[best] as number }
