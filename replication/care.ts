@@ -55,12 +55,16 @@ export async function lookAfter(core: KeeperCore, isUrged = false): Promise<Look
   // those with fewest copies first
   missing.sort((a, b) => a.live - b.live)
   let asked = 0
-  for (const { wanted } of missing) {
-    if (asked >= ASKS_PER_LOOK) break
-    await guarded(core, wanted.goal.root, async () => {
-      asked += await askForCopies(core, wanted, isCutOff && !isUrged ? CUT_OFF_COPIES : Infinity)
+  // side by side: one that does not answer holds up nothing else
+  await Promise.all(
+    missing.slice(0, ASKS_PER_LOOK).map(async ({ wanted }) => {
+      await guarded(core, wanted.goal.root, async () => {
+        const copiesMax = isCutOff && !isUrged ? CUT_OFF_COPIES : Infinity
+        const count = await askForCopies(core, wanted, copiesMax)
+        asked += count
+      })
     })
-  }
+  )
   return { missing: missing.length, asked, released }
 }
 
@@ -105,7 +109,9 @@ function isMissing(
     care.missingSinceMs = nowMs
     care.jitterMs = core.random.unit() * core.limits.repairJitterMs
   }
-  const isNew = goal.owner === core.self && live.size === 0
+  // Until its first copies are there nobody else knows the goal as well as who set it.
+  const ageMs = core.clock.nowMs() - goal.issuedAtMs
+  const isNew = goal.owner === core.self && (live.size === 0 || ageMs < 2 * core.limits.leaseMs)
   if (isNew || care.handOffUntilMs !== undefined) return true
   if (mode && live.size >= CUT_OFF_COPIES) return false
   const waitMs = dutyDelayMs({ goal, live, self: core.self }) + care.jitterMs
@@ -148,7 +154,11 @@ async function askOne(core: KeeperCore, wanted: SignedGoal, device: Did): Promis
     return
   }
   care.taking.delete(device)
-  if (answer === undefined) return
+  if (answer === undefined) {
+    // it is known to be down now: somebody else is asked at once
+    core.hurry()
+    return
+  }
   if (answer.state === 'held') {
     care.told.set(device, goal.issuedAtMs)
     core.leases.presume(goal.root, device, { nowMs, untilMs: nowMs + core.limits.leaseMs })

@@ -38,7 +38,7 @@ export const LEAVE_GRACE_MS: number = 60 * SECOND_MS
 export const LEAVE_DEADLINE_MS: number = 5 * SECOND_MS
 /** How long a hand-off waits for others to have what only this device has. */
 export const HAND_OFF_MS: number = 5 * MINUTE_MS
-/** Devices asked for copies in one look after all goals. */
+/** Roots for which copies are asked for in one look after all goals. */
 export const ASKS_PER_LOOK = 64
 /** The first on duty repairs within this of noticing, each at another moment. */
 export const REPAIR_JITTER_MS: number = 10 * SECOND_MS
