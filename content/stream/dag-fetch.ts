@@ -183,6 +183,13 @@ export class DagFetch implements AsyncDisposable, SourceEvents {
     }
     for (const link of links) this.#expect(stepKey(link))
     if (key === this.#followed && links.length === 0) this.#enter(cid, bytes)
+    if (this.#ahead.has(key)) {
+      // Named again meanwhile, it came again: what is being stored is the one that came first.
+      source.release(bytes.length)
+      release?.()
+      if (links.length > 0) this.#advance()
+      return
+    }
     const onStored = (): void => {
       this.#init.onStored(cid, bytes.length)
       this.#withheld.push({ source, bytes: bytes.length })

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import * as dagPb from '@ipld/dag-pb'
+import type { CID } from 'multiformats/cid'
+import { silentLogger } from '#contracts'
+import { cidOf, createMemoryBlockStore, DAG_PB_CODEC, RAW_CODEC } from '#content'
+import type { BlockStore } from '#content'
+import { matchesCid } from '../../../../content/cid.ts'
+import { DEFAULT_STREAM_LIMITS } from '../../../../content/stream/constants.ts'
+import { DagFetch } from '../../../../content/stream/dag-fetch.ts'
+import type { Source } from '../../../../content/stream/source.ts'
+import { createVirtualClock } from '../../../support/virtual-clock.ts'
+
+const LEAF = new Uint8Array(64 * 1024).fill(7)
+const LEAF_CID = cidOf(RAW_CODEC, LEAF)
+const PARENT = dagPb.encode(dagPb.prepare({ Links: [{ Hash: LEAF_CID, Name: '', Tsize: LEAF.length }] }))
+const PARENT_CID = cidOf(DAG_PB_CODEC, PARENT)
+
+/** A store whose writes wait, and that notes whether what they write is then still what it is to be. */
+function slowStore(): { store: BlockStore; intact: boolean[]; write: () => Promise<void> } {
+  const store = createMemoryBlockStore()
+  const putMany = store.putMany.bind(store)
+  const intact: boolean[] = []
+  const waiting: PromiseWithResolvers<void>[] = []
+  store.putMany = async (blocks, options) => {
+    const turn = Promise.withResolvers<void>()
+    waiting.push(turn)
+    await turn.promise
+    const all = await Array.fromAsync(blocks)
+    intact.push(...all.map(({ cid, bytes }) => matchesCid(cid, bytes)))
+    return await putMany(all, options)
+  }
+  const write = async (): Promise<void> => {
+    waiting.shift()?.resolve()
+    await nextTurn()
+  }
+  return { store, intact, write }
+}
+
+/** A fetch of which a test plays the sources. */
+function openFetch(store: BlockStore): DagFetch {
+  return new DagFetch(
+    {
+      store,
+      clock: createVirtualClock(),
+      logger: silentLogger,
+      routing: undefined,
+      connect: async () => await Promise.resolve(),
+      connectedPeers: () => ['a peer that takes long'],
+      isAcceptable: () => true,
+      isDenied: () => false,
+      onBlame: () => undefined,
+      openPipe: async (_peerId, signal) =>
+        await new Promise((_resolve, reject) => {
+          signal.addEventListener('abort', () => reject(signal.reason as Error))
+        })
+    },
+    { root: PARENT_CID, durable: false, onStored: () => undefined },
+    DEFAULT_STREAM_LIMITS
+  )
+}
+
+const SOURCE = { release: () => undefined } as unknown as Source
+
+/** A block comes, in memory that is used for others as soon as it may be. */
+function arrive(fetch: DagFetch, cid: CID, o: { bytes: Uint8Array; links: readonly CID[] }): void {
+  const bytes = o.bytes.slice()
+  const release = cid.code === RAW_CODEC ? () => void bytes.fill(0) : undefined
+  fetch.onBlock(SOURCE, { cid, bytes, links: o.links, release })
+}
+
+describe('a fetch of a DAG', () => {
+  it('stores a block as it came when it comes again while it is being stored', async () => {
+    const { store, intact, write } = slowStore()
+    await using fetch = openFetch(store)
+    let isStored = false
+    void fetch.bring(LEAF_CID).then((isHere) => (isStored = isHere))
+    arrive(fetch, LEAF_CID, { bytes: LEAF, links: [] })
+    const parent = fetch.fetch(PARENT_CID)
+    arrive(fetch, PARENT_CID, { bytes: PARENT, links: [LEAF_CID] })
+    arrive(fetch, LEAF_CID, { bytes: LEAF, links: [] })
+    assert.ok(await parent)
+    await write()
+    if (fetch.brings(LEAF_CID)) void fetch.bring(LEAF_CID)
+    await write()
+    await write()
+    assert.deepEqual([...new Set(intact)], [true], 'what was written')
+    assert.equal(isStored, true, 'who waits hears of it')
+    assert.deepEqual(await store.get(LEAF_CID), LEAF)
+  })
+})
