@@ -37,8 +37,10 @@ export function pipeOfStream(stream: Stream): Pipe {
         onEnd(cause)
       }
       stream.addEventListener('close', ({ error }) => end(error))
-      // Not when the other side closes: what it sent before may still be here.
-      stream.addEventListener('end', () => end(undefined))
+      // Not when the other side closes: what it sent before may still be here. Why a stream was given up comes after its end.
+      stream.addEventListener('end', () => {
+        if (stream.status === 'open' || stream.status === 'closing') end(undefined)
+      })
       stream.addEventListener('message', ({ data }) => {
         if (data instanceof Uint8Array) onBytes(data)
         else for (const part of data) onBytes(part)

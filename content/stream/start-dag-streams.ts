@@ -234,6 +234,8 @@ class RunningDagStreams implements DagStreams {
       windowBytes: this.#limits.streamCreditBytes
     }
     const stream = await connection.newStream(DAG_PROTOCOL, options)
+    // A peer that does not speak it may have said so already, and a stream that has ended says nothing more.
+    if (stream.status !== 'open') throw new Error(`the stream was ${stream.status} as soon as it was opened`)
     return { pipe: pipeOfStream(stream), connection }
   }
 
