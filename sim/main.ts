@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { errorCode, errorMessage } from '#contracts'
 import { freshSeed, isVirtualProcess } from './powers.ts'
-import { parseRequest, REQUEST_OPTIONS, type RunRequest } from './request.ts'
+import { argsForSeed, parseRequest, REQUEST_OPTIONS, type RunRequest } from './request.ts'
 import { runScenario } from './run-one.ts'
 import type { FinishedRun } from './run-report.ts'
 import { SCENARIOS } from './scenarios/index.ts'
@@ -26,7 +26,7 @@ function preload(): string {
 /** Whole nodes need a process of their own each time. */
 function runApart(seed: number, args: readonly string[]): number {
   const program = process.argv[1] ?? ''
-  const options = ['--import', preload(), program, 'run', ...args, '--seed', String(seed), '--seeds', '1']
+  const options = ['--import', preload(), program, 'run', ...argsForSeed(args, seed)]
   const { status } = spawnSync(process.execPath, options, { stdio: ['ignore', 'inherit', 'inherit'] })
   return status ?? 1
 }

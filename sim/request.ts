@@ -56,6 +56,11 @@ export function parseRequest(
   if (seed !== undefined && !isWhole(seed, 0, 2 ** 32 - 1)) {
     throw new SimError('ERR_SIM_SEED', `expected a whole number below 2^32 as seed, got ${seed.slice(0, 40)}`)
   }
+  const output = (['report', 'series', 'trace'] as const).find((name) => options[name] !== undefined)
+  if (output !== undefined && Number(seeds ?? 1) > 1) {
+    const message = `expected one seed with --${output}: the file of each would replace the one before`
+    throw new SimError('ERR_SIM_OPTION', message)
+  }
   const nodesMax = NODES_MAX[scenario.depth]
   if (nodes !== undefined && !isWhole(nodes, 1, nodesMax)) {
     const message = `expected 1 to ${nodesMax} nodes for a scenario of depth ${scenario.depth}, got ${nodes.slice(0, 40)}`
@@ -69,6 +74,13 @@ export function parseRequest(
     durationMs: duration === undefined ? undefined : millisecondsOf(duration),
     ...{ tracePath: options.trace, reportPath: options.report, seriesPath: options.series }
   }
+}
+
+/** The arguments of a run with one seed of its own: options end at `--`, and the last of a name counts. */
+export function argsForSeed(args: readonly string[], seed: number): string[] {
+  const end = args.indexOf('--')
+  const options = args.slice(0, end === -1 ? args.length : end)
+  return [...options, '--seed', String(seed), '--seeds', '1', ...args.slice(options.length)]
 }
 
 function isWhole(text: string, min: number, max: number): boolean {

@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict'
+import { parseArgs } from 'node:util'
+import { argsForSeed, parseRequest, REQUEST_OPTIONS, type RunRequest } from '../../../sim/request.ts'
+
+function requestOf(args: readonly string[]): RunRequest {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    options: REQUEST_OPTIONS,
+    allowPositionals: true
+  })
+  return parseRequest(positionals[0] ?? '', values, () => '')
+}
+
+describe('a request to simulate', () => {
+  it('is made for each of its seeds, wherever the scenario stands among its options', () => {
+    for (const args of [
+      ['--seed=7', '--seeds=3', '--nodes=5', '--', 'meet-and-fetch'],
+      ['--seeds=3', '--nodes=5', '--', 'meet-and-fetch'],
+      ['meet-and-fetch', '--nodes', '5', '--seed', '7', '--seeds', '3']
+    ]) {
+      const { name, seed, seedCount, nodeCount } = requestOf(argsForSeed(args, 9))
+      assert.deepEqual([name, seed, seedCount, nodeCount], ['meet-and-fetch', 9, 1, 5])
+    }
+  })
+
+  it('writes no file of one seed over that of another', () => {
+    for (const output of ['report', 'series', 'trace']) {
+      assert.throws(() => requestOf(['churn', '--seeds', '2', `--${output}`, 'out']), {
+        code: 'ERR_SIM_OPTION',
+        message: new RegExp(`--${output}`)
+      })
+      assert.equal(requestOf(['churn', '--seeds', '1', `--${output}`, 'out']).seedCount, 1)
+    }
+  })
+})
