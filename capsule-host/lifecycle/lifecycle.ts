@@ -193,8 +193,9 @@ async function rollback(
 ): Promise<LifecycleChange> {
   const settled = (await finishChange(components, capsule)).capsule
   const target = versionBefore(settled, wanted)
-  // Read now, so that a version that is damaged is not gone back to.
   const { lineage } = settled
+  await refuseReplaced(components, lineage, target)
+  // Read now, so that a version that is damaged is not gone back to.
   await components.source.fetch(target.cid, { signal: new AbortController().signal, lineage })
   const stopped = await stopLineage(components, lineage)
   const left = await leaveCurrent(components, settled)
@@ -206,6 +207,21 @@ async function rollback(
   await components.records.put({ ...left, pending })
   const { capsule: after, isStateRestored } = await finishChange(components, { ...left, pending })
   return { capsule: after, stopped, isStateRestored }
+}
+
+/** A release runs nothing older than what it ships: its state would be brought back to code that is another. */
+async function refuseReplaced(
+  { source }: LifecycleComponents,
+  lineage: string,
+  target: InstalledVersion
+): Promise<void> {
+  const shipped = await source.shipped(lineage)
+  if (shipped === undefined || shipped.cid === target.cid) return
+  if (compareVersions(target.version, shipped.version) > 0) return
+  throw new CapsuleError(
+    'ERR_CAPSULE_NO_VERSION',
+    `expected a version later than ${shipped.version}, which came with this release, got ${target.version}`
+  )
 }
 
 function versionBefore(

@@ -116,6 +116,20 @@ describe('installing over what ships', () => {
     assert.equal(device.state, 'of the update')
   })
 
+  it('is not gone back to when a later release runs something later in its place', async () => {
+    const device = createDevice()
+    device.shipped = { cid: device.publish('1.0.0'), version: '1.0.0' }
+    const lifecycle = await device.open()
+    for (const version of ['1.1.0', '1.2.0']) await lifecycle.install(device.publish(version), { signal })
+    device.shipped = { cid: device.publish('2.0.0'), version: '2.0.0' }
+    device.state = 'of the later release'
+    for (const options of [{}, { version: '1.0.0' }]) {
+      await assert.rejects(lifecycle.rollback('notes', options), { code: 'ERR_CAPSULE_NO_VERSION' })
+    }
+    assert.equal(device.state, 'of the later release')
+    assert.equal(lifecycle.find('notes').versions[0]?.version, '1.2.0')
+  })
+
   it('of the very version that ships remembers nothing', async () => {
     const device = createDevice()
     const cid = device.publish('1.0.0')
