@@ -3,6 +3,7 @@ import { SEED_NODES, SAMPLES_MAX, SAMPLE_MS_MIN } from '../constants.ts'
 import { replayCommand, type FinishedRun, type RunFailure, type RunInit } from '../run-report.ts'
 import { CHECK_NAMES, type PartsScenario, type Step } from '../scenario.ts'
 import { spreadOf, type RunSample } from '../series.ts'
+import type { Violation } from './history.ts'
 import { partsPlantOf } from './plants.ts'
 import { drive, realMs } from './powers.ts'
 import { fetch, holdersOfAll, keep, sampleReplicas } from './steps/keep.ts'
@@ -48,10 +49,9 @@ export async function runPartsScenario(
     return task !== undefined
   })
   world.end()
-  if (world.trace.payloadCount() === 0)
-    world.history.violate('queues', 'nothing travelled: nothing was simulated')
   const [traceHash, virtualMs] = [world.trace.hash(), Math.round(world.scheduler.nowMs())]
-  const failure = failureOf(world)
+  const found = violationsOf(world)
+  const failure = failureOf(world, found)
   const about = { scenario: name, depth: 'parts', seed: run.seed, nodeCount } as const
   return {
     report: {
@@ -64,15 +64,21 @@ export async function runPartsScenario(
     },
     series: {
       ...{ ...about, virtualMs, traceHash, samples, marks: world.marks, holders: holdersOfAll(world) },
-      violations: violations.map(({ sentence }) => sentence)
+      violations: found.map(({ sentence }) => sentence)
     }
   }
 }
 
-function failureOf({ history, trace }: World): RunFailure | undefined {
-  const [first] = history.violations
+/** What did not hold. Whatever a scenario wants to hold: where nothing travelled, nothing was simulated. */
+function violationsOf({ history, trace, scheduler }: World): readonly Violation[] {
+  if (history.violations.length > 0 || trace.payloadCount() > 0) return history.violations
+  return [{ check: 'queues', atMs: scheduler.nowMs(), sentence: 'nothing travelled: nothing was simulated' }]
+}
+
+function failureOf({ trace }: World, violations: readonly Violation[]): RunFailure | undefined {
+  const [first] = violations
   if (first === undefined) return undefined
-  const sentences = history.violations.map(({ check, sentence }) => `${check}: ${sentence}`)
+  const sentences = violations.map(({ check, sentence }) => `${check}: ${sentence}`)
   const message = `${sentences.slice(0, 5).join('; ')}, after ${(first.atMs / 1000).toFixed(1)} virtual seconds`
   return { code: 'ERR_SIM_INVARIANT', message, trace: trace.tail(), logs: [] }
 }
@@ -137,15 +143,16 @@ function checkQueues(world: World): void {
 }
 
 function sample(world: World): RunSample {
-  const { lookupMs, wire, scheduler } = world
+  const { lookupMs, lookupsFailed, wire, scheduler } = world
   world.lookupMs = []
+  world.lookupsFailed = 0
   return {
     atMs: Math.round(scheduler.nowMs()),
     nodesUp: world.everybody().length,
     replicas: sampleReplicas(world),
     lookupRounds: spreadOf([]),
     lookupMs: spreadOf(lookupMs),
-    lookupsFailed: 0,
+    lookupsFailed,
     ...wire.takeCounts()
   }
 }

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto'
 import type { CID } from 'multiformats/cid'
 import type { Clock } from '#contracts'
 import { createPeerBook, nearestOf, type PeerBook } from '#dht'
+import { NODES_MAX } from '../constants.ts'
+import { SimError } from '../errors.ts'
 import { createRandomSource, deriveSeed, type RandomSource } from '../random-source.ts'
 import type { CheckName, NetworkTerms } from '../scenario.ts'
 import type { RunMark } from '../series.ts'
@@ -46,6 +48,8 @@ export class World implements Surroundings {
   readonly marks: RunMark[] = []
   /** How long searches took since the last sample. */
   lookupMs: number[] = []
+  /** How many failed since then, or found nobody although somebody is there. */
+  lookupsFailed = 0
   /** What shall have copies. */
   readonly objects: KeptObject[] = []
   /** Replication on the nodes that run. */
@@ -62,6 +66,7 @@ export class World implements Surroundings {
   readonly #owner: Owner = { isDead: false }
   readonly #readers = new Map<string, readonly SimNode[]>()
   #wholeFromMs = 0
+  #goneCount = 0
 
   constructor({ seed, seedCount, terms, checks, plant, onTraceLine }: WorldInit) {
     this.#seed = seed
@@ -74,9 +79,16 @@ export class World implements Surroundings {
     for (let index = 0; index < seedCount; index++) this.seeds.push(this.add('seed').place)
   }
 
-  /** Makes a device that does not run yet. */
+  /**
+   * Makes a device that does not run yet.
+   *
+   * @throws SimError `ERR_SIM_NODES`: however many steps of a scenario add some, there are no more than it may have
+   */
   add(role: NodeRole = 'peer'): SimNode {
     const place = this.#nodes.length
+    if (place - this.#goneCount >= NODES_MAX.parts) {
+      throw new SimError('ERR_SIM_NODES', `expected at most ${NODES_MAX.parts} nodes at a time`)
+    }
     const node = createSimNode(this.book, this.#seed, { place, role })
     node.disk.isHasty = this.plant.isHastyDisk
     this.#nodes.push(node)
@@ -144,6 +156,7 @@ export class World implements Surroundings {
   /** A node goes for good, with its disk. */
   remove(node: SimNode): void {
     this.crash(node)
+    if (!node.isGone) this.#goneCount += 1
     node.isGone = true
     node.knownPlaces = []
   }

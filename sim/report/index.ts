@@ -124,12 +124,15 @@ function lookupCharts(series: RunSeries): string[] {
     lineOf(series, '95 of 100', (sample) => pick(sample).p95),
     lineOf(series, 'longest', (sample) => pick(sample).max)
   ]
+  // A line at 0 would say that there were none: not every depth counts them.
+  const hasRounds = series.samples.some(({ lookupRounds }) => lookupRounds.count > 0)
+  const rounds = {
+    title: 'Rounds of a lookup',
+    yName: 'rounds',
+    lines: lines(({ lookupRounds: spread }) => spread)
+  }
   return [
-    chart(series, {
-      title: 'Rounds of a lookup',
-      yName: 'rounds',
-      lines: lines(({ lookupRounds }) => lookupRounds)
-    }),
+    ...(hasRounds ? [chart(series, rounds)] : []),
     chart(series, { title: 'Time of a lookup', yName: 'ms', lines: lines(({ lookupMs }) => lookupMs) }),
     chart(series, {
       title: 'Lookups that failed',

@@ -31,9 +31,13 @@ async function lookUp(world: World, { dht, clock, node }: RunningNode): Promise<
   const key = world.random.bytes(34)
   key.set([0x12, 0x20])
   const startMs = clock.monotonicMs()
-  const found = await dht.queries.lookup(key, within(clock, OPERATION_MS))
+  const found = await dht.queries.lookup(key, within(clock, OPERATION_MS)).catch((error: unknown) => {
+    world.lookupsFailed += 1
+    throw error
+  })
   world.lookupMs.push(clock.monotonicMs() - startMs)
   const nearest = world.nearestRunning(key, 20, node)
+  if (found.length === 0 && nearest.length > 0) world.lookupsFailed += 1
   const right = found.filter((peer) => nearest.includes(peer.peerId)).length
   world.history.count('lookups wanted', nearest.length)
   world.history.count('lookups found', right)

@@ -115,6 +115,13 @@ describe('the report of a run', () => {
     )
   })
 
+  it('shows no rounds of lookups where nobody counted them', () => {
+    const series = seriesOf('churn')
+    const uncounted = series.samples.map((sample) => ({ ...sample, lookupRounds: spreadOf([]) }))
+    assert.match(renderReport(series), /Rounds of a lookup/)
+    assert.doesNotMatch(renderReport({ ...series, samples: uncounted }), /Rounds of a lookup/)
+  })
+
   it('cuts long text', () => {
     assert.ok(escapeText('x'.repeat(10_000)).length < 300)
   })
