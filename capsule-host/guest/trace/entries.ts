@@ -1,5 +1,4 @@
 import { WASI_PARAMETERS, type WasiName } from '../wasi/signatures.ts'
-import { gather } from '../wasi/vectors.ts'
 
 /**
  * Entries of a trace, one a call of the program: `[kind u8][errno u8][check u32][length u32][payload]`, numbers
@@ -80,12 +79,19 @@ export class TraceReader {
    * @throws TraceFormatError
    */
   constructor(chunks: Uint8Array) {
-    const entries: Uint8Array[] = []
+    let entriesBytes = 0
     for (const { type, bytes, isWhole } of readChunks(chunks)) {
-      if (type === CHUNK.entries) entries.push(bytes)
+      if (type === CHUNK.entries) entriesBytes += bytes.byteLength
       else if (isWhole) this.#answers.push(bytes)
     }
-    this.#bytes = gather(entries)
+    // Not by way of a list of them: of chunks of a byte that would be many times as large as their trace.
+    this.#bytes = new Uint8Array(entriesBytes)
+    let at = 0
+    for (const { type, bytes } of readChunks(chunks)) {
+      if (type !== CHUNK.entries) continue
+      this.#bytes.set(bytes, at)
+      at += bytes.byteLength
+    }
     this.#view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.byteLength)
   }
 
@@ -135,6 +141,9 @@ function* readChunks(bytes: Uint8Array): Generator<{ type: number; bytes: Uint8A
     if (type !== CHUNK.entries && type !== CHUNK.answer) throw new TraceFormatError('expected a known chunk')
     const start = at + CHUNK_HEAD_BYTES
     const length = view.getUint32(at + 1, true)
+    // Nobody writes shorter ones, and each costs whoever reads it more than its bytes.
+    if (type === CHUNK.answer && length < KEPT_ANSWER_BYTES_MIN)
+      throw new TraceFormatError('expected a longer answer of the host')
     at = start + length
     yield { type, bytes: bytes.subarray(start, at), isWhole: at <= bytes.byteLength }
   }

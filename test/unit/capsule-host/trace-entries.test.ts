@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
 import type { RunTrace } from '#capsule-host'
 import {
   CHUNK,
+  CHUNK_HEAD_BYTES,
   encodeChunkHead,
   ENTRY_KIND,
   KEPT_ANSWER_BYTES_MIN,
@@ -14,6 +17,8 @@ import { replayCalls, ReplayError } from '../../../capsule-host/guest/trace/repl
 import { TRACE_WAITING_BYTES_MAX } from '../../../capsule-host/constants.ts'
 import { TraceIntake } from '../../../capsule-host/process/trace-intake.ts'
 import { createWasiWorld } from '../../support/wasi-world.ts'
+
+const ENTRIES_URL = import.meta.resolve('../../../capsule-host/guest/trace/entries.ts')
 
 const chunk = (type: number, bytes: Uint8Array): Buffer =>
   Buffer.concat([encodeChunkHead(type, bytes.byteLength), bytes])
@@ -31,13 +36,14 @@ describe('the chunks of a trace', () => {
   const entries = entriesOf((writer) => {
     for (const check of [1, 2, 3]) writer.head(0, { errno: 0, check, length: 0 })
   })
+  const answer = Buffer.alloc(KEPT_ANSWER_BYTES_MIN, 'answer')
 
   it('may cut entries anywhere, with answers between', () => {
     for (let at = 0; at <= entries.byteLength; at++) {
       const reader = new TraceReader(
         Buffer.concat([
           chunk(CHUNK.entries, entries.subarray(0, at)),
-          chunk(CHUNK.answer, Buffer.from('answer')),
+          chunk(CHUNK.answer, answer),
           chunk(CHUNK.entries, entries.subarray(at))
         ])
       )
@@ -48,7 +54,7 @@ describe('the chunks of a trace', () => {
       assert.equal(Buffer.from(reader.answered(0, 3, 3) ?? []).toString(), 'wer')
       for (const [number, offset, length] of [
         [1, 0, 1],
-        [0, 4, 3],
+        [0, KEPT_ANSWER_BYTES_MIN - 2, 3],
         [0, 0xffff_ffff, 0xffff_ffff]
       ] as const) {
         assert.equal(reader.answered(number, offset, length), undefined)
@@ -61,6 +67,25 @@ describe('the chunks of a trace', () => {
     assert.equal(new TraceReader(whole.subarray(0, -1)).next()?.check, 1)
     assert.equal(new TraceReader(whole.subarray(0, 3)).next(), undefined)
     assert.throws(() => new TraceReader(chunk(2, entries)), TraceFormatError)
+  })
+
+  it('are no answers shorter than any that is written, of which a trace would hold millions', () => {
+    const trace = chunk(CHUNK.answer, answer.subarray(1))
+    assert.throws(() => new TraceReader(trace), TraceFormatError)
+  })
+
+  it('cost little more than their entries to read, however small they are', async () => {
+    const reading = `
+      const { TraceReader } = await import(${JSON.stringify(ENTRIES_URL)})
+      const trace = Buffer.alloc(1_000_000 * ${CHUNK_HEAD_BYTES + 1})
+      for (let at = 0; at < trace.byteLength; at += ${CHUNK_HEAD_BYTES + 1}) trace.writeUInt32LE(1, at + 1)
+      if (new TraceReader(trace).next()?.kind !== 0) throw new Error('expected an entry')`
+    // A view of each chunk would take more than a hundred bytes.
+    const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(reading)}`), {
+      resourceLimits: { maxOldGenerationSizeMb: 48 }
+    })
+    const [exitCode] = (await once(worker, 'exit')) as [number]
+    assert.equal(exitCode, 0)
   })
 })
 
