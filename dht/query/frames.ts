@@ -25,22 +25,47 @@ const NOTHING = new Uint8Array()
 /** A reader of messages with a varint length before each, of at most `bytesMax` bytes. */
 export function createFrameReader(bytesMax: number): FrameReader {
   let buffer: Uint8Array = NOTHING
+  /** Where in it what waits begins and ends. */
   let offset = 0
+  let end = 0
+  /** Whether there is room of our own behind the end. */
+  let isOurs = false
   const append = (chunk: Chunk): void => {
     const bytes = chunk instanceof Uint8Array ? chunk : chunk.subarray()
-    buffer = offset < buffer.length ? Buffer.concat([buffer.subarray(offset), bytes]) : bytes
-    offset = 0
+    if (offset === end) {
+      buffer = bytes
+      offset = 0
+      end = bytes.length
+      isOurs = false
+      return
+    }
+    if (!isOurs || end + bytes.length > buffer.length) {
+      // twice the room: a message that comes in crumbs would be copied for each of them
+      const grown = Buffer.allocUnsafe(2 * (end - offset + bytes.length))
+      grown.set(buffer.subarray(offset, end))
+      buffer = grown
+      end -= offset
+      offset = 0
+      isOurs = true
+    }
+    buffer.set(bytes, end)
+    end += bytes.length
   }
   const next = (): Uint8Array | undefined => {
-    const frame = frameAt(buffer, offset, bytesMax)
-    if (frame !== undefined) offset = frame.byteOffset - buffer.byteOffset + frame.length
-    if (offset === buffer.length) [buffer, offset] = [NOTHING, 0]
+    const waiting = buffer.subarray(offset, end)
+    const frame = frameIn(waiting, bytesMax)
+    if (frame !== undefined) offset += frame.byteOffset - waiting.byteOffset + frame.length
+    if (offset === end) {
+      buffer = NOTHING
+      offset = 0
+      end = 0
+    }
     return frame
   }
   return {
     append,
     next,
-    waitingBytes: () => buffer.length - offset,
+    waitingBytes: () => end - offset,
     push: (chunk) => {
       append(chunk)
       const frames: Uint8Array[] = []
@@ -50,11 +75,12 @@ export function createFrameReader(bytesMax: number): FrameReader {
   }
 }
 
-function frameAt(buffer: Uint8Array, start: number, bytesMax: number): Uint8Array | undefined {
+/** The first message in what waits, if it is whole. */
+function frameIn(waiting: Uint8Array, bytesMax: number): Uint8Array | undefined {
   let length = 0
   let factor = 1
   for (let count = 0; ; count += 1) {
-    const byte = buffer[start + count]
+    const byte = waiting[count]
     if (byte === undefined) return undefined
     length += (byte & 0x7f) * factor
     factor *= 128
@@ -65,7 +91,7 @@ function frameAt(buffer: Uint8Array, start: number, bytesMax: number): Uint8Arra
       )
     }
     if (byte >= 0x80) continue
-    const offset = start + count + 1
-    return buffer.length - offset < length ? undefined : buffer.subarray(offset, offset + length)
+    const start = count + 1
+    return waiting.length - start < length ? undefined : waiting.subarray(start, start + length)
   }
 }

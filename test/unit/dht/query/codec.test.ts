@@ -114,4 +114,36 @@ describe('messages of the DHT', () => {
     assert.throws(() => createFrameReader(100).push(Uint8Array.of(101)), tooLong)
     assert.throws(() => createFrameReader(2 ** 40).push(Uint8Array.of(0xff, 0xff, 0xff, 0xff, 1)), tooLong)
   })
+
+  it('that come in crumbs cost no more memory than a few times their size', () => {
+    const bytesMax = 32 * 1024
+    const key = new Uint8Array(bytesMax - 100).fill(1)
+    const stream = encodeMessage({ type: KAD_MESSAGE.getProviders, key })
+    const reader = createFrameReader(bytesMax)
+    const made = countMemory(() => {
+      const frames = Array.from(stream).flatMap((byte) => reader.push(Uint8Array.of(byte)))
+      assert.deepEqual(frames.map(hex), [hex(body(stream))])
+    })
+    assert.ok(made < 8 * stream.length, `${made} bytes were made`)
+  })
 })
+
+/** Bytes of the buffers that are made meanwhile. */
+function countMemory(task: () => void): number {
+  const { allocUnsafe, concat } = Buffer
+  let made = 0
+  Buffer.allocUnsafe = (size) => {
+    made += size
+    return allocUnsafe(size)
+  }
+  Buffer.concat = (list, length) => {
+    made += length ?? list.reduce((sum, bytes) => sum + bytes.length, 0)
+    return concat(list, length)
+  }
+  try {
+    task()
+  } finally {
+    Object.assign(Buffer, { allocUnsafe, concat })
+  }
+  return made
+}
