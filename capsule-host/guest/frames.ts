@@ -66,10 +66,10 @@ export interface StartMessage {
 }
 
 /**
- * How a capsule failed: its module does not compile or link, it trapped, it flooded the channel, or its replay is not as
- * its trace.
+ * How a capsule failed: its module does not compile or link, it trapped, it flooded the channel, its replay is not as its
+ * trace, or goes on where that ends.
  */
-export type FailureKind = 'module' | 'trap' | 'channel' | 'replay'
+export type FailureKind = 'module' | 'trap' | 'channel' | 'replay' | 'traceEnd'
 
 /** Payload of {@link FRAME.failed}. */
 export interface FailureMessage {

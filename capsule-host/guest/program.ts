@@ -1,7 +1,7 @@
 import { TraceFormatError } from './trace/entries.ts'
 import { FileAnswers } from './trace/file-answers.ts'
 import { recordCalls, type RecorderInit } from './trace/recorder.ts'
-import { replayCalls, ReplayError } from './trace/replayer.ts'
+import { replayCalls, ReplayError, TraceEndError } from './trace/replayer.ts'
 import { ProcessExit } from './wasi/errno.ts'
 import type { WasiHost } from './wasi/host.ts'
 import { answer, answerLater, createWasiCalls, type WasiCalls } from './wasi/imports.ts'
@@ -23,7 +23,7 @@ const { Suspending, promising } = WebAssembly as unknown as PromiseIntegration
 export type ProgramEnd =
   | { readonly kind: 'exit'; readonly exitCode: number }
   | {
-      readonly kind: 'module' | 'trap' | 'replay'
+      readonly kind: 'module' | 'trap' | 'replay' | 'traceEnd'
       readonly message: string
       readonly memoryBytesAtStart: number
     }
@@ -52,16 +52,33 @@ export async function runProgram(
     host.memory.attach(instance.exports['memory'] as WebAssembly.Memory)
     memoryBytesAtStart = host.memory.byteLength
     await promising(instance.exports['_start'])()
+    calls.checkEnd?.()
     return { kind: 'exit', exitCode: 0 }
   } catch (thrown) {
     if (thrown instanceof ProcessExit) return { kind: 'exit', exitCode: thrown.exitCode }
-    const isModule = thrown instanceof WebAssembly.CompileError || thrown instanceof WebAssembly.LinkError
-    const isReplay = thrown instanceof ReplayError || thrown instanceof TraceFormatError
-    const message = thrown instanceof Error ? thrown.message : String(thrown)
-    return { kind: isReplay ? 'replay' : isModule ? 'module' : 'trap', message, memoryBytesAtStart }
+    const reason = reasonOf(thrown, calls)
+    const message = reason instanceof Error ? reason.message : String(reason)
+    return { kind: kindOf(reason), message, memoryBytesAtStart }
   } finally {
     calls.finish()
   }
+}
+
+/** Why a program ended, which may have caught what ended its replay and gone on. */
+function reasonOf(thrown: unknown, calls: WasiCalls): unknown {
+  try {
+    if (kindOf(thrown) === 'trap') calls.checkEnd?.()
+    return thrown
+  } catch (earlier) {
+    return earlier
+  }
+}
+
+function kindOf(reason: unknown): Exclude<ProgramEnd['kind'], 'exit'> {
+  if (reason instanceof TraceEndError) return 'traceEnd'
+  if (reason instanceof ReplayError || reason instanceof TraceFormatError) return 'replay'
+  const isModule = reason instanceof WebAssembly.CompileError || reason instanceof WebAssembly.LinkError
+  return isModule ? 'module' : 'trap'
 }
 
 function programCalls(host: WasiHost, trace: ProgramTrace | undefined): WasiCalls {

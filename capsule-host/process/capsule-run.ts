@@ -250,6 +250,8 @@ function kindOf(type: number): TrafficFrame['kind'] {
   return type === FRAME.traceOut ? 'trace' : 'output'
 }
 
+const FAILURE_KINDS: readonly FailureMessage['kind'][] = ['module', 'channel', 'replay', 'traceEnd']
+
 /** What a process says of its program's failure; a process that speaks nonsense has trapped. */
 function readFailure(payload: Uint8Array): FailureMessage {
   try {
@@ -257,7 +259,7 @@ function readFailure(payload: Uint8Array): FailureMessage {
       new TextDecoder().decode(payload)
     ) as Record<string, unknown>
     return {
-      kind: kind === 'module' || kind === 'channel' || kind === 'replay' ? kind : 'trap',
+      kind: FAILURE_KINDS.find((known) => known === kind) ?? 'trap',
       message: typeof message === 'string' ? message : '',
       memoryBytes: typeof memoryBytes === 'number' ? memoryBytes : 0,
       memoryBytesAtStart: typeof memoryBytesAtStart === 'number' ? memoryBytesAtStart : 0

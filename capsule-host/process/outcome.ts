@@ -16,6 +16,9 @@ const OUT_OF_MEMORY = /out of memory|allocation failed|cannot allocate|bad_alloc
 const MESSAGE_LENGTH_MAX = 200
 const LOG_LINES_MAX = 8
 
+/** A replay that was as its trace, to where that ends, and then went on. */
+export class TraceEndedError extends CapsuleError {}
+
 /** What the process itself is known to have done when it ended without a last frame. */
 export interface SilentEnd {
   readonly end: SpawnEnd
@@ -55,6 +58,7 @@ export function failureError(failure: FailureMessage, limits: CapsuleLimits): Ca
     return new CapsuleError('ERR_CAPSULE_CHANNEL', 'the capsule left too many answers unread on its channel')
   }
   if (failure.kind === 'replay') return new CapsuleError('ERR_REPLAY_DIVERGED', message)
+  if (failure.kind === 'traceEnd') return new TraceEndedError('ERR_REPLAY_DIVERGED', message)
   // A program whose memory cannot grow any more sees an allocation fail and traps; the engine has no name for it.
   const hasGrown = failure.memoryBytes > failure.memoryBytesAtStart
   if (hasGrown && failure.memoryBytes * 2 >= limits.memoryBytesMax) {

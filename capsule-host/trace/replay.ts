@@ -1,10 +1,13 @@
 import { CapsuleError } from '../errors.ts'
-import { ENTRY_KIND, TraceReader } from '../guest/trace/entries.ts'
+import { ENTRY_KIND, TraceFormatError, TraceReader } from '../guest/trace/entries.ts'
 import { DEFAULT_CAPSULE_LIMITS } from '../limits.ts'
 import { startCapsuleProcess } from '../process/capsule-process.ts'
 import type { CapsuleProcessComponents, CapsuleProcessInit } from '../process/init.ts'
-import type { CapsuleOutcome } from '../process/outcome.ts'
+import { TraceEndedError, type CapsuleOutcome } from '../process/outcome.ts'
 import type { DecodedTrace, TraceEnd } from './trace-file.ts'
+
+/** Bytes of the code of an error in a trace. */
+const CODE_BYTES_MAX = 64
 
 /** Ends that came from outside the program: a replay need not, and may not, end so. */
 const FROM_OUTSIDE: ReadonlySet<string> = new Set([
@@ -43,7 +46,7 @@ export async function replayTrace(
     trace: { kind: 'replay', entries }
   })
   const outcome = await running.finished
-  checkEnd(outcome, recorded)
+  checkReplayEnd(outcome, recorded)
   return { outcome, recorded }
 }
 
@@ -51,9 +54,7 @@ function findEnd(entries: Uint8Array): TraceEnd | undefined {
   try {
     const reader = new TraceReader(entries)
     for (let entry = reader.next(); entry !== undefined; entry = reader.next()) {
-      if (entry.kind === ENTRY_KIND.end) {
-        return { exitCode: entry.check, code: Buffer.from(entry.payload).toString('latin1') }
-      }
+      if (entry.kind === ENTRY_KIND.end) return { exitCode: entry.check, code: codeOf(entry.payload) }
     }
     return undefined
   } catch (cause) {
@@ -61,10 +62,22 @@ function findEnd(entries: Uint8Array): TraceEnd | undefined {
   }
 }
 
-function checkEnd(outcome: CapsuleOutcome, recorded: TraceEnd | undefined): void {
+function codeOf(payload: Uint8Array): string {
+  const code = Buffer.from(payload.subarray(0, CODE_BYTES_MAX + 1)).toString('latin1')
+  if (code.length > CODE_BYTES_MAX || !/^[A-Z_]*$/.test(code)) throw new TraceFormatError('expected a code')
+  return code
+}
+
+/**
+ * Compares how a replay ended with how its run did.
+ *
+ * @throws CapsuleError `ERR_REPLAY_DIVERGED`
+ */
+export function checkReplayEnd(outcome: CapsuleOutcome, recorded: TraceEnd | undefined): void {
   const code = outcome.kind === 'exit' ? '' : outcome.error.code
   // It cannot tell that it was ended: after its last call it goes on until somebody ends it again.
-  if (outcome.kind === 'error' && code === 'ERR_REPLAY_DIVERGED' && !mayGoOn(recorded)) throw outcome.error
+  const goesOn = outcome.kind === 'error' && outcome.error instanceof TraceEndedError && mayGoOn(recorded)
+  if (outcome.kind === 'error' && code === 'ERR_REPLAY_DIVERGED' && !goesOn) throw outcome.error
   if (recorded === undefined || FROM_OUTSIDE.has(recorded.code)) return
   const exitCode = outcome.kind === 'exit' ? outcome.exitCode : 0
   if (code === recorded.code && exitCode === recorded.exitCode) return

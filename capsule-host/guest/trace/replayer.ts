@@ -1,5 +1,5 @@
 import { CHANNEL_DESCRIPTOR, IO_BYTES_MAX } from '../wasi/constants.ts'
-import { ERRNO } from '../wasi/errno.ts'
+import { ERRNO, WasiError } from '../wasi/errno.ts'
 import type { SuspendingWasiCall, WasiCall, WasiHost } from '../wasi/host.ts'
 import type { WasiCalls } from '../wasi/imports.ts'
 import { processCalls } from '../wasi/process-calls.ts'
@@ -12,6 +12,9 @@ import { checkOf, resultRegions } from './regions.ts'
 /** The program did something else than when it was recorded, or the trace is at its end. */
 export class ReplayError extends Error {}
 
+/** The program goes on where its trace ends. */
+export class TraceEndError extends ReplayError {}
+
 type Values = (number | bigint)[]
 const OUTPUT_HEAD_BYTES = 5
 
@@ -21,27 +24,67 @@ const OUTPUT_HEAD_BYTES = 5
  */
 export function replayCalls(host: WasiHost, trace: Uint8Array): WasiCalls {
   const replayer = new Replayer(host, new TraceReader(trace))
-  const local: Readonly<Partial<Record<WasiName, WasiCall>>> = processCalls(host)
+  const exit = (exitCode: number): void => {
+    replayer.checkEnd()
+    host.exit(exitCode)
+  }
+  const local: Readonly<Partial<Record<WasiName, WasiCall>>> = processCalls({ ...host, exit })
   const immediate: Partial<Record<WasiName, WasiCall>> = {}
   const suspending: Partial<Record<WasiName, SuspendingWasiCall>> = {
-    fd_read: (...values: Values) => replayer.read(values)
+    fd_read: async (...values: Values) => {
+      try {
+        return await replayer.read(values)
+      } catch (thrown) {
+        replayer.note(thrown)
+        throw thrown
+      }
+    }
   }
+  const answered =
+    (name: WasiName) =>
+    (...values: Values): number => {
+      try {
+        return replayer.answer(name, values)
+      } catch (thrown) {
+        replayer.note(thrown)
+        throw thrown
+      }
+    }
   for (const name of Object.keys(WASI_PARAMETERS) as WasiName[]) {
     if (name === 'fd_read') continue
     const call = UNRECORDED.has(name) ? local[name] : undefined
-    immediate[name] = call ?? ((...values: Values) => replayer.answer(name, values))
+    immediate[name] = call ?? answered(name)
   }
-  return { immediate, suspending, finish: () => undefined }
+  return { immediate, suspending, finish: () => undefined, checkEnd: () => replayer.checkEnd() }
 }
 
 class Replayer {
   readonly #host: WasiHost
   readonly #trace: TraceReader
   #calls = 0
+  #failure: Error | undefined
 
   constructor(host: WasiHost, trace: TraceReader) {
     this.#host = host
     this.#trace = trace
+  }
+
+  /** Remembers what ended the replay: a program can catch it, and go on. */
+  note(thrown: unknown): void {
+    if (thrown instanceof Error && !(thrown instanceof WasiError)) this.#failure ??= thrown
+  }
+
+  /**
+   * Comes when the program ends.
+   *
+   * @throws ReplayError when it is not where its trace ends too; what ended the replay before
+   */
+  checkEnd(): void {
+    if (this.#failure !== undefined) throw this.#failure
+    const entry = this.#trace.next()
+    if (entry === undefined || entry.kind === ENTRY_KIND.end) return
+    this.#failure = new ReplayError(`the program ends after call ${this.#calls}, before its trace does`)
+    throw this.#failure
   }
 
   /** Answers any call as it was answered. */
@@ -81,10 +124,11 @@ class Replayer {
   }
 
   #next(name: WasiName, values: Values): TraceEntry {
+    if (this.#failure !== undefined) throw this.#failure
     const entry = this.#trace.next()
     this.#calls++
     if (entry === undefined || entry.kind === ENTRY_KIND.end) {
-      throw new ReplayError(`the trace ends before call ${this.#calls}, ${name}`)
+      throw new TraceEndError(`the trace ends before call ${this.#calls}, ${name}`)
     }
     const isRight =
       entry.kind === ENTRY_KIND_OF[name] ||

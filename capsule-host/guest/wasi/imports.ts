@@ -19,6 +19,8 @@ export interface WasiCalls {
   readonly areAnswered?: boolean
   /** Comes when the program has ended, however it did: what it was told is written is handed over. */
   finish(): void
+  /** Comes when the program ends by itself. @throws when it must not end so */
+  checkEnd?(): void
 }
 
 /**
