@@ -48,7 +48,10 @@ const scenarioSchema = z.strictObject({
   duration,
   network: z
     .strictObject({
-      latencyMs: z.strictObject({ min: z.number().min(0), max: z.number().max(60_000) }).optional(),
+      latencyMs: z
+        .strictObject({ min: z.number().min(0), max: z.number().max(60_000) })
+        .refine(({ min, max }) => min <= max, 'expected a latency from a smaller to a larger number')
+        .optional(),
       bytesPerMs: z.number().positive().optional(),
       lossRatio: z.number().min(0).max(0.9).optional(),
       jitterRatio: z.number().min(0).max(10).optional()

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { parseArgs } from 'node:util'
+import { SCENARIOS } from '#sim'
 import { argsForSeed, parseRequest, REQUEST_OPTIONS, type RunRequest } from '../../../sim/request.ts'
 
 function requestOf(args: readonly string[]): RunRequest {
@@ -20,6 +21,18 @@ describe('a request to simulate', () => {
     ]) {
       const { name, seed, seedCount, nodeCount } = requestOf(argsForSeed(args, 9))
       assert.deepEqual([name, seed, seedCount, nodeCount], ['meet-and-fetch', 9, 1, 5])
+    }
+  })
+
+  it('of a file is refused where its lines would be faster than no time, or where nothing would ever come', () => {
+    const request = (latencyMs: object): RunRequest =>
+      parseRequest('mine.json', {}, () => JSON.stringify({ ...SCENARIOS['churn'], network: { latencyMs } }))
+    assert.equal(request({ min: 5, max: 5 }).name, 'mine.json')
+    for (const latencyMs of [
+      { min: 0, max: -5 },
+      { min: 1e300, max: 60_000 }
+    ]) {
+      assert.throws(() => request(latencyMs), { code: 'ERR_SIM_SCENARIO', message: /network\.latencyMs/ })
     }
   })
 
