@@ -1,5 +1,5 @@
 import type { Did } from '#did'
-import { HOLDERS_OF_ROOT_MAX, LAPSED_MS } from './constants.ts'
+import { DOWN_DEVICES_MAX, HOLDERS_OF_ROOT_MAX, LAPSED_MS } from './constants.ts'
 import type { Lease, Root } from './types.ts'
 
 /** What is known of one holder of a root; times by a clock that never goes back. */
@@ -62,9 +62,10 @@ export class LeaseBook {
   note({ lease, set: { roots, isSingle }, untilMs }: NotedLease, nowMs: number): Root[] {
     const { holder, set, demand } = lease
     const followed = roots.filter((root) => this.#roots.has(root))
+    // Whoever holds nothing that counts here says nothing by falling silent either, and is not remembered.
+    if (followed.length === 0) return []
     if (lease.expiresAtMs > lease.issuedAtMs) this.#remember(holder, set, { roots: followed, isSingle })
-    this.#heard.delete(holder)
-    this.#heard.set(holder, nowMs)
+    this.#hear(holder, nowMs)
     const news: Root[] = []
     for (const root of followed) {
       const holders = this.#roots.get(root)
@@ -75,7 +76,7 @@ export class LeaseBook {
         holders.delete(holder)
         continue
       }
-      if (before === undefined && holders.size >= HOLDERS_OF_ROOT_MAX) continue
+      if (before === undefined && !hasRoom(holders, nowMs)) continue
       const faded = before !== undefined && before.demandUntilMs > nowMs ? before.demand : 0
       holders.set(holder, {
         sinceMs: wasLive ? before.sinceMs : nowMs,
@@ -92,7 +93,7 @@ export class LeaseBook {
   /** Counts somebody as a holder for a while on the word of another: only repairs wait for it. */
   presume(root: Root, holder: Did, { nowMs, untilMs }: { nowMs: number; untilMs: number }): void {
     const holders = this.#roots.get(root)
-    if (holders === undefined || holders.has(holder) || holders.size >= HOLDERS_OF_ROOT_MAX) return
+    if (holders === undefined || holders.has(holder) || !hasRoom(holders, nowMs)) return
     holders.set(holder, { sinceMs: nowMs, untilMs, demand: 0, demandUntilMs: 0, distrustedUntilMs: 0 })
   }
 
@@ -134,12 +135,33 @@ export class LeaseBook {
     return heard
   }
 
+  #hear(holder: Did, nowMs: number): void {
+    this.#heard.delete(holder)
+    this.#heard.set(holder, nowMs)
+    while (this.#heard.size > DOWN_DEVICES_MAX)
+      for (const oldest of this.#heard.keys().take(1)) this.#heard.delete(oldest)
+  }
+
   #remember(holder: Did, set: string, known: KnownSet): void {
     // A holder has a set for each publisher and one for each root in demand; what is older was replaced.
     const sets = this.#sets.get(holder) ?? new Map<string, KnownSet>()
     sets.delete(set)
     sets.set(set, known)
     while (sets.size > HOLDERS_OF_ROOT_MAX) for (const oldest of sets.keys().take(1)) sets.delete(oldest)
+    this.#sets.delete(holder)
     this.#sets.set(holder, sets)
+    while (this.#sets.size > DOWN_DEVICES_MAX)
+      for (const oldest of this.#sets.keys().take(1)) this.#sets.delete(oldest)
   }
+}
+
+/** Whether one more holder of a root can be remembered; one whose lease ended makes room for it. */
+function hasRoom(holders: Map<Did, HolderEntry>, nowMs: number): boolean {
+  if (holders.size < HOLDERS_OF_ROOT_MAX) return true
+  for (const [holder, { untilMs, distrustedUntilMs }] of holders) {
+    if (untilMs > nowMs || distrustedUntilMs > nowMs) continue
+    holders.delete(holder)
+    return true
+  }
+  return false
 }
