@@ -2,6 +2,7 @@ import { errorMessage } from '#contracts'
 import type { Did } from '#did'
 import { withDeadline } from './asker.ts'
 import {
+  CLOCK_AHEAD_MS,
   FOUND_MAX,
   MEET_TIMEOUT_MS,
   OFFER_EVERY_MS,
@@ -45,6 +46,9 @@ export function renewOffers(core: KeeperCore, isChanged: boolean): void {
   if (choice === undefined) return
   const used = given.length === 0 ? 0 : bytesOf(quotaItems(core))
   for (const pool of given) {
+    // of a clock that went back since: nobody takes what was signed after their now
+    const { issuedAtMs = 0 } = core.offers.offerOf(pool, core.self) ?? {}
+    if (issuedAtMs > nowMs + CLOCK_AHEAD_MS) core.offers.remove(pool, core.self)
     const before = core.offers.of([pool], nowMs).find(({ holder }) => holder === core.self)
     if (!isChanged && before !== undefined && nowMs < before.issuedAtMs + OFFER_EVERY_MS) continue
     const signed = signOffer(core, {

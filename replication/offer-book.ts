@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Did } from '#did'
-import { CLOCK_AHEAD_MS, OFFER_NAME_BYTES, OFFERS_MAX, OFFERS_OF_POOL_MAX } from './constants.ts'
+import { CLOCK_AHEAD_MS, OFFER_MS, OFFER_NAME_BYTES, OFFERS_MAX, OFFERS_OF_POOL_MAX } from './constants.ts'
 import { openOffer } from './records.ts'
 import type { Offer, PoolId } from './types.ts'
 
@@ -32,6 +32,8 @@ export class OfferBook {
     const offer = openOffer(bytes)
     if (offer.pool !== pool || this.#isDenied(offer.holder) || this.#isDenied(offer.person)) return undefined
     if (offer.expiresAtMs <= nowMs || offer.issuedAtMs > nowMs + CLOCK_AHEAD_MS) return undefined
+    // one that never ends would take the place of others for ever
+    if (offer.expiresAtMs > offer.issuedAtMs + OFFER_MS) return undefined
     const before = known?.get(offer.holder)
     if (before !== undefined && before.offer.issuedAtMs >= offer.issuedAtMs) return undefined
     const offers = known ?? new Map<Did, KnownOffer>()
@@ -55,6 +57,11 @@ export class OfferBook {
       }
     }
     return found
+  }
+
+  /** One device's offer to a pool, whether or not it holds still. */
+  offerOf(pool: PoolId, holder: Did): Offer | undefined {
+    return this.#pools.get(pool)?.get(holder)?.offer
   }
 
   /** The bytes of one device's offer to a pool. */
