@@ -77,6 +77,7 @@ export type { CidPath } from './cid.ts'
 export type { FlowInit, FlowLimits, FlowStatus, Rates } from './flow/index.ts'
 export { printableName } from './entry-name.ts'
 export { ContentError } from './errors.ts'
+export { KEPT_FOR_OTHERS } from './root-record.ts'
 export type { ContentErrorCode } from './errors.ts'
 export type { BlockExchange, BlockSession, ContentRouting, SessionReport } from './exchange.ts'
 export type {

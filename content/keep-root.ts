@@ -6,7 +6,7 @@ import type { BlockReader } from './block-source.ts'
 import type { BlockStore } from './block-store.ts'
 import type { Pin, VisibilityOptions } from './content.ts'
 import type { RootIndex } from './root-index.ts'
-import type { Root, Visibility } from './root-record.ts'
+import { KEPT_FOR_OTHERS, type Root, type Visibility } from './root-record.ts'
 
 /** What roots are kept with. */
 export interface KeeperComponents {
@@ -57,7 +57,7 @@ export async function keepRoot(o: KeeperComponents, init: KeepInit): Promise<Roo
     kind: init.kind,
     isPublic: init.isPublic,
     readers: init.readers,
-    name: init.name ?? before?.name,
+    name: init.name ?? (before?.name === KEPT_FOR_OTHERS ? undefined : before?.name),
     createdAtMs: before?.createdAtMs ?? clock.nowMs(),
     bytes: init.bytes ?? before?.bytes
   }

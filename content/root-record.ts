@@ -14,6 +14,9 @@ export interface Visibility {
   readonly readers: readonly Did[]
 }
 
+/** The name of pins that are kept on behalf of others; who pins or adds the same content makes it theirs. */
+export const KEPT_FOR_OTHERS = 'kept for others'
+
 /** A root that is kept: a pin. */
 export interface Root extends Visibility {
   /** Always version 1 text, whatever version the user wrote. */

@@ -1,20 +1,18 @@
 import type { Did } from '#did'
 import { HOLDERS_OF_ROOT_MAX } from './constants.ts'
-import { liveHolders, type KeeperCore, type RootCare } from './core.ts'
+import type { KeeperCore, RootCare } from './core.ts'
 import type { Goal, ReplicaAccess } from './types.ts'
 
 /**
- * Who may be served a root: everybody, or whom its publisher named, those who hold it, those who are taking it now, and the
- * publisher's device. So a copy can be made anew from any other, by devices that cannot read what it means.
+ * Who may be served a root: everybody, or whom its publisher named, those who were asked and are taking it now, and the
+ * publisher's device. So a copy can be made anew from any other, by devices that cannot read what it means. A lease opens
+ * nothing: anybody may say that they hold something, and who does needs nothing.
  */
 export function accessOf(core: KeeperCore, goal: Goal, care: RootCare): ReplicaAccess {
   if (goal.isPublic) return { isPublic: true, readers: [] }
-  const readers = new Set<Did>([
-    ...goal.readers,
-    goal.owner,
-    ...liveHolders(core, goal).keys(),
-    ...care.taking.keys()
-  ])
+  const nowMs = core.clock.monotonicMs()
+  const taking = [...care.taking].flatMap(([device, untilMs]) => (untilMs > nowMs ? [device] : []))
+  const readers = new Set<Did>([...goal.readers, goal.owner, ...taking])
   readers.delete(core.self)
   return { isPublic: false, readers: [...readers].sort().slice(0, HOLDERS_OF_ROOT_MAX) }
 }
@@ -27,6 +25,7 @@ export async function openAccess(core: KeeperCore, goal: Goal, care: RootCare): 
   await core.content.hold(goal.root, {
     access,
     isOwn: goal.person === core.person,
+    isCopy: core.state.held.has(goal.root),
     sources: [],
     bytesMax: goal.bytes,
     signal: core.signal

@@ -63,7 +63,9 @@ export function createAnswers(core: KeeperCore, taking: Taking): ReplicaHandler 
       case 'lease':
         return encodeAnswer(answerLeases(core, from, ask))
       case 'challenge': {
-        const answer = mayChallenge(from) ? await answerOf(core, { ...ask, holder: core.self }) : undefined
+        // what the user keeps and nobody counts on is nobody's business: not even that it is here
+        const isAnswered = core.state.held.has(ask.root) && mayChallenge(from)
+        const answer = isAnswered ? await answerOf(core, { ...ask, holder: core.self }) : undefined
         return encodeAnswer({ answer: answer ?? null })
       }
       case 'group':

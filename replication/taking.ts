@@ -54,10 +54,12 @@ export class Taking {
     if (first === undefined) return
     const { root } = first.goal
     const run = this.#fetch(first)
-      .catch((thrown: unknown) => {
+      .catch(async (thrown: unknown) => {
         if (core.signal.aborted) return
         core.logger.warn('a copy could not be made', { root, reason: errorMessage(thrown) })
         careOf(core, root).failing.set(core.self, core.clock.monotonicMs() + FAILED_MS)
+        // it may be there whole, and only not have been noted
+        if (!core.state.held.has(root)) await core.content.forget(root).catch(() => undefined)
       })
       .finally(() => {
         core.fetching.delete(root)
@@ -77,12 +79,17 @@ export class Taking {
     const { bytes, blocks } = await core.content.hold(goal.root, {
       access: accessOf(core, goal, care),
       isOwn: false,
+      isCopy: true,
       sources: this.#sources.get(goal.root) ?? [],
       bytesMax: goal.bytes,
       signal: core.signal
     })
-    // a later goal may have come meanwhile
-    const latest = core.fetching.get(goal.root) ?? wanted
+    // a later goal may have come meanwhile, or the end of the agreement
+    const latest = core.fetching.get(goal.root)
+    if (latest === undefined) {
+      await core.content.forget(goal.root)
+      return
+    }
     await core.state.putHeld({ ...latest, bytes, blocks, sinceMs: Math.floor(core.clock.nowMs()) })
     care.failing.delete(core.self)
     core.logger.info('a copy is kept', { root: goal.root, of: goal.person, bytes })

@@ -113,8 +113,13 @@ export interface ReplicaContent {
     root: Root,
     options: {
       readonly access: ReplicaAccess
-      /** The goal is of this device's person: what they pinned is opened to whom `access` names, else it is left alone. */
+      /**
+       * The goal is of this device's person: what they pinned in private is opened to whom `access` names, never to
+       * everybody. Else what the user pinned is left alone.
+       */
       readonly isOwn: boolean
+      /** It is kept on behalf of others; when false, what the user keeps no longer stays so. */
+      readonly isCopy: boolean
       readonly sources: readonly Did[]
       readonly bytesMax: number
       readonly signal: AbortSignal

@@ -1,13 +1,17 @@
 import { CID } from 'multiformats/cid'
 import { peerIdFromDid } from '#did'
-import type { Content, ContentRouting } from '#content'
+import { ContentError, KEPT_FOR_OTHERS, type Content, type ContentRouting, type PinOptions } from '#content'
 import { ReplicationError, type ReplicaContent, type ReplicaSize, type Root } from '#replication'
 
-/** The name of pins that are kept on behalf of others: what the user pins under another name is the user's. */
-export const REPLICA_PIN_NAME = 'kept for others'
-
-/** Roots whose list of blocks is remembered. */
+/** Roots whose list of blocks is remembered, and how many blocks such a list has at most. */
 const LISTS_MAX = 16
+const LIST_BLOCKS_MAX = 65_536
+/** Blocks of what is kept for others, each counted as often as it is linked to. */
+const BLOCKS_MAX = 1_048_576
+/** Bytes that nobody keeps any more and that are on the disk still, before they are removed. */
+const LEFTOVER_BYTES_MAX = 268_435_456
+/** What a block has at most. */
+const BLOCK_BYTES_MAX = 2_097_152
 
 /** Where private content is, which nobody announces. */
 export interface SourceHints {
@@ -45,33 +49,41 @@ export function createReplicaContent(content: Content, hints: SourceHints): Repl
     if (known !== undefined) return await known
     const list = listBlocks(content, CID.parse(root), signal)
     lists.set(root, list)
-    list.catch(() => lists.delete(root))
+    list.then(
+      ({ cids }) => cids.length > LIST_BLOCKS_MAX && lists.delete(root),
+      () => lists.delete(root)
+    )
     while (lists.size > LISTS_MAX) for (const oldest of lists.keys().take(1)) lists.delete(oldest)
     return await list
   }
+  const leave = createLeftovers(content)
   return {
-    hold: async (root, { access, isOwn, sources, bytesMax, signal }) => {
+    hold: async (root, { access, isOwn, isCopy, sources, bytesMax, signal }) => {
       const cid = CID.parse(root)
       const before = content.pinned(cid)
-      const isUsers = before !== undefined && before.name !== REPLICA_PIN_NAME
-      if (!isUsers || (isOwn && !before.isPublic)) {
+      if (before === undefined && !isCopy) return NOTHING
+      const isUsers = before !== undefined && before.name !== KEPT_FOR_OTHERS
+      if (!isUsers || (isOwn && !before.isPublic && !access.isPublic)) {
         using _hint = hints.suggest(cid, sources.map(peerIdFromDid))
         const { isPublic, readers } = access
         const visibility = { private: !isPublic, readers: isPublic ? [] : readers }
-        await content.pin(cid, {
-          ...visibility,
-          bytesMax,
-          signal,
-          ...(isUsers ? {} : { name: REPLICA_PIN_NAME })
-        })
+        const options = { ...visibility, bytesMax, signal }
+        if (isUsers) await content.pin(cid, options)
+        else await pinForOthers(content, cid, { options, leave })
       }
       const { size } = await listOf(root, signal)
       return size
     },
     forget: async (root) => {
       const cid = CID.parse(root)
+      if (content.pinned(cid)?.name !== KEPT_FOR_OTHERS) return
+      const bytes = await listOf(root, new AbortController().signal).then(
+        ({ size }) => size.bytes,
+        () => 0
+      )
       lists.delete(root)
-      if (content.pinned(cid)?.name === REPLICA_PIN_NAME) await content.unpin(cid)
+      await content.unpin(cid)
+      void leave(bytes)
     },
     size: async (root, { signal }) => {
       if (content.pinned(CID.parse(root)) === undefined) return undefined
@@ -82,6 +94,46 @@ export function createReplicaContent(content: Content, hints: SourceHints): Repl
       return await Promise.all(places.map(async (place) => await readBlock(content, cids[place])))
     },
     takeDemand: (root) => content.takeDemand(CID.parse(root))
+  }
+}
+
+const NOTHING: ReplicaSize = { bytes: 0, blocks: 0 }
+
+/** Counts what nobody keeps any more: space that was given back is free only when the blocks are gone. */
+function createLeftovers(content: Pick<Content, 'gc'>): (bytes: number) => Promise<void> {
+  let left = 0
+  return async (bytes) => {
+    left += bytes
+    if (left < LEFTOVER_BYTES_MAX) return
+    const collected = left
+    left = 0
+    await content.gc().catch(() => (left += collected))
+  }
+}
+
+/** Fetches a copy; what came of one that failed is counted. */
+async function pinForOthers(
+  content: Content,
+  cid: CID,
+  { options, leave }: { options: PinOptions; leave: (bytes: number) => Promise<void> }
+): Promise<void> {
+  let fetched = 0
+  try {
+    await content.pin(cid, {
+      ...options,
+      name: KEPT_FOR_OTHERS,
+      onProgress: ({ blocks, blocksFetched }) => {
+        fetched = blocksFetched
+        if (blocks <= BLOCKS_MAX) return
+        throw new ContentError(
+          'ERR_CONTENT_TOO_LARGE',
+          `expected at most ${BLOCKS_MAX} blocks below ${cid.toString()}`
+        )
+      }
+    })
+  } catch (thrown) {
+    await leave((fetched + 1) * BLOCK_BYTES_MAX)
+    throw thrown
   }
 }
 

@@ -1,5 +1,5 @@
 import { errorMessage, type Clock, type Logger, type Random } from '#contracts'
-import type { Content, Pin } from '#content'
+import { KEPT_FOR_OTHERS, type Content, type Pin } from '#content'
 import type { Host } from '#dht'
 import type { Keystore } from '#did'
 import {
@@ -10,7 +10,7 @@ import {
   type ReplicationLimits
 } from '#replication'
 import type { Datastore } from 'interface-datastore'
-import { createReplicaContent, REPLICA_PIN_NAME, type SourceHints } from './content.ts'
+import { createReplicaContent, type SourceHints } from './content.ts'
 import { createReplicaNetwork } from './network.ts'
 import { createReplicaStore } from './store.ts'
 
@@ -38,6 +38,8 @@ export async function startReplicas(
 ): Promise<Replication> {
   const { host, content, hints, datastore, keystore, ...seams } = components
   await using stack = new AsyncDisposableStack()
+  const before: Pin[] = []
+  for await (const pin of content.pins()) if (pin.name === KEPT_FOR_OTHERS) before.push(pin)
   const replication = stack.use(
     await startReplication(
       {
@@ -51,6 +53,10 @@ export async function startReplicas(
       { limits, isPublishing: () => content.status().publicPins > 0 }
     )
   )
+  // What was fetched when the node was killed, and not noted any more: nothing counts it, so nothing would let it go.
+  for (const { cid } of before) {
+    if (!replication.holds(cid.toString())) await content.unpin(cid).catch(() => undefined)
+  }
   const stopping = new AbortController()
   const watching = watchPins(components, replication, stopping.signal)
   stack.defer(async () => {
@@ -89,7 +95,7 @@ async function watchPins(
 }
 
 function isPublished({ kind, isPublic, name }: Pin): boolean {
-  return kind === 'dag' && isPublic && name !== REPLICA_PIN_NAME
+  return kind === 'dag' && isPublic && name !== KEPT_FOR_OTHERS
 }
 
 async function setGoalOf({ cid, bytes }: Pin, replication: Replication, signal: AbortSignal): Promise<void> {

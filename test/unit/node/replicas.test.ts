@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { MemoryDatastore } from 'datastore-core'
 import { silentLogger } from '#contracts'
-import { createMemoryBlockStore, startContent, type Content } from '#content'
+import { createMemoryBlockStore, KEPT_FOR_OTHERS, startContent, type Content } from '#content'
 import type { ExchangeHandler, Host } from '#dht'
 import { certifyDevice, createKeyPair, peerIdFromDid } from '#did'
 import { FOLLOWED_COPIES, PUBLISHED_COPIES, type Replication } from '#replication'
-import { createSourceHints } from '../../../node/replicas/content.ts'
+import { createReplicaContent, createSourceHints } from '../../../node/replicas/content.ts'
 import { startReplicas } from '../../../node/replicas/replicas.ts'
 import { createSeededRandom } from '../../support/seeded-random.ts'
 import { createVirtualClock, type VirtualClock } from '../../support/virtual-clock.ts'
@@ -46,6 +46,10 @@ function hostOf({ handlers, providers }: World, self: string): Pick<Host, 'excha
   }
 }
 
+function file(text: string): { path: string; content: Uint8Array }[] {
+  return [{ path: 'a.txt', content: new TextEncoder().encode(text) }]
+}
+
 describe('replicas of a node', () => {
   it('gives what is published a goal once somebody would keep it, and what is private none', async () => {
     await using stack = new AsyncDisposableStack()
@@ -69,9 +73,6 @@ describe('replicas of a node', () => {
       return { content, replication, person: person.did }
     }
     const publisher = await start()
-    const file = (text: string): { path: string; content: Uint8Array }[] => [
-      { path: 'a.txt', content: new TextEncoder().encode(text) }
-    ]
     const shown = await publisher.content.addFiles(file('shown'))
     const hidden = await publisher.content.addFiles(file('hidden'), { private: true })
     await world.clock.advance(2 * MINUTE_MS)
@@ -84,5 +85,75 @@ describe('replicas of a node', () => {
     assert.equal(goal.copies, PUBLISHED_COPIES)
     assert.ok(goal.isPublic && FOLLOWED_COPIES < PUBLISHED_COPIES)
     assert.equal(publisher.replication.hasGoal(hidden.cid.toString()), false)
+  })
+})
+
+describe('content that is kept for others', () => {
+  const access = { isPublic: true, readers: [] }
+  const options = { access, sources: [], bytesMax: 1_000, signal: new AbortController().signal }
+
+  async function openContent(): Promise<Content> {
+    const shared = { clock: createVirtualClock(), random: createSeededRandom(3), logger: silentLogger }
+    const stores = { datastore: new MemoryDatastore(), blocks: createMemoryBlockStore() }
+    return await startContent({ ...shared, ...stores, routing: 'off', isDenied: () => false })
+  }
+
+  it('is not opened to everybody when its owner made it private, and not kept when they unpinned it', async () => {
+    await using content = await openContent()
+    const { cid } = await content.addFiles(file('mine'), { private: true })
+    const replicas = createReplicaContent(content, createSourceHints())
+    await replicas.hold(cid.toString(), { ...options, isOwn: true, isCopy: false })
+    assert.equal(content.pinned(cid)?.isPublic, false)
+    await content.unpin(cid)
+    await replicas.hold(cid.toString(), { ...options, isOwn: true, isCopy: false })
+    assert.equal(content.pinned(cid), undefined)
+  })
+
+  it('stays when the user pinned it too, whatever becomes of the copy', async () => {
+    await using content = await openContent()
+    const { cid } = await content.addFiles(file('both'))
+    await content.unpin(cid)
+    const replicas = createReplicaContent(content, createSourceHints())
+    await replicas.hold(cid.toString(), { ...options, isOwn: false, isCopy: true })
+    await content.pin(cid)
+    await replicas.forget(cid.toString())
+    assert.notEqual(content.pinned(cid), undefined)
+  })
+
+  it('leaves the disk too, once enough was let go', async () => {
+    await using content = await openContent()
+    let collections = 0
+    const pin = { name: KEPT_FOR_OTHERS }
+    const large = {
+      pinned: () => pin,
+      unpin: async () => await Promise.resolve(),
+      blocksOf: async function* () {
+        yield await Promise.resolve({ bytes: 200 * 2 ** 20 })
+      },
+      gc: async () => await Promise.resolve(collections++)
+    }
+    const { cid } = await content.addFiles(file('large'))
+    const replicas = createReplicaContent(large as unknown as Content, createSourceHints())
+    await replicas.forget(cid.toString())
+    assert.equal(collections, 0)
+    await replicas.forget(cid.toString())
+    assert.equal(collections, 1)
+  })
+
+  it('goes when nothing counts it any more after the node was killed', async () => {
+    const shared = { clock: createVirtualClock(), random: createSeededRandom(3), logger: silentLogger }
+    await using content = await openContent()
+    const { cid } = await content.addFiles(file('lost'), { name: KEPT_FOR_OTHERS })
+    const mine = await content.addFiles(file('mine'), { private: true })
+    const [person, device] = [createKeyPair(shared.random), createKeyPair(shared.random)]
+    const certificate = certifyDevice(person, { device: device.did, issuedAtMs: 1 })
+    await using _replication = await startReplicas({
+      ...{ ...shared, content, hints: createSourceHints(), isDenied: () => false },
+      datastore: new MemoryDatastore(),
+      host: hostOf({ clock: shared.clock, handlers: new Map(), providers: new Map() }, 'self'),
+      keystore: { device, certificate }
+    })
+    assert.equal(content.pinned(cid), undefined)
+    assert.notEqual(content.pinned(mine.cid), undefined)
   })
 })

@@ -93,6 +93,60 @@ describe('a keeper among strangers', () => {
     await assert.rejects(ask<'lease'>(now, { ask: 'lease', leases: [{ lease: own, roots: [root] }] }))
   })
 
+  it('opens what is private to nobody who only says that they hold it, and says to nobody what else is here', async () => {
+    const now = await scene()
+    await using _party = now.party
+    const { party, owner, follower, mallory } = now
+    const root = await party.add(owner, { blocks: 3, access: { isPublic: false, readers: [] } })
+    await owner.replication?.setGoal(root, { copies: 1 })
+    await party.clock.advance(MINUTE_MS)
+    assert.deepEqual(party.holders(root), [follower])
+    const issuedAtMs = party.clock.nowMs()
+    const terms = { set: setOf([root]), demand: 0, issuedAtMs, expiresAtMs: issuedAtMs + 600_000 }
+    const leases = [{ lease: signLease(mallory, terms), roots: [root] }]
+    await ask<'lease'>(now, { ask: 'lease', leases })
+    await ask<'lease'>({ ...now, follower: owner }, { ask: 'lease', leases })
+    await party.clock.advance(MINUTE_MS)
+    assert.equal(party.canFetch(mallory.did, root), false)
+
+    const own = await party.add(follower, { blocks: 3, access: { isPublic: false, readers: [] } })
+    const nonce = systemRandom.bytes(32)
+    const held = await ask<'challenge'>(now, { ask: 'challenge', root, nonce })
+    const kept = await ask<'challenge'>(now, { ask: 'challenge', root: own, nonce })
+    assert.deepEqual([held.answer?.length, kept.answer], [32, null])
+  })
+
+  it('is not made to believe that it is cut off by strangers who fall silent', async () => {
+    const party = createReplicaParty({ size: 6 })
+    await using _party = party
+    const [owner, ...followers] = party.members
+    assert.ok(owner)
+    const publisher = await party.start(owner)
+    for (const follower of followers) {
+      const replication = await party.start(follower)
+      await replication.offer({ spaceBytes: GIB })
+      await replication.follow(owner.person)
+    }
+    await party.clock.advance(MINUTE_MS)
+    const root = await party.add(owner, { blocks: 3 })
+    await publisher.setGoal(root, { copies: 4, isPublic: true })
+    await party.clock.advance(2 * MINUTE_MS)
+    const issuedAtMs = party.clock.nowMs()
+    for (let count = 0; count < 20; count++) {
+      const stranger = createKeyPair(systemRandom)
+      const lease = signLease(stranger, {
+        ...{ set: setOf(['bafkqaaa']), demand: 0 },
+        ...{ issuedAtMs, expiresAtMs: issuedAtMs + 600_000 }
+      })
+      const message = encodeAsk({ ask: 'lease', leases: [{ lease, roots: ['bafkqaaa'] }] })
+      for (const member of party.members) await party.ask(stranger.did, member, message)
+    }
+    await party.clock.advance(3 * MINUTE_MS)
+    for (const victim of party.holders(root).slice(0, 1)) await party.kill(victim)
+    await party.clock.advance(6 * MINUTE_MS)
+    assert.equal(party.holders(root).length, 4)
+  })
+
   it('gives a pool it has no part in away to nobody, and takes no offer of another pool or time', async () => {
     const now = await scene()
     await using _party = now.party
@@ -102,8 +156,9 @@ describe('a keeper among strangers', () => {
     const by = { signer: mallory, certificate }
     const expired = signOffer(by, { ...terms, pool: owner.person, expiresAtMs: nowMs - 1 })
     const elsewhere = signOffer(by, { ...terms, pool: '*', expiresAtMs: nowMs + 1_000_000 })
+    const endless = signOffer(by, { ...terms, pool: owner.person, expiresAtMs: Number.MAX_SAFE_INTEGER })
     const have = new Uint8Array()
-    await ask<'sync'>(now, { ask: 'sync', pool: owner.person, have, offers: [expired, elsewhere] })
+    await ask<'sync'>(now, { ask: 'sync', pool: owner.person, have, offers: [expired, elsewhere, endless] })
     const { offers } = await ask<'sync'>(now, { ask: 'sync', pool: owner.person, have, offers: [] })
     assert.equal(offers.length, 1, 'only the follower’s own offer is there')
     const strange = createKeyPair(systemRandom).did
