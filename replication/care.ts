@@ -8,18 +8,29 @@ import {
   CUT_OFF_WAIT_MS,
   CUT_OFF_WINDOW_MS,
   FAILED_MS,
+  HAND_OFF_MS,
   HOLDERS_PER_MESSAGE,
   LATE_RENEWALS,
   RELIED_MS
 } from './constants.ts'
-import { careOf, demandOf, goalOf, liveHolders, viewOf, type KeeperCore, type RootCare } from './core.ts'
+import {
+  careOf,
+  demandOf,
+  dropCare,
+  goalOf,
+  liveHolders,
+  mayStay,
+  quotaItems,
+  viewOf,
+  type KeeperCore,
+  type RootCare
+} from './core.ts'
 import { dutyDelayMs, isSurplus, keepingOrder, wantedCopies, whomToAsk } from './decide.ts'
 import { excess } from './quota.ts'
-import { quotaItems } from './core.ts'
 import { release } from './release.ts'
 import type { SignedGoal } from './state.ts'
 import { takingMs } from './taking.ts'
-import type { Root } from './types.ts'
+import type { Goal, Root } from './types.ts'
 
 /** What one look after all goals did. */
 export interface LookReport {
@@ -43,14 +54,18 @@ export async function lookAfter(core: KeeperCore, isUrged = false): Promise<Look
     const wanted = goalOf(core, root)
     if (wanted === undefined) continue
     const care = careOf(core, root)
+    endAgreement(core, wanted.goal, care)
     await guarded(core, root, async () => {
       await openAccess(core, wanted.goal, care)
       if (await letGo(core, wanted, care)) released++
     })
+    // nothing is asked for what was let go just now
+    if (goalOf(core, root) === undefined) continue
     if (isMissing(core, wanted, care, isUrged ? 'now' : isCutOff)) {
       missing.push({ wanted, live: liveHolders(core, wanted.goal).size })
     }
   }
+  forgetFailed(core)
   await tellGoals(core)
   // those with fewest copies first
   missing.sort((a, b) => a.live - b.live)
@@ -74,6 +89,23 @@ export function shrink(core: KeeperCore, untilMs: number): void {
   if (choice === undefined) return
   for (const root of excess(quotaItems(core), choice)) {
     if (held.has(root)) careOf(core, root).handOffUntilMs ??= untilMs
+  }
+}
+
+/** What may stay no longer is handed off, whenever that was decided: before a restart, or by a list that changed. */
+function endAgreement(core: KeeperCore, goal: Goal, care: RootCare): void {
+  if (!core.state.held.has(goal.root) || mayStay(core, goal)) return
+  const nowMs = core.clock.monotonicMs()
+  // nobody else is asked to keep what is denied here
+  if (core.isDenied(goal.root)) care.handOffUntilMs = nowMs
+  else care.handOffUntilMs ??= nowMs + HAND_OFF_MS
+}
+
+/** What could not be fetched is forgotten once it may be asked for again. */
+function forgetFailed(core: KeeperCore): void {
+  const nowMs = core.clock.monotonicMs()
+  for (const [root, { failing }] of core.care) {
+    if ((failing.get(core.self) ?? 0) <= nowMs) dropCare(core, root)
   }
 }
 

@@ -217,8 +217,13 @@ export function poolsSought(core: KeeperCore): PoolId[] {
 
 /** Whether it was agreed to keep what that goal wants. */
 export function isAgreed(core: KeeperCore, goal: Goal): boolean {
+  return !core.isDenied(goal.owner) && mayStay(core, goal)
+}
+
+/** Whether what is held for a goal may stay: it does when the device that signed is lost and revoked. */
+export function mayStay(core: KeeperCore, goal: Goal): boolean {
   const { state, isDenied, person } = core
-  if (isDenied(goal.person) || isDenied(goal.owner) || isDenied(goal.root)) return false
+  if (isDenied(goal.person) || isDenied(goal.root)) return false
   if ((state.choice?.spaceBytes ?? 0) === 0) return false
   return goal.pools.some((pool) => {
     if (pool === ANYONE) return state.choice?.isVolunteer === true

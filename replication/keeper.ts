@@ -12,7 +12,7 @@ import {
   PUBLISHED_COPIES,
   PUBLISHER_SHARE
 } from './constants.ts'
-import { careOf, isAgreed, poolsAsked, quotaItems, type KeeperCore } from './core.ts'
+import { careOf, isAgreed, mayStay, poolsAsked, quotaItems, type KeeperCore } from './core.ts'
 import { ReplicationError } from './errors.ts'
 import { groupId, signGroup, type Group } from './groups.ts'
 import { askGroup, meetIn, renewOffers } from './meeting.ts'
@@ -69,7 +69,12 @@ export function createKeeper(
     isOffered: () =>
       core.offers.of(poolsAsked(core), core.clock.nowMs()).some(({ holder }) => holder !== core.self),
     hasGoal: (root) => core.state.goals.has(root),
-    holds: (root) => core.state.held.has(root)
+    holds: (root) => core.state.held.has(root),
+    recheck: (root) => {
+      const care = core.care.get(root)
+      if (care !== undefined) care.access = ''
+      core.hurry()
+    }
   }
 }
 
@@ -215,7 +220,7 @@ async function agreementChanged(core: KeeperCore): Promise<void> {
   for (const { goal } of [...core.fetching.values()]) if (!isAgreed(core, goal)) cancelTaking(core, goal.root)
   const untilMs = core.clock.monotonicMs() + HAND_OFF_MS
   for (const { goal } of core.state.held.values()) {
-    if (!isAgreed(core, goal)) careOf(core, goal.root).handOffUntilMs ??= untilMs
+    if (!mayStay(core, goal)) careOf(core, goal.root).handOffUntilMs ??= untilMs
     // what is agreed again stays
     else if (core.state.choice !== undefined && careOf(core, goal.root).handOffUntilMs !== undefined) {
       careOf(core, goal.root).handOffUntilMs = undefined

@@ -144,4 +144,6 @@ export interface Replication extends AsyncDisposable {
   hasGoal(root: Root): boolean
   /** Whether this device holds a root on behalf of others. */
   holds(root: Root): boolean
+  /** The user keeps a root no longer: a copy that was agreed to is kept on behalf of others from here on. */
+  recheck(root: Root): void
 }

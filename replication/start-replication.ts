@@ -2,9 +2,9 @@ import { errorMessage } from '#contracts'
 import { personOfDevice } from '#did'
 import { createAnswers } from './answers.ts'
 import { createAsker, withDeadline } from './asker.ts'
-import { lookAfter } from './care.ts'
+import { lookAfter, shrink } from './care.ts'
 import { challengeSome } from './challenge.ts'
-import { LEAVE_DEADLINE_MS, LEAVE_GRACE_MS, MEET_SOON_MS } from './constants.ts'
+import { HAND_OFF_MS, LEAVE_DEADLINE_MS, LEAVE_GRACE_MS, MEET_SOON_MS } from './constants.ts'
 import { careOf, DEFAULT_LIMITS, type KeeperCore } from './core.ts'
 import { createKeeper } from './keeper.ts'
 import { LeaseBook } from './lease-book.ts'
@@ -88,6 +88,8 @@ async function createCore(
   // Whoever holds what we hold has yet to tell us: nothing is missing before they had time to.
   const notBeforeMs = clock.monotonicMs() + core.limits.leaseMs
   for (const root of new Set([...held.keys(), ...goals.keys()])) careOf(core, root).notBeforeMs = notBeforeMs
+  // a smaller space may have been said just before the stop
+  shrink(core, clock.monotonicMs() + HAND_OFF_MS)
   return { value: core, bell, seeking, greeting }
 }
 

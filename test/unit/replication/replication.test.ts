@@ -2,7 +2,12 @@ import assert from 'node:assert/strict'
 import { systemRandom } from '#contracts'
 import { createKeyPair } from '#did'
 import type { Replication } from '#replication'
-import { createReplicaParty, type PartyMember, type ReplicaParty } from '../../support/replica-party.ts'
+import {
+  createReplicaParty,
+  type PartyMember,
+  type ReplicaParty,
+  type ReplicaPartyInit
+} from '../../support/replica-party.ts'
 
 const MINUTE_MS = 60_000
 const GIB = 2 ** 30
@@ -10,7 +15,7 @@ const GIB = 2 ** 30
 /** A publisher, and followers who give space; all run and have met. */
 async function meet(
   size: number,
-  init: { readonly seed?: number } = {}
+  init: Pick<ReplicaPartyInit, 'seed' | 'limits'> = {}
 ): Promise<{
   party: ReplicaParty
   owner: PartyMember
@@ -260,6 +265,54 @@ describe('replication', function () {
     }
     assert.ok(party.holders(root).length > 2)
     await party.clock.advance(40 * MINUTE_MS)
+    assert.equal(party.holders(root).length, 2)
+  })
+
+  it('hands off after a restart what was unfollowed just before it', async () => {
+    const { party, owner, publisher, followers } = await meet(3)
+    await using _party = party
+    const root = await party.add(owner, { blocks: 3 })
+    await publisher.setGoal(root, { copies: 1, isPublic: true })
+    await party.clock.advance(MINUTE_MS)
+    const [holder] = party.holders(root)
+    assert.ok(holder)
+    await holder.replication?.unfollow(owner.person)
+    await party.kill(holder)
+    await party.start(holder)
+    await party.clock.advance(10 * MINUTE_MS)
+    assert.deepEqual(
+      party.holders(root),
+      followers.filter((one) => one !== holder)
+    )
+  })
+
+  it('keeps nothing whose agreement ended while it was fetched', async () => {
+    const { party, owner, publisher, followers } = await meet(2, { limits: { repairBytesPerSecond: 100 } })
+    await using _party = party
+    const [follower] = followers
+    const roots = [await party.add(owner, { blocks: 3 }), await party.add(owner, { blocks: 3 })]
+    for (const root of roots) await publisher.setGoal(root, { copies: 1, isPublic: true })
+    await party.clock.advance(20_000)
+    const held = roots.filter((root) => party.holders(root).length > 0)
+    assert.equal(held.length, 1, 'the other waits for its turn')
+    const left = follower?.replication?.leave()
+    await party.clock.advance(MINUTE_MS)
+    assert.deepEqual(
+      roots.filter((root) => party.holders(root).length > 0),
+      held
+    )
+    await party.clock.advance(6 * MINUTE_MS)
+    await left
+  })
+
+  it('offers space again after its clock went back by a day', async () => {
+    const { party, owner, publisher } = await meet(3)
+    await using _party = party
+    party.clock.shiftWallClock(-24 * 60 * MINUTE_MS)
+    await party.clock.advance(5 * MINUTE_MS)
+    const root = await party.add(owner, { blocks: 3 })
+    await publisher.setGoal(root, { copies: 2, isPublic: true })
+    await party.clock.advance(5 * MINUTE_MS)
     assert.equal(party.holders(root).length, 2)
   })
 
