@@ -3,6 +3,7 @@ import {
   CONTROL_VERSION,
   createJsonLinesDecoder,
   encodeJsonLine,
+  errorCode,
   type Clock,
   type ControlEvent,
   type ControlInput,
@@ -143,9 +144,13 @@ function watchCall(
   }
 }
 
-/** A node that closes a connection says why; anything else is a fault of one of the two. */
+/** A node that closes a connection says why, one that is killed cannot; anything else is a fault of one of the two. */
 function protocolError(cause: unknown): CliError | RemoteError {
   if (cause instanceof RemoteError) return cause
+  const code = errorCode(cause)
+  if (code === 'ECONNRESET' || code === 'EPIPE') {
+    return new CliError('ERR_NODE_UNREACHABLE', 'the node ended before it answered', { cause })
+  }
   return new CliError('ERR_CONTROL_PROTOCOL', 'the node broke the control protocol', { cause })
 }
 

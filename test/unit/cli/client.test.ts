@@ -66,6 +66,14 @@ describe('the client of the control protocol', () => {
     await assert.rejects(client.call('node.status', {}), { code: 'ERR_NODE_UNREACHABLE' })
   })
 
+  it('says that the node is gone when it was killed in the middle of a call', async () => {
+    const reset = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' })
+    const incoming = new ReadableStream<Uint8Array>({ pull: (stream) => stream.error(reset) })
+    const socket = { incoming, write: async () => await Promise.resolve(), close: () => undefined }
+    const client = createControlClient(socket, createVirtualClock())
+    await assert.rejects(client.call('node.status', {}), { code: 'ERR_NODE_UNREACHABLE' })
+  })
+
   it('fails with what the node said about the connection as a whole', async () => {
     const { client, answer } = createFakeNode()
     const call = client.call('node.status', {})
