@@ -20,8 +20,10 @@ interface Target {
 export function partOf(names: readonly string[], range: ByteSpan | undefined): AskedPart | undefined {
   if (names.length === 0 && range === undefined) return undefined
   // an ask cannot say that it wants nothing
-  if (range !== undefined && range.length <= 0) return { path: names }
-  return { path: names, range: range && { from: range.offset, to: range.offset + range.length } }
+  if (range === undefined || range.length <= 0) return { path: names }
+  // to the end, as callers say it, is no number that an ask can name
+  const to = Math.min(range.offset + range.length, Number.MAX_SAFE_INTEGER)
+  return { path: names, range: { from: range.offset, to } }
 }
 
 /**
