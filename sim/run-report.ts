@@ -55,5 +55,10 @@ export function replayCommand(scenario: string, run: RunInit): string {
     ...(durationMs === undefined ? [] : [`--duration ${durationMs}ms`]),
     ...(plant === undefined ? [] : [`--plant ${plant}`])
   ]
-  return `elastos sim replay ${scenario} ${flags.join(' ')}`
+  return `elastos sim replay ${shellWord(scenario)} ${flags.join(' ')}`
+}
+
+/** As a shell takes it: the name of a file can be anything, and is pasted. */
+function shellWord(text: string): string {
+  return /^[\w./][\w./-]*$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`
 }

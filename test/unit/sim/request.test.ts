@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
 import { SCENARIOS } from '#sim'
 import { argsForSeed, parseRequest, REQUEST_OPTIONS, type RunRequest } from '../../../sim/request.ts'
+import { replayCommand } from '../../../sim/run-report.ts'
 
 function requestOf(args: readonly string[]): RunRequest {
   const { values, positionals } = parseArgs({
@@ -33,6 +35,21 @@ describe('a request to simulate', () => {
       { min: 1e300, max: 60_000 }
     ]) {
       assert.throws(() => request(latencyMs), { code: 'ERR_SIM_SCENARIO', message: /network\.latencyMs/ })
+    }
+  })
+
+  it('is said again as one command, whatever its file is called', () => {
+    assert.equal(replayCommand('./my-own.json', { seed: 7 }), 'elastos sim replay ./my-own.json --seed 7')
+    for (const name of [
+      'a b.json',
+      '$(exit 9).json',
+      "it's.json",
+      ';.json',
+      'a\nb.json',
+      "'; exit 9 #.json"
+    ]) {
+      const [word = ''] = replayCommand(name, { seed: 7 }).slice('elastos sim replay '.length).split(' --seed')
+      assert.equal(execFileSync('/bin/sh', ['-c', `printf %s ${word}`], { encoding: 'utf8' }), name)
     }
   })
 
