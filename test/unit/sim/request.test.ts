@@ -48,7 +48,9 @@ describe('a request to simulate', () => {
       'a\nb.json',
       "'; exit 9 #.json"
     ]) {
-      const [word = ''] = replayCommand(name, { seed: 7 }).slice('elastos sim replay '.length).split(' --seed')
+      const [word = ''] = replayCommand(name, { seed: 7 })
+        .slice('elastos sim replay '.length)
+        .split(' --seed')
       assert.equal(execFileSync('/bin/sh', ['-c', `printf %s ${word}`], { encoding: 'utf8' }), name)
     }
   })
