@@ -56,8 +56,8 @@ export async function lookAfter(core: KeeperCore, isUrged = false): Promise<Look
     const care = careOf(core, root)
     endAgreement(core, wanted.goal, care)
     await guarded(core, root, async () => {
-      await openAccess(core, wanted.goal, care)
       if (await letGo(core, wanted, care)) released++
+      else await openAccess(core, wanted.goal, care)
     })
     // nothing is asked for what was let go just now
     if (goalOf(core, root) === undefined) continue

@@ -30,6 +30,8 @@ export interface PartyMember {
   replication: Replication | undefined
   /** Fetches peers began here. */
   readonly demand: Map<Root, number>
+  /** Dids and roots it denies; it opens nothing denied. */
+  readonly denied: Set<string>
   /** It says that it has everything, and has other bytes. */
   isLiar: boolean
 }
@@ -85,6 +87,7 @@ export function createReplicaParty({ size, seed = 1, ...init }: ReplicaPartyInit
       disk: new Map(),
       entries: new Map(),
       demand: new Map(),
+      denied: new Set(),
       replication: undefined,
       isLiar: false
     }
@@ -139,6 +142,7 @@ export function createReplicaParty({ size, seed = 1, ...init }: ReplicaPartyInit
     return {
       hold: async (root, { access, bytesMax }) => {
         await Promise.resolve()
+        if (member.denied.has(root)) throw new Error('denied')
         if (!member.disk.has(root)) {
           const from = member.isLiar ? undefined : server(self, root)
           if (from === undefined && !member.isLiar) throw new Error('nobody serves it')
@@ -176,7 +180,7 @@ export function createReplicaParty({ size, seed = 1, ...init }: ReplicaPartyInit
           clock,
           random,
           logger: silentLogger,
-          isDenied: () => false
+          isDenied: (name) => member.denied.has(name)
         },
         init
       )

@@ -305,6 +305,38 @@ describe('replication', function () {
     await left
   })
 
+  it('keeps a copy on when the user, who kept it too, does no longer', async () => {
+    const { party, owner, publisher } = await meet(2)
+    await using _party = party
+    const root = await party.add(owner, { blocks: 3 })
+    await publisher.setGoal(root, { copies: 1, isPublic: true })
+    await party.clock.advance(MINUTE_MS)
+    const [holder] = party.holders(root)
+    assert.ok(holder)
+    holder.disk.delete(root)
+    holder.replication?.recheck(root)
+    await party.clock.advance(1_000)
+    assert.ok(holder.disk.has(root))
+  })
+
+  it('lets go of what was denied since, and keeps what a lost device signed', async () => {
+    const { party, owner, publisher } = await meet(2)
+    await using _party = party
+    const roots = [await party.add(owner, { blocks: 3 }), await party.add(owner, { blocks: 3 })]
+    for (const root of roots) await publisher.setGoal(root, { copies: 1, isPublic: true })
+    await party.clock.advance(MINUTE_MS)
+    const [denied, lost] = roots
+    assert.ok(denied !== undefined && lost !== undefined)
+    const [holder] = party.holders(lost)
+    assert.ok(holder)
+    holder.denied.add(denied)
+    holder.denied.add(owner.device.did)
+    await party.kill(holder)
+    await party.start(holder)
+    await party.clock.advance(10 * MINUTE_MS)
+    assert.deepEqual([party.holders(denied), party.holders(lost)], [[], [holder]])
+  })
+
   it('offers space again after its clock went back by a day', async () => {
     const { party, owner, publisher } = await meet(3)
     await using _party = party
