@@ -265,7 +265,11 @@ export interface ControlMethods
   }
   'content.pins': { params: { all?: boolean }; result: { pins: PinStatus[]; isCut: boolean } }
   'content.pin': { params: { target: string; private?: boolean; name?: string }; result: PinStatus }
-  'content.unpin': { params: { target: string }; result: { cid: string } }
+  /** `copiesGoal`: copies that others still keep for you; `isKeptForOthers`: an agreement keeps it here all the same. */
+  'content.unpin': {
+    params: { target: string }
+    result: { cid: string; copiesGoal: number; isKeptForOthers: boolean }
+  }
   'repo.stat': { params: Record<string, never>; result: RepoStatus }
   'repo.verify': { params: Record<string, never>; result: RepoVerifyStatus }
   'repo.gc': {

@@ -54,8 +54,8 @@ export const REPLICAS_COMMANDS: readonly CommandSpec[] = [
     args: ['<cid>', '<copies>'],
     options: [
       {
-        flags: '--reader <person>',
-        summary: 'a device that may have what is private; may be repeated',
+        flags: '--reader <device>',
+        summary: 'the did of a device that may have what is private; may be repeated',
         isList: true
       }
     ],

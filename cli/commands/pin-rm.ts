@@ -1,10 +1,21 @@
 import type { CliContext, CommandInput } from '../context.ts'
 import { requiredArgument } from '../input.ts'
-import { printResult } from '../output.ts'
+import { printNotice, printResult } from '../output.ts'
 
 /** `elastos pin rm CID` */
 export async function run(input: CommandInput, context: CliContext): Promise<undefined> {
   await using client = await context.connect()
   const result = await client.call('content.unpin', { target: requiredArgument(input, 'target') })
-  await printResult(context, result, [`${result.cid} is kept and served no longer`])
+  const { cid, copiesGoal, isKeptForOthers } = result
+  await printResult(context, result, [
+    isKeptForOthers
+      ? `${cid} is kept no longer for you, and still for others: 'elastos replicate quota' says for whom`
+      : `${cid} is kept and served no longer`
+  ])
+  if (copiesGoal > 0) {
+    await printNotice(
+      context,
+      `others still keep ${copiesGoal} ${copiesGoal === 1 ? 'copy' : 'copies'} for you: 'elastos replicate goal ${cid} 0' ends that`
+    )
+  }
 }

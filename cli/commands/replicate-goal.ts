@@ -6,7 +6,7 @@ import { describeCopies } from '../replica-view.ts'
 
 const COPIES_MAX = 32
 
-/** `elastos replicate goal CID COPIES [--reader PERSON]…` */
+/** `elastos replicate goal CID COPIES [--reader DEVICE]…` */
 export async function run(input: CommandInput, context: CliContext): Promise<undefined> {
   const text = requiredArgument(input, 'copies')
   const copies = Number(text)

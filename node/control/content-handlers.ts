@@ -2,6 +2,7 @@ import type { CID } from 'multiformats/cid'
 import { errorCode } from '#contracts'
 import type { AddStatus, Clock, EntryStatus, PinStatus } from '#contracts'
 import { parseCidPath, type AddResult, type Content, type Entry, type Pin } from '#content'
+import type { Replication } from '#replication'
 import { createDeadline } from '../deadline.ts'
 import type { Handler, HandlersOf } from './handlers.ts'
 import { takeRows } from './rows.ts'
@@ -14,7 +15,11 @@ type ContentMethod =
   'content.add' | 'content.get' | 'content.list' | 'content.pins' | 'content.pin' | 'content.unpin'
 
 /** Files, folders and pins for commands. */
-export function createContentHandlers(content: Content, clock: Clock): HandlersOf<ContentMethod> {
+export function createContentHandlers(
+  content: Content,
+  clock: Clock,
+  replication: Pick<Replication, 'hasGoal' | 'holds' | 'recheck' | 'status'>
+): HandlersOf<ContentMethod> {
   return {
     'content.add': async ({ path, ...options }, { emit, signal }) => {
       const report = createReporter(emit)
@@ -57,7 +62,13 @@ export function createContentHandlers(content: Content, clock: Clock): HandlersO
     'content.unpin': async ({ target }) => {
       const cid = rootOf(target)
       await content.unpin(cid)
-      return { cid: cid.toString() }
+      const root = cid.toV1().toString()
+      replication.recheck(root)
+      return {
+        cid: cid.toString(),
+        copiesGoal: replication.hasGoal(root) ? replication.status(root).goal.copies : 0,
+        isKeptForOthers: replication.holds(root)
+      }
     }
   }
 }

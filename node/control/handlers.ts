@@ -49,7 +49,7 @@ export function createHandlers(base: NodeBase, parts: HandlerParts): ControlHand
   const capsuleParts = { capsules, installed, questions, runtime, toLineage, clock: base.clock }
   return {
     ...createNodeHandlers(base, parts),
-    ...createContentHandlers(content, base.clock),
+    ...createContentHandlers(content, base.clock, node.replication),
     ...createRepoHandlers(content),
     ...createCapsuleHandlers(capsuleParts),
     ...createToolHandlers(capsuleParts),

@@ -1,7 +1,14 @@
 import { parseCidPath, type Content } from '#content'
 import type { ReplicaCopyStatus, ReplicaGroupStatus, ReplicaQuotaStatus, ReplicaRootStatus } from '#contracts'
 import { parseDid, type Did } from '#did'
-import type { GroupStatus, QuotaStatus, ReplicaCopy, ReplicaStatus, Replication } from '#replication'
+import {
+  ReplicationError,
+  type GroupStatus,
+  type QuotaStatus,
+  type ReplicaCopy,
+  type ReplicaStatus,
+  type Replication
+} from '#replication'
 import type { Contacts } from '../contacts.ts'
 import type { HandlersOf } from './handlers.ts'
 import { takeRows } from './rows.ts'
@@ -32,6 +39,16 @@ type ReplicaMethod =
 export function createReplicaHandlers(parts: ReplicaHandlerParts): HandlersOf<ReplicaMethod> {
   const { replication, contacts } = parts
   const didOf = (text: string): Did => (text.startsWith('did:') ? parseDid(text) : contacts.didOf(text))
+  // content is served to devices: the name of a person would let nobody in
+  const deviceOf = (text: string): Did => {
+    const device = didOf(text)
+    const people = [...replication.followed(), ...replication.groups().flatMap(({ members }) => members)]
+    if (device !== parts.personDid && !people.includes(device)) return device
+    throw new ReplicationError(
+      'ERR_REPLICA_GOAL_INVALID',
+      `expected the did of a reader's device, as 'elastos node status' says there; ${device} is a person`
+    )
+  }
   return {
     'replica.follow': async ({ person: text }) => {
       const person = didOf(text)
@@ -55,7 +72,7 @@ export function createReplicaHandlers(parts: ReplicaHandlerParts): HandlersOf<Re
       await replication.setGoal(cid.toString(), {
         ...{ copies, signal },
         ...(isPublic === undefined ? {} : { isPublic }),
-        ...(readers === undefined ? {} : { readers: readers.map(didOf) })
+        ...(readers === undefined ? {} : { readers: readers.map(deviceOf) })
       })
       return describeRoot(parts, replication.status(cid.toString()))
     },
