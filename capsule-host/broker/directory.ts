@@ -237,10 +237,12 @@ class Directory implements RunningDirectory {
       } catch {
         // One that never started has nothing to end.
       } finally {
-        this.#ending.delete(key)
+        // Its successor may be ending by now, which is to be waited for as well.
+        if (this.#ending.get(key) === ending) this.#ending.delete(key)
       }
     }
-    this.#ending.set(key, end())
+    const ending = end()
+    this.#ending.set(key, ending)
   }
 
   #ended(capsule: LoadedCapsule): void {

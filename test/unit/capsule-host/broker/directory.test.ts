@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { silentLogger } from '#contracts'
+import { PROVIDER_IDLE_MS, PROVIDER_STOP_MS } from '../../../../capsule-host/broker/constants.ts'
 import { startProviderDirectory, type RunningDirectory } from '../../../../capsule-host/broker/directory.ts'
 import type { Provider } from '../../../../capsule-host/broker/provider.ts'
 import type {
@@ -280,6 +281,41 @@ describe('the provider directory', () => {
     const { provider, cid } = await directory.find('localhost@1', NOTES, never)
     assert.equal(await provider.call(request()), 'native')
     assert.equal(cid, undefined)
+  })
+
+  it('runs one of them at a time, also when one is unloaded that still waits for the one before', async () => {
+    let running = 0
+    let most = 0
+    shelf.start = async () => {
+      most = Math.max(most, ++running)
+      return await Promise.resolve({
+        provider: { call: async () => await Promise.resolve('done'), open: async function* () {} },
+        // It ends when it must, and no sooner.
+        ...{ ended: new Promise<void>(() => undefined), stop: () => undefined },
+        [Symbol.asyncDispose]: async () => {
+          running -= 1
+          await Promise.resolve()
+        }
+      })
+    }
+    shelf.put('files')
+    const find = async (): Promise<unknown> => await directory.find('localhost@1', NOTES, never)
+    const unload = (): void => directory.unload('did:key:zP/files')
+    await find()
+    unload()
+    const second = find()
+    await clock.settle()
+    unload()
+    await clock.advance(PROVIDER_STOP_MS)
+    const third = find()
+    await clock.settle()
+    assert.deepEqual([running, most], [1, 1])
+    await clock.advance(PROVIDER_STOP_MS)
+    await Promise.all([second, third])
+    assert.deepEqual([running, most], [1, 1])
+    unload()
+    await clock.advance(PROVIDER_IDLE_MS)
+    assert.equal(running, 0)
   })
 
   it('unloads an updated one when its last call is done', async () => {
