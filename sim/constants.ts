@@ -57,5 +57,8 @@ export const SAMPLE_MS_MIN = 1_000
 /** Characters of a file that is a scenario. */
 export const SCENARIO_CHARS_MAX: number = 64 * 1024
 
+/** Bytes of it: UTF-8 takes at most three for a character of 16 bits. */
+export const SCENARIO_BYTES_MAX: number = 3 * SCENARIO_CHARS_MAX
+
 /** Steps of a scenario that is a file. */
 export const STEPS_MAX = 200

@@ -3,11 +3,12 @@
  * report. The command line of the product starts it: see cli/commands/sim-run.ts.
  */
 import { spawnSync } from 'node:child_process'
-import { closeSync, existsSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, openSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { errorCode, errorMessage } from '#contracts'
-import { freshSeed, isVirtualProcess } from './powers.ts'
+import { SCENARIO_BYTES_MAX } from './constants.ts'
+import { freshSeed, isVirtualProcess, readTextStart } from './powers.ts'
 import { argsForSeed, parseRequest, REQUEST_OPTIONS, type RunRequest } from './request.ts'
 import { runScenario } from './run-one.ts'
 import type { FinishedRun } from './run-report.ts'
@@ -77,7 +78,7 @@ async function main(): Promise<number> {
     return 0
   }
   const { values, positionals } = parseArgs({ args, options: REQUEST_OPTIONS, allowPositionals: true })
-  const readText = (path: string): string => readFileSync(path, 'utf8')
+  const readText = (path: string): string => readTextStart(path, SCENARIO_BYTES_MAX + 1)
   return await run(parseRequest(positionals[0] ?? '', values, readText), args)
 }
 

@@ -4,6 +4,7 @@
  */
 import { createHook } from 'node:async_hooks'
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
+import { closeSync, openSync, readSync } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import { install, type Clock as FakeClock, type FakeMethod } from '@sinonjs/fake-timers'
 import { START_MS } from './constants.ts'
@@ -92,6 +93,20 @@ export function realMonotonicMs(): number {
 /** A seed that nobody chose. */
 export function freshSeed(): number {
   return realRandomBytes(4).readUInt32LE()
+}
+
+/** The first bytes of a file as text: one that is much too large, or never ends, is not read for that. */
+export function readTextStart(path: string, bytesMax: number): string {
+  const bytes = Buffer.alloc(bytesMax)
+  const file = openSync(path, 'r')
+  try {
+    let filled = 0
+    for (let count = -1; count !== 0 && filled < bytesMax; filled += count)
+      count = readSync(file, bytes, filled, bytesMax - filled, null)
+    return bytes.toString('utf8', 0, filled)
+  } finally {
+    closeSync(file)
+  }
 }
 
 function createVirtualProcess(clock: FakeClock, random: RandomSource): VirtualProcess {

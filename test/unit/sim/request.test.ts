@@ -3,6 +3,8 @@ import { execFileSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
 import { SCENARIOS } from '#sim'
 import { argsForSeed, parseRequest, REQUEST_OPTIONS, type RunRequest } from '../../../sim/request.ts'
+import { SCENARIO_BYTES_MAX } from '../../../sim/constants.ts'
+import { readTextStart } from '../../../sim/powers.ts'
 import { replayCommand } from '../../../sim/run-report.ts'
 
 function requestOf(args: readonly string[]): RunRequest {
@@ -36,6 +38,16 @@ describe('a request to simulate', () => {
     ]) {
       assert.throws(() => request(latencyMs), { code: 'ERR_SIM_SCENARIO', message: /network\.latencyMs/ })
     }
+  })
+
+  it('reads no more of a file than a scenario may have', () => {
+    const readText = (path: string): string => readTextStart(path, SCENARIO_BYTES_MAX + 1)
+    assert.equal(readText('/dev/zero').length, SCENARIO_BYTES_MAX + 1)
+    assert.throws(() => parseRequest('endless.json', {}, () => readText('/dev/zero')), {
+      code: 'ERR_SIM_SCENARIO',
+      message: /at most/
+    })
+    assert.match(readText(import.meta.filename), /^import .*reads no more of a file.*\}\)\n$/s)
   })
 
   it('is said again as one command, whatever its file is called', () => {
