@@ -1,13 +1,15 @@
 import type { Did } from '#did'
 import { createRate } from './asker.ts'
-import { rely } from './care.ts'
+import { learn, rely } from './care.ts'
 import { answerOf } from './challenge.ts'
 import {
   CHALLENGES_PER_MINUTE,
   CLOCK_AHEAD_MS,
   HELD_MAX,
   HELD_OF_PUBLISHER_MAX,
+  HOLDERS_OF_ROOT_MAX,
   HOLDERS_PER_MESSAGE,
+  LAPSED_MS,
   LEASE_MS_MAX,
   OFFERS_PER_MESSAGE,
   REQUEST_BURST,
@@ -99,45 +101,66 @@ async function answerKeep(
     known !== undefined && known.goal.person === goal.person && known.goal.issuedAtMs > goal.issuedAtMs
   const latest = isLater ? known : asked
   const later = isLater ? { goal: known.signed } : {}
-  if (goal.owner === core.self || core.state.goals.has(goal.root)) return { state: 'refused', ...later }
+  if (goal.owner === core.self || core.state.goals.has(goal.root)) {
+    await learn(core, goal.root, asked.signed)
+    return { state: 'refused', ...later }
+  }
   if (goal.issuedAtMs > core.clock.nowMs() + CLOCK_AHEAD_MS) return { state: 'refused' }
-  return { state: await keep({ core, taking, from }, latest, ask.holders), ...later }
+  const holders = ask.holders.filter((device) => device !== goal.owner)
+  // an owner has it, and that never counts as a copy
+  if (from !== goal.owner) holders.push(from)
+  const wanted = { latest, holders, owner: from === goal.owner ? from : undefined }
+  return { state: await keep({ core, taking, from }, wanted), ...later }
 }
 
 async function keep(
   { core, taking, from }: { core: KeeperCore; taking: Taking; from: Did },
-  wanted: SignedGoal,
-  holders: readonly Did[]
+  { latest, holders, owner }: { latest: SignedGoal; holders: readonly Did[]; owner: Did | undefined }
 ): Promise<KeepState> {
-  const { goal } = wanted
+  const { goal } = latest
   const held = core.state.held.get(goal.root)
   if (held !== undefined) {
     // The one whose goal it is held for decides.
     if (held.goal.person !== goal.person) return 'refused'
-    if (goal.issuedAtMs > held.goal.issuedAtMs) await core.state.putHeld({ ...held, ...wanted })
+    if (goal.issuedAtMs > held.goal.issuedAtMs) {
+      await core.state.putHeld({ ...held, ...latest })
+      tellOwner(core, goal.root, held.goal.owner)
+      // which may know others who hold it
+      const news = { ask: 'keep', goal: latest.signed, holders: [] } as const
+      if (held.goal.owner !== goal.owner) void core.asker.ask(held.goal.owner, news).catch(() => undefined)
+    }
+    if (owner !== undefined) tellOwner(core, goal.root, owner)
     if (goal.copies === 0 || !isAgreed(core, goal)) {
       core.hurry()
       return 'refused'
     }
     const care = careOf(core, goal.root)
-    presume(core, goal.root, [...holders, from])
+    presume(core, goal.root, holders)
     if (care.handOffUntilMs !== undefined) return 'busy'
     rely(core, care)
     return 'held'
   }
-  if (core.fetching.has(goal.root)) core.fetching.set(goal.root, wanted)
+  if (core.fetching.has(goal.root)) core.fetching.set(goal.root, latest)
   if (goal.copies === 0 || !isAgreed(core, goal)) return 'refused'
   if (!hasRoom(core, goal.person)) return 'full'
   const care = careOf(core, goal.root)
   presume(
     core,
     goal.root,
-    [...holders, from].filter((device) => device !== goal.owner)
+    holders.filter((device) => device !== goal.owner)
   )
   const isFailing = (care.failing.get(core.self) ?? 0) > core.clock.monotonicMs()
-  const state = isFailing ? 'failed' : await taking.take(wanted, [from, ...holders])
+  const state = isFailing ? 'failed' : await taking.take(latest, [from, ...holders])
   if (state !== 'taken') dropCare(core, goal.root)
   return state
+}
+
+/** Every device of a person that wants a root hears who holds it, not only the one whose goal is the latest. */
+function tellOwner(core: KeeperCore, root: Root, owner: Did): void {
+  const { owners } = careOf(core, root)
+  owners.delete(owner)
+  owners.set(owner, core.clock.monotonicMs() + LAPSED_MS)
+  while (owners.size > HOLDERS_OF_ROOT_MAX) for (const oldest of owners.keys().take(1)) owners.delete(oldest)
 }
 
 function hasRoom({ state }: KeeperCore, person: Did): boolean {

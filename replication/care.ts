@@ -3,6 +3,7 @@ import type { Did } from '#did'
 import { openAccess } from './access.ts'
 import {
   ASKS_PER_LOOK,
+  CLOCK_AHEAD_MS,
   CUT_OFF_COPIES,
   CUT_OFF_PEERS_MIN,
   CUT_OFF_WAIT_MS,
@@ -27,6 +28,7 @@ import {
 } from './core.ts'
 import { dutyDelayMs, isSurplus, keepingOrder, wantedCopies, whomToAsk } from './decide.ts'
 import { excess } from './quota.ts'
+import { openGoal, signGoal } from './records.ts'
 import { release } from './release.ts'
 import type { SignedGoal } from './state.ts'
 import { takingMs } from './taking.ts'
@@ -180,6 +182,7 @@ async function askOne(core: KeeperCore, wanted: SignedGoal, device: Did): Promis
     goal: signed,
     holders: holders.slice(0, HOLDERS_PER_MESSAGE)
   })
+  await learn(core, goal.root, answer?.goal)
   const nowMs = core.clock.monotonicMs()
   if (answer?.state === 'taken') {
     care.told.set(device, goal.issuedAtMs)
@@ -210,13 +213,28 @@ async function tellGoals(core: KeeperCore): Promise<void> {
       if (told.get(device) === goal.issuedAtMs || core.asker.isDown(device)) continue
       told.set(device, goal.issuedAtMs)
       asks.push(
-        core.asker.ask(device, { ask: 'keep', goal: signed, holders: [] }).then((answer) => {
+        core.asker.ask(device, { ask: 'keep', goal: signed, holders: [] }).then(async (answer) => {
           if (answer === undefined) told.delete(device)
+          await learn(core, goal.root, answer?.goal)
         })
       )
     }
   }
   await Promise.all(asks)
+}
+
+/** Another device of this device's person wants a root otherwise since: the later of two goals counts, on all of them. */
+export async function learn(core: KeeperCore, root: Root, later: Uint8Array | undefined): Promise<void> {
+  const own = core.state.goals.get(root)?.goal
+  if (own === undefined || later === undefined) return
+  await guarded(core, root, async () => {
+    const goal = openGoal(later)
+    const { copies, isPublic, readers, issuedAtMs } = goal
+    const isOurs = goal.root === root && goal.person === core.person && !core.isDenied(goal.owner)
+    if (!isOurs || issuedAtMs <= own.issuedAtMs || issuedAtMs > core.clock.nowMs() + CLOCK_AHEAD_MS) return
+    const { bytes, pools } = own
+    await core.state.putGoal(signGoal(core, { root, bytes, pools, copies, isPublic, readers, issuedAtMs }))
+  })
 }
 
 /** Lets this device's copy go when it is one too many, or is being handed off and others have enough. */

@@ -71,6 +71,8 @@ export interface RootCare {
   handOffUntilMs: number | undefined
   /** The goal that each holder has, by when it was issued. */
   readonly told: Map<Did, number>
+  /** Other devices of the goal's person that want it too, and until when they hear of this copy. */
+  readonly owners: Map<Did, number>
   /** Fetches from here, fading. */
   demand: number
   /** Who may read it as it was last set. */
@@ -123,6 +125,7 @@ export function careOf(core: KeeperCore, root: Root): RootCare {
     reliedUntilMs: 0,
     handOffUntilMs: undefined,
     told: new Map(),
+    owners: new Map(),
     demand: 0,
     access: '',
     challenges: new Map()

@@ -85,8 +85,11 @@ function sign(core: KeeperCore, roots: readonly Root[], termMs: number): OwnLeas
 /** Those who count on a root that this device holds: its owner and the other holders, at times those whose leases ended. */
 function audienceOf(core: KeeperCore, goal: Goal, withLapsed: boolean): Set<Did> {
   const audience = new Set<Did>([goal.owner, ...liveHolders(core, goal).keys()])
-  if (withLapsed)
-    for (const holder of core.leases.lapsed(goal.root, core.clock.monotonicMs())) audience.add(holder)
+  const nowMs = core.clock.monotonicMs()
+  for (const [device, untilMs] of core.care.get(goal.root)?.owners ?? []) {
+    if (untilMs > nowMs) audience.add(device)
+  }
+  if (withLapsed) for (const holder of core.leases.lapsed(goal.root, nowMs)) audience.add(holder)
   audience.delete(core.self)
   return audience
 }

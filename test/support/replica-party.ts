@@ -65,12 +65,19 @@ export interface ReplicaParty extends AsyncDisposable {
 export interface ReplicaPartyInit extends ReplicationInit {
   readonly size: number
   readonly seed?: number
+  /** How many of the members, the first ones, are devices of one person; one when absent. */
+  readonly devicesOfFirst?: number
 }
 
 const BLOCK_BYTES = 1_000
 
 /** A party whose members are not started. */
-export function createReplicaParty({ size, seed = 1, ...init }: ReplicaPartyInit): ReplicaParty {
+export function createReplicaParty({
+  size,
+  seed = 1,
+  devicesOfFirst = 1,
+  ...init
+}: ReplicaPartyInit): ReplicaParty {
   const clock = createVirtualClock()
   const random = createSeededRandom(seed)
   const contents = new Map<Root, readonly Uint8Array[]>()
@@ -79,8 +86,11 @@ export function createReplicaParty({ size, seed = 1, ...init }: ReplicaPartyInit
   const sent = { count: 0 }
   const fetched = { bytes: 0 }
   let isCut = new Set<Did>()
-  const members = Array.from({ length: size }, (): PartyMember => {
-    const [device, person] = [createKeyPair(random), createKeyPair(random)]
+  let first: KeyPair | undefined
+  const members = Array.from({ length: size }, (_, index): PartyMember => {
+    const [device, own] = [createKeyPair(random), createKeyPair(random)]
+    first ??= own
+    const person = index < devicesOfFirst ? first : own
     const certificate = certifyDevice(person, { device: device.did, issuedAtMs: 1 })
     return {
       ...{ device, person: person.did, certificate },

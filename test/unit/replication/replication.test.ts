@@ -319,6 +319,34 @@ describe('replication', function () {
     assert.ok(holder.disk.has(root))
   })
 
+  it('is at rest when two devices of one person want the same, and the later goal counts', async () => {
+    const party = createReplicaParty({ size: 9, devicesOfFirst: 2 })
+    await using _party = party
+    const [laptop, desktop, ...followers] = party.members
+    assert.ok(laptop && desktop)
+    const own = [await party.start(laptop), await party.start(desktop)]
+    for (const follower of followers) {
+      const replication = await party.start(follower)
+      await replication.offer({ spaceBytes: GIB })
+      await replication.follow(laptop.person)
+    }
+    await party.clock.advance(2 * MINUTE_MS)
+    const access = { isPublic: true, readers: [] }
+    const root = await party.add(laptop, { blocks: 3, access })
+    desktop.disk.set(root, access)
+    for (const [index, device] of own.entries()) {
+      await device.setGoal(root, { copies: 4 - index, isPublic: true })
+      await party.clock.advance(MINUTE_MS)
+    }
+    await party.clock.advance(30 * MINUTE_MS)
+    const { bytes } = party.fetched
+    await party.clock.advance(60 * MINUTE_MS)
+    assert.equal(party.holders(root).length, 3)
+    assert.equal(party.fetched.bytes, bytes, 'copies are made again and again')
+    for (const device of own)
+      assert.deepEqual([device.status(root).copies.length, device.status(root).wanted], [3, 3])
+  })
+
   it('lets go of what was denied since, and keeps what a lost device signed', async () => {
     const { party, owner, publisher } = await meet(2)
     await using _party = party
