@@ -1,6 +1,7 @@
 import { errorMessage } from '#contracts'
 import type { Did } from '#did'
 import { accessOf } from './access.ts'
+import { withDeadline } from './asker.ts'
 import { FAILED_MS, FETCHES_MAX, FETCHES_WAITING_MAX, HOLDERS_PER_MESSAGE, TAKING_MS } from './constants.ts'
 import { careOf, dropCare, liveHolders, quotaItems, type KeeperCore } from './core.ts'
 import type { KeepState } from './messages.ts'
@@ -9,6 +10,9 @@ import { release } from './release.ts'
 import { renewRoots } from './renew.ts'
 import type { SignedGoal } from './state.ts'
 import type { Root } from './types.ts'
+
+/** A fetch ends when it has taken so many times what it may take at the usual pace. */
+const SLOW_FETCH = 16
 
 /** What was agreed to be kept and is not here yet: fetched a few at a time, at a bounded pace, those with fewest copies first. */
 export class Taking {
@@ -76,13 +80,17 @@ export class Taking {
     const { goal } = wanted
     await this.#pace(goal.bytes)
     const care = careOf(core, goal.root)
-    const { bytes, blocks } = await core.content.hold(goal.root, {
-      access: accessOf(core, goal, care),
-      isOwn: false,
-      isCopy: true,
-      sources: this.#sources.get(goal.root) ?? [],
-      bytesMax: goal.bytes,
-      signal: core.signal
+    // whoever sends a block now and then must not keep everything else waiting
+    const timeoutMs = SLOW_FETCH * takingMs(core, goal.bytes)
+    const { bytes, blocks } = await withDeadline({ ...core, timeoutMs }, async (signal) => {
+      return await core.content.hold(goal.root, {
+        access: accessOf(core, goal, care),
+        isOwn: false,
+        isCopy: true,
+        sources: this.#sources.get(goal.root) ?? [],
+        bytesMax: goal.bytes,
+        signal
+      })
     })
     // a later goal may have come meanwhile, or the end of the agreement
     const latest = core.fetching.get(goal.root)

@@ -30,6 +30,8 @@ export interface PartyMember {
   replication: Replication | undefined
   /** Fetches peers began here. */
   readonly demand: Map<Root, number>
+  /** Roots of which it gets nothing and never hears that there is nothing. */
+  readonly stalled: Set<Root>
   /** Dids and roots it denies; it opens nothing denied. */
   readonly denied: Set<string>
   /** It says that it has everything, and has other bytes. */
@@ -98,6 +100,7 @@ export function createReplicaParty({
       entries: new Map(),
       demand: new Map(),
       denied: new Set(),
+      stalled: new Set(),
       replication: undefined,
       isLiar: false
     }
@@ -150,8 +153,9 @@ export function createReplicaParty({
       return { blocks: blocks.length, bytes: blocks.reduce((sum, { length }) => sum + length, 0) }
     }
     return {
-      hold: async (root, { access, bytesMax }) => {
+      hold: async (root, { access, bytesMax, signal }) => {
         await Promise.resolve()
+        if (member.stalled.has(root)) await untilAborted(signal)
         if (member.denied.has(root)) throw new Error('denied')
         if (!member.disk.has(root)) {
           const from = member.isLiar ? undefined : server(self, root)
@@ -225,6 +229,11 @@ export function createReplicaParty({
     }
   }
   return party
+}
+
+async function untilAborted(signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+  signal.throwIfAborted()
 }
 
 function storeOf(entries: Map<string, Uint8Array>): ReplicaStore {

@@ -347,6 +347,23 @@ describe('replication', function () {
       assert.deepEqual([device.status(root).copies.length, device.status(root).wanted], [3, 3])
   })
 
+  it('keeps what others want while somebody has it wait for blocks for ever', async () => {
+    const { party, owner, publisher, followers } = await meet(2)
+    await using _party = party
+    const [follower] = followers
+    assert.ok(follower)
+    for (let count = 0; count < 2; count++) {
+      const root = await party.add(owner, { blocks: 3 })
+      follower.stalled.add(root)
+      await publisher.setGoal(root, { copies: 1, isPublic: true })
+    }
+    await party.clock.advance(MINUTE_MS)
+    const root = await party.add(owner, { blocks: 3 })
+    await publisher.setGoal(root, { copies: 1, isPublic: true })
+    await party.clock.advance(20 * MINUTE_MS)
+    assert.deepEqual(party.holders(root), [follower])
+  })
+
   it('lets go of what was denied since, and keeps what a lost device signed', async () => {
     const { party, owner, publisher } = await meet(2)
     await using _party = party
