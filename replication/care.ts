@@ -68,6 +68,7 @@ export async function lookAfter(core: KeeperCore, isUrged = false): Promise<Look
     }
   }
   forgetFailed(core)
+  await signGoalsOfAnotherDay(core)
   await tellGoals(core)
   // those with fewest copies first
   missing.sort((a, b) => a.live - b.live)
@@ -201,6 +202,19 @@ async function askOne(core: KeeperCore, wanted: SignedGoal, device: Did): Promis
   }
   care.failing.set(device, nowMs + FAILED_MS)
   if (answer.state !== 'busy') core.hurry()
+}
+
+/** What was signed by a clock that went back since is taken by nobody: it is signed as of now. */
+async function signGoalsOfAnotherDay(core: KeeperCore): Promise<void> {
+  const nowMs = Math.floor(core.clock.nowMs())
+  for (const { goal } of [...core.state.goals.values()]) {
+    if (goal.issuedAtMs <= nowMs + CLOCK_AHEAD_MS) continue
+    const { root, copies, bytes, isPublic, readers, pools } = goal
+    const signed = signGoal(core, { root, copies, bytes, isPublic, readers, pools, issuedAtMs: nowMs })
+    await guarded(core, root, async () => {
+      await core.state.putGoal(signed)
+    })
+  }
 }
 
 /** Gives holders the latest goal where they may have an older one. */

@@ -3,6 +3,7 @@ import { lookAfter, shrink } from './care.ts'
 import { challengeHolder } from './challenge.ts'
 import {
   AGREEMENTS_MAX,
+  CLOCK_AHEAD_MS,
   COPIES_MAX,
   GOAL_POOLS_MAX,
   GOAL_READERS_MAX,
@@ -175,7 +176,7 @@ async function setGoal(core: KeeperCore, root: Root, init: GoalInit): Promise<Go
   const goal = {
     ...{ root, bytes, copies, isPublic, pools: poolsAsked(core).slice(0, GOAL_POOLS_MAX) },
     readers: [...new Set(readers)],
-    issuedAtMs: Math.max(Math.floor(clock.nowMs()), known.issuedAtMs + 1)
+    issuedAtMs: afterGoal(core, known)
   }
   const signed = await state.putGoal(signGoal(core, goal))
   careOf(core, root)
@@ -233,13 +234,19 @@ async function agreementChanged(core: KeeperCore): Promise<void> {
   core.hurry()
 }
 
+/** A time after that of the goal before, where that is not of a clock that went back since. */
+function afterGoal({ clock }: KeeperCore, before: Pick<Goal, 'issuedAtMs'>): number {
+  const nowMs = Math.floor(clock.nowMs())
+  return before.issuedAtMs > nowMs + CLOCK_AHEAD_MS ? nowMs : Math.max(nowMs, before.issuedAtMs + 1)
+}
+
 /** Goals name the pools of now. */
 async function renewGoals(core: KeeperCore): Promise<void> {
   const pools = poolsAsked(core).slice(0, GOAL_POOLS_MAX)
   for (const { goal } of [...core.state.goals.values()]) {
     if (goal.copies === 0 || goal.pools.join() === pools.join()) continue
     const { root, copies, bytes, isPublic, readers } = goal
-    const issuedAtMs = Math.max(Math.floor(core.clock.nowMs()), goal.issuedAtMs + 1)
+    const issuedAtMs = afterGoal(core, goal)
     const signed = signGoal(core, { root, copies, bytes, isPublic, readers, pools, issuedAtMs })
     await core.state.putGoal(signed)
   }

@@ -1,39 +1,11 @@
 import assert from 'node:assert/strict'
 import { systemRandom } from '#contracts'
 import { createKeyPair } from '#did'
-import type { Replication } from '#replication'
-import {
-  createReplicaParty,
-  type PartyMember,
-  type ReplicaParty,
-  type ReplicaPartyInit
-} from '../../support/replica-party.ts'
+import { meet } from '../../support/met-party.ts'
+import { createReplicaParty } from '../../support/replica-party.ts'
 
 const MINUTE_MS = 60_000
 const GIB = 2 ** 30
-
-/** A publisher, and followers who give space; all run and have met. */
-async function meet(
-  size: number,
-  init: Pick<ReplicaPartyInit, 'seed' | 'limits'> = {}
-): Promise<{
-  party: ReplicaParty
-  owner: PartyMember
-  publisher: Replication
-  followers: readonly PartyMember[]
-}> {
-  const party = createReplicaParty({ size, ...init })
-  const [owner, ...followers] = party.members
-  assert.ok(owner)
-  const publisher = await party.start(owner)
-  for (const follower of followers) {
-    const replication = await party.start(follower)
-    await replication.offer({ spaceBytes: GIB })
-    await replication.follow(owner.person)
-  }
-  await party.clock.advance(2 * MINUTE_MS)
-  return { party, owner, publisher, followers }
-}
 
 describe('replication', function () {
   this.timeout(120_000)
@@ -265,131 +237,6 @@ describe('replication', function () {
     }
     assert.ok(party.holders(root).length > 2)
     await party.clock.advance(40 * MINUTE_MS)
-    assert.equal(party.holders(root).length, 2)
-  })
-
-  it('hands off after a restart what was unfollowed just before it', async () => {
-    const { party, owner, publisher, followers } = await meet(3)
-    await using _party = party
-    const root = await party.add(owner, { blocks: 3 })
-    await publisher.setGoal(root, { copies: 1, isPublic: true })
-    await party.clock.advance(MINUTE_MS)
-    const [holder] = party.holders(root)
-    assert.ok(holder)
-    await holder.replication?.unfollow(owner.person)
-    await party.kill(holder)
-    await party.start(holder)
-    await party.clock.advance(10 * MINUTE_MS)
-    assert.deepEqual(
-      party.holders(root),
-      followers.filter((one) => one !== holder)
-    )
-  })
-
-  it('keeps nothing whose agreement ended while it was fetched', async () => {
-    const { party, owner, publisher, followers } = await meet(2, { limits: { repairBytesPerSecond: 100 } })
-    await using _party = party
-    const [follower] = followers
-    const roots = [await party.add(owner, { blocks: 3 }), await party.add(owner, { blocks: 3 })]
-    for (const root of roots) await publisher.setGoal(root, { copies: 1, isPublic: true })
-    await party.clock.advance(20_000)
-    const held = roots.filter((root) => party.holders(root).length > 0)
-    assert.equal(held.length, 1, 'the other waits for its turn')
-    const left = follower?.replication?.leave()
-    await party.clock.advance(MINUTE_MS)
-    assert.deepEqual(
-      roots.filter((root) => party.holders(root).length > 0),
-      held
-    )
-    await party.clock.advance(6 * MINUTE_MS)
-    await left
-  })
-
-  it('keeps a copy on when the user, who kept it too, does no longer', async () => {
-    const { party, owner, publisher } = await meet(2)
-    await using _party = party
-    const root = await party.add(owner, { blocks: 3 })
-    await publisher.setGoal(root, { copies: 1, isPublic: true })
-    await party.clock.advance(MINUTE_MS)
-    const [holder] = party.holders(root)
-    assert.ok(holder)
-    holder.disk.delete(root)
-    holder.replication?.recheck(root)
-    await party.clock.advance(1_000)
-    assert.ok(holder.disk.has(root))
-  })
-
-  it('is at rest when two devices of one person want the same, and the later goal counts', async () => {
-    const party = createReplicaParty({ size: 9, devicesOfFirst: 2 })
-    await using _party = party
-    const [laptop, desktop, ...followers] = party.members
-    assert.ok(laptop && desktop)
-    const own = [await party.start(laptop), await party.start(desktop)]
-    for (const follower of followers) {
-      const replication = await party.start(follower)
-      await replication.offer({ spaceBytes: GIB })
-      await replication.follow(laptop.person)
-    }
-    await party.clock.advance(2 * MINUTE_MS)
-    const access = { isPublic: true, readers: [] }
-    const root = await party.add(laptop, { blocks: 3, access })
-    desktop.disk.set(root, access)
-    for (const [index, device] of own.entries()) {
-      await device.setGoal(root, { copies: 4 - index, isPublic: true })
-      await party.clock.advance(MINUTE_MS)
-    }
-    await party.clock.advance(30 * MINUTE_MS)
-    const { bytes } = party.fetched
-    await party.clock.advance(60 * MINUTE_MS)
-    assert.equal(party.holders(root).length, 3)
-    assert.equal(party.fetched.bytes, bytes, 'copies are made again and again')
-    for (const device of own)
-      assert.deepEqual([device.status(root).copies.length, device.status(root).wanted], [3, 3])
-  })
-
-  it('keeps what others want while somebody has it wait for blocks for ever', async () => {
-    const { party, owner, publisher, followers } = await meet(2)
-    await using _party = party
-    const [follower] = followers
-    assert.ok(follower)
-    for (let count = 0; count < 2; count++) {
-      const root = await party.add(owner, { blocks: 3 })
-      follower.stalled.add(root)
-      await publisher.setGoal(root, { copies: 1, isPublic: true })
-    }
-    await party.clock.advance(MINUTE_MS)
-    const root = await party.add(owner, { blocks: 3 })
-    await publisher.setGoal(root, { copies: 1, isPublic: true })
-    await party.clock.advance(20 * MINUTE_MS)
-    assert.deepEqual(party.holders(root), [follower])
-  })
-
-  it('lets go of what was denied since, and keeps what a lost device signed', async () => {
-    const { party, owner, publisher } = await meet(2)
-    await using _party = party
-    const roots = [await party.add(owner, { blocks: 3 }), await party.add(owner, { blocks: 3 })]
-    for (const root of roots) await publisher.setGoal(root, { copies: 1, isPublic: true })
-    await party.clock.advance(MINUTE_MS)
-    const [denied, lost] = roots
-    assert.ok(denied !== undefined && lost !== undefined)
-    const [holder] = party.holders(lost)
-    assert.ok(holder)
-    holder.denied.add(denied)
-    holder.denied.add(owner.device.did)
-    await party.kill(holder)
-    await party.start(holder)
-    await party.clock.advance(10 * MINUTE_MS)
-    assert.deepEqual([party.holders(denied), party.holders(lost)], [[], [holder]])
-  })
-
-  it('offers space again after its clock went back by a day', async () => {
-    const { party, owner, publisher } = await meet(3)
-    await using _party = party
-    party.clock.shiftWallClock(-24 * 60 * MINUTE_MS)
-    await party.clock.advance(5 * MINUTE_MS)
-    const root = await party.add(owner, { blocks: 3 })
-    await publisher.setGoal(root, { copies: 2, isPublic: true })
-    await party.clock.advance(5 * MINUTE_MS)
     assert.equal(party.holders(root).length, 2)
   })
 
