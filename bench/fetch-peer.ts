@@ -69,4 +69,5 @@ if (side === undefined) throw new Error(`expected one of ${Object.keys(SIDES).jo
 if (role === 'import') say({ event: 'imported', ...(await side.import?.({ folder, source })) })
 else if (role === 'serve') await serve(side, { folder, source }, JSON.parse(imported) as Where)
 else await fetchOnce(side, name, { folder, source })
+await side.end?.()
 process.exit()

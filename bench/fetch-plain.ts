@@ -90,23 +90,25 @@ export function kuboProgram(): string {
 /** Whether {@link kuboProgram} is there. */
 export const isKuboThere = (): boolean => existsSync(kuboProgram())
 
+/** The daemons of this process. */
+const daemons = new AsyncDisposableStack()
+
 /** Two Kubo daemons; what is fetched is pinned, which is how Kubo fetches all of a DAG. */
 export const kubo: Side = {
   serve: async ({ source }) => {
-    const node = await startKubo(kuboProgram())
+    const node = daemons.use(await startKubo(kuboProgram()))
     const add = ['add', '-Q', '--cid-version=1', '--raw-leaves', '--chunker=size-1048576', source]
     return { root: await node.run(add, { timeoutMs: KUBO_TIMEOUT_MS }), address: node.addresses[0] }
   },
   connect: async (_init, { root, address }) => {
-    const node = await startKubo(kuboProgram())
+    const node = daemons.use(await startKubo(kuboProgram()))
     await node.run(['swarm', 'connect', String(address)])
     return async () => {
       const watch = new Stopwatch()
       await node.run(['pin', 'add', '--progress=false', String(root)], { timeoutMs: KUBO_TIMEOUT_MS })
       await flush(node.folder)
-      const fetched = watch.stop()
-      await node[Symbol.asyncDispose]()
-      return fetched
+      return watch.stop()
     }
-  }
+  },
+  end: async () => await daemons.disposeAsync()
 }

@@ -36,7 +36,7 @@ export async function openFetchSide(o: FetchSideInit): Promise<FetchSide> {
   let { server, where } = await startServer(o, imported)
   return {
     restart: async () => {
-      await server.end({ signal: 'SIGKILL' })
+      await endPeer(o, server)
       ;({ server, where } = await startServer(o, imported))
     },
     fetch: async () => {
@@ -48,7 +48,7 @@ export async function openFetchSide(o: FetchSideInit): Promise<FetchSide> {
       client.write('go\n')
       const fetched = await client.event('fetched', { timeoutMs: FETCH_TIMEOUT_MS })
       const after = await usage(server)
-      await client.end({ signal: 'SIGKILL' })
+      await endPeer(o, client)
       await rm(join(o.folder, `${o.side}-client`), { recursive: true, force: true })
       return {
         seconds: Number(fetched['seconds']),
@@ -58,9 +58,16 @@ export async function openFetchSide(o: FetchSideInit): Promise<FetchSide> {
         serverCpuSeconds: after.processorSeconds - before.processorSeconds
       }
     },
-    [Symbol.asyncDispose]: async () => {
-      await server.end({ signal: 'SIGKILL' })
-    }
+    [Symbol.asyncDispose]: async () => await endPeer(o, server)
+  }
+}
+
+/** At once, but for a process that has a daemon beside it. */
+async function endPeer({ side }: FetchSideInit, peer: RunningProcess): Promise<void> {
+  if (side !== 'kubo') await peer.end({ signal: 'SIGKILL' })
+  else {
+    peer.endInput()
+    await peer.ended
   }
 }
 

@@ -33,6 +33,8 @@ export interface Side {
   /** Serves what was imported; resolves with where. */
   serve(init: SideInit, imported: Where): Promise<Where>
   connect(init: SideInit, where: Where): Promise<Fetch>
+  /** Ends what runs beside this process, where something does: it would outlive a kill. */
+  end?(): Promise<void>
 }
 
 /** Whether what was written is forced to the disk within the time that is measured: unless `BENCH_FLUSH` is 0. */
