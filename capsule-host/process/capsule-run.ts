@@ -205,7 +205,7 @@ export class CapsuleRun {
     // A process that was told of no files and asks anyway is no longer what was started.
     if (this.#files === undefined) throw new Error('expected no call on files')
     await this.#files.push(payload)
-    await this.#trace?.room()
+    if (this.#trace?.isFull === true) await this.#trace.room()
   }
 
   async #takeTrace(payload: Uint8Array): Promise<void> {
@@ -236,8 +236,9 @@ export class CapsuleRun {
         if (answer.byteLength > FRAME_PAYLOAD_BYTES_MAX)
           throw new RangeError('expected an answer of one frame')
         if (this.#ended.signal.aborted) return
-        this.#trace?.answer(answer)
         this.#link.sendFrame(FRAME.fileAnswer, answer)
+        // Behind it, so that nobody waits for a copy; what the capsule says of it comes later in any case.
+        this.#trace?.answer(answer)
       },
       fail: (error) => this.#decided.resolve({ kind: 'error', error })
     })

@@ -35,15 +35,22 @@ export class TraceIntake {
     await this.room()
   }
 
-  /** Takes an answer to a call on files before the capsule has it; short ones are in its entries. */
+  /**
+   * Takes an answer to a call on files, before anything else that the capsule says is taken; short ones are in its entries.
+   */
   answer(answer: Uint8Array): void {
     if (answer.byteLength < KEPT_ANSWER_BYTES_MIN) return
     this.#wait(answer, this.#init.trace.writeAnswer(answer))
   }
 
+  /** True while more waits to be written than may. */
+  get isFull(): boolean {
+    return this.#waitingBytes > TRACE_WAITING_BYTES_MAX
+  }
+
   /** Resolves when no more waits to be written than may: what the capsule asks for does not wait for a disk until then. */
   async room(): Promise<void> {
-    if (this.#waitingBytes > TRACE_WAITING_BYTES_MAX) await this.#last
+    if (this.isFull) await this.#last
   }
 
   #wait({ byteLength }: Uint8Array, writing: Promise<void> | void): void {
