@@ -1,7 +1,7 @@
 import type { CliContext, CommandInput } from '../context.ts'
 import { CliError } from '../errors.ts'
 import { listOption, requiredArgument } from '../input.ts'
-import { printResult } from '../output.ts'
+import { printNotice, printResult } from '../output.ts'
 import { describeCopies } from '../replica-view.ts'
 
 const COPIES_MAX = 32
@@ -18,4 +18,7 @@ export async function run(input: CommandInput, context: CliContext): Promise<und
   const params = { cid: requiredArgument(input, 'cid'), copies, ...(readers.length === 0 ? {} : { readers }) }
   const root = await client.call('replica.goal', params, { signal: context.signal })
   await printResult(context, root, describeCopies(root, context.clock.nowMs()))
+  if (!root.isPublic && copies > 0) {
+    await printNotice(context, 'whoever keeps a copy can read what is not encrypted, though it is private')
+  }
 }

@@ -72,7 +72,7 @@ export async function startReplicas(
   }
 }
 
-/** Gives each public pin of the user a goal, once: a goal that was withdrawn stays withdrawn. */
+/** Gives each public pin of the user a goal, once: a goal that was withdrawn stays withdrawn. One that was made private hides it. */
 async function watchPins(
   { content, clock, logger }: ReplicasComponents,
   replication: Replication,
@@ -85,8 +85,9 @@ async function watchPins(
       if (!replication.isOffered()) continue
       for await (const pin of content.pins()) {
         signal.throwIfAborted()
-        if (isPublished(pin) && !replication.hasGoal(pin.cid.toString()))
-          await setGoalOf(pin, replication, signal)
+        const hasGoal = replication.hasGoal(pin.cid.toString())
+        if (isPublished(pin) && !hasGoal) await setGoalOf(pin, replication, signal)
+        if (hasGoal && isHidden(pin)) await hideGoalOf(pin, replication, signal)
       }
     } catch (thrown) {
       if (!signal.aborted) logger.warn('a pin has no goal yet', { reason: errorMessage(thrown) })
@@ -96,6 +97,16 @@ async function watchPins(
 
 function isPublished({ kind, isPublic, name }: Pin): boolean {
   return kind === 'dag' && isPublic && name !== KEPT_FOR_OTHERS
+}
+
+function isHidden({ kind, isPublic, name }: Pin): boolean {
+  return kind === 'dag' && !isPublic && name !== KEPT_FOR_OTHERS
+}
+
+/** What was made private is served to everybody by nobody. */
+async function hideGoalOf({ cid }: Pin, replication: Replication, signal: AbortSignal): Promise<void> {
+  const { goal } = replication.status(cid.toString())
+  if (goal.isPublic && goal.copies > 0) await replication.setGoal(cid.toString(), { isPublic: false, signal })
 }
 
 async function setGoalOf({ cid, bytes }: Pin, replication: Replication, signal: AbortSignal): Promise<void> {

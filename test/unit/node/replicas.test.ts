@@ -85,6 +85,11 @@ describe('replicas of a node', () => {
     assert.equal(goal.copies, PUBLISHED_COPIES)
     assert.ok(goal.isPublic && FOLLOWED_COPIES < PUBLISHED_COPIES)
     assert.equal(publisher.replication.hasGoal(hidden.cid.toString()), false)
+
+    await publisher.content.pin(shown.cid, { private: true })
+    await world.clock.advance(2 * MINUTE_MS)
+    const after = publisher.replication.status(shown.cid.toString()).goal
+    assert.deepEqual([after.isPublic, after.copies], [false, PUBLISHED_COPIES])
   })
 })
 
