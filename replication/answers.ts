@@ -13,6 +13,7 @@ import {
   LEASE_MS_MAX,
   OFFERS_PER_MESSAGE,
   REQUEST_BURST,
+  REQUESTS_MAX,
   REQUESTS_PER_SECOND
 } from './constants.ts'
 import {
@@ -155,6 +156,20 @@ async function keep(
   return state
 }
 
+/** Who is not told now, because others are, hears of it with the next renewal: questions are for repairs too. */
+async function introduceTo(core: KeeperCore, device: Did, shared: readonly Root[]): Promise<void> {
+  const { introducing } = core
+  if (introducing.has(device) || introducing.size >= REQUESTS_MAX / 2) return
+  introducing.add(device)
+  try {
+    await introduce(core, shared, [device])
+  } catch {
+    // the keeper stops
+  } finally {
+    introducing.delete(device)
+  }
+}
+
 /** Every device of a person that wants a root hears who holds it, not only the one whose goal is the latest. */
 function tellOwner(core: KeeperCore, root: Root, owner: Did): void {
   const { owners } = careOf(core, root)
@@ -224,7 +239,7 @@ function newcomer(
     core.care.get(root)?.taking.delete(from)
     if (core.state.held.has(root)) shared.push(root)
   }
-  if (shared.length > 0) void introduce(core, shared, [from]).catch(() => undefined)
+  if (shared.length > 0) void introduceTo(core, from, shared)
   const one = sets[Math.floor(core.random.unit() * sets.length)]
   const peers: PeerOfRoot[] = []
   for (const root of one === undefined ? news : news.add(one)) {

@@ -100,6 +100,8 @@ export interface KeeperCore extends ReplicationComponents {
   greetsLapsed: boolean
   /** What is being fetched or waits to be, and its bytes. */
   readonly fetching: Map<Root, SignedGoal>
+  /** Holders who are being told of ours, because they were not known. */
+  readonly introducing: Set<Did>
   readonly isPublishing: () => boolean
   /** Aborts when the keeper stops. */
   readonly signal: AbortSignal

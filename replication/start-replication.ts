@@ -76,6 +76,7 @@ async function createCore(
     toldSets: new Map(),
     met: new Map(),
     fetching: new Map(),
+    introducing: new Set(),
     cutOff: undefined,
     greetsLapsed: false,
     isPublishing: init.isPublishing ?? (() => false),

@@ -44,6 +44,8 @@ export interface ReplicaParty extends AsyncDisposable {
   readonly members: readonly PartyMember[]
   /** Messages by what they asked are not told apart: how many were sent. */
   readonly sent: { count: number }
+  /** Devices that take questions and never answer, and how many they were asked. */
+  readonly silent: Map<Did, number>
   /** Bytes fetched as copies. */
   readonly fetched: { bytes: number }
   start(member: PartyMember): Promise<Replication>
@@ -86,6 +88,7 @@ export function createReplicaParty({
   const handlers = new Map<Did, ReplicaHandler>()
   const pools = new Map<PoolId, Set<Did>>()
   const sent = { count: 0 }
+  const silent = new Map<Did, number>()
   const fetched = { bytes: 0 }
   let isCut = new Set<Did>()
   let first: KeyPair | undefined
@@ -116,8 +119,13 @@ export function createReplicaParty({
       (one) => one.device.did !== reader && reaches(reader, one.device.did) && serves(one, reader, root)
     )
   const network = (self: Did): ReplicaNetwork => ({
-    request: async (device, message) => {
+    request: async (device, message, { signal }) => {
       sent.count++
+      const asked = silent.get(device)
+      if (asked !== undefined) {
+        silent.set(device, asked + 1)
+        await untilAborted(signal)
+      }
       await Promise.resolve()
       const handler = handlers.get(device)
       if (handler === undefined || !reaches(self, device)) throw new Error('unreachable')
@@ -182,7 +190,7 @@ export function createReplicaParty({
     }
   }
   const party: ReplicaParty = {
-    ...{ clock, members, sent, fetched },
+    ...{ clock, members, sent, silent, fetched },
     start: async (member) => {
       member.replication = await startReplication(
         {

@@ -147,6 +147,26 @@ describe('a keeper among strangers', () => {
     assert.equal(party.holders(root).length, 4)
   })
 
+  it('asks somebody who comes and goes as a holder, and answers nothing, one question at a time', async () => {
+    const now = await scene()
+    await using _party = now.party
+    const { party, owner, mallory } = now
+    const root = await party.add(owner, { blocks: 3 })
+    await owner.replication?.setGoal(root, { copies: 1, isPublic: true })
+    await party.clock.advance(MINUTE_MS)
+    party.silent.set(mallory.did, 0)
+    const issuedAtMs = party.clock.nowMs()
+    const terms = { set: setOf([root]), demand: 0, issuedAtMs }
+    for (let count = 0; count < 40; count++) {
+      for (const expiresAtMs of [issuedAtMs + 100_000, issuedAtMs]) {
+        const lease = signLease(mallory, { ...terms, expiresAtMs })
+        await ask<'lease'>(now, { ask: 'lease', leases: [{ lease, roots: [root] }] })
+      }
+    }
+    await party.clock.advance(1_000)
+    assert.equal(party.silent.get(mallory.did), 1)
+  })
+
   it('gives a pool it has no part in away to nobody, and takes no offer of another pool or time', async () => {
     const now = await scene()
     await using _party = now.party
