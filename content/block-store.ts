@@ -109,6 +109,8 @@ export interface BlockStore extends AsyncDisposable {
    * @throws ContentError `ERR_BLOCK_CORRUPT` as {@link BlockStore.get}
    */
   getMany(cids: Iterable<CID>, options?: { readonly memory?: Slabs | undefined }): AsyncIterable<BlockFound>
+  /** Of a block that is here it sees to it that it survives a power cut after the next {@link BlockStore.flush}; a missing one is fine. */
+  makeDurable(cid: CID): Promise<void>
   /** Bytes of a block, without reading it; `undefined` when it is not there. */
   sizeOf(cid: CID): Promise<number | undefined>
   /** Until it is disposed, no collection removes what was put, found or read meanwhile. */
@@ -131,7 +133,7 @@ export interface BlockStore extends AsyncDisposable {
    */
   verify(init: VerifyInit): Promise<VerifyResult>
   stat(): StoreStat
-  /** Resolves when all durable puts that resolved before are on the disk. */
+  /** Resolves when all that was put durably, or made durable, before is on the disk. */
   flush(): Promise<void>
 }
 

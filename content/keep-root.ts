@@ -65,7 +65,7 @@ export async function keepRoot(o: KeeperComponents, init: KeepInit): Promise<Roo
   return root
 }
 
-async function* blocksOf({ isDenied }: KeeperComponents, init: KeepInit): AsyncGenerator<CID> {
+async function* blocksOf({ store, isDenied }: KeeperComponents, init: KeepInit): AsyncGenerator<CID> {
   let blocks = 0
   const walk = walkDag(init.cid, {
     fetch: async (cid) => {
@@ -80,6 +80,8 @@ async function* blocksOf({ isDenied }: KeeperComponents, init: KeepInit): AsyncG
     }
   })
   for await (const cid of walk) {
+    // One that was here already may have come as a cache.
+    await store.makeDurable(cid)
     init.onBlock?.(++blocks)
     yield cid
   }

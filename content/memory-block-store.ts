@@ -58,6 +58,10 @@ class MemoryBlockStore implements BlockStore {
     for (const cid of cids) yield { cid, bytes: await this.get(cid) }
   }
 
+  async makeDurable(): Promise<void> {
+    await Promise.resolve()
+  }
+
   async sizeOf(cid: CID): Promise<number | undefined> {
     return await Promise.resolve(this.#find(cid)?.length)
   }

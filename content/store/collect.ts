@@ -159,6 +159,7 @@ async function cut(set: PackSet, pack: Pack, end: number): Promise<void> {
   await file.truncate(end)
   pack.bytes = end
   pack.syncedBytes = Math.min(pack.syncedBytes, end)
+  pack.durableBytes = Math.min(pack.durableBytes, end)
 }
 
 /** Copies what lives in a pack to the newest one and removes it. Resolves with the bytes copied. */

@@ -90,6 +90,16 @@ class PackBlockStore implements BlockStore {
     return this.#reader.getMany(cids, memory)
   }
 
+  async makeDurable(cid: CID): Promise<void> {
+    checkCid(cid)
+    const place = this.#set.peek(cid.multihash)
+    if (place !== undefined) {
+      const end = place.offset + recordBytes(cid.multihash.digest.length, place.length)
+      this.#writer.makeDurable(place, end)
+    }
+    await Promise.resolve()
+  }
+
   async sizeOf(cid: CID): Promise<number | undefined> {
     return await Promise.resolve((inlineBlock(cid) ?? this.#set.find(cid.multihash))?.length)
   }
@@ -210,10 +220,6 @@ class PackBlockStore implements BlockStore {
       await this.#writer.append({ cid, bytes, durable })
       return
     }
-    if (!durable) return
-    // A collection may have moved it meanwhile; the copy is durable.
-    if (!this.#set.isAt(cid.multihash, place)) return
-    const end = place.offset + recordBytes(cid.multihash.digest.length, place.length)
-    this.#writer.makeDurable(place, end)
+    if (durable) await this.makeDurable(cid)
   }
 }

@@ -242,7 +242,10 @@ export class PackWriter implements AsyncDisposable {
     try {
       await this.#set.open.use(pack, async (file) => await file.flush())
     } catch (thrown) {
-      throw this.#distrust(thrown)
+      if (this.#set.has(pack)) throw this.#distrust(thrown)
+      // A collection has removed it: what lived there lies elsewhere, on the disk.
+      this.#dirty.delete(pack)
+      return
     }
     pack.syncedBytes = Math.max(pack.syncedBytes, upTo)
     if (pack.durableBytes <= pack.syncedBytes) this.#dirty.delete(pack)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { stat } from 'node:fs/promises'
+import { rm, stat } from 'node:fs/promises'
 import type { CID } from 'multiformats/cid'
 import { createTemporaryFolder } from '../../support/temporary-folder.ts'
 import {
@@ -138,6 +138,27 @@ describe('collection of packs', () => {
       await Promise.all([reading, putting])
     }
     await assertHas(store, kept)
+  })
+
+  it('leaves nothing to be forced to the disk of a pack that it removes', async () => {
+    await using folder = await createTemporaryFolder()
+    const [gone, kept] = blocks(2, 1000) as [BlockToPut, BlockToPut]
+    {
+      await using store = await openIn(folder.path)
+      for (const block of [gone, kept]) {
+        await store.putMany([block])
+        await store.sweep(keeping([gone, kept]))
+      }
+    }
+    // Without them it is not known what of the packs is on the disk.
+    for (const path of await packsIn(folder.path)) await rm(path.replace(/pack$/, 'idx'))
+    await using store = await openIn(folder.path)
+    await store.makeDurable(gone.cid)
+    await store.delete(gone.cid)
+    await store.sweep(keeping([kept]))
+    await store.flush()
+    await store.putMany(blocks(1, 1000), { durable: true })
+    await assertHas(store, [kept])
   })
 
   it('does not fail a list or a verification that runs beside it', async () => {

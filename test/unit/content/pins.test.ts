@@ -2,11 +2,14 @@ import assert from 'node:assert/strict'
 import * as dagCbor from '@ipld/dag-cbor'
 import { join } from 'node:path'
 import { MemoryDatastore } from 'datastore-core'
+import { systemRandom } from '#contracts'
 import { cidOf, DAG_CBOR_CODEC, RAW_CODEC } from '#content'
 import { didFromPeerId } from '#did'
 import { PIN_READERS_MAX, SMALL_BLOCK_BYTES_MAX } from '../../../content/constants.ts'
+import { FailingDisk } from '../../support/failing-disk.ts'
 import { createTemporaryFolder } from '../../support/temporary-folder.ts'
 import { bytesOf, fakeExchange, randomPeerId, startFixture, utf8 } from './fixture.ts'
+import { openIn } from './pack-store.ts'
 
 describe('pins', () => {
   it('are there with their names after a restart, and what is under them is served again', async () => {
@@ -19,6 +22,22 @@ describe('pins', () => {
       [cid.toString(), 'mine', true, 1]
     )
     assert.equal(await again.content.mayServe(cid, randomPeerId()), true)
+  })
+
+  it('survive a power cut with all their blocks, those that a get had left here too', async () => {
+    await using source = await startFixture()
+    const { cid } = await source.content.addFiles([{ path: 'a', content: bytesOf(2_000_000) }])
+    await using folder = await createTemporaryFolder()
+    const blocks = join(folder.path, 'blocks')
+    // It forgets all that was not synced.
+    const disk = new FailingDisk({ ...systemRandom, unit: () => 0.99 })
+    await using store = await openIn(blocks, disk.powers)
+    await using node = await startFixture({ blocks: store, exchange: fakeExchange([source.peer]) })
+    await node.content.get(cid.toString(), { output: join(folder.path, 'got') })
+    await node.content.pin(cid)
+    await disk.cut()
+    await using after = await openIn(blocks)
+    for await (const block of source.store.list()) assert.notEqual(await after.get(block), undefined)
   })
 
   it('keep the version 0 and 1 text of a CID as one pin', async () => {
