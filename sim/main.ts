@@ -2,7 +2,8 @@
  * The simulator as a program: what it finds goes to standard output, a JSON object a line; the last one of a run is its
  * report. The command line of the product starts it: see cli/commands/sim-run.ts.
  */
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { closeSync, existsSync, openSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -24,12 +25,22 @@ function preload(): string {
   return existsSync(bundled) ? bundled : join(import.meta.dirname, 'preload.ts')
 }
 
-/** Whole nodes need a process of their own each time. */
-function runApart(seed: number, args: readonly string[]): number {
+/** Whole nodes need a process of their own each time; the channel to it is how it learns that nobody waits any more. */
+async function runApart(seed: number, args: readonly string[]): Promise<number> {
   const program = process.argv[1] ?? ''
   const options = ['--import', preload(), program, 'run', ...argsForSeed(args, seed)]
-  const { status } = spawnSync(process.execPath, options, { stdio: ['ignore', 'inherit', 'inherit'] })
+  const child = spawn(process.execPath, options, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  const [status] = (await once(child, 'exit')) as [number | null]
   return status ?? 1
+}
+
+/** However the process that started this one ends, killed included, this one ends too. */
+function endWithParent(): void {
+  // it may have ended while this one was loaded; without a channel there is nothing to be connected to
+  const isConnected = process.connected as boolean | undefined
+  if (isConnected === false) process.exit(1)
+  process.once('disconnect', () => process.exit(1))
+  process.channel?.unref()
 }
 
 async function runHere(request: RunRequest, seed: number): Promise<FinishedRun> {
@@ -51,7 +62,7 @@ async function run(request: RunRequest, args: readonly string[]): Promise<number
   for (let index = 0; index < request.seedCount; index++) {
     const seed = (first + index) % 2 ** 32
     if (request.scenario.depth === 'full' && !isVirtualProcess()) {
-      exitCode = Math.max(exitCode, runApart(seed, args))
+      exitCode = Math.max(exitCode, await runApart(seed, args))
       continue
     }
     // said before anything can fail, in whatever way
@@ -82,6 +93,7 @@ async function main(): Promise<number> {
   return await run(parseRequest(positionals[0] ?? '', values, readText), args)
 }
 
+endWithParent()
 process.exitCode = await main().catch((error: unknown) => {
   say({ error: { code: errorCode(error) ?? 'ERR_SIM_SCENARIO', message: errorMessage(error) } })
   return 2

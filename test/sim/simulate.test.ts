@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { simulate } from '#sim'
+import { ROOT } from '../support/cli.ts'
 import { runVirtual } from './run-simulation.ts'
 
 describe('a simulation', function () {
@@ -14,6 +18,20 @@ describe('a simulation', function () {
     assert.equal(run.code, 2)
     assert.match(run.stdout, /ERR_SIM_UNKNOWN.*expected one of the scenarios .*meet-and-fetch/)
   })
+
+  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+    it(`ends with ${signal} to the program that started it`, async () => {
+      const args = [join(ROOT, 'sim', 'main.ts'), 'run', 'meet-and-fetch', '--seed', '1']
+      const program = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] })
+      const said: string[] = []
+      // its lines end when nobody is left who could write one
+      for await (const line of createInterface({ input: program.stdout })) {
+        said.push(line)
+        program.kill(signal)
+      }
+      assert.deepEqual(said, ['{"event":"seed","seed":1}'])
+    })
+  }
 
   it('refuses what it cannot simulate, counts silence as a failure, and passes a day in no time', async () => {
     const run = await runVirtual('test/sim/lone-node.ts')
