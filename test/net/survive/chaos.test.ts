@@ -33,4 +33,11 @@ describe('a plan of chaos', () => {
       { numRuns: 20 }
     )
   })
+
+  it('strikes somebody in the shortest time too', () => {
+    const short = { members: 4, durationMs: 5_000, upMs: 15_000, downMs: 4_000, downMax: 1, cutRatio: 0.2 }
+    for (let seed = 0; seed < 200; seed++) {
+      assert.notDeepEqual(planChaos(createSeededRandom(seed), short), [], `seed ${seed}`)
+    }
+  })
 })

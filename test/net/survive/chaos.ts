@@ -31,8 +31,18 @@ export interface ChaosInit {
 /** The first member is a seed, whose disk is never lost: others know of it by its key. */
 export const SEED_MEMBER = 0
 
-/** What happens, in order: the same for the same random numbers. Who is down at the end stays down. */
-export function planChaos(random: Random, o: ChaosInit): ChaosEvent[] {
+/**
+ * What happens, in order: the same for the same random numbers. Somebody is struck, however short it is: a plan that leaves
+ * everybody alone would show nothing. Who is down at the end stays down.
+ */
+export function planChaos(random: Random, init: ChaosInit): ChaosEvent[] {
+  for (;;) {
+    const events = drawEvents(random, init)
+    if (events.length > 0) return events
+  }
+}
+
+function drawEvents(random: Random, o: ChaosInit): ChaosEvent[] {
   const events: ChaosEvent[] = []
   const after = (meanMs: number): number => -Math.log(1 - random.unit()) * meanMs
   const down = new Set<number>()
