@@ -16,7 +16,7 @@ import { FieldCursor } from './fields.ts'
 import type { GossipInternals, Validation } from './internals.ts'
 
 /** Tags of the protobufs of gossipsub: of the messages in an RPC, and of what tells them apart. */
-const TAG = { message: 0x12, from: 0x0a, seqno: 0x1a, topic: 0x22 } as const
+const TAG = { message: 0x12, from: 0x0a, seqno: 0x1a } as const
 
 /** Told of a message that a peer sent and that we have. */
 export type OnDuplicate = (from: string, id: string) => void
@@ -24,7 +24,7 @@ export type OnDuplicate = (from: string, id: string) => void
 /**
  * Reads what peers send in place of gossipsub. Of what comes, most are copies of messages that are known: they are told by
  * author and number, before anything is decoded, and no signature is checked for them. That is safe since only messages
- * whose signature was good are known.
+ * whose signature was good are known, and since nobody is credited with a copy, of which the bytes may be missing.
  */
 export function takeIn(gossip: GossipInternals, onDuplicate: OnDuplicate): void {
   const receive = (from: PeerId, bytes: Uint8Array): void => {
@@ -35,10 +35,8 @@ export function takeIn(gossip: GossipInternals, onDuplicate: OnDuplicate): void 
       const known = knownMessage(gossip, message)
       if (known === undefined) takeMessage(gossip, from, message)
       else {
-        gossip.score.duplicateMessage(peerId, known.id, known.topic)
-        gossip.gossipTracer.deliverMessage(known.id, true)
-        gossip.mcache.observeDuplicate(known.id, peerId)
-        onDuplicate(peerId, known.id)
+        gossip.gossipTracer.deliverMessage(known, true)
+        onDuplicate(peerId, known)
       }
     }
     if (rest.length === 0) return
@@ -109,22 +107,18 @@ function split(bytes: Uint8Array): { messages: Uint8Array[]; rest: Uint8Array[] 
   return { messages, rest }
 }
 
-function knownMessage(
-  gossip: GossipInternals,
-  message: Uint8Array
-): { readonly id: string; readonly topic: string } | undefined {
+/** The id of a message that we have; `undefined` when it is another one. */
+function knownMessage(gossip: GossipInternals, message: Uint8Array): string | undefined {
   let from: Uint8Array | undefined
   let seqno: Uint8Array | undefined
-  let topic: Uint8Array | undefined
   // of a field that comes twice the last one counts, as in protobuf
   for (const field = new FieldCursor(message); field.next();) {
     if (field.tag === TAG.from) from = field.value()
     else if (field.tag === TAG.seqno) seqno = field.value()
-    else if (field.tag === TAG.topic) topic = field.value()
   }
   if (from === undefined || seqno === undefined || !hasOwnKey(from)) return undefined
   const id = messageIdText(messageIdOf(from, seqno))
-  return gossip.seenCache.has(id) ? { id, topic: Buffer.from(topic ?? []).toString() } : undefined
+  return gossip.seenCache.has(id) ? id : undefined
 }
 
 function takeMessage(gossip: GossipInternals, from: PeerId, bytes: Uint8Array): void {

@@ -27,11 +27,7 @@ export interface GossipInternals {
   readonly allowedTopics: Pick<ReadonlySet<string>, 'has'>
   readonly topicValidators: ReadonlyMap<string, TopicValidatorFn>
   readonly seenCache: { has(id: string): boolean; put(id: string): void }
-  readonly mcache: { observeDuplicate(id: string, from: string): void }
-  readonly score: {
-    duplicateMessage(from: string, id: string, topic: string): void
-    deliverMessage(from: string, id: string, topic: string): void
-  }
+  readonly score: { deliverMessage(from: string, id: string, topic: string): void }
   readonly gossipTracer: { deliverMessage(id: string, isDuplicate?: boolean): void }
   readonly opts: { readonly idontwantMinDataSize: number }
   readonly log: (thrown: unknown) => void
