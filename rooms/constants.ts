@@ -136,7 +136,7 @@ export const CONTACT_RETRY_MS: readonly number[] = [250, 1_000, 5_000, 30_000, 3
 
 /** How long a member whose connection broke is tried again, with the waits of {@link CONTACT_RETRY_MS}. */
 export const LOST_KEPT_MS: number = 30 * MINUTE_MS
-/** Members whose connection broke that are remembered. */
+/** Members whose connection broke that are remembered; of more, those who stayed longest. */
 export const LOST_PEERS_MAX = 32
 
 /** Members in one answer of the members exchange. */

@@ -19,28 +19,45 @@ export interface LostPeers {
   check(): void
 }
 
+interface Lost {
+  readonly peer: RoomPeer
+  /** How long it was connected. */
+  readonly stayedMs: number
+  readonly untilMs: number
+}
+
 /**
- * Remembers members whose connection broke, and tries them again. In a network that is whole again after a cut each side of
+ * Remembers members whose connection broke, and tries them again; of too many those who stayed longest, for anybody can
+ * make keys that come and go. In a network that is whole again after a cut each side of
  * a room has company, and would look for the other only when its next search comes, minutes later.
  */
 export function createLostPeers({ clock, connected, memberAt, offer }: LostPeersInit): LostPeers {
-  const lost = new Map<string, { readonly peer: RoomPeer; readonly untilMs: number }>()
-  let before: readonly string[] = []
+  const lost = new Map<string, Lost>()
+  let connectedSince = new Map<string, number>()
   return {
     check: () => {
       const nowMs = clock.monotonicMs()
-      const now = new Set(connected())
-      for (const peerId of before) {
+      const now = new Map(connected().map((peerId) => [peerId, connectedSince.get(peerId) ?? nowMs]))
+      for (const [peerId, sinceMs] of connectedSince) {
         const peer = now.has(peerId) ? undefined : memberAt(peerId)
-        if (peer !== undefined && lost.size < LOST_PEERS_MAX) {
-          lost.set(peerId, { peer, untilMs: nowMs + LOST_KEPT_MS })
-        }
+        if (peer === undefined) continue
+        lost.set(peerId, { peer, stayedMs: nowMs - sinceMs, untilMs: nowMs + LOST_KEPT_MS })
+        if (lost.size > LOST_PEERS_MAX) lost.delete(briefest(lost))
       }
-      before = [...now]
+      connectedSince = now
       for (const [peerId, { peer, untilMs }] of lost) {
         if (now.has(peerId) || nowMs >= untilMs) lost.delete(peerId)
         else offer(peer)
       }
     }
   }
+}
+
+/** Who stayed for the shortest time; of several the one lost last. */
+function briefest(lost: ReadonlyMap<string, Lost>): string {
+  let [found, leastMs] = ['', Infinity]
+  for (const [peerId, { stayedMs }] of lost) {
+    if (stayedMs <= leastMs) [found, leastMs] = [peerId, stayedMs]
+  }
+  return found
 }

@@ -62,4 +62,21 @@ describe('members whose connection broke', () => {
     check()
     assert.equal(offered.length, LOST_PEERS_MAX)
   })
+
+  it('are not forgotten for others who come and go', async () => {
+    ;[connected, members] = [['true'], new Set(['true'])]
+    check()
+    await clock.advance(60_000)
+    const passers = Array.from({ length: LOST_PEERS_MAX }, (_, index) => String(index))
+    ;[connected, members] = [['true', ...passers], new Set(['true', ...passers])]
+    check()
+    await clock.advance(5_000)
+    connected = ['true']
+    check()
+    assert.equal(offered.length, LOST_PEERS_MAX)
+    connected = []
+    check()
+    assert.equal(offered.length, LOST_PEERS_MAX)
+    assert.ok(offered.includes('true /memory/true'))
+  })
 })
