@@ -11,12 +11,22 @@ import type { VirtualClock } from '../../support/virtual-clock.ts'
 const cids = Array.from({ length: 12 }, (_, index) => cidOf(RAW_CODEC, utf8(`root ${index}`)))
 const [first = cidOf(RAW_CODEC, utf8(''))] = cids
 
-function announcerWith(
+type Routing = ConstructorParameters<typeof Announcer>[0]['routing']
+
+function announcerOver(
   clock: VirtualClock,
-  provide: (cid: CID, options: { signal: AbortSignal }) => Promise<void>,
+  routing: Routing,
   isDenied: (cid: CID) => boolean = () => false
 ): Announcer {
-  return new Announcer({ routing: { provide }, isDenied, clock, random: systemRandom, logger: silentLogger })
+  return new Announcer({ routing, isDenied, clock, random: systemRandom, logger: silentLogger })
+}
+
+function announcerWith(
+  clock: VirtualClock,
+  provide: Routing['provide'],
+  isDenied?: (cid: CID) => boolean
+): Announcer {
+  return announcerOver(clock, { provide }, isDenied)
 }
 
 describe('announcements', () => {
@@ -139,9 +149,7 @@ describe('announcements', () => {
         await Promise.resolve()
       }
     }
-    const isDenied = (cid: CID): boolean => cid === cids[1]
-    const parts = { routing, isDenied, clock, random: systemRandom, logger: silentLogger }
-    await using announcer = new Announcer(parts)
+    await using announcer = announcerOver(clock, routing, (cid) => cid === cids[1])
     announcer.start(cids.slice(0, 3))
     assert.deepEqual(did.splice(0), [`keep ${String(cids[0])} ${String(cids[2])}`])
     await announcer.add(first).catch(() => undefined)
@@ -178,9 +186,7 @@ describe('announcements', () => {
         await Promise.resolve()
       }
     }
-    const isDenied = (): boolean => false
-    const parts = { routing, isDenied, clock, random: systemRandom, logger: silentLogger }
-    await using announcer = new Announcer(parts)
+    await using announcer = announcerOver(clock, routing)
     const added = assert.rejects(announcer.add(first), { code: 'ERR_PIN_NOT_FOUND' })
     await clock.settle()
     announcer.remove(first)
@@ -207,9 +213,7 @@ describe('announcements', () => {
         await Promise.resolve()
       }
     }
-    const isDenied = (): boolean => false
-    const parts = { routing, isDenied, clock, random: systemRandom, logger: silentLogger }
-    await using announcer = new Announcer(parts)
+    await using announcer = announcerOver(clock, routing)
     announcer.start(cids.slice(0, 1))
     announcer.remove(first)
     const added = announcer.add(cids[1] as CID)

@@ -17,6 +17,21 @@ import {
   smallDisk
 } from './pack-store.ts'
 import type { BlockToPut } from '../../../content/block-store.ts'
+import type { FilePowers } from '../../../content/files.ts'
+
+/** A disk on which something else is done before its next read. */
+function interruptedDisk(): { files: FilePowers; beforeNextRead(task: () => Promise<unknown>): void } {
+  let next: (() => Promise<unknown>) | undefined
+  const files = changedDisk((file) => ({
+    readAt: async (target, position) => {
+      const task = next
+      next = undefined
+      await task?.()
+      return await file.readAt(target, position)
+    }
+  }))
+  return { files, beforeNextRead: (task) => (next = task) }
+}
 
 describe('collection of packs', () => {
   it('gives the disk back: dead packs, dead ends, and the dead between the living', async () => {
@@ -165,15 +180,7 @@ describe('collection of packs', () => {
     for (const way of ['list', 'verify'] as const) {
       await using folder = await createTemporaryFolder()
       const [first, second] = [blocks(2, 1000), blocks(2, 1000)]
-      let collect: (() => Promise<unknown>) | undefined
-      const files = changedDisk((file) => ({
-        readAt: async (target, position) => {
-          const run = collect
-          collect = undefined
-          await run?.()
-          return await file.readAt(target, position)
-        }
-      }))
+      const { files, beforeNextRead } = interruptedDisk()
       await using store = await openIn(folder.path, files)
       for (const some of [first, second]) {
         await store.putMany(some)
@@ -182,7 +189,7 @@ describe('collection of packs', () => {
       assert.equal(store.stat().packs, 2)
       const dropSecond = async (): Promise<unknown> => await store.sweep(keeping(first))
       if (way === 'verify') {
-        collect = dropSecond
+        beforeNextRead(dropSecond)
         assert.deepEqual(await store.verify({ signal }), { blocks: 2, bytes: 2000, corrupt: [] })
       } else {
         const names: string[] = []
@@ -199,21 +206,13 @@ describe('collection of packs', () => {
   it('does not call a block corrupt that it cuts off while it is read', async () => {
     await using folder = await createTemporaryFolder()
     const some = blocks(8, 1000)
-    let collect: (() => Promise<unknown>) | undefined
-    const files = changedDisk((file) => ({
-      readAt: async (target, position) => {
-        const run = collect
-        collect = undefined
-        await run?.()
-        return await file.readAt(target, position)
-      }
-    }))
+    const { files, beforeNextRead } = interruptedDisk()
     await using store = await openIn(folder.path, files)
     await store.putMany(some)
     const cids = some.map(({ cid }) => cid)
-    collect = async () => await store.sweep(keeping(some.slice(0, 7)))
+    beforeNextRead(async () => await store.sweep(keeping(some.slice(0, 7))))
     assert.equal(await store.get(cids[7] as CID), undefined)
-    collect = async () => await store.sweep(keeping(some.slice(0, 6)))
+    beforeNextRead(async () => await store.sweep(keeping(some.slice(0, 6))))
     const found = await Array.fromAsync(store.getMany(cids))
     assert.deepEqual(
       found.map(({ bytes }) => bytes?.length),
