@@ -301,6 +301,7 @@ const KINDS: Readonly<Record<KnownCode, ExitKind>> = {
   ERR_SIM_NODES: 'usage',
   ERR_SIM_NOT_PRELOADED: 'usage',
   ERR_SIM_OPTION: 'usage',
+  ERR_SIM_OUTPUT_EXISTS: 'conflict',
   ERR_SIM_SCENARIO: 'usage',
   ERR_SIM_SEED: 'usage',
   ERR_SIM_STUCK: 'failed',

@@ -16,6 +16,8 @@ export type SimErrorCode =
   | 'ERR_SIM_NODES'
   /** An option is outside its bounds. */
   | 'ERR_SIM_OPTION'
+  /** Something is at the path of an output already, and `--force` was not given. */
+  | 'ERR_SIM_OUTPUT_EXISTS'
   /** Two operations drive time at once; join them and drive once. */
   | 'ERR_SIM_BUSY'
   /** What was waited for did not happen within its virtual deadline. */

@@ -4,11 +4,12 @@
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, existsSync, openSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, lstatSync, openSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { errorCode, errorMessage } from '#contracts'
 import { SCENARIO_BYTES_MAX } from './constants.ts'
+import { SimError } from './errors.ts'
 import { freshSeed, isVirtualProcess, readTextStart } from './powers.ts'
 import { argsForSeed, parseRequest, REQUEST_OPTIONS, type RunRequest } from './request.ts'
 import { runScenario } from './run-one.ts'
@@ -43,9 +44,23 @@ function endWithParent(): void {
   process.channel?.unref()
 }
 
+/** Before the first event, so that no run is for nothing. */
+function refuseExisting({ tracePath, seriesPath, reportPath, isForced }: RunRequest): void {
+  if (isForced) return
+  for (const path of [tracePath, seriesPath, reportPath]) {
+    if (path === undefined || lstatSync(path, { throwIfNoEntry: false }) === undefined) continue
+    throw new SimError('ERR_SIM_OUTPUT_EXISTS', `${path} exists already`)
+  }
+}
+
+/** What appears during a run is not replaced either. */
+function flagOf({ isForced }: RunRequest): 'w' | 'wx' {
+  return isForced ? 'w' : 'wx'
+}
+
 async function runHere(request: RunRequest, seed: number): Promise<FinishedRun> {
   const { name, scenario, nodeCount, durationMs, plant, tracePath } = request
-  const file = tracePath === undefined ? undefined : openSync(tracePath, 'w')
+  const file = tracePath === undefined ? undefined : openSync(tracePath, flagOf(request))
   try {
     return await runScenario(name, scenario, {
       ...{ seed, nodeCount, durationMs, plant },
@@ -67,11 +82,13 @@ async function run(request: RunRequest, args: readonly string[]): Promise<number
     }
     // said before anything can fail, in whatever way
     say({ event: 'seed', seed })
+    refuseExisting(request)
     const { report, series } = await runHere(request, seed)
-    if (request.seriesPath !== undefined) writeFileSync(request.seriesPath, JSON.stringify(series))
+    const flag = flagOf(request)
+    if (request.seriesPath !== undefined) writeFileSync(request.seriesPath, JSON.stringify(series), { flag })
     if (request.reportPath !== undefined) {
       const { renderReport } = await import('./report/index.ts')
-      writeFileSync(request.reportPath, renderReport(series))
+      writeFileSync(request.reportPath, renderReport(series), { flag })
     }
     say(report)
     if (!report.isPassed) exitCode = 1

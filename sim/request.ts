@@ -11,7 +11,7 @@ export const REQUEST_OPTIONS: Readonly<
     'nodes' | 'seed' | 'seeds' | 'duration' | 'report' | 'plant' | 'trace' | 'series',
     { type: 'string' }
   >
-> = {
+> & { readonly force: { type: 'boolean' } } = {
   nodes: { type: 'string' },
   seed: { type: 'string' },
   seeds: { type: 'string' },
@@ -19,7 +19,8 @@ export const REQUEST_OPTIONS: Readonly<
   report: { type: 'string' },
   plant: { type: 'string' },
   trace: { type: 'string' },
-  series: { type: 'string' }
+  series: { type: 'string' },
+  force: { type: 'boolean' }
 }
 
 /** What was asked for, checked. */
@@ -36,7 +37,14 @@ export interface RunRequest {
   readonly tracePath: string | undefined
   readonly reportPath: string | undefined
   readonly seriesPath: string | undefined
+  /** Whether those files replace what is there. */
+  readonly isForced: boolean
 }
+
+/** The options as they were given. */
+type RequestOptions = Readonly<
+  Partial<Record<Exclude<keyof typeof REQUEST_OPTIONS, 'force'>, string>> & { force?: boolean }
+>
 
 /**
  * Reads a request to run a scenario.
@@ -45,7 +53,7 @@ export interface RunRequest {
  */
 export function parseRequest(
   name: string,
-  options: Readonly<Partial<Record<keyof typeof REQUEST_OPTIONS, string>>>,
+  options: RequestOptions,
   readText: (path: string) => string
 ): RunRequest {
   const scenario = scenarioOf(name, readText)
@@ -72,7 +80,8 @@ export function parseRequest(
     seedCount: Number(seeds ?? 1),
     nodeCount: nodes === undefined ? undefined : Number(nodes),
     durationMs: duration === undefined ? undefined : millisecondsOf(duration),
-    ...{ tracePath: options.trace, reportPath: options.report, seriesPath: options.series }
+    ...{ tracePath: options.trace, reportPath: options.report, seriesPath: options.series },
+    isForced: options.force === true
   }
 }
 

@@ -14,6 +14,7 @@ const RUN_OPTIONS: readonly OptionSpec[] = [
   },
   { flags: '--series <file>', summary: 'write the measurements of that page as JSON' },
   { flags: '--trace <file>', summary: 'write every event, a line each' },
+  { flags: '--force', summary: 'replace what is at the paths of these files' },
   { flags: '--plant <fault>', summary: 'plant a fault in the nodes, to see that the checkers find it' }
 ]
 

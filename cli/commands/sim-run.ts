@@ -1,5 +1,5 @@
 import type { CliContext, CommandInput } from '../context.ts'
-import { requiredArgument, textOption } from '../input.ts'
+import { requiredArgument, switchOption, textOption } from '../input.ts'
 import { showRuns } from '../simulation.ts'
 
 /** Options that the simulator itself reads and checks. */
@@ -16,5 +16,6 @@ export function simulatorArgs(input: CommandInput): string[] {
     const value = textOption(input, name)
     return value === undefined ? [] : [`--${name}=${value}`]
   })
-  return [...flags, '--', requiredArgument(input, 'scenario')]
+  const force = switchOption(input, 'force') ? ['--force'] : []
+  return [...flags, ...force, '--', requiredArgument(input, 'scenario')]
 }
