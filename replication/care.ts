@@ -21,6 +21,7 @@ import {
   goalOf,
   liveHolders,
   mayStay,
+  poolsOfGoal,
   quotaItems,
   viewOf,
   type KeeperCore,
@@ -246,7 +247,8 @@ export async function learn(core: KeeperCore, root: Root, later: Uint8Array | un
     const { copies, isPublic, readers, issuedAtMs } = goal
     const isOurs = goal.root === root && goal.person === core.person && !core.isDenied(goal.owner)
     if (!isOurs || issuedAtMs <= own.issuedAtMs || issuedAtMs > core.clock.nowMs() + CLOCK_AHEAD_MS) return
-    const { bytes, pools } = own
+    const pools = poolsOfGoal(core, goal)
+    const { bytes } = own
     await core.state.putGoal(signGoal(core, { root, bytes, pools, copies, isPublic, readers, issuedAtMs }))
   })
 }

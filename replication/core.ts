@@ -2,6 +2,7 @@ import type { Did } from '#did'
 import type { Asker } from './asker.ts'
 import {
   CHALLENGE_EVERY_MS,
+  GOAL_POOLS_MAX,
   LEASE_MS,
   LOOK_EVERY_MS,
   MEET_EVERY_MS,
@@ -15,8 +16,9 @@ import type { HolderEntry, LeaseBook } from './lease-book.ts'
 import type { OfferBook } from './offer-book.ts'
 import type { QuotaItem } from './quota.ts'
 import { wantedCopies, type RootView } from './decide.ts'
+import { isGroupId } from './records.ts'
 import type { ReplicaState, SignedGoal } from './state.ts'
-import { ANYONE, type Goal, type PoolId, type ReplicationComponents, type Root } from './types.ts'
+import { ANYONE, type Goal, type Offer, type PoolId, type ReplicationComponents, type Root } from './types.ts'
 
 /** The paces of a keeper; every one has a default in `constants.ts`. */
 export interface ReplicationLimits {
@@ -172,7 +174,7 @@ export function viewOf(core: KeeperCore, goal: Goal, care: RootCare): RootView {
   const nowMs = core.clock.monotonicMs()
   const live = new Set(liveHolders(core, goal).keys())
   if (care.handOffUntilMs !== undefined) live.delete(core.self)
-  const offers = core.offers.of(goal.pools, core.clock.nowMs())
+  const offers = offersTo(core, goal.pools)
   const without = new Set<Did>([core.self])
   for (const { holder } of offers) if (core.asker.isDown(holder)) without.add(holder)
   for (const [device, untilMs] of care.failing) {
@@ -212,6 +214,23 @@ export function poolsGivenTo({ state, person }: KeeperCore): PoolId[] {
 /** Pools whose offers may hold what this device's person publishes. */
 export function poolsAsked({ state, person }: KeeperCore): PoolId[] {
   return [person, ...state.groups.keys(), ANYONE]
+}
+
+/** Pools that a goal of this device's person names: what is not public is for those who were chosen, never for volunteers. */
+export function poolsOfGoal(core: KeeperCore, { isPublic }: Pick<Goal, 'isPublic'>): PoolId[] {
+  return poolsAsked(core)
+    .filter((pool) => isPublic || pool !== ANYONE)
+    .slice(0, GOAL_POOLS_MAX)
+}
+
+/** Offers to some pools that hold now. Anybody can sign one to a group: those of its members count. */
+export function offersTo({ state, offers, clock }: KeeperCore, pools: readonly PoolId[]): Offer[] {
+  return pools.flatMap((pool) => {
+    const signed = offers.of([pool], clock.nowMs())
+    if (!isGroupId(pool)) return signed
+    const members = new Set(state.groups.get(pool)?.group.members)
+    return signed.filter(({ person }) => members.has(person))
+  })
 }
 
 /** Pools whose others this device looks for: those it gives to, and, when there is something to keep, those it asks. */

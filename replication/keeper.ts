@@ -5,7 +5,6 @@ import {
   AGREEMENTS_MAX,
   CLOCK_AHEAD_MS,
   COPIES_MAX,
-  GOAL_POOLS_MAX,
   GOAL_READERS_MAX,
   GOALS_MAX,
   HAND_OFF_MS,
@@ -13,12 +12,21 @@ import {
   PUBLISHED_COPIES,
   PUBLISHER_SHARE
 } from './constants.ts'
-import { careOf, isAgreed, mayStay, poolsAsked, quotaItems, type KeeperCore } from './core.ts'
+import {
+  careOf,
+  isAgreed,
+  mayStay,
+  offersTo,
+  poolsAsked,
+  poolsOfGoal,
+  quotaItems,
+  type KeeperCore
+} from './core.ts'
 import { ReplicationError } from './errors.ts'
 import { groupId, signGroup, type Group } from './groups.ts'
 import { askGroup, meetIn, renewOffers } from './meeting.ts'
 import { bytesOf } from './quota.ts'
-import { isRoot, signGoal } from './records.ts'
+import { isGroupId, isRoot, signGoal } from './records.ts'
 import type { GoalInit, OfferInit, QuotaStatus, Replication } from './replication.ts'
 import { readStatus } from './read-status.ts'
 import type { OfferChoice } from './state.ts'
@@ -67,8 +75,7 @@ export function createKeeper(
       return { missing, asked }
     },
     leave: async () => await leave(core, taking),
-    isOffered: () =>
-      core.offers.of(poolsAsked(core), core.clock.nowMs()).some(({ holder }) => holder !== core.self),
+    isOffered: () => offersTo(core, poolsAsked(core)).some(({ holder }) => holder !== core.self),
     hasGoal: (root) => core.state.goals.has(root),
     holds: (root) => core.state.held.has(root),
     recheck: (root) => {
@@ -102,7 +109,7 @@ async function createGroup(core: KeeperCore, name: string, members: readonly Did
 }
 
 async function joinGroup(core: KeeperCore, id: PoolId): Promise<Group> {
-  if (!/^group:[a-z2-7]{52}$/.test(id)) {
+  if (!isGroupId(id)) {
     throw new ReplicationError(
       'ERR_GROUP_INVALID',
       'expected the id of a group: group: and 52 letters and digits'
@@ -163,7 +170,7 @@ function choiceOf(before: OfferChoice | undefined, init: OfferInit): OfferChoice
 }
 
 async function setGoal(core: KeeperCore, root: Root, init: GoalInit): Promise<Goal> {
-  const { state, clock, signal } = core
+  const { state, signal } = core
   assertGoal(core, root, init)
   const before = state.goals.get(root)?.goal
   const size = await core.content.size(root, { signal: init.signal ?? signal })
@@ -174,13 +181,13 @@ async function setGoal(core: KeeperCore, root: Root, init: GoalInit): Promise<Go
   const known = before ?? { copies: PUBLISHED_COPIES, isPublic: false, readers: [], issuedAtMs: 0 }
   const { copies, isPublic, readers } = { ...known, ...withoutAbsent(init) }
   const goal = {
-    ...{ root, bytes, copies, isPublic, pools: poolsAsked(core).slice(0, GOAL_POOLS_MAX) },
+    ...{ root, bytes, copies, isPublic, pools: poolsOfGoal(core, { isPublic }) },
     readers: [...new Set(readers)],
     issuedAtMs: afterGoal(core, known)
   }
   const signed = await state.putGoal(signGoal(core, goal))
   careOf(core, root)
-  if (core.offers.of(goal.pools, clock.nowMs()).length === 0) core.seek()
+  if (offersTo(core, goal.pools).length === 0) core.seek()
   core.hurry()
   return signed
 }
@@ -242,8 +249,8 @@ function afterGoal({ clock }: KeeperCore, before: Pick<Goal, 'issuedAtMs'>): num
 
 /** Goals name the pools of now. */
 async function renewGoals(core: KeeperCore): Promise<void> {
-  const pools = poolsAsked(core).slice(0, GOAL_POOLS_MAX)
   for (const { goal } of [...core.state.goals.values()]) {
+    const pools = poolsOfGoal(core, goal)
     if (goal.copies === 0 || goal.pools.join() === pools.join()) continue
     const { root, copies, bytes, isPublic, readers } = goal
     const issuedAtMs = afterGoal(core, goal)

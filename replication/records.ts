@@ -61,16 +61,19 @@ const offerPayload = z.strictObject({
   network: label,
   ...times
 })
-const goalPayload = z.strictObject({
-  certificate,
-  root,
-  pools: z.array(pool).max(GOAL_POOLS_MAX),
-  copies: z.int().min(0).max(COPIES_MAX),
-  bytes: wholeNumber,
-  isPublic: z.boolean(),
-  readers: z.array(did).max(GOAL_READERS_MAX),
-  issuedAtMs: wholeNumber
-})
+const goalPayload = z
+  .strictObject({
+    certificate,
+    root,
+    pools: z.array(pool).max(GOAL_POOLS_MAX),
+    copies: z.int().min(0).max(COPIES_MAX),
+    bytes: wholeNumber,
+    isPublic: z.boolean(),
+    readers: z.array(did).max(GOAL_READERS_MAX),
+    issuedAtMs: wholeNumber
+  })
+  // whoever volunteers would be given the bytes: that makes them public
+  .refine(({ isPublic, pools }) => isPublic || !pools.includes(ANYONE))
 const leasePayload = z
   .strictObject({ set: z.string().regex(SET), demand: wholeNumber, ...times })
   .refine(({ issuedAtMs, expiresAtMs }) => expiresAtMs >= issuedAtMs)
@@ -126,6 +129,11 @@ export function signLease(signer: Signer, lease: Omit<Lease, 'holder'>): Uint8Ar
 export function openLease(bytes: Uint8Array): Lease {
   const { signer, payload } = open(bytes, { ...LEASE, bytesMax: LEASE_BYTES_MAX }, leasePayload)
   return { holder: signer, ...payload }
+}
+
+/** Whether a text is the id of a group. */
+export function isGroupId(text: string): boolean {
+  return GROUP_ID.test(text)
 }
 
 /** The name of a set of roots, whatever order they come in. */
@@ -195,7 +203,7 @@ function invalid(what: string, cause?: unknown): ReplicationError {
 }
 
 function isPool(text: string): boolean {
-  return text === ANYONE || GROUP_ID.test(text) || isDid(text)
+  return text === ANYONE || isGroupId(text) || isDid(text)
 }
 
 function isDid(text: string): boolean {

@@ -19,6 +19,9 @@ export async function run(input: CommandInput, context: CliContext): Promise<und
   const root = await client.call('replica.goal', params, { signal: context.signal })
   await printResult(context, root, describeCopies(root, context.clock.nowMs()))
   if (!root.isPublic && copies > 0) {
-    await printNotice(context, 'whoever keeps a copy can read what is not encrypted, though it is private')
+    await printNotice(
+      context,
+      'private: followers, groups and your own devices are asked, volunteers never; whoever keeps a copy can read what is not encrypted'
+    )
   }
 }

@@ -186,6 +186,28 @@ describe('a keeper among strangers', () => {
     assert.equal(other.offers.length, 0)
   })
 
+  it('gives nothing to somebody who offers space to a group and is not on its list', async () => {
+    const now = await scene()
+    await using _party = now.party
+    const { party, owner, mallory, certificate } = now
+    // it never answers: what is opened to it while it is said to take it stays so for a while
+    party.silent.set(mallory.did, 0)
+    const group = await owner.replication?.createGroup('friends', [])
+    assert.ok(group)
+    const issuedAtMs = party.clock.nowMs()
+    const terms = { pool: group.id, spaceBytes: 1_000 * GIB, freeBytes: 1_000 * GIB, host: 'm', network: '' }
+    const by = { signer: mallory, certificate }
+    const offers = [signOffer(by, { ...terms, issuedAtMs, expiresAtMs: issuedAtMs + 1_000_000 })]
+    const message = { ask: 'sync', pool: group.id, have: new Uint8Array(), offers } as const
+    await ask<'sync'>({ ...now, follower: owner }, message)
+    const root = await party.add(owner, { blocks: 3, access: { isPublic: false, readers: [] } })
+    await owner.replication?.setGoal(root, { copies: 2 })
+    await party.clock.advance(1_000)
+    const isServed = party.canFetch(mallory.did, root)
+    await party.clock.advance(MINUTE_MS)
+    assert.equal(isServed, false)
+  })
+
   it('answers a device that floods it no more, and others as before', async () => {
     const now = await scene()
     await using _party = now.party

@@ -207,6 +207,29 @@ describe('replication', function () {
     assert.deepEqual(party.holders(root), [bob, volunteer])
   })
 
+  it('gives what is private to people who were chosen and not to volunteers, who let go of what was made private', async () => {
+    const party = createReplicaParty({ size: 3 })
+    await using _party = party
+    const [alice, bob, volunteer] = party.members
+    assert.ok(alice && bob && volunteer)
+    const [a, b, v] = [await party.start(alice), await party.start(bob), await party.start(volunteer)]
+    const group = await a.createGroup('friends', [bob.person])
+    await b.joinGroup(group.id)
+    await v.offer({ spaceBytes: GIB, isVolunteer: true })
+    const root = await party.add(alice, { blocks: 3, access: { isPublic: false, readers: [] } })
+    await a.setGoal(root, { copies: 2 })
+    await party.clock.advance(3 * MINUTE_MS)
+    assert.deepEqual(party.holders(root), [bob])
+    assert.ok(!volunteer.disk.has(root), 'a stranger was given what is private')
+
+    await a.setGoal(root, { isPublic: true })
+    await party.clock.advance(3 * MINUTE_MS)
+    assert.deepEqual(party.holders(root), [bob, volunteer])
+    await a.setGoal(root, { isPublic: false })
+    await party.clock.advance(10 * MINUTE_MS)
+    assert.deepEqual(party.holders(root), [bob])
+  })
+
   it('goes on after a restart with what it agreed to and holds', async () => {
     const { party, owner, publisher, followers } = await meet(4)
     await using _party = party
