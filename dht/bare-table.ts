@@ -1,6 +1,6 @@
 import { CLOSEST_PEERS } from './constants.ts'
 import type { DhtTable } from './dht-service.ts'
-import { nearestOf } from './query/peer-book.ts'
+import { idText, nearestOf } from './query/peer-book.ts'
 import type { BookPeer, PeerBook } from './query/peer-book.ts'
 import { commonPrefixBits } from './table-refresh.ts'
 
@@ -16,7 +16,9 @@ export interface BareTable extends Omit<DhtTable, 'protocol'> {
 /** A table of buckets, one for each length of the prefix shared with `own`. Who is in a bucket stays until dropped. */
 export function createBareTable(own: BookPeer, book: PeerBook, bucketMax: number = CLOSEST_PEERS): BareTable {
   const buckets = new Map<number, number>()
-  const peers = new Set<BookPeer>()
+  // by id: the book forgets whoever was not named for long, and makes them anew
+  const peers = new Map<string, BookPeer>()
+  const ownText = idText(own.id)
   const adding = new Set<(peerId: string) => void>()
   const changing = new Set<() => void>()
   const changed = (): void => {
@@ -24,17 +26,18 @@ export function createBareTable(own: BookPeer, book: PeerBook, bucketMax: number
   }
   const bucketOf = (peer: BookPeer): number => commonPrefixBits(own.kadId, peer.kadId)
   const add = (peer: BookPeer): void => {
-    if (peer === own || peers.has(peer)) return
+    const text = idText(peer.id)
+    if (text === ownText || peers.has(text)) return
     const bucket = bucketOf(peer)
     const held = buckets.get(bucket) ?? 0
     if (held >= bucketMax) return
     buckets.set(bucket, held + 1)
-    peers.add(peer)
+    peers.set(text, peer)
     for (const handler of adding) handler(peer.peerId)
     changed()
   }
   const drop = (peer: BookPeer): void => {
-    if (!peers.delete(peer)) return
+    if (!peers.delete(idText(peer.id))) return
     buckets.set(bucketOf(peer), (buckets.get(bucketOf(peer)) ?? 1) - 1)
     changed()
   }
@@ -44,17 +47,17 @@ export function createBareTable(own: BookPeer, book: PeerBook, bucketMax: number
   }
   return {
     ...{ add, drop },
-    has: (peer) => peers.has(peer),
+    has: (peer) => peers.has(idText(peer.id)),
     nearest: (target, count, except = []) =>
-      nearestOf(target, peers, count + except.length)
+      nearestOf(target, peers.values(), count + except.length)
         .filter((peer) => !except.includes(peer))
         .slice(0, count),
     size: () => peers.size,
-    kadIds: () => Array.from(peers, ({ kadId }) => kadId),
+    kadIds: () => Array.from(peers.values(), ({ kadId }) => kadId),
     ownKadId: () => own.kadId,
-    peerIds: () => Array.from(peers, ({ peerId }) => peerId),
-    ids: () => Iterator.from(peers).map(({ id }) => id),
-    closest: (kadId, count) => nearestOf(kadId, peers, count).map(({ peerId }) => peerId),
+    peerIds: () => Array.from(peers.values(), ({ peerId }) => peerId),
+    ids: () => peers.values().map(({ id }) => id),
+    closest: (kadId, count) => nearestOf(kadId, peers.values(), count).map(({ peerId }) => peerId),
     offer: (peerId) => {
       add(book.ofText(peerId))
     },
