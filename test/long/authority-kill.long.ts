@@ -1,8 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { LongTest } from '../../scripts/test-long.ts'
 import { createSeededRandom } from '../support/seeded-random.ts'
+import { createLastingFolder } from '../support/temporary-folder.ts'
 import { checkStore, createTold, killOnce, type Told } from '../net/capsule-host/authority-kills.ts'
 
 const KILLS = 200
@@ -19,7 +19,7 @@ interface State {
 export const longTest: LongTest<State> = {
   begin: () => ({ kills: 0, folder: undefined, told: createTold() }),
   slice: async (state, seed) => {
-    const folder = state.folder ?? (await mkdtemp(join(tmpdir(), 'elastos-kills-')))
+    const folder = state.folder ?? (await createLastingFolder('elastos-kills'))
     const random = createSeededRandom(seed + state.kills)
     const { told } = state
     for (let kill = 0; kill < KILLS_A_SLICE; kill++) {

@@ -1,10 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { LongTest } from '../../scripts/test-long.ts'
 import { createToldByNode, killRound, writeKeeper, type ToldByNode } from '../net/node/node-kills.ts'
 import { createCliHome } from '../support/cli.ts'
 import { createSeededRandom } from '../support/seeded-random.ts'
+import { createLastingFolder } from '../support/temporary-folder.ts'
 
 const KILLS = 200
 const KILLS_A_SLICE = 5
@@ -21,7 +21,7 @@ export const longTest: LongTest<State> = {
   begin: () => ({ kills: 0, folder: undefined, told: createToldByNode() }),
   slice: async (state, seed) => {
     await using home = await createCliHome()
-    const folder = state.folder ?? (await mkdtemp(join(tmpdir(), 'elastos-node-kills-')))
+    const folder = state.folder ?? (await createLastingFolder('elastos-node-kills'))
     const keeper = await writeKeeper(folder)
     const { told } = state
     // A slice that was interrupted is not remembered, but its keepers have their grants: no number is given out twice.

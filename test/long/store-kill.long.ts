@@ -1,9 +1,9 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { LongTest } from '../../scripts/test-long.ts'
 import { createToldByStore, killStore, type ToldByStore } from '../net/content/store-kills.ts'
 import { createSeededRandom } from '../support/seeded-random.ts'
+import { createLastingFolder } from '../support/temporary-folder.ts'
 
 const KILLS = 200
 const KILLS_A_SLICE = 10
@@ -18,7 +18,7 @@ interface State {
 export const longTest: LongTest<State> = {
   begin: () => ({ folder: undefined, told: createToldByStore() }),
   slice: async (state, seed) => {
-    const folder = state.folder ?? (await mkdtemp(join(tmpdir(), 'elastos-store-kills-')))
+    const folder = state.folder ?? (await createLastingFolder('elastos-store-kills'))
     const { told } = state
     // A slice that was interrupted is not remembered, but the store has gone on: what it was told to drop is not known.
     const counter = join(folder, 'kills')

@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { rm } from 'node:fs/promises'
 import type { LongTest } from '../../scripts/test-long.ts'
 import { fatesAfter, planChaos, type ChaosEvent, type ChaosInit } from '../net/survive/chaos.ts'
 import { replicated } from '../net/survive/replicated.ts'
@@ -10,6 +8,7 @@ import type { Ledger } from '../net/survive/survive-run.ts'
 import { createCliHome } from '../support/cli.ts'
 import { isMet } from '../support/requirements.ts'
 import { createSeededRandom } from '../support/seeded-random.ts'
+import { createLastingFolder } from '../support/temporary-folder.ts'
 
 interface State {
   readonly slices: number
@@ -76,7 +75,7 @@ export const longTest: LongTest<State> = {
   slice: async (state, seed) => {
     for (const what of ['namespaces', 'nft', 'rates'] as const)
       assert.ok(await isMet(what), `expected ${what}`)
-    const folder = state.folder ?? (await mkdtemp(join(tmpdir(), 'elastos-survive-')))
+    const folder = state.folder ?? (await createLastingFolder('elastos-survive'))
     live ??= await start({ ...state, folder }, seed)
     const slices = state.slices + 1
     const [fromMs, toMs] = [state.slices * SLICE_MS, slices * SLICE_MS]

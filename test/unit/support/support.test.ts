@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
-import { stat, writeFile } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { mkdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { endMarkedProcesses, markedProcesses, MARK_VARIABLE } from '../../support/marked-processes.ts'
 import { startProcess } from '../../support/process.ts'
 import { startTerminal } from '../../support/pty.ts'
 import { needs } from '../../support/requirements.ts'
-import { createTemporaryFolder } from '../../support/temporary-folder.ts'
+import { createLastingFolder, createTemporaryFolder } from '../../support/temporary-folder.ts'
 
 const NODE = process.execPath
 
@@ -18,6 +19,21 @@ describe('support: a temporary folder', () => {
       await writeFile(join(path, 'file'), 'x')
     }
     await assert.rejects(stat(path), { code: 'ENOENT' })
+  })
+
+  it('that lasts goes when the next one is made, once its process is gone', async () => {
+    const name = `elastos-${randomUUID()}`
+    const first = await createLastingFolder(name)
+    const end = await startProcess({ command: NODE, args: ['-e', ''] })
+    await end.ended
+    const left = first.replace(`-${process.pid}-`, `-${end.pid}-`)
+    await mkdir(join(left, 'deeper'), { recursive: true })
+    const second = await createLastingFolder(name)
+    await assert.rejects(stat(left), { code: 'ENOENT' })
+    for (const folder of [first, second]) {
+      assert.ok((await stat(folder)).isDirectory())
+      await rm(folder, { recursive: true })
+    }
   })
 })
 
