@@ -9,7 +9,7 @@ import { checksum } from './checksum.ts'
 import { ENTRY_KIND, ENTRY_KIND_OF } from './entries.ts'
 import type { EntryWriter } from './entry-writer.ts'
 import type { FileAnswers } from './file-answers.ts'
-import { checkOfTwo, checkOn } from './regions.ts'
+import { checkOfFour, checkOfTwo, checkOn } from './regions.ts'
 
 const OUTPUT_BYTES = 9
 /** No address, stream or checksum. */
@@ -135,7 +135,7 @@ function readLater(
     } catch (thrown) {
       errno = errnoOf(thrown)
     }
-    const check = checkOn(checkOn(checkOfTwo(number, vectors), count), result)
+    const check = checkOfFour(number, vectors, count, result)
     const parts = answers.takeRead()
     if (errno !== ERRNO.success) entries.head(KIND.read, { errno, check, length: 0 })
     else if (parts === undefined || !noteRead(entries, answers, parts, check)) {
@@ -174,8 +174,8 @@ function noteRead(
 }
 
 /** Writes of one buffer to a stream. */
-function writeNow({ host, entries }: FrequentWorld, plain: Call<number>, other: Call<number>): Call<number> {
-  const { memory, descriptors } = host
+function writeNow(world: FrequentWorld, plain: Call<number>, other: Call<number>): Call<number> {
+  const { memory, descriptors } = world.host
   return (number, vectors, count, result) => {
     const stream = count === 1 ? streamAt(descriptors, number) : NOWHERE
     const crc = stream === NOWHERE ? NOWHERE : checksumAt(memory, vectors)
@@ -186,19 +186,18 @@ function writeNow({ host, entries }: FrequentWorld, plain: Call<number>, other: 
     } catch (thrown) {
       errno = errnoOf(thrown)
     }
-    const check = checkOn(checkOn(checkOfTwo(number, vectors), count), result)
-    if (errno === ERRNO.success) noteWrite(entries, check, stream, crc, memory.u32(result))
-    else entries.head(KIND.write, { errno, check, length: 0 })
+    noteWrite(world, errno, checkOfFour(number, vectors, count, result), stream, crc, result)
     return errno
   }
 }
 
 /** {@link writeNow} where a write suspends the program. */
 function writeLater(
-  { host: { memory, descriptors }, entries }: FrequentWorld,
+  world: FrequentWorld,
   plain: Call<Promise<number>>,
   other: Call<Promise<number>>
 ): Call<Promise<number>> {
+  const { memory, descriptors } = world.host
   return async (number, vectors, count, result) => {
     const stream = count === 1 ? streamAt(descriptors, number) : NOWHERE
     const crc = stream === NOWHERE ? NOWHERE : checksumAt(memory, vectors)
@@ -209,18 +208,27 @@ function writeLater(
     } catch (thrown) {
       errno = errnoOf(thrown)
     }
-    const check = checkOn(checkOn(checkOfTwo(number, vectors), count), result)
-    if (errno === ERRNO.success) noteWrite(entries, check, stream, crc, memory.u32(result))
-    else entries.head(KIND.write, { errno, check, length: 0 })
+    noteWrite(world, errno, checkOfFour(number, vectors, count, result), stream, crc, result)
     return errno
   }
 }
 
-function noteWrite(entries: EntryWriter, check: number, stream: number, crc: number, written: number): void {
+function noteWrite(
+  { host: { memory }, entries }: FrequentWorld,
+  errno: number,
+  check: number,
+  stream: number,
+  crc: number,
+  result: number
+): void {
+  if (errno !== ERRNO.success) {
+    entries.head(KIND.write, { errno, check, length: 0 })
+    return
+  }
   entries.begin(ENTRY_KIND.output, check, OUTPUT_BYTES)
   entries.u8(stream)
   entries.u32(crc)
-  entries.u32(written)
+  entries.u32(memory.u32(result))
 }
 
 function streamAt(descriptors: DescriptorTable, number: number): number {

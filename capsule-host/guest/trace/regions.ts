@@ -93,6 +93,11 @@ export function checkOfTwo(first: number, second: number): number {
   return checkOn(checkOn(CHECK.start, first), second) >>> 0
 }
 
+/** {@link checkOf} four numbers. */
+export function checkOfFour(first: number, second: number, third: number, fourth: number): number {
+  return checkOn(checkOn(checkOfTwo(first, second), third), fourth)
+}
+
 /** What {@link checkOf} gives with one more value behind those of `check`. */
 export function checkOn(check: number, value: number): number {
   return Math.imul(check ^ value, CHECK.prime) >>> 0
