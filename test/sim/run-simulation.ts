@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import type { RunReport } from '#sim'
+import type { CheckName, RunReport } from '#sim'
 import { ROOT } from '../support/cli.ts'
 import { startProcess } from '../support/process.ts'
 
@@ -44,6 +44,11 @@ export async function runScenarioProcess(
   const line = stdout.trim().split('\n').at(-1) ?? ''
   assert.ok(line.startsWith('{'), `expected a report of ${scenario} with seed ${o.seed}:\n${stderr}`)
   return { ...(JSON.parse(line) as RunReport), code, stderr }
+}
+
+/** Whether that checker found something, whatever the others found. */
+export function isFoundBy(check: CheckName, { failure }: Pick<RunReport, 'failure'>): boolean {
+  return failure !== undefined && new RegExp(`(^|; )${check}: `).test(failure.message)
 }
 
 /** Runs some seeds of a scenario of our parts, one after the other, in one process. */
