@@ -107,6 +107,8 @@ async function answerKeep(
     return { state: 'refused', ...later }
   }
   if (goal.issuedAtMs > core.clock.nowMs() + CLOCK_AHEAD_MS) return { state: 'refused' }
+  // whoever has a device that was lost must not make public or withdraw what its person wants kept
+  if (core.isDenied(goal.owner)) return { state: 'refused', ...later }
   const holders = ask.holders.filter((device) => device !== goal.owner)
   // an owner has it, and that never counts as a copy
   if (from !== goal.owner) holders.push(from)

@@ -80,6 +80,24 @@ describe('a keeper among strangers', () => {
     assert.deepEqual(party.holders(root), [follower])
   })
 
+  it('takes no later goal of a device that was revoked, whoever brings it', async () => {
+    const now = await scene()
+    await using _party = now.party
+    const { party, owner, follower, replication } = now
+    const root = await party.add(owner, { blocks: 3, access: { isPublic: false, readers: [] } })
+    await owner.replication?.setGoal(root, { copies: 1 })
+    await party.clock.advance(MINUTE_MS)
+    assert.deepEqual(party.holders(root), [follower])
+    follower.denied.add(owner.device.did)
+    const by = { signer: owner.device, certificate: owner.certificate }
+    for (const [copies, isPublic] of [[1, true] as const, [0, false] as const]) {
+      const later = { ...goalOf(root, [owner.person], party.clock.nowMs() + 1_000), copies, isPublic }
+      await ask<'keep'>(now, { ask: 'keep', goal: signGoal(by, later), holders: [] })
+      await party.clock.advance(MINUTE_MS)
+      assert.deepEqual([party.holders(root), replication.status(root).goal.isPublic], [[follower], false])
+    }
+  })
+
   it('takes no lease of one device from another, and none for roots that were not signed', async () => {
     const now = await scene()
     await using _party = now.party
