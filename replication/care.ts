@@ -12,7 +12,8 @@ import {
   HAND_OFF_MS,
   HOLDERS_PER_MESSAGE,
   LATE_RENEWALS,
-  RELIED_MS
+  RELIED_MS,
+  WITHDRAWN_MS
 } from './constants.ts'
 import {
   careOf,
@@ -69,6 +70,7 @@ export async function lookAfter(core: KeeperCore, isUrged = false): Promise<Look
     }
   }
   forgetFailed(core)
+  await forgetWithdrawn(core)
   await signGoalsOfAnotherDay(core)
   await tellGoals(core)
   // those with fewest copies first
@@ -110,6 +112,20 @@ function forgetFailed(core: KeeperCore): void {
   const nowMs = core.clock.monotonicMs()
   for (const [root, { failing }] of core.care) {
     if ((failing.get(core.self) ?? 0) <= nowMs) dropCare(core, root)
+  }
+}
+
+/** What is here still keeps that its goal was withdrawn: what is published would be given another. */
+async function forgetWithdrawn(core: KeeperCore): Promise<void> {
+  const lastMs = core.clock.nowMs() - WITHDRAWN_MS
+  for (const { goal } of [...core.state.goals.values()]) {
+    const { root, copies, issuedAtMs } = goal
+    if (copies > 0 || issuedAtMs > lastMs || core.content.has(root)) continue
+    if (liveHolders(core, goal).size > 0) continue
+    await guarded(core, root, async () => {
+      await core.state.removeGoal(root)
+      dropCare(core, root)
+    })
   }
 }
 

@@ -62,6 +62,8 @@ export const CUT_OFF_COPIES = 2
 export const CUT_OFF_PEERS_MIN = 3
 /** How long somebody who held a root is asked for again now and then, after its lease ended. */
 export const LAPSED_MS: number = 24 * HOUR_MS
+/** How long a withdrawn goal is remembered of what is here no more, for holders that were off and have not heard of it. */
+export const WITHDRAWN_MS: number = 30 * 24 * HOUR_MS
 /** Of how many renewals one goes to those whose leases ended. */
 export const LAPSED_EVERY = 4
 /** For how long somebody who did not answer is not asked to keep anything; doubles with each time. */

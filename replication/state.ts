@@ -62,7 +62,7 @@ const HELD = 'held/'
 export class ReplicaState {
   readonly followed: Set<Did> = new Set()
   readonly groups: Map<PoolId, JoinedGroup> = new Map()
-  /** What the person of this device wants kept; withdrawn goals too, so that late holders hear of it. */
+  /** What the person of this device wants kept; withdrawn goals too for a while, so that late holders hear of it. */
   readonly goals: Map<Root, SignedGoal> = new Map()
   readonly held: Map<Root, Holding> = new Map()
   #choice: OfferChoice | undefined
@@ -109,6 +109,11 @@ export class ReplicaState {
     await this.#store.put(GOAL + goal.root, signed)
     this.goals.set(goal.root, { goal, signed })
     return goal
+  }
+
+  async removeGoal(root: Root): Promise<void> {
+    await this.#store.delete(GOAL + root)
+    this.goals.delete(root)
   }
 
   async putHeld(one: Holding): Promise<void> {

@@ -127,6 +127,8 @@ export interface ReplicaContent {
   ): Promise<ReplicaSize>
   /** Keeps it no longer on behalf of others; what the user pinned stays. */
   forget(root: Root): Promise<void>
+  /** Whether a root is kept here whole, by the user or on behalf of others. */
+  has(root: Root): boolean
   /** The size of a root that is here whole; `undefined` when it is not. */
   size(root: Root, options: { readonly signal: AbortSignal }): Promise<ReplicaSize | undefined>
   /**

@@ -85,6 +85,7 @@ export function createReplicaContent(content: Content, hints: SourceHints): Repl
       await content.unpin(cid)
       void leave(bytes)
     },
+    has: (root) => content.pinned(CID.parse(root)) !== undefined,
     size: async (root, { signal }) => {
       if (content.pinned(CID.parse(root)) === undefined) return undefined
       return (await listOf(root, signal)).size

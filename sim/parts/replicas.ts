@@ -129,6 +129,7 @@ function createContent(
       forget: async (root) => {
         await held.drop(root)
       },
+      has: (root) => held.size(root) !== undefined,
       size: async (root) => {
         const bytes = held.size(root)
         return bytes === undefined ? undefined : sizeOfBlocks(bytes)

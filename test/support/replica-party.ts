@@ -179,6 +179,7 @@ export function createReplicaParty({
         await Promise.resolve()
         member.disk.delete(root)
       },
+      has: (root) => member.disk.has(root),
       size: async (root) => await Promise.resolve(member.disk.has(root) ? sizeOf(root) : undefined),
       blocks: async (root, places) =>
         await Promise.resolve(places.map((place) => blocksOf(root)[place] ?? new Uint8Array())),

@@ -4,6 +4,7 @@ import { meet } from '../../support/met-party.ts'
 import { createReplicaParty } from '../../support/replica-party.ts'
 
 const MINUTE_MS = 60_000
+const DAY_MS = 24 * 60 * MINUTE_MS
 const GIB = 2 ** 30
 
 describe('replication, when something changes', function () {
@@ -123,10 +124,31 @@ describe('replication, when something changes', function () {
     assert.deepEqual([party.holders(denied), party.holders(lost)], [[], [holder]])
   })
 
+  it('forgets in time what was withdrawn and is not here any more', async () => {
+    const { party, owner, publisher } = await meet(2)
+    await using _party = party
+    const [gone, here] = [await party.add(owner, { blocks: 3 }), await party.add(owner, { blocks: 3 })]
+    for (const copies of [1, 0]) {
+      for (const root of [gone, here]) await publisher.setGoal(root, { copies, isPublic: true })
+      await party.clock.advance(5 * MINUTE_MS)
+    }
+    owner.disk.delete(gone)
+    const known = (): boolean[] => [gone, here].map((root) => publisher.hasGoal(root))
+    party.clock.shiftWallClock(29 * DAY_MS)
+    await party.clock.advance(MINUTE_MS)
+    assert.deepEqual(known(), [true, true], 'a holder that comes back would not hear of it')
+    party.clock.shiftWallClock(2 * DAY_MS)
+    await party.clock.advance(MINUTE_MS)
+    assert.deepEqual(known(), [false, true])
+    await party.kill(owner)
+    const again = await party.start(owner)
+    assert.deepEqual([again.hasGoal(gone), again.hasGoal(here)], [false, true])
+  })
+
   it('offers space again after its clock went back by a day', async () => {
     const { party, owner, publisher } = await meet(3)
     await using _party = party
-    party.clock.shiftWallClock(-24 * 60 * MINUTE_MS)
+    party.clock.shiftWallClock(-DAY_MS)
     await party.clock.advance(5 * MINUTE_MS)
     const root = await party.add(owner, { blocks: 3 })
     await publisher.setGoal(root, { copies: 2, isPublic: true })
@@ -142,7 +164,7 @@ describe('replication, when something changes', function () {
     const publisher = await party.start(owner)
     const root = await party.add(owner, { blocks: 3 })
     await publisher.setGoal(root, { copies: 1, isPublic: true })
-    party.clock.shiftWallClock(-24 * 60 * MINUTE_MS)
+    party.clock.shiftWallClock(-DAY_MS)
     const replication = await party.start(follower)
     await replication.offer({ spaceBytes: GIB })
     await replication.follow(owner.person)
