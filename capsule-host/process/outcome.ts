@@ -19,6 +19,9 @@ const LOG_LINES_MAX = 8
 /** A replay that was as its trace, to where that ends, and then went on. */
 export class TraceEndedError extends CapsuleError {}
 
+/** A process that ended before it had handed over all that it had to say, as one that is out of memory does. */
+export class UnsaidError extends CapsuleError {}
+
 /** What the process itself is known to have done when it ended without a last frame. */
 export interface SilentEnd {
   readonly end: SpawnEnd
@@ -39,7 +42,7 @@ export function silentEndError({ end, wasReady, log }: SilentEnd, limits: Capsul
   }
   if (end.signal === 'SIGXCPU' || end.code === SIGNAL_EXIT.SIGXCPU) return cpuLimitError(limits)
   if (OUT_OF_MEMORY.test(log)) {
-    return new CapsuleError('ERR_CAPSULE_MEMORY_LIMIT', 'the capsule ran out of the memory it may have')
+    return new UnsaidError('ERR_CAPSULE_MEMORY_LIMIT', 'the capsule ran out of the memory it may have')
   }
   const wasKilled = end.signal === 'SIGKILL' || end.code === SIGNAL_EXIT.SIGKILL
   const how = wasKilled

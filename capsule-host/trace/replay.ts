@@ -1,13 +1,9 @@
 import { CapsuleError } from '../errors.ts'
-import { ENTRY_KIND, TraceFormatError, TraceReader } from '../guest/trace/entries.ts'
 import { DEFAULT_CAPSULE_LIMITS } from '../limits.ts'
 import { startCapsuleProcess } from '../process/capsule-process.ts'
 import type { CapsuleProcessComponents, CapsuleProcessInit } from '../process/init.ts'
 import { TraceEndedError, type CapsuleOutcome } from '../process/outcome.ts'
-import type { DecodedTrace, TraceEnd } from './trace-file.ts'
-
-/** Bytes of the code of an error in a trace. */
-const CODE_BYTES_MAX = 64
+import { findTraceEnd, type DecodedTrace, type TraceEnd } from './trace-file.ts'
 
 /** Ends that came from outside the program: a replay need not, and may not, end so. */
 const FROM_OUTSIDE: ReadonlySet<string> = new Set([
@@ -38,7 +34,7 @@ export async function replayTrace(
   { head, module, entries }: DecodedTrace,
   streams: Pick<CapsuleProcessInit, 'stdin' | 'stdout' | 'stderr' | 'signal' | 'isOwn'>
 ): Promise<ReplayResult> {
-  const recorded = findEnd(entries)
+  const recorded = findTraceEnd(entries)
   const { name, args, memoryBytesMax } = head
   await using running = startCapsuleProcess(components, {
     ...{ ...streams, name, args, module },
@@ -48,24 +44,6 @@ export async function replayTrace(
   const outcome = await running.finished
   checkReplayEnd(outcome, recorded)
   return { outcome, recorded }
-}
-
-function findEnd(entries: Uint8Array): TraceEnd | undefined {
-  try {
-    const reader = new TraceReader(entries)
-    for (let entry = reader.next(); entry !== undefined; entry = reader.next()) {
-      if (entry.kind === ENTRY_KIND.end) return { exitCode: entry.check, code: codeOf(entry.payload) }
-    }
-    return undefined
-  } catch (cause) {
-    throw new CapsuleError('ERR_TRACE_INVALID', 'expected entries of a trace', { cause })
-  }
-}
-
-function codeOf(payload: Uint8Array): string {
-  const code = Buffer.from(payload.subarray(0, CODE_BYTES_MAX + 1)).toString('latin1')
-  if (code.length > CODE_BYTES_MAX || !/^[A-Z_]*$/.test(code)) throw new TraceFormatError('expected a code')
-  return code
 }
 
 /**
@@ -78,7 +56,7 @@ export function checkReplayEnd(outcome: CapsuleOutcome, recorded: TraceEnd | und
   // It cannot tell that it was ended: after its last call it goes on until somebody ends it again.
   const goesOn = outcome.kind === 'error' && outcome.error instanceof TraceEndedError && mayGoOn(recorded)
   if (outcome.kind === 'error' && code === 'ERR_REPLAY_DIVERGED' && !goesOn) throw outcome.error
-  if (recorded === undefined || FROM_OUTSIDE.has(recorded.code)) return
+  if (goesOn || recorded === undefined || FROM_OUTSIDE.has(recorded.code)) return
   const exitCode = outcome.kind === 'exit' ? outcome.exitCode : 0
   if (code === recorded.code && exitCode === recorded.exitCode) return
   const [was, is] = [recorded.code || recorded.exitCode, code || exitCode]
@@ -89,5 +67,5 @@ export function checkReplayEnd(outcome: CapsuleOutcome, recorded: TraceEnd | und
 }
 
 function mayGoOn(recorded: TraceEnd | undefined): boolean {
-  return recorded === undefined || FROM_OUTSIDE.has(recorded.code)
+  return recorded === undefined || recorded.isCut || FROM_OUTSIDE.has(recorded.code)
 }

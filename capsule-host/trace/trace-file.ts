@@ -2,9 +2,16 @@ import { createHash } from 'node:crypto'
 import * as z from 'zod'
 import { ARGUMENTS_MAX, MODULE_BYTES_MAX, NAME_LENGTH_MAX, VERSION_LENGTH_MAX } from '../constants.ts'
 import { CapsuleError } from '../errors.ts'
-import { CHUNK, encodeChunkHead, ENTRY_HEAD_BYTES, ENTRY_KIND } from '../guest/trace/entries.ts'
+import {
+  CHUNK,
+  encodeChunkHead,
+  ENTRY_HEAD_BYTES,
+  ENTRY_KIND,
+  TraceFormatError,
+  TraceReader
+} from '../guest/trace/entries.ts'
 import { CAPSULE_LIMIT_CEILINGS, CAPSULE_LIMIT_FLOORS } from '../limits.ts'
-import type { CapsuleOutcome } from '../process/outcome.ts'
+import { UnsaidError, type CapsuleOutcome } from '../process/outcome.ts'
 import {
   TRACE_BYTES_MAX,
   TRACE_HEAD_BYTES_MAX,
@@ -13,6 +20,8 @@ import {
   TRACE_VERSION_MIN
 } from './constants.ts'
 
+/** Bytes of the code of an error. */
+const CODE_BYTES_MAX = 64
 const HEAD_AT = TRACE_MAGIC.length + 5
 
 /** How a recorded run was started: all that a replay needs beside what it then got. */
@@ -33,6 +42,8 @@ export interface TraceEnd {
   readonly exitCode: number
   /** The code of the error that ended it; empty when it exited. */
   readonly code: string
+  /** True when its last calls may not be in the trace: its process was gone before it had handed them over. */
+  readonly isCut: boolean
 }
 
 /** A trace, taken apart. */
@@ -73,11 +84,15 @@ export function encodeTraceChunk(kind: keyof typeof CHUNK, bytes: Uint8Array): U
   return Buffer.concat([encodeChunkHead(CHUNK[kind], bytes.byteLength), bytes])
 }
 
+/** In the place of an error number: entries may be missing before the end. */
+const CUT = 1
+
 /** The last entry of a trace. */
 export function encodeTraceEnd(outcome: CapsuleOutcome): Uint8Array {
   const code = Buffer.from(outcome.kind === 'exit' ? '' : outcome.error.code)
   const entry = Buffer.alloc(ENTRY_HEAD_BYTES)
   entry.writeUInt8(ENTRY_KIND.end)
+  if (outcome.kind === 'error' && outcome.error instanceof UnsaidError) entry.writeUInt8(CUT, 1)
   entry.writeUInt32LE(outcome.kind === 'exit' ? outcome.exitCode : 0, 2)
   entry.writeUInt32LE(code.byteLength, 6)
   return Buffer.concat([entry, code])
@@ -109,6 +124,30 @@ export function decodeTrace(bytes: Uint8Array): DecodedTrace {
   }
   const rest = buffer.subarray(moduleAt + head.moduleBytes)
   return { head, module, entries: version === TRACE_VERSION ? rest : encodeTraceChunk('entries', rest) }
+}
+
+/**
+ * How the run of these entries ended; `undefined` when they were cut before.
+ *
+ * @throws CapsuleError `ERR_TRACE_INVALID`
+ */
+export function findTraceEnd(entries: Uint8Array): TraceEnd | undefined {
+  try {
+    const reader = new TraceReader(entries)
+    for (let entry = reader.next(); entry !== undefined; entry = reader.next()) {
+      const { kind, errno, check, payload } = entry
+      if (kind === ENTRY_KIND.end) return { exitCode: check, code: codeOf(payload), isCut: errno === CUT }
+    }
+    return undefined
+  } catch (cause) {
+    throw new CapsuleError('ERR_TRACE_INVALID', 'expected entries of a trace', { cause })
+  }
+}
+
+function codeOf(payload: Uint8Array): string {
+  const code = Buffer.from(payload.subarray(0, CODE_BYTES_MAX + 1)).toString('latin1')
+  if (code.length > CODE_BYTES_MAX || !/^[A-Z_]*$/.test(code)) throw new TraceFormatError('expected a code')
+  return code
 }
 
 function parseHead(text: string): TraceHead {

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
-import { DEFAULT_CAPSULE_LIMITS, type CapsuleError } from '#capsule-host'
+import { DEFAULT_CAPSULE_LIMITS, type CapsuleError, type TraceEnd } from '#capsule-host'
 import { CHUNK, encodeChunkHead } from '../../../capsule-host/guest/trace/entries.ts'
 import { runProgram, type ProgramEnd } from '../../../capsule-host/guest/program.ts'
-import { failureError } from '../../../capsule-host/process/outcome.ts'
+import { failureError, silentEndError } from '../../../capsule-host/process/outcome.ts'
 import { checkReplayEnd } from '../../../capsule-host/trace/replay.ts'
+import { encodeTraceChunk, encodeTraceEnd, findTraceEnd } from '../../../capsule-host/trace/trace-file.ts'
 import { createWasiWorld } from '../../support/wasi-world.ts'
 import { assembleProgram } from '../../support/wat.ts'
 
@@ -40,6 +41,10 @@ const catching = program(
 )
 const trapping = program(`(block $caught (try_table (catch_all $caught) ${WRITE}))
   (if (i32.ne (i32.load8_u (i32.const 4096)) (i32.const 120)) (then unreachable))`)
+/** How a run that this ended has ended, as its trace says. */
+const endOf = (error: CapsuleError): TraceEnd | undefined =>
+  findTraceEnd(encodeTraceChunk('entries', encodeTraceEnd({ kind: 'error', error })))
+
 const EXITS = new Set([exiting, catching])
 
 describe('a replay', () => {
@@ -54,15 +59,29 @@ describe('a replay', () => {
     const failure = { message: 'm', memoryBytes: 0, memoryBytesAtStart: 0 }
     const ended = failureError({ ...failure, kind: 'traceEnd' }, DEFAULT_CAPSULE_LIMITS)
     const diverged = failureError({ ...failure, kind: 'replay' }, DEFAULT_CAPSULE_LIMITS)
-    const stopped = { exitCode: 0, code: 'ERR_CAPSULE_STOPPED' }
+    const stopped = { exitCode: 0, code: 'ERR_CAPSULE_STOPPED', isCut: false }
     const refused = (error: CapsuleError, recorded: Parameters<typeof checkReplayEnd>[1]): void => {
       const check = (): void => checkReplayEnd({ kind: 'error', error }, recorded)
       assert.throws(check, { code: 'ERR_REPLAY_DIVERGED' })
     }
-    for (const recorded of [undefined, stopped]) {
+    const starved = endOf(
+      silentEndError(
+        { end: { code: 134, signal: null }, wasReady: true, log: 'out of memory' },
+        DEFAULT_CAPSULE_LIMITS
+      )
+    )
+    for (const recorded of [undefined, stopped, starved]) {
       checkReplayEnd({ kind: 'error', error: ended }, recorded)
       refused(diverged, recorded)
     }
-    refused(ended, { exitCode: 0, code: '' })
+    refused(ended, { exitCode: 0, code: '', isCut: false })
+    // One that trapped had said all before.
+    const { memoryBytesMax } = DEFAULT_CAPSULE_LIMITS
+    const full = failureError(
+      { ...failure, kind: 'trap', memoryBytes: memoryBytesMax },
+      DEFAULT_CAPSULE_LIMITS
+    )
+    assert.deepEqual([starved?.code, endOf(full)?.code], [full.code, full.code])
+    refused(ended, endOf(full))
   })
 })
