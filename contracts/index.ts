@@ -16,6 +16,8 @@ export { CodedError, errorCode, errorDetail, errorMessage, unlessMissing } from 
 export type { CodedErrorOptions } from './errors.ts'
 export type { Clock } from './clock.ts'
 export type { Random } from './random.ts'
+export { createRate } from './rate.ts'
+export type { RateInit } from './rate.ts'
 export { silentLogger } from './logger.ts'
 export type { Logger, LogFields } from './logger.ts'
 export { systemClock, systemRandom } from './powers.ts'

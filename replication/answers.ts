@@ -1,5 +1,5 @@
+import { createRate } from '#contracts'
 import type { Did } from '#did'
-import { createRate } from './asker.ts'
 import { learn, rely } from './care.ts'
 import { answerOf } from './challenge.ts'
 import {
@@ -12,6 +12,7 @@ import {
   LAPSED_MS,
   LEASE_MS_MAX,
   OFFERS_PER_MESSAGE,
+  RATED_DEVICES_MAX,
   REQUEST_BURST,
   REQUESTS_MAX,
   REQUESTS_PER_SECOND
@@ -48,10 +49,16 @@ type Of<K extends ReplicaAsk['ask']> = Extract<ReplicaAsk, { readonly ask: K }>
 
 /** Answers what other devices ask; the transport has proven who they are. */
 export function createAnswers(core: KeeperCore, taking: Taking): ReplicaHandler {
-  const isPaced = createRate(core.clock, { burst: REQUEST_BURST, perSecond: REQUESTS_PER_SECOND })
+  const namesMax = RATED_DEVICES_MAX
+  const isPaced = createRate(core.clock, {
+    burst: REQUEST_BURST,
+    everyMs: 1_000 / REQUESTS_PER_SECOND,
+    namesMax
+  })
   const mayChallenge = createRate(core.clock, {
     burst: CHALLENGES_PER_MINUTE,
-    perSecond: CHALLENGES_PER_MINUTE / 60
+    everyMs: 60_000 / CHALLENGES_PER_MINUTE,
+    namesMax
   })
   return async (from, message) => {
     if (core.isDenied(from)) throw refused('a device that is not denied')

@@ -1,13 +1,6 @@
 import type { Clock } from '#contracts'
 import type { Did } from '#did'
-import {
-  DOWN_DEVICES_MAX,
-  DOWN_MS,
-  DOWN_MS_MAX,
-  REQUEST_TIMEOUT_MS,
-  REQUESTS_MAX,
-  RATED_DEVICES_MAX
-} from './constants.ts'
+import { DOWN_DEVICES_MAX, DOWN_MS, DOWN_MS_MAX, REQUEST_TIMEOUT_MS, REQUESTS_MAX } from './constants.ts'
 import { ReplicationError } from './errors.ts'
 import { decodeAnswer, encodeAsk, type ReplicaAnswers, type ReplicaAsk } from './messages.ts'
 import type { ReplicaNetwork } from './types.ts'
@@ -100,25 +93,6 @@ export async function withDeadline<T>(
     return await Promise.race([run(deadline.signal), late.promise])
   } finally {
     signal.removeEventListener('abort', closed)
-  }
-}
-
-/** A bucket of tokens for each device. */
-export function createRate(
-  clock: Pick<Clock, 'monotonicMs'>,
-  { burst, perSecond }: { readonly burst: number; readonly perSecond: number }
-): (device: Did) => boolean {
-  const paidUntilMs = new Map<Did, number>()
-  const everyMs = 1_000 / perSecond
-  return (device) => {
-    const nowMs = clock.monotonicMs()
-    const fromMs = Math.max(paidUntilMs.get(device) ?? -Infinity, nowMs - burst * everyMs)
-    if (fromMs + everyMs > nowMs) return false
-    paidUntilMs.delete(device)
-    paidUntilMs.set(device, fromMs + everyMs)
-    while (paidUntilMs.size > RATED_DEVICES_MAX)
-      for (const oldest of paidUntilMs.keys().take(1)) paidUntilMs.delete(oldest)
-    return true
   }
 }
 

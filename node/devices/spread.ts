@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { errorMessage, type Clock, type Logger } from '#contracts'
+import { createRate, errorMessage, type Clock, type Logger } from '#contracts'
 import type { ExchangeRequest, Host } from '#dht'
 import { decodeCanonical, encodeCanonical } from '#did'
 import {
@@ -59,7 +59,11 @@ export async function startSpread(components: SpreadComponents): Promise<Spread>
   const stopping = new AbortController()
   const { signal } = stopping
   await using stack = new AsyncDisposableStack()
-  const allow = createPeerRate(clock)
+  const allow = createRate(clock, {
+    burst: MESSAGES_BURST,
+    everyMs: MESSAGE_EVERY_MS,
+    namesMax: RATED_PEERS_MAX
+  })
   const core: SpreadCore = { ...components, signal, allow, under: new Set() }
   stack.defer(async () => {
     await Promise.allSettled(core.under)
@@ -226,19 +230,4 @@ function inBackground(core: SpreadCore, task: Promise<unknown>): void {
     })
     .finally(() => core.under.delete(ended))
   core.under.add(ended)
-}
-
-/** A bucket a peer. */
-function createPeerRate(clock: Pick<Clock, 'monotonicMs'>): (peerId: string) => boolean {
-  const paidUntilMs = new Map<string, number>()
-  return (peerId) => {
-    const nowMs = clock.monotonicMs()
-    const fromMs = Math.max(paidUntilMs.get(peerId) ?? -Infinity, nowMs - MESSAGES_BURST * MESSAGE_EVERY_MS)
-    if (fromMs + MESSAGE_EVERY_MS > nowMs) return false
-    paidUntilMs.delete(peerId)
-    paidUntilMs.set(peerId, fromMs + MESSAGE_EVERY_MS)
-    if (paidUntilMs.size > RATED_PEERS_MAX)
-      for (const oldest of paidUntilMs.keys().take(1)) paidUntilMs.delete(oldest)
-    return true
-  }
 }
