@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
-import { open, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { createTemporaryFolder } from '../test/support/temporary-folder.ts'
 import type { Benchmark, Measure, Target } from './harness.ts'
+import { writeRandomFile } from './random-file.ts'
 
 const run = promisify(execFile)
 
@@ -80,17 +80,6 @@ function createBenchmark(
       }
     }
   }
-}
-
-async function writeRandomFile(path: string, bytes: number): Promise<void> {
-  const file = await open(path, 'wx')
-  const chunk = randomBytes(1024 * 1024)
-  for (let at = 0; at < bytes; at += chunk.length) {
-    chunk.writeDoubleLE(at)
-    await file.write(chunk.subarray(0, Math.min(chunk.length, bytes - at)))
-  }
-  await file.sync()
-  await file.close()
 }
 
 async function add(folder: string, file: string): Promise<Added> {

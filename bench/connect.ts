@@ -1,22 +1,16 @@
-import { noise } from '@libp2p/noise'
-import { identify } from '@libp2p/identify'
-import { tcp } from '@libp2p/tcp'
-import { yamux } from '@libp2p/yamux'
-import { withBitswap } from '@helia/bitswap'
-import { withLibp2pLight, type HeliaWithLibp2p } from '@helia/libp2p'
-import type { ServiceMap, Stream } from '@libp2p/interface'
+import type { Stream } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import { MemoryBlockstore } from 'blockstore-core'
-import { MemoryDatastore } from 'datastore-core'
-import { createHeliaLight } from 'helia'
-import { createLibp2p, type Libp2p, type Libp2pOptions } from 'libp2p'
+import { createLibp2p, type Libp2p } from 'libp2p'
 import type { CID } from 'multiformats/cid'
 import { createMemoryBlockStore, type BlockStore } from '#content'
 import { linksOf } from '../content/dag-links.ts'
 import { startTestHost } from '../test/net/dht/hosts.ts'
+import { testLibp2pInit } from '../test/net/content/exchange-nodes.ts'
 import { putFile, startStreamNode } from '../test/net/content/stream-nodes.ts'
 import { startSlowWire } from '../test/support/slow-wire.ts'
 import type { Benchmark, Measure } from './harness.ts'
+import { startHelia } from './stock-helia.ts'
 
 const ONE_WAY_MS = 50
 const ECHO = '/bench/echo/1.0.0'
@@ -31,7 +25,7 @@ export const benchmarks: readonly Benchmark[] = [
     open: async () => {
       await using stack = new AsyncDisposableStack()
       const ours = stack.use(await startTestHost())
-      const stock = stack.adopt(await createLibp2p(stockOptions()), async (libp2p) => await libp2p.stop())
+      const stock = stack.adopt(await createLibp2p(testLibp2pInit()), async (libp2p) => await libp2p.stop())
       for (const libp2p of [ours.libp2p, stock]) await serveEcho(libp2p)
       const opened = stack.move()
       return {
@@ -51,7 +45,7 @@ export const benchmarks: readonly Benchmark[] = [
       const store = createMemoryBlockStore()
       const root = await putFile(store, { bytes: FILE_BYTES })
       stack.use(await startStreamNode({ libp2p: host.libp2p, store }))
-      const helia = stack.adopt(await startHelia(store), async (node) => {
+      const helia = stack.adopt(await startHelia(await copyOf(store)), async (node) => {
         await node.stop()
       })
       const opened = stack.move()
@@ -116,7 +110,7 @@ const echoOurs: Dial = async ({ address }) => {
 }
 
 const echoStock: Dial = async ({ address }) => {
-  const libp2p = await createLibp2p(stockOptions())
+  const libp2p = await createLibp2p(testLibp2pInit())
   const ms = await timed(async () => {
     const connection = await libp2p.dial(multiaddr(address))
     await echoed(await connection.newStream(ECHO))
@@ -146,7 +140,7 @@ function found(bytes: Uint8Array | undefined): Uint8Array {
 }
 
 async function contentStock({ address }: At, root: CID): Promise<number> {
-  const helia = await startHelia()
+  const helia = await startHelia(new MemoryBlockstore())
   const signal = AbortSignal.timeout(60_000)
   const ms = await timed(async () => {
     const { remotePeer } = await helia.libp2p.dial(multiaddr(address))
@@ -164,23 +158,8 @@ async function contentStock({ address }: At, root: CID): Promise<number> {
   return ms
 }
 
-async function startHelia(from?: BlockStore): Promise<HeliaWithLibp2p<ServiceMap>> {
-  const blockstore = new MemoryBlockstore()
-  if (from !== undefined)
-    for await (const cid of from.list()) await blockstore.put(cid, found(await from.get(cid)))
-  const bare = createHeliaLight({ blockstore, datastore: new MemoryDatastore() })
-  const helia: HeliaWithLibp2p<ServiceMap> = withBitswap(withLibp2pLight(bare, stockOptions()))
-  await helia.start()
-  return helia
-}
-
-function stockOptions(): Libp2pOptions {
-  return {
-    addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
-    transports: [tcp()],
-    connectionEncrypters: [noise()],
-    streamMuxers: [yamux()],
-    connectionMonitor: { enabled: false },
-    services: { identify: identify() }
-  }
+async function copyOf(store: BlockStore): Promise<MemoryBlockstore> {
+  const copy = new MemoryBlockstore()
+  for await (const cid of store.list()) await copy.put(cid, found(await store.get(cid)))
+  return copy
 }

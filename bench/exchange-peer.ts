@@ -1,22 +1,15 @@
 import { createInterface } from 'node:readline'
 import { silentLogger, systemClock } from '#contracts'
-import { withBitswap } from '@helia/bitswap'
-import { withLibp2pLight, type HeliaWithLibp2p } from '@helia/libp2p'
 import { decode } from '@ipld/dag-pb'
-import { identify } from '@libp2p/identify'
-import type { ServiceMap } from '@libp2p/interface'
-import { noise } from '@libp2p/noise'
 import { peerIdFromString } from '@libp2p/peer-id'
-import { tcp } from '@libp2p/tcp'
-import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
 import { MemoryBlockstore } from 'blockstore-core'
-import { MemoryDatastore } from 'datastore-core'
-import { createHeliaLight } from 'helia'
 import { importer } from 'ipfs-unixfs-importer'
-import { createLibp2p, type Libp2p, type Libp2pOptions } from 'libp2p'
+import { createLibp2p, type Libp2p } from 'libp2p'
 import { CID } from 'multiformats/cid'
 import { startBitswap, type BlockSource } from '../content/bitswap/index.ts'
+import { testLibp2pInit } from '../test/net/content/exchange-nodes.ts'
+import { startHelia } from './stock-helia.ts'
 
 /**
  * A process of the `exchange` benchmark: `exchange-peer.ts ours|helia serve|fetch`. Prints a JSON line when it is
@@ -53,24 +46,6 @@ function say(event: Record<string, unknown>): void {
   process.stdout.write(`${JSON.stringify(event)}\n`)
 }
 
-function libp2pInit(): Libp2pOptions {
-  return {
-    addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
-    transports: [tcp()],
-    connectionEncrypters: [noise()],
-    streamMuxers: [yamux()],
-    connectionMonitor: { enabled: false },
-    services: { identify: identify() }
-  }
-}
-
-async function startHelia(blocks: MemoryBlockstore): Promise<HeliaWithLibp2p<ServiceMap>> {
-  const bare = createHeliaLight({ blockstore: blocks, datastore: new MemoryDatastore() })
-  const helia: HeliaWithLibp2p<ServiceMap> = withBitswap(withLibp2pLight(bare, libp2pInit()))
-  await helia.start()
-  return helia
-}
-
 async function startOurs(libp2p: Libp2p, store: BlockSource): ReturnType<typeof startBitswap> {
   const mayServe = (): Promise<boolean> => Promise.resolve(true)
   return startBitswap({ libp2p, store, mayServe, clock: systemClock, logger: silentLogger })
@@ -104,7 +79,7 @@ async function importTo(put: (cid: CID, bytes: Uint8Array) => unknown): Promise<
 async function serveOurs(): Promise<{ libp2p: Libp2p; root: CID }> {
   const blocks = new Map<string, Uint8Array>()
   const root = await importTo((cid, bytes) => blocks.set(cid.toString(), bytes))
-  const libp2p = await createLibp2p(libp2pInit())
+  const libp2p = await createLibp2p(testLibp2pInit())
   await startOurs(libp2p, {
     has: (cid) => Promise.resolve(blocks.has(cid.toString())),
     get: (cid) => Promise.resolve(blocks.get(cid.toString()))
@@ -120,7 +95,7 @@ async function serveHelia(): Promise<{ libp2p: Libp2p; root: CID }> {
 }
 
 async function fetchOurs({ root, peerId, multiaddrs }: Served): Promise<number> {
-  const libp2p = await createLibp2p(libp2pInit())
+  const libp2p = await createLibp2p(testLibp2pInit())
   const nothing = { has: () => Promise.resolve(false), get: () => Promise.resolve(undefined) }
   const bitswap = await startOurs(libp2p, nothing)
   await libp2p.dial(multiaddrs.map((address) => multiaddr(address)))

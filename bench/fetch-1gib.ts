@@ -2,8 +2,9 @@ import { join } from 'node:path'
 import { createTemporaryFolder } from '../test/support/temporary-folder.ts'
 import { isKuboThere, kuboProgram } from './fetch-plain.ts'
 import { openFetchSide, type Fetched, type FetchSide } from './fetch-rig.ts'
-import { isFlushed, writeRandomFile } from './fetch-side.ts'
+import { isFlushed } from './fetch-side.ts'
 import type { Benchmark, Target } from './harness.ts'
+import { writeRandomFile } from './random-file.ts'
 
 /** 1 GiB, or what `BENCH_BYTES` says. */
 const BYTES = Number(process.env['BENCH_BYTES'] ?? 1024 ** 3)

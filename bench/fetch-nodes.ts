@@ -2,20 +2,11 @@ import { join } from 'node:path'
 import { silentLogger, systemClock, systemRandom } from '#contracts'
 import { createFilePowers, openPackBlockStore } from '#content'
 import { createBulkSockets, divertedTcp } from '#dht'
-import { withBitswap } from '@helia/bitswap'
-import { withLibp2pLight, type HeliaWithLibp2p } from '@helia/libp2p'
 import { decode } from '@ipld/dag-pb'
-import { identify } from '@libp2p/identify'
-import type { ServiceMap } from '@libp2p/interface'
-import { noise } from '@libp2p/noise'
 import { peerIdFromString } from '@libp2p/peer-id'
-import { tcp } from '@libp2p/tcp'
-import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
 import type { FsBlockstore } from 'blockstore-fs'
-import { MemoryDatastore } from 'datastore-core'
-import { createHeliaLight } from 'helia'
-import { createLibp2p, type Libp2p, type Libp2pOptions } from 'libp2p'
+import { createLibp2p, type Libp2p } from 'libp2p'
 import { CID } from 'multiformats/cid'
 import { createBlockSource } from '../content/block-source.ts'
 import { walkDag } from '../content/dag-walk.ts'
@@ -24,21 +15,12 @@ import { startBitswap } from '../content/bitswap/index.ts'
 import { guardedYamux } from '../dht/guarded-muxer.ts'
 import { joinedNoise } from '../dht/joined-noise.ts'
 import { startDagStreams, type DagStreams } from '../content/stream/index.ts'
+import { testLibp2pInit } from '../test/net/content/exchange-nodes.ts'
 import { flush, Stopwatch, type Side, type Where } from './fetch-side.ts'
+import { startHelia } from './stock-helia.ts'
 
 const HELIA_WIDTH = 32
 const HELIA_TIMEOUT_MS = 20 * 60_000
-
-function libp2pInit(transport: NonNullable<Libp2pOptions['transports']>[number]): Libp2pOptions {
-  return {
-    addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
-    transports: [transport],
-    connectionEncrypters: [noise()],
-    streamMuxers: [yamux()],
-    connectionMonitor: { enabled: false },
-    services: { identify: identify() }
-  }
-}
 
 const whereOf = (libp2p: Libp2p, imported: Where): Where => ({
   ...imported,
@@ -64,7 +46,8 @@ async function startOurs(blocks: string, provider?: Where): Promise<{ libp2p: Li
   const powers = { clock: systemClock, random: systemRandom, logger: silentLogger }
   const sockets = createBulkSockets(powers)
   const libp2p = await createLibp2p({
-    ...libp2pInit(divertedTcp({}, sockets)),
+    ...testLibp2pInit(),
+    transports: [divertedTcp({}, sockets)],
     connectionEncrypters: [joinedNoise()],
     streamMuxers: [guardedYamux({})]
   })
@@ -157,14 +140,6 @@ async function openHeliaStore(path: string): Promise<FsBlockstore> {
   return store
 }
 
-async function startHelia(blocks: string): Promise<HeliaWithLibp2p<ServiceMap>> {
-  const blockstore = await openHeliaStore(blocks)
-  const bare = createHeliaLight({ blockstore, datastore: new MemoryDatastore() })
-  const helia: HeliaWithLibp2p<ServiceMap> = withBitswap(withLibp2pLight(bare, libp2pInit(tcp())))
-  await helia.start()
-  return helia
-}
-
 /** Two stock Helia nodes with blockstore-fs; a session asks the server for 32 blocks at a time. */
 export const helia: Side = {
   import: async ({ folder, source }) => {
@@ -178,13 +153,13 @@ export const helia: Side = {
     return imported
   },
   serve: async ({ folder }, imported) => {
-    const { libp2p } = await startHelia(join(folder, 'helia-server'))
+    const { libp2p } = await startHelia(await openHeliaStore(join(folder, 'helia-server')))
     return whereOf(libp2p, imported)
   },
   connect: async ({ folder }, where) => {
     const root = CID.parse(String(where['root']))
     const blocks = join(folder, 'helia-client')
-    const node = await startHelia(blocks)
+    const node = await startHelia(await openHeliaStore(blocks))
     await node.libp2p.dial(multiaddr(String(where['address'])))
     return async () => {
       const watch = new Stopwatch()

@@ -1,7 +1,5 @@
 import { spawn } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { open } from 'node:fs/promises'
 
 /** Where something is to be fetched from, as JSON. */
 export interface Where {
@@ -61,15 +59,4 @@ export class Stopwatch {
     const ms = performance.now() - this.#startedAt
     return { seconds: ms / 1000, firstMs: this.#firstMs ?? ms }
   }
-}
-
-/** Writes a file of that size that no compression or sharing of blocks makes smaller. */
-export async function writeRandomFile(path: string, bytes: number): Promise<void> {
-  const file = await open(path, 'wx')
-  const chunk = randomBytes(1024 * 1024)
-  for (let at = 0; at < bytes; at += chunk.length) {
-    chunk.writeDoubleLE(at)
-    await file.write(chunk.subarray(0, Math.min(chunk.length, bytes - at)))
-  }
-  await file.close()
 }

@@ -5,19 +5,11 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { pipeline } from 'node:stream/promises'
 import { connect, createServer, type TLSSocket } from 'node:tls'
-import { withBitswap } from '@helia/bitswap'
-import { withLibp2pLight, type HeliaWithLibp2p } from '@helia/libp2p'
 import { unixfs } from '@helia/unixfs'
-import { identify } from '@libp2p/identify'
-import type { ServiceMap } from '@libp2p/interface'
-import { noise } from '@libp2p/noise'
-import { tcp } from '@libp2p/tcp'
-import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
 import { MemoryBlockstore } from 'blockstore-core'
-import { MemoryDatastore } from 'datastore-core'
-import { createHeliaLight } from 'helia'
 import { CID } from 'multiformats/cid'
+import { startHelia } from './stock-helia.ts'
 
 /**
  * A process of the `get` benchmarks: `get-peer.ts tls|helia serve|fetch FOLDER [FILE]`. Serving, it prints where the
@@ -54,30 +46,14 @@ async function fetchTls({ port }: Where, output: string): Promise<void> {
   await pipeline(socket, createWriteStream(output))
 }
 
-async function startHelia(): Promise<HeliaWithLibp2p<ServiceMap>> {
-  const blockstore = new MemoryBlockstore()
-  const bare = createHeliaLight({ blockstore, datastore: new MemoryDatastore() })
-  const helia: HeliaWithLibp2p<ServiceMap> = withBitswap(
-    withLibp2pLight(bare, {
-      addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
-      transports: [tcp()],
-      connectionEncrypters: [noise()],
-      streamMuxers: [yamux()],
-      services: { identify: identify() }
-    })
-  )
-  await helia.start()
-  return helia
-}
-
 async function serveHelia(): Promise<Where> {
-  const helia = await startHelia()
+  const helia = await startHelia(new MemoryBlockstore())
   const cid = await unixfs(helia).addByteStream(createReadStream(file), { profile: 'unixfs-v1-2025' })
   return { cid: cid.toString(), address: helia.libp2p.getMultiaddrs().map(String)[0] ?? '' }
 }
 
 async function fetchHelia({ cid, address }: Where, output: string): Promise<void> {
-  const helia = await startHelia()
+  const helia = await startHelia(new MemoryBlockstore())
   await helia.libp2p.dial(multiaddr(String(address)))
   await pipeline(unixfs(helia).cat(CID.parse(String(cid))), createWriteStream(output))
   await helia.stop()

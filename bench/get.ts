@@ -1,10 +1,10 @@
-import { randomBytes } from 'node:crypto'
-import { open, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createCliHome, type CliHome } from '../test/support/cli.ts'
 import { startProcess, type RunningProcess } from '../test/support/process.ts'
 import { createTemporaryFolder } from '../test/support/temporary-folder.ts'
 import type { Benchmark, Measure } from './harness.ts'
+import { writeRandomFile } from './random-file.ts'
 
 /** 1 GiB, or what `BENCH_BYTES` says. */
 const BYTES = Number(process.env['BENCH_BYTES'] ?? 1024 ** 3)
@@ -24,7 +24,7 @@ function createBenchmark(name: string, baselineName: string, side: 'tls' | 'heli
       await using stack = new AsyncDisposableStack()
       const folder = stack.use(await createTemporaryFolder())
       const file = join(folder.path, 'file')
-      await writeRandomFile(file)
+      await writeRandomFile(file, BYTES)
       const home = stack.use(await createCliHome())
       const ours = await openOurs(home, file)
       const baseline = await openPeers(stack, { side, file, folder: folder.path })
@@ -32,16 +32,6 @@ function createBenchmark(name: string, baselineName: string, side: 'tls' | 'heli
       return { ours, baseline, [Symbol.asyncDispose]: () => opened.disposeAsync() }
     }
   }
-}
-
-async function writeRandomFile(path: string): Promise<void> {
-  const file = await open(path, 'wx')
-  const chunk = randomBytes(1024 * 1024)
-  for (let at = 0; at < BYTES; at += chunk.length) {
-    chunk.writeDoubleLE(at)
-    await file.write(chunk.subarray(0, Math.min(chunk.length, BYTES - at)))
-  }
-  await file.close()
 }
 
 async function openOurs(home: CliHome, file: string): Promise<Measure> {

@@ -1,11 +1,11 @@
-import { randomBytes } from 'node:crypto'
-import { open, readFile, rm } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createCliHome, type CliHome } from '../test/support/cli.ts'
 import type { RunningProcess } from '../test/support/process.ts'
 import type { Benchmark, Sides } from './harness.ts'
 import type { LoopReport } from './loop-probe.ts'
+import { writeRandomFile } from './random-file.ts'
 
 /** 1 GiB, or what `BENCH_BYTES` says; what memory is compared with is a quarter of it. */
 const BYTES = Number(process.env['BENCH_BYTES'] ?? 1024 ** 3)
@@ -130,14 +130,4 @@ async function readReport(node: RunningProcess, path: string): Promise<LoopRepor
     if (text.endsWith('\n')) return JSON.parse(text) as LoopReport
     await sleep(20)
   }
-}
-
-async function writeRandomFile(path: string, bytes: number): Promise<void> {
-  const file = await open(path, 'wx')
-  const chunk = randomBytes(1024 * 1024)
-  for (let at = 0; at < bytes; at += chunk.length) {
-    chunk.writeDoubleLE(at)
-    await file.write(chunk.subarray(0, Math.min(chunk.length, bytes - at)))
-  }
-  await file.close()
 }
