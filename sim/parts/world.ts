@@ -121,7 +121,7 @@ export class World implements Surroundings {
   /** Calls `task` for every node that runs, and for each that starts from now on. */
   onStart(task: (running: RunningNode) => void): void {
     this.#onStart.push(task)
-    for (const running of this.running()) task(running)
+    for (const running of this.everybody()) task(running)
   }
 
   /** Calls `task` for each node that ends, before it is off the network. */

@@ -19,6 +19,17 @@ export function tolerate(world: World, what: string, doing: Promise<unknown>): v
   )
 }
 
+/** Does something whenever it is called, unless it is still at it from the time before. */
+export function oneAtATime(world: World, what: string, task: () => Promise<unknown>): () => void {
+  let isBusy = false
+  return () => {
+    if (isBusy) return
+    isBusy = true
+    const doing = task().finally(() => (isBusy = false))
+    tolerate(world, what, doing)
+  }
+}
+
 /** Some node looks for a key of nobody, again and again. */
 export function search(world: World, step: StepOf<'search'>): void {
   world.clock.every(millisecondsOf(step.every), () => {
@@ -99,14 +110,11 @@ export function write(world: World, step: StepOf<'write'>): void {
   world.onStart((running) => {
     if (!writers.has(running.node)) return
     tolerate(world, 'reads', readDiary(world, running))
-    let isWriting = false
-    running.clock.every(millisecondsOf(step.every), () => {
-      if (isWriting) return
-      isWriting = true
+    const writing = oneAtATime(world, 'writes', async () => {
       count += 1
-      const writing = writeDiary(world, running, count).finally(() => (isWriting = false))
-      tolerate(world, 'writes', writing)
+      await writeDiary(world, running, count)
     })
+    running.clock.every(millisecondsOf(step.every), writing)
   })
 }
 
@@ -134,16 +142,8 @@ export function grant(world: World, step: StepOf<'grant'>): void {
   world.onStart((running) => {
     if (!devices.has(running.node)) return
     tolerate(world, 'grants', ask(world, running))
-    let isBusy = false
-    running.clock.every(millisecondsOf(step.every), () => {
-      if (isBusy) return
-      isBusy = true
-      tolerate(
-        world,
-        'grants',
-        grantAndRevoke(world, running).finally(() => (isBusy = false))
-      )
-    })
+    const granting = oneAtATime(world, 'grants', async () => await grantAndRevoke(world, running))
+    running.clock.every(millisecondsOf(step.every), granting)
   })
 }
 

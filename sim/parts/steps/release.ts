@@ -9,7 +9,7 @@ import { blocksAt } from '../blocks.ts'
 import { diskDatastore } from '../disk.ts'
 import type { RunningNode } from '../running-node.ts'
 import { within, type World } from '../world.ts'
-import { tolerate } from './people.ts'
+import { oneAtATime, tolerate } from './people.ts'
 import { startSybils, type StepOf } from './weather.ts'
 
 const ENTRY = { kind: 'capsule', name: 'notes' } as const
@@ -24,35 +24,22 @@ export function release(world: World, step: StepOf<'release'>): void {
   if (publisher === undefined) return
   const { did } = publisher.keyPair
   let version = 0
-  let isPublishing = false
-  const publish = (): void => {
-    const { running } = publisher
-    if (running === undefined || isPublishing) return
-    version += 1
-    isPublishing = true
-    tolerate(
-      world,
-      'releases',
-      publishVersion(world, running, version).finally(() => (isPublishing = false))
-    )
-  }
-  publish()
-  world.clock.every(millisecondsOf(step.every), publish)
+  world.onStart((running) => {
+    if (running.node !== publisher) return
+    const publishing = oneAtATime(world, 'releases', async () => {
+      version += 1
+      await publishVersion(world, running, version)
+    })
+    publishing()
+    running.clock.every(millisecondsOf(step.every), publishing)
+  })
   world.onStart((running) => {
     if (running.node.role !== 'peer' || world.random.unit() >= step.share) return
     const index = indexAt(world, running)
     // each at a time of its own
     running.clock.after(world.random.unit() * LOOK_MS, () => {
-      let isLooking = false
-      running.clock.every(LOOK_MS, () => {
-        if (isLooking) return
-        isLooking = true
-        tolerate(
-          world,
-          'updates',
-          update(world, { running, index, did }).finally(() => (isLooking = false))
-        )
-      })
+      const updating = oneAtATime(world, 'updates', async () => await update(world, { running, index, did }))
+      running.clock.every(LOOK_MS, updating)
     })
   })
 }

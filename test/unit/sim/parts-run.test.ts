@@ -34,6 +34,20 @@ describe('a simulation of our parts', () => {
     assert.ok(shown > 0 && shown <= lookups, `${shown} of ${lookups}`)
   })
 
+  it('goes on releasing when the power of the publisher failed in the middle of it', async () => {
+    const happens: PartsScenario['happens'] = [
+      { at: '0s', do: 'join', within: '1s' },
+      { at: '30s', do: 'release', every: '30s', share: 0 },
+      { at: '60005ms', do: 'crash', who: 'seeds', for: '5s' }
+    ]
+    const { report } = await runScenario(
+      'release',
+      { ...ALONE, nodes: 5, duration: '150s', happens },
+      { seed: 1 }
+    )
+    assert.equal(report.done['released'], 5, JSON.stringify(report.done))
+  })
+
   it('has no more nodes than it may, however many steps add some', async () => {
     const join = { at: '0s', do: 'join', nodes: 2_000, within: '100d' } as const
     const happens = [join, join, join]
