@@ -41,7 +41,7 @@ describe('the UCAN validator as an oracle', function () {
         actor: fc.option(keys, { nil: undefined, freq: 1 }),
         command: fc.constantFrom(...COMMANDS),
         resource: fc.constantFrom(...RESOURCES),
-        revoked: fc.option(fc.nat(3), { nil: undefined, freq: 5 })
+        revoked: mostly<number | undefined>(undefined, 0, 1, 2, 3)
       }),
       async (described, { actor, command, resource, revoked }) => {
         const chain = chainOf(described)
@@ -65,8 +65,8 @@ describe('the UCAN validator as an oracle', function () {
         seen[theirs ? 'both' : 'neither']++
       }
     )
-    await fc.assert(property, { numRuns: 150 })
-    assert.ok(seen.both >= 5 && seen.neither >= 20 && seen.stricter >= 1, JSON.stringify(seen))
+    await fc.assert(property, { numRuns: 200 })
+    assert.ok(seen.both >= 3 && seen.neither >= 20 && seen.stricter >= 1, JSON.stringify(seen))
   })
 })
 
