@@ -93,10 +93,20 @@ describe('five processes, nobody introduced', () => {
     const file = join(home.folder, 'control')
     await writeFile(file, randomBytes(4096))
     const { json } = await succeed('a', ['add', file])
-    await startNode('e', ['--bootstrap', bootstrap, '--no-routing'])
-    const args = ['get', String(json?.['cid']), '-o', join(home.folder, 'control-of-e'), '--deadline', '5']
-    assert.equal(await refuse('e', args), 'ERR_ROUTING_OFF')
-    await stopNode('e')
+    const cid = String(json?.['cid'])
+    let isRefused = false
+    for (let tries = 0; !isRefused && tries < 5; tries++) {
+      const name = `e${tries}`
+      await startNode(name, ['--bootstrap', bootstrap, '--no-routing'])
+      const args = ['get', cid, '-o', join(home.folder, `control-of-${name}`), '--deadline', '5']
+      const got = await elastos(name, args)
+      isRefused = got.code !== 0
+      if (isRefused) assert.equal(errorCodeOf(got), 'ERR_ROUTING_OFF')
+      // A may have met it while it told others of what it added: then this proves nothing, and the next has another name.
+      else assert.ok((await peersOf(name)).includes(peerIdOf(status, 'a')), got.stdout)
+      await stopNode(name)
+    }
+    assert.ok(isRefused, 'A knew whoever came')
   })
 
   it('a private CID is not served, not even to who knows it', async () => {
