@@ -63,6 +63,8 @@ const KINDS: Readonly<Record<KnownCode, ExitKind>> = {
   ERR_BITSWAP_BUSY: 'conflict',
   ERR_BITSWAP_MESSAGE: 'refused',
   ERR_BITSWAP_SEND: 'network',
+  ERR_SEALED_KEY: 'refused',
+  ERR_SEALED_INVALID: 'refused',
   ERR_CAR_INVALID: 'refused',
   ERR_DAG_STREAM_FRAME: 'network',
   ERR_BLOCK_CORRUPT: 'refused',

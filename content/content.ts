@@ -21,6 +21,8 @@ export interface VisibilityOptions {
 export interface AddOptions extends VisibilityOptions {
   /** Take files and folders whose name begins with a dot too. */
   hidden?: boolean
+  /** Seal it under a key of its own: whoever is served it, or keeps it, cannot read it; {@link AddResult.link} can. */
+  sealed?: boolean
   /** What the user calls it, shown in the list of pins. */
   name?: string
   onProgress?: (progress: AddProgress) => void
@@ -45,6 +47,8 @@ export interface AddResult {
   readonly skipped: readonly Skipped[]
   /** True: anyone with the CID can fetch it. Also when it was added privately but had been public before. */
   readonly isPublic: boolean
+  /** Of sealed content: its CID and its key, which is nowhere else. Whoever has it can read the content. */
+  readonly link: string | undefined
   readonly announcement: Announcement
 }
 
@@ -149,8 +153,8 @@ export interface Content extends AsyncDisposable {
    * Writes what a CID, or an entry below it, holds to the disk, and fetches what is missing. What was fetched is
    * kept as a cache, never served. When it fails it goes on where it was the next time.
    *
-   * @param cidPath - `CID`, `CID/a/b`, `/ipfs/CID/a/b` or `ipfs://CID/a/b`
-   * @throws ContentError `ERR_CID_…`, `ERR_ENTRY_NOT_FOUND`, `ERR_OUTPUT_…`, `ERR_PATH_…`, `ERR_CONTENT_…`,
+   * @param cidPath - `CID`, `CID/a/b`, `/ipfs/CID/a/b` or `ipfs://CID/a/b`; of sealed content its link, `CID#KEY`
+   * @throws ContentError `ERR_CID_…`, `ERR_SEALED_…`, `ERR_ENTRY_NOT_FOUND`, `ERR_OUTPUT_…`, `ERR_PATH_…`, `ERR_CONTENT_…`,
    *   `ERR_ROUTING_OFF`, `ERR_PROVIDER_UNREACHABLE`, `ERR_DAG_MALFORMED`, `ERR_BLOCK_…`, `ERR_DISK_FULL`
    */
   get(cidPath: string, options: GetOptions): Promise<GetResult>

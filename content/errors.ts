@@ -52,6 +52,10 @@ export type ContentErrorCode =
   | 'ERR_CONTENT_TOO_LARGE'
   /** A block that should be UnixFS or DAG-CBOR is not, or contradicts itself. */
   | 'ERR_DAG_MALFORMED'
+  /** What was sealed does not open with this key, or this is no key. */
+  | 'ERR_SEALED_KEY'
+  /** What should be sealed content is none, is cut off, or contradicts itself. */
+  | 'ERR_SEALED_INVALID'
   /** A file that should be a CAR is none, is cut off, or contradicts itself. */
   | 'ERR_CAR_INVALID'
   /** No entry of that name in the folder. */

@@ -7,9 +7,10 @@ import { ContentError } from './errors.ts'
 import { checkOutput, writeTree } from './output-tree.ts'
 import { resolvePath } from './resolve-path.ts'
 import { clippedFile, partOf } from './read-tree.ts'
+import { openTree, splitLink } from './sealed/index.ts'
 import { readTree } from './tree-reader.ts'
 import type { BlockSource } from './block-source.ts'
-import type { GetOptions, GetProgress, GetResult } from './content.ts'
+import type { ByteSpan, GetOptions, GetProgress, GetResult } from './content.ts'
 import type { FilePowers } from './files.ts'
 import type { TreeEvent } from './tree-reader.ts'
 import type { UnfinishedGets } from './unfinished-gets.ts'
@@ -32,8 +33,15 @@ export class TreeGetter {
 
   /** See `Content.get`; `signal` ends it. */
   async get(cidPath: string, options: GetOptions, signal: AbortSignal): Promise<GetResult> {
-    const { cid: root, names } = parseCidPath(cidPath)
-    const { force = false } = options
+    const { cidPath: path, key } = splitLink(cidPath)
+    const { cid: root, names } = parseCidPath(path)
+    const { force = false, range } = options
+    if (key !== undefined && (names.length > 0 || range !== undefined)) {
+      throw new ContentError(
+        'ERR_PATH_INVALID',
+        'expected a link without a path: what is sealed is got whole'
+      )
+    }
     const output = normalize(options.output)
     if (this.#outputs.has(output)) {
       throw new ContentError('ERR_OUTPUT_BUSY', `another get writes to ${output} now`)
@@ -41,7 +49,7 @@ export class TreeGetter {
     this.#outputs.add(output)
     try {
       await checkOutput({ files: this.#components.files, output, force })
-      return await this.#fetch({ root, names, options: { ...options, output }, signal })
+      return await this.#fetch({ root, names, key, options: { ...options, output }, signal })
     } finally {
       this.#outputs.delete(output)
     }
@@ -50,6 +58,7 @@ export class TreeGetter {
   async #fetch(o: {
     root: CID
     names: readonly string[]
+    key: Uint8Array | undefined
     options: GetOptions
     signal: AbortSignal
   }): Promise<GetResult> {
@@ -70,15 +79,15 @@ export class TreeGetter {
       const cid = await resolvePath(o.root, o.names, fetch)
       if (range === undefined) reader.follow(cid)
       const progress = new Progress(o.options.onProgress, () => reader.fetchedCount)
+      const limits = { platform: files.platform, bytesMax, entriesMax: ENTRIES_MAX }
       const tree = readTree(cid, {
-        fetch,
-        platform: files.platform,
-        bytesMax,
-        range: part?.range,
-        entriesMax: ENTRIES_MAX,
-        withData: true
+        ...{ ...limits, fetch, range: part?.range, withData: true },
+        // of what is sealed the files inside count
+        ...(o.key === undefined ? {} : { bytesMax: Infinity })
       })
-      const written = await writeTree(range === undefined ? tree : clippedFile(tree, range), {
+      const inside =
+        o.key === undefined ? clippedTo(tree, range) : openTree(tree, { ...limits, cid, key: o.key })
+      const written = await writeTree(inside, {
         files,
         output,
         force,
@@ -92,6 +101,10 @@ export class TreeGetter {
       if (!isWorthKeeping) await unfinished.end(o.root)
     }
   }
+}
+
+function clippedTo(tree: AsyncIterable<TreeEvent>, range: ByteSpan | undefined): AsyncIterable<TreeEvent> {
+  return range === undefined ? tree : clippedFile(tree, range)
 }
 
 class Progress {

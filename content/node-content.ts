@@ -1,6 +1,6 @@
 import type { CID } from 'multiformats/cid'
 import { errorMessage } from '#contracts'
-import type { Clock } from '#contracts'
+import type { Clock, Random } from '#contracts'
 import { orAbort } from './abort.ts'
 import { cidOf, DAG_CBOR_CODEC, RAW_CODEC } from './cid.ts'
 import { collectGarbage } from './collect-garbage.ts'
@@ -13,6 +13,7 @@ import { keepRoot, pinOf, visibilityOf } from './keep-root.ts'
 import { importTree } from './local-tree.ts'
 import { listTree, readFile, readFiles } from './read-tree.ts'
 import { StoreRepo } from './repo.ts'
+import { SEALED_KEY_BYTES, sealedLink, sealTree } from './sealed/index.ts'
 import type { Repo } from './repo.ts'
 import type { Announcer } from './announcer.ts'
 import type { BitswapStats } from './bitswap/index.ts'
@@ -57,6 +58,7 @@ export interface NodeContentParts {
   flow: Flow
   isDenied(cid: CID): boolean
   clock: Clock
+  random: Random
   mayServe(cid: CID, peerId: string): Promise<boolean>
   /** All of the above that runs; disposed with the content. */
   running: AsyncDisposable
@@ -67,6 +69,7 @@ interface Added {
   readonly bytes: number
   readonly files: number
   readonly skipped: readonly Skipped[]
+  readonly link?: string
 }
 
 /** {@link Content} over the parts of a node. */
@@ -93,7 +96,8 @@ export class NodeContent implements Content {
       const { files, store, protectedFolders } = this.#parts
       const { hidden = false, onProgress } = options
       const limits = { entriesMax: ENTRIES_MAX, signal, onProgress }
-      return await importTree(path, { files, store, protectedFolders, hidden, ...limits })
+      const tree = await importTree(path, { files, store, protectedFolders, hidden, ...limits })
+      return options.sealed === true ? await this.#seal(tree, signal) : tree
     })
   }
 
@@ -103,7 +107,11 @@ export class NodeContent implements Content {
   ): Promise<AddResult> {
     return await this.#add(options, async (signal) => {
       const { store } = this.#parts
-      return { ...(await importEntries(entries, { store, entriesMax: ENTRIES_MAX, signal })), skipped: [] }
+      const tree = {
+        ...(await importEntries(entries, { store, entriesMax: ENTRIES_MAX, signal })),
+        skipped: []
+      }
+      return options.sealed === true ? await this.#seal(tree, signal) : tree
     })
   }
 
@@ -277,7 +285,7 @@ export class NodeContent implements Content {
   async #add(options: AddOptions, importAll: (signal: AbortSignal) => Promise<Added>): Promise<AddResult> {
     const { gate, roots, source } = this.#parts
     using visit = await gate.enter(options.signal)
-    const { cid, bytes, files, skipped } = await importAll(visit.signal)
+    const { cid, bytes, files, skipped, link } = await importAll(visit.signal)
     await using reader = source.read({ root: cid, signal: visit.signal, network: false })
     // What is public was made so by the user; adding it again in private would break links given away.
     const wasPublic = roots.get('dag', cid)?.isPublic === true
@@ -291,7 +299,19 @@ export class NodeContent implements Content {
       reader
     })
     const announcement = await this.#announce(root, visit.signal)
-    return { cid, bytes, files, skipped, isPublic: root.isPublic, announcement }
+    return { cid, bytes, files, skipped, link, isPublic: root.isPublic, announcement }
+  }
+
+  /**
+   * Seals a tree that was just imported. Its plain blocks lie under no root: no peer is served them, and they go with the next
+   * collection.
+   */
+  async #seal(tree: Added, signal: AbortSignal): Promise<Added> {
+    const { random, source, store } = this.#parts
+    const [key, salt] = [random.bytes(SEALED_KEY_BYTES), random.bytes(SEALED_KEY_BYTES)]
+    await using reader = source.read({ root: tree.cid, signal, network: false })
+    const cid = await sealTree(tree.cid, { key, salt, store, fetch: async (one) => await reader.get(one) })
+    return { ...tree, cid, link: sealedLink(cid, key) }
   }
 
   /** Tells the network of a root that is public now, or no longer of one that is not; waits a little for it. */

@@ -112,6 +112,7 @@ export async function startContent(components: ContentComponents, init: ContentI
     gate,
     isDenied,
     clock,
+    random,
     mayServe
   }
   const content = new NodeContent({ ...parts, running: stack.move() })

@@ -203,6 +203,8 @@ export interface AddStatus {
   readonly files: number
   readonly isPublic: boolean
   readonly skipped: readonly string[]
+  /** Of sealed content: what `content.get` needs to read it. A secret. */
+  readonly link?: string
   /** False when nobody took the provider record yet; it is tried again by itself. */
   readonly isAnnounced: boolean
   /** Why not. */
@@ -244,7 +246,7 @@ export interface ControlMethods
   'node.connect': { params: { address: string }; result: { peerId: string } }
   'node.stop': { params: Record<string, never>; result: { pid: number } }
   'content.add': {
-    params: { path: string; private?: boolean; hidden?: boolean; name?: string }
+    params: { path: string; private?: boolean; hidden?: boolean; sealed?: boolean; name?: string }
     result: AddStatus
   }
   'content.get': {

@@ -8,10 +8,15 @@ export const CONTENT_COMMANDS: readonly CommandSpec[] = [
     args: ['<path>'],
     options: [
       { flags: '--private', summary: 'keep it here and serve it to nobody' },
+      {
+        flags: '--sealed',
+        summary: 'encrypt it: others can keep and serve it, and only who has the link it prints can read it'
+      },
       { flags: '--hidden', summary: 'also files whose name begins with a dot' },
       { flags: '--name <name>', summary: 'a name for the pin' }
     ],
-    summary: 'add a file or folder; anyone with its CID can fetch it unless --private',
+    summary:
+      'add a file or folder; anyone with its CID can fetch it unless --private, and read it unless --sealed',
     example: 'elastos add ./photos',
     load: async () => await import('../commands/add.ts')
   },
@@ -28,7 +33,7 @@ export const CONTENT_COMMANDS: readonly CommandSpec[] = [
       { flags: '--force', summary: 'replace what is there' },
       { flags: '--deadline <seconds>', summary: 'give up when nothing has arrived for so long (default 60)' }
     ],
-    summary: 'fetch a file or folder by CID from whichever peer has it',
+    summary: 'fetch a file or folder by CID, or by the link of what is sealed, from whichever peer has it',
     example: 'elastos get bafybei… -o ./photos',
     load: async () => await import('../commands/get.ts')
   },

@@ -4,7 +4,7 @@ import { rangeOption, requiredArgument, secondsOption, switchOption, textOption 
 import { formatBytes, printNotice, printResult } from '../output.ts'
 import { showProgress } from '../progress.ts'
 
-/** `elastos get CID` */
+/** `elastos get CID`, `elastos get LINK` */
 export async function run(input: CommandInput, context: CliContext): Promise<undefined> {
   const target = requiredArgument(input, 'target')
   const output = textOption(input, 'output') ?? lastPart(target)
@@ -28,7 +28,8 @@ export async function run(input: CommandInput, context: CliContext): Promise<und
   )
 }
 
-/** The name a fetched path gets in this folder: its last part, so `CID/photos/a.jpg` becomes `a.jpg`. */
+/** The name a fetched path gets in this folder: its last part, so `CID/photos/a.jpg` becomes `a.jpg`; never the key of a link. */
 function lastPart(target: string): string {
-  return target.split('/').findLast((part) => part !== '' && part !== '.' && part !== '..') ?? target
+  const [path = ''] = target.split('#')
+  return path.split('/').findLast((part) => part !== '' && part !== '.' && part !== '..') ?? path
 }

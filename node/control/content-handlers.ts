@@ -126,10 +126,11 @@ export function createReporter(
   }
 }
 
-function describeAdded({ cid, bytes, files, isPublic, skipped, announcement }: AddResult): AddStatus {
+function describeAdded({ cid, bytes, files, isPublic, skipped, link, announcement }: AddResult): AddStatus {
   return {
     cid: cid.toString(),
     ...{ bytes, files, isPublic },
+    ...(link === undefined ? {} : { link }),
     skipped: skipped.map(({ path, reason }) => `${path} (${reason})`),
     isAnnounced: announcement.state === 'announced',
     ...(announcement.state === 'pending' ? { announcePending: announcement.reason } : {})

@@ -45,6 +45,7 @@ const PARAMS = {
     path,
     private: z.boolean().optional(),
     hidden: z.boolean().optional(),
+    sealed: z.boolean().optional(),
     name: label.optional()
   }),
   'content.get': z.strictObject({

@@ -18,14 +18,16 @@ const order = z.discriminatedUnion('do', [
   z.strictObject({
     do: z.literal('offer'),
     spaceBytes: z.number(),
-    publisherBytesMax: z.number().optional()
+    publisherBytesMax: z.number().optional(),
+    isVolunteer: z.boolean().optional()
   }),
   z.strictObject({ do: z.literal('follow'), person: did }),
   z.strictObject({
     do: z.literal('add'),
     bytes: z.string(),
     copies: z.number(),
-    isPrivate: z.boolean().optional()
+    isPrivate: z.boolean().optional(),
+    isSealed: z.boolean().optional()
   }),
   z.strictObject({ do: z.literal('status'), root: z.string() }),
   z.strictObject({ do: z.literal('challenge'), root: z.string() }),
@@ -62,9 +64,9 @@ async function carryOut(what: z.infer<typeof order>): Promise<unknown> {
   const { replication, content } = node
   switch (what.do) {
     case 'offer': {
-      const { spaceBytes, publisherBytesMax } = what
+      const { spaceBytes, publisherBytesMax, isVolunteer = false } = what
       const share = publisherBytesMax === undefined ? {} : { publisherBytesMax }
-      return await replication.offer({ spaceBytes, ...share })
+      return await replication.offer({ spaceBytes, isVolunteer, ...share })
     }
     case 'follow':
       await replication.follow(what.person)
@@ -72,9 +74,10 @@ async function carryOut(what: z.infer<typeof order>): Promise<unknown> {
     case 'add': {
       const bytes = Buffer.from(what.bytes, 'base64')
       const isPrivate = what.isPrivate === true
-      const { cid } = await content.addFiles([{ path: 'a', content: bytes }], { private: isPrivate })
+      const options = { private: isPrivate, sealed: what.isSealed === true }
+      const { cid, link } = await content.addFiles([{ path: 'a', content: bytes }], options)
       await replication.setGoal(cid.toString(), { copies: what.copies, isPublic: !isPrivate })
-      return cid.toString()
+      return link ?? cid.toString()
     }
     case 'status':
       return replication.status(what.root)

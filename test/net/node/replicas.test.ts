@@ -34,25 +34,7 @@ describe('content that stays, over real processes', function () {
   it('comes back after a holder is killed, is there without its owner, and stays within agreement and quota', async () => {
     await using folder = await createTemporaryFolder()
     await using stack = new AsyncDisposableStack()
-    let orders = 0
-    const start = async (name: string, bootstrap: readonly string[]): Promise<Peer> => {
-      const init = { dataFolder: join(folder.path, name), bootstrap, limits: LIMITS }
-      const process = stack.use(
-        await startProcess({ command: globalThis.process.execPath, args: [PROGRAM, JSON.stringify(init)] })
-      )
-      const ready = await process.event('ready', { timeoutMs: PATIENCE_MS })
-      return {
-        ...{ process, did: String(ready['did']), person: String(ready['personDid']) },
-        address: String(ready['address']),
-        tell: async (what) => {
-          const id = ++orders
-          process.write(`${JSON.stringify({ id, what })}\n`)
-          const done = await process.event(`done ${id}`, { timeoutMs: PATIENCE_MS })
-          assert.equal(done['reason'], undefined, JSON.stringify(done))
-          return done['result']
-        }
-      }
-    }
+    const start = starter(folder.path, stack)
     const owner = await start('owner', [])
     const names = ['one', 'two', 'three', 'four', 'small']
     const followers = await Promise.all(names.map(async (name) => await start(name, [owner.address])))
@@ -114,7 +96,67 @@ describe('content that stays, over real processes', function () {
       assert.ok(usedBytes >= bytes.length && usedBytes <= spaceBytes)
     }
   })
+
+  it('is kept by a stranger who cannot read it, and read without its owner by who has the link', async () => {
+    await using folder = await createTemporaryFolder()
+    await using stack = new AsyncDisposableStack()
+    const start = starter(folder.path, stack)
+    const volunteer = await start('volunteer', [])
+    const [owner, reader] = [
+      await start('owner', [volunteer.address]),
+      await start('reader', [volunteer.address])
+    ]
+    await volunteer.tell({ do: 'offer', spaceBytes: 64 * MIB, isVolunteer: true })
+    const bytes = randomBytes(3 * MIB)
+    const sealed = { do: 'add', bytes: bytes.toString('base64'), copies: 1, isSealed: true }
+    const link = String(await owner.tell(sealed))
+    const [root = '', key = ''] = link.split('#')
+    assert.ok(key.length > 0)
+    const untilMs = Date.now() + PATIENCE_MS
+    while ((await volunteer.tell({ do: 'holds', root })) !== true) {
+      assert.ok(Date.now() < untilMs, 'nobody keeps it')
+      await new Promise((resolve) => setTimeout(resolve, 250))
+    }
+    owner.process.signal('SIGKILL')
+    await owner.process.ended
+
+    const output = join(folder.path, 'read')
+    await reader.tell({ do: 'get', root: link, output })
+    assert.deepEqual(await readFile(join(output, 'a')), bytes)
+    // All that the volunteer has: neither the content nor a folder with a name in it.
+    const kept = join(folder.path, 'kept')
+    await volunteer.tell({ do: 'get', root, output: kept })
+    const seen = await readFile(kept)
+    assert.equal(seen.indexOf(bytes.subarray(0, 32)), -1)
+    assert.ok(seen.length < 1.1 * bytes.length)
+  })
 })
+
+/** Starts nodes as processes that end with the stack. */
+function starter(
+  folder: string,
+  stack: AsyncDisposableStack
+): (name: string, bootstrap: readonly string[]) => Promise<Peer> {
+  let orders = 0
+  return async (name, bootstrap) => {
+    const init = { dataFolder: join(folder, name), bootstrap, limits: LIMITS }
+    const process = stack.use(
+      await startProcess({ command: globalThis.process.execPath, args: [PROGRAM, JSON.stringify(init)] })
+    )
+    const ready = await process.event('ready', { timeoutMs: PATIENCE_MS })
+    return {
+      ...{ process, did: String(ready['did']), person: String(ready['personDid']) },
+      address: String(ready['address']),
+      tell: async (what) => {
+        const id = ++orders
+        process.write(`${JSON.stringify({ id, what })}\n`)
+        const done = await process.event(`done ${id}`, { timeoutMs: PATIENCE_MS })
+        assert.equal(done['reason'], undefined, JSON.stringify(done))
+        return done['result']
+      }
+    }
+  }
+}
 
 /** What became of the challenges, once the owner has heard of so many copies and had an answer of each. */
 async function passedChallenges(
