@@ -1,3 +1,4 @@
+import { basename, resolve } from 'node:path'
 import {
   runChat,
   type ChatInit,
@@ -47,8 +48,19 @@ function placeOf(context: CliContext, client: ControlClient): ChatPlace {
     note: async (text) => await context.stderr.write(text),
     clock: context.clock,
     signal: context.signal,
-    join: (room, before, tell) => joinRoom({ context, client, tell }, room, before)
+    join: (room, before, tell) => joinRoom({ context, client, tell }, room, before),
+    share: async (path) => await shareFile(context, client, path),
+    block: async (did, isBlocked) => {
+      await client.call(isBlocked ? 'deny.add' : 'deny.remove', { subject: did })
+    }
   }
+}
+
+/** Adds a file as `elastos add` does: whoever hears the CID can fetch it from this node. */
+async function shareFile(context: CliContext, client: ControlClient, path: string): Promise<string> {
+  const params = { path: resolve(context.workingFolder, path) }
+  const { cid } = await client.call('content.add', params, { signal: context.signal })
+  return `${basename(path)}: elastos get ${cid}`
 }
 
 interface Joining {
@@ -84,6 +96,7 @@ function joinRoom(
     })
   return {
     say: async (text) => await (await call).send({ kind: 'text', text }),
+    direct: async (to, text) => await (await call).send({ kind: 'direct', to, text }),
     rename: async (nick) => await (await call).send({ kind: 'nick', nick }),
     leave: () => leave.abort(),
     left

@@ -146,6 +146,7 @@ const KINDS: Readonly<Record<KnownCode, ExitKind>> = {
   ERR_DHT_NO_PEERS: 'network',
   ERR_DHT_TIMEOUT: 'network',
   ERR_DID_INVALID: 'usage',
+  ERR_DIRECT_NONE: 'usage',
   ERR_DISK_FULL: 'host',
   ERR_ENTRY_NOT_FOUND: 'notFound',
   ERR_ENVELOPE_DOMAIN: 'refused',

@@ -149,6 +149,8 @@ export type ControlInput =
   | { readonly kind: 'stdin-end' }
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'nick'; readonly nick: string }
+  /** Words for one person, by their did. */
+  | { readonly kind: 'direct'; readonly to: string; readonly text: string }
 
 /** A pinned root. */
 export interface PinStatus {

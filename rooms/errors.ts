@@ -1,4 +1,5 @@
 import { CodedError } from '#contracts'
+import type { PrivateErrorCode } from './private/errors.ts'
 
 /** Why a caller's request was refused. */
 export type RoomRefusalCode =
@@ -18,6 +19,8 @@ export type RoomRefusalCode =
   | 'ERR_ROOM_JOINED'
   /** Whoever asks has not joined that room. */
   | 'ERR_ROOM_NOT_JOINED'
+  /** Words for one person, where there are none but for the whole room. */
+  | 'ERR_DIRECT_NONE'
   /** A peer did not answer in time. */
   | 'ERR_ROOM_TIMEOUT'
 
@@ -47,7 +50,7 @@ export type RoomDropCode =
   | 'ERR_ROOM_CROWDED'
 
 /** The codes of {@link RoomError}. */
-export type RoomErrorCode = RoomRefusalCode | RoomDropCode
+export type RoomErrorCode = RoomRefusalCode | RoomDropCode | PrivateErrorCode
 
 /** What goes wrong in a room: a refused request of the user, or a dropped message of somebody else. */
 export class RoomError extends CodedError<RoomErrorCode> {}

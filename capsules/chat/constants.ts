@@ -24,5 +24,11 @@ export const FIELD_CHARS_MAX = 512
 export const TIME_COLUMNS = 6
 /** Columns below which a terminal shows only what fits. */
 export const COLUMNS_MIN = 12
+/** Rooms one chat is in at a time. */
+export const CHAT_ROOMS_MAX = 9
+/** People who may be blocked in one chat; the node's own list is longer. */
+export const BLOCKED_MAX = 256
+/** Rows below which there is no list of rooms. */
+export const ROWS_FOR_ROOMS_MIN = 5
 /** Rows below which there is no bar with who is here. */
 export const ROWS_FOR_BAR_MIN = 3

@@ -25,10 +25,12 @@ export function addEntry(state: ChatState, added: NewEntry): ChatStep {
   const entry: Entry = { id: `#${state.nextEntry}`, atMs: state.nowMs, ...added }
   const entries = [...state.entries, entry].slice(-ENTRIES_MAX)
   const next: ChatState = { ...state, entries, nextEntry: state.nextEntry + 1 }
-  if (state.mode === 'lines') return { state: next, effects: lineEffects(entry, state.utcOffsetMinutes) }
-  const isUnseen =
-    entry.kind === 'message' && entry.isSelf !== true && (state.scrolledRows > 0 || !state.isFocused)
-  const marked = isUnseen && state.unreadFrom === undefined ? { ...next, unreadFrom: entry.id } : next
+  const isOfOthers = entry.kind === 'message' && entry.isSelf !== true
+  const unreadCount = state.unreadCount + (isOfOthers && state.isBehind ? 1 : 0)
+  if (state.mode === 'lines') return { state: { ...next, unreadCount }, effects: lineEffects(entry, state) }
+  const isUnseen = isOfOthers && (state.isBehind || state.scrolledRows > 0 || !state.isFocused)
+  const unread = { ...next, unreadCount }
+  const marked = isUnseen && state.unreadFrom === undefined ? { ...unread, unreadFrom: entry.id } : unread
   const addedRows = state.scrolledRows > 0 ? entryRowCount(marked, [entry]) : 0
   return still({ ...marked, scrolledRows: state.scrolledRows + addedRows })
 }
@@ -41,8 +43,10 @@ export function addNotes(state: ChatState, texts: readonly string[]): ChatStep {
   )
 }
 
-function lineEffects(entry: Entry, utcOffsetMinutes: number): readonly ChatEffect[] {
+function lineEffects(entry: Entry, state: ChatState): readonly ChatEffect[] {
   if (entry.isSelf === true) return []
   const type = entry.kind === 'message' ? 'print' : 'note'
-  return plainLines(entry, utcOffsetMinutes).map((line) => ({ type, line }))
+  // Lines of all rooms come out of one pipe; those of the room one speaks in are as they are.
+  const room = state.isBehind ? state.room : undefined
+  return plainLines(entry, state.utcOffsetMinutes, room).map((line) => ({ type, line }))
 }

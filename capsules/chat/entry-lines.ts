@@ -21,12 +21,16 @@ export function clockOff(offMs: number): string {
   return `${away} ${offMs > 0 ? 'ahead' : 'behind'}`
 }
 
-/** An entry as plain lines for a pipe: `12:30 <ann> text`, further lines of a text indented below the first. */
-export function plainLines(entry: Entry, utcOffsetMinutes: number): readonly string[] {
+/**
+ * An entry as plain lines for a pipe: `12:30 <ann> text`, further lines of a text indented below the first; with a room
+ * `12:30 [kitchen] <ann> text`.
+ */
+export function plainLines(entry: Entry, utcOffsetMinutes: number, room?: string): readonly string[] {
+  const where = room === undefined ? '' : `[${showable(room)}] `
   const time = timeOfDay(entry.atMs, utcOffsetMinutes)
   const indent = ' '.repeat(TIME_COLUMNS)
   return showableLines(entry.text + suffix(entry)).map((line, index) =>
-    index === 0 ? `${time} ${head(entry)}${line}` : indent + line
+    index === 0 ? `${time} ${where}${head(entry)}${line}` : indent + line
   )
 }
 
@@ -58,7 +62,8 @@ export function screenRows(
   })
 }
 
-function head({ kind, label }: Entry): string {
+function head({ kind, label, isDirect, isSelf }: Entry): string {
+  if (isDirect === true) return `*${isSelf === true ? 'to ' : ''}${showable(label ?? '?')}* `
   if (kind === 'message') return `<${showable(label ?? '?')}> `
   return kind === 'event' ? '* ' : kind === 'error' ? '! ' : '- '
 }

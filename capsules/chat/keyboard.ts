@@ -1,10 +1,11 @@
-import { completeNick } from './completion.ts'
+import { complete } from './completion.ts'
 import { editorText, editWithKey, insertText, takeLine } from './editor.ts'
 import { still } from './entries.ts'
 import type { Key, KeyName } from './keys.ts'
 import { isTooLong, runLine } from './run-command.ts'
 import { entryRowCount, messageRows } from './screen.ts'
 import type { ChatState, ChatStep } from './state.ts'
+import { allViews, showRoom } from './views.ts'
 
 // What a paste may carry into a message: no control characters but line feed and tab.
 const PASTE_CONTROLS = /(?![\n\t])\p{Cc}/gu
@@ -19,17 +20,22 @@ export function onKey(state: ChatState, key: Key): ChatStep {
 /** Keeps the scrolled rows within what there is, after the screen or the entries changed. */
 export function clampScroll(state: ChatState): ChatState {
   if (state.scrolledRows === 0) return state
-  const rowsMax = Math.max(entryRowCount(state) - messageRows(state.rows), 0)
+  const rowsMax = Math.max(entryRowCount(state) - messageRows(state), 0)
   return { ...state, scrolledRows: Math.min(state.scrolledRows, rowsMax) }
 }
 
 function onNamedKey(state: ChatState, name: KeyName): ChatStep {
+  const number = /^room-([1-9])$/.exec(name)?.[1]
+  if (number !== undefined) return still(showRoom(state, state.order[Number(number) - 1] ?? state.visit))
   switch (name) {
+    case 'room-unread':
+      return still(showUnread(state))
     case 'enter':
       return onEnter(state)
     case 'tab': {
       const nicks = state.members.filter((member) => !member.isSelf).map((member) => member.nick)
-      return still({ ...state, editor: completeNick(state.editor, nicks) })
+      const rooms = allViews(state).map(({ room }) => room)
+      return still({ ...state, editor: complete(state.editor, { nicks, rooms }) })
     }
     case 'interrupt':
       return { state, effects: [{ type: 'quit' }] }
@@ -60,8 +66,16 @@ function onEnter(state: ChatState): ChatStep {
   return runLine({ ...state, editor }, text)
 }
 
+/** Shows the next room with something unread in it, or else just the next one. */
+function showUnread(state: ChatState): ChatState {
+  const at = state.order.indexOf(state.visit)
+  const others = [...state.order.slice(at + 1), ...state.order.slice(0, at)]
+  const unread = state.parked.filter(({ unreadCount }) => unreadCount > 0).map(({ visit }) => visit)
+  return showRoom(state, others.find((visit) => unread.includes(visit)) ?? others[0] ?? state.visit)
+}
+
 function scroll(state: ChatState, pages: 1 | -1): ChatState {
-  const stepRows = Math.max(messageRows(state.rows) - 1, 1)
+  const stepRows = Math.max(messageRows(state) - 1, 1)
   return clampScroll({ ...state, scrolledRows: Math.max(state.scrolledRows + pages * stepRows, 0) })
 }
 

@@ -26,6 +26,10 @@ export type KeyName =
   | 'redraw'
   | 'focus'
   | 'blur'
+  /** Alt and a digit. */
+  | `room-${1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9}`
+  /** Alt-A. */
+  | 'room-unread'
 
 /** What a person did: wrote characters, pasted some, or pressed a key. */
 export type Key =
@@ -192,7 +196,10 @@ class KeyDecoder {
     else if (byte === ESC) {
       this.#name('escape')
       this.#enter('escape')
-    } else if (byte === 0x62 || byte === 0x66) this.#name(byte === 0x62 ? 'word-left' : 'word-right')
+    } else if (byte >= 0x31 && byte <= 0x39) {
+      this.#name(`room-${(byte - 0x30) as 1}`)
+    } else if (byte === 0x61) this.#name('room-unread')
+    else if (byte === 0x62 || byte === 0x66) this.#name(byte === 0x62 ? 'word-left' : 'word-right')
     else if (byte === 0x7f) this.#name('erase-word')
     // Anything else is a key with Alt that means nothing here, or the end of a string.
   }

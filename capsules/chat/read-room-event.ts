@@ -19,6 +19,8 @@ export function readRoomEvent(value: unknown): ChatRoomEvent | undefined {
       return isText(value['id']) && isCount(value['recipients'])
         ? { type: 'sent', id: value['id'], recipients: value['recipients'] }
         : undefined
+    case 'direct':
+      return readDirect(value)
     case 'joined':
     case 'left':
     case 'nick':
@@ -56,6 +58,13 @@ function readMessage(value: Fields): ChatRoomEvent | undefined {
     receivedAtMs
   } as const
   return isNumber(clockOffMs) ? { ...base, clockOffMs } : base
+}
+
+function readDirect(value: Fields): ChatRoomEvent | undefined {
+  const { id, author, label, isSelf, text, receivedAtMs } = value
+  if (!isText(id) || !isDid(author) || !isText(label) || typeof isSelf !== 'boolean') return undefined
+  if (typeof text !== 'string' || text.length > TEXT_BYTES_MAX || !isNumber(receivedAtMs)) return undefined
+  return { type: 'direct', id, author, label, isSelf, text, receivedAtMs }
 }
 
 function readMemberChange(value: Fields): ChatRoomEvent | undefined {

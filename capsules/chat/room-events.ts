@@ -2,7 +2,7 @@ import type { Member, MemberChange, TextEvent } from '#rooms'
 import { MEMBERS_SHOWN_MAX } from './constants.ts'
 import { addEntry, still, then } from './entries.ts'
 import { clockOff, plainLines } from './entry-lines.ts'
-import type { ChatRoomEvent, ChatState, ChatStep } from './state.ts'
+import type { ChatRoomEvent, ChatState, ChatStep, DirectEvent } from './state.ts'
 
 /** What an event of the room changes. */
 export function onRoomEvent(state: ChatState, event: ChatRoomEvent): ChatStep {
@@ -11,6 +11,8 @@ export function onRoomEvent(state: ChatState, event: ChatRoomEvent): ChatStep {
       return onHere(state, event.room, event.members)
     case 'message':
       return onMessage(state, event)
+    case 'direct':
+      return onDirect(state, event)
     case 'sent':
       return onSent(state, event.id, event.recipients)
     case 'joined':
@@ -41,11 +43,25 @@ function onHere(state: ChatState, room: string, members: readonly Member[]): Cha
 
 function onMessage(state: ChatState, event: TextEvent): ChatStep {
   const { id, label, author, text, isSelf, receivedAtMs, clockOffMs } = event
+  if (isBlocked(state, event)) return still(state)
   return addEntry(state, {
     ...{ kind: 'message', id, label, author, text, isSelf, atMs: receivedAtMs },
     ...(isSelf ? { delivery: 'pending' } : {}),
     ...(clockOffMs === undefined ? {} : { clockOffMs })
   })
+}
+
+function onDirect(state: ChatState, event: DirectEvent): ChatStep {
+  const { id, author, label, isSelf, text, receivedAtMs } = event
+  if (!isSelf && state.blocked.includes(author)) return still(state)
+  return addEntry(state, {
+    ...{ kind: 'message', id, author, label, isSelf, isDirect: true, text, atMs: receivedAtMs },
+    ...(isSelf ? { delivery: 'pending' } : {})
+  })
+}
+
+function isBlocked(state: ChatState, { author, device }: Pick<Member, 'author' | 'device'>): boolean {
+  return state.blocked.includes(author) || state.blocked.includes(device)
 }
 
 function onSent(state: ChatState, id: string, recipients: number): ChatStep {
@@ -54,12 +70,14 @@ function onSent(state: ChatState, id: string, recipients: number): ChatStep {
   const entries = state.entries.map((entry) => (entry.id === id ? ({ ...entry, delivery } as const) : entry))
   const next = { ...state, entries, pendingCount: Math.max(state.pendingCount - 1, 0) }
   if (recipients > 0 || state.mode === 'screen' || said === undefined) return still(next)
-  const lines = plainLines({ ...said, delivery }, state.utcOffsetMinutes)
+  const room = state.isBehind ? state.room : undefined
+  const lines = plainLines({ ...said, delivery }, state.utcOffsetMinutes, room)
   return { state: next, effects: lines.map((line) => ({ type: 'note', line })) }
 }
 
 function onMember(state: ChatState, change: MemberChange): ChatStep {
   const { member } = change
+  if (isBlocked(state, member) && change.type !== 'left') return still(state)
   const others = state.members.filter((other) => other.device !== member.device)
   const isHere = change.type !== 'left'
   const members = isHere ? [...others, member].slice(-MEMBERS_SHOWN_MAX) : others

@@ -1,8 +1,9 @@
 import { createPaint, type ColourDepth } from './colours.ts'
-import { COLUMNS_MIN, ROWS_FOR_BAR_MIN } from './constants.ts'
+import { COLUMNS_MIN, ROWS_FOR_BAR_MIN, ROWS_FOR_ROOMS_MIN } from './constants.ts'
 import { screenRows } from './entry-lines.ts'
 import { showable } from './sanitise.ts'
 import type { ChatState, Entry } from './state.ts'
+import { allViews } from './views.ts'
 import { fit, textWidth } from './width.ts'
 
 /** The terminal to draw for. */
@@ -24,22 +25,43 @@ export const SCREEN_LEAVE = '\u001b[?1004l\u001b[?2004l\u001b[?7h\u001b[?25h\u00
 
 const UNREAD_MARK = '── new '
 
-/** Draws the whole screen: the messages, who is here, the line being written with the cursor in it. */
+/** Draws the whole screen: the rooms if there are several, the messages, who is here, the line being written with the cursor in it. */
 export function render(state: ChatState, init: ScreenInit): string {
   const { columns, rows } = init
-  const areaRows = messageRows(rows)
+  const areaRows = messageRows({ ...state, rows })
   const shown = visibleRows(state, init, areaRows)
   const blank = Array.from({ length: Math.max(areaRows - shown.length, 0) }, () => '')
   const bar = rows >= ROWS_FOR_BAR_MIN ? [whoIsHere(state, init)] : []
   const input = inputLine(state, columns)
-  const lines = [...blank, ...shown, ...bar, input.row]
+  const rooms = hasRoomList({ ...state, rows }) ? [roomList(state, init)] : []
+  const lines = [...rooms, ...blank, ...shown, ...bar, input.row]
   const drawn = lines.map((line, index) => `\u001b[${index + 1};1H${line}\u001b[K`).join('')
   return `\u001b[?25l${drawn}\u001b[${lines.length};${input.cursorColumn}H\u001b[?25h`
 }
 
 /** Rows that the message area of a screen has. */
-export function messageRows(rows: number): number {
-  return Math.max(rows - (rows >= ROWS_FOR_BAR_MIN ? 2 : 1), 0)
+export function messageRows(state: Pick<ChatState, 'rows' | 'order'>): number {
+  const others = (state.rows >= ROWS_FOR_BAR_MIN ? 2 : 1) + (hasRoomList(state) ? 1 : 0)
+  return Math.max(state.rows - others, 0)
+}
+
+function hasRoomList({ rows, order }: Pick<ChatState, 'rows' | 'order'>): boolean {
+  return order.length > 1 && rows >= ROWS_FOR_ROOMS_MIN
+}
+
+/** `1 lobby  2 kitchen (3)`: the shown one stands out, the others say how many messages are unread. */
+function roomList(state: ChatState, { columns, colours }: ScreenInit): string {
+  const paint = createPaint(colours)
+  let left = columns
+  return allViews(state)
+    .map(({ visit, room, unreadCount }, index) => {
+      const unread = unreadCount === 0 ? '' : ` (${unreadCount})`
+      const isShown = visit === state.visit
+      const text = fit(`${index + 1}${isShown ? '>' : ' '}${showable(room)}${unread}  `, left)
+      left -= textWidth(text)
+      return isShown || unreadCount > 0 ? paint.bold(text) : paint.dim(text)
+    })
+    .join('')
 }
 
 /** Rows that all entries take together, to know how far back one can scroll. */

@@ -4,7 +4,7 @@ import { decodeKeys, EMPTY_KEYS, flushKeys } from './keys.ts'
 import { decodeLines, EMPTY_LINES, flushLines } from './lines.ts'
 import { readRoomEvent } from './read-room-event.ts'
 import { render, SCREEN_ENTER, SCREEN_LEAVE } from './screen.ts'
-import type { ChatEffect, ChatEvent, ChatInit, ChatState } from './state.ts'
+import type { ChatAsked, ChatEffect, ChatEvent, ChatInit, ChatState } from './state.ts'
 
 /** How often the clock of the screen moves on. */
 const TICK_MS = 1_000
@@ -36,6 +36,8 @@ export interface ChatVisit {
   /** Says something; resolves when it was handed on. What becomes of it comes as events. */
   say(text: string): Promise<void>
   rename(nick: string): Promise<void>
+  /** Says something to one person only; absent where that cannot be done. */
+  direct?(did: string, text: string): Promise<void>
   /** Begins to leave. */
   leave(): void
   /** Settles when the room was left. @throws what ends the whole chat */
@@ -58,24 +60,31 @@ export interface ChatPlace {
   readonly terminal?: ChatTerminal
   /** Joins a room once `before` has settled. A refusal is told as an event of type `refused`. */
   join(room: { room: string; nick: string }, before: Promise<void>, tell: ChatTold): ChatVisit
+  /** Adds a file, and resolves with what to say so that others find it; absent where there are no files. */
+  share?(path: string): Promise<string>
+  /** Keeps the node from hearing somebody, in this chat and later, or undoes that. */
+  block?(did: string, isBlocked: boolean): Promise<void>
   /** Aborts when the chat is to end. */
   readonly signal: AbortSignal
 }
 
-/** A chat that runs: the pure chat, the room it is in, and the place it is shown at. */
+/** A chat that runs: the pure chat, the rooms it is in, and the place it is shown at. */
 interface Session {
   readonly place: ChatPlace
   readonly quit: AbortController
   /** Takes an event; events are taken one after the other. */
   readonly dispatch: (event: ChatEvent) => Promise<void>
-  visit: ChatVisit | undefined
+  /** By the name that the room was asked for as. */
+  readonly visits: Map<string, ChatVisit>
+  /** Rooms that are being left; one is joined again only when that has ended. */
+  readonly leaving: Map<string, Promise<void>>
   /** What is on its way to the room. Never awaited by a step: the room's answers come as steps themselves. */
   sending: Promise<void>
 }
 
 /**
  * Runs a chat at a place until its person quits, its input ends with all that was said settled, or its signal aborts;
- * then leaves the room.
+ * then leaves its rooms.
  *
  * @throws what ended it, when the place itself is gone
  */
@@ -144,7 +153,7 @@ function startSession(place: ChatPlace, draw: (state: ChatState) => Promise<void
   let { state } = first
   let turn = Promise.resolve()
   const session: Session = {
-    ...{ place, visit: undefined, sending: Promise.resolve() },
+    ...{ place, visits: new Map(), leaving: new Map(), sending: Promise.resolve() },
     quit: new AbortController(),
     dispatch: async (event) => {
       turn = turn.then(async () => {
@@ -165,7 +174,7 @@ function startSession(place: ChatPlace, draw: (state: ChatState) => Promise<void
   return session
 }
 
-/** Waits for the end of the visit, then leaves the room. */
+/** Waits for the end of the chat, then leaves its rooms. */
 async function finished(session: Session): Promise<void> {
   const { place, quit } = session
   const signal = AbortSignal.any([quit.signal, place.signal])
@@ -174,8 +183,9 @@ async function finished(session: Session): Promise<void> {
       signal.addEventListener('abort', () => done(), { once: true })
     })
   }
-  session.visit?.leave()
-  await session.visit?.left.catch(() => undefined)
+  const visits = [...session.visits.values()]
+  for (const visit of visits) visit.leave()
+  await Promise.allSettled([...visits.map(({ left }) => left), ...session.leaving.values()])
   const reason: unknown = quit.signal.reason
   if (quit.signal.aborted && reason !== QUIT) throw reason
 }
@@ -189,13 +199,31 @@ async function perform(session: Session, effect: ChatEffect): Promise<void> {
       joinRoom(session, effect)
       break
     case 'leave':
-      session.visit?.leave()
+      leaveRoom(session, effect.room)
       break
     case 'send':
-      hand(session, async (visit) => await visit.say(effect.text))
+      hand(session, effect.room, async (visit) => await visit.say(effect.text))
       break
     case 'nick':
-      hand(session, async (visit) => await visit.rename(effect.nick))
+      hand(session, effect.room, async (visit) => await visit.rename(effect.nick))
+      break
+    case 'direct':
+      attempt(session, { asked: 'direct', room: effect.room }, async (visit) => {
+        if (visit.direct === undefined) throw new PlaceError('ERR_DIRECT_NONE', 'no such messages here')
+        await visit.direct(effect.to, effect.text)
+      })
+      break
+    case 'share':
+      attempt(session, { asked: 'share', room: effect.room }, async (visit) => {
+        if (place.share === undefined) throw new PlaceError('ERR_SHARE_NONE', 'no files can be added here')
+        await visit.say(await place.share(effect.path))
+      })
+      break
+    case 'block':
+      await place.block?.(effect.did, effect.isBlocked).catch(async (thrown: unknown) => {
+        void session.dispatch(refusal({ asked: 'block' }, thrown))
+        await Promise.resolve()
+      })
       break
     case 'print':
       await place.print(effect.line + '\n')
@@ -209,8 +237,39 @@ async function perform(session: Session, effect: ChatEffect): Promise<void> {
   }
 }
 
-function hand(session: Session, act: (visit: ChatVisit) => Promise<void>): void {
-  const { visit } = session
+/** Something that this place cannot do. */
+class PlaceError extends Error {
+  readonly code: string
+
+  constructor(code: string, message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+type Asked = Pick<Extract<ChatEvent, { type: 'refused' }>, 'asked' | 'room'>
+
+function refusal(asked: Asked, thrown: unknown): ChatEvent {
+  const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : 'ERR_UNKNOWN'
+  return { type: 'refused', ...asked, code, message: thrown instanceof Error ? thrown.message : code }
+}
+
+/** Does something in a room; what goes wrong with it is shown there. */
+function attempt(
+  session: Session,
+  asked: Asked & { readonly room: string },
+  act: (visit: ChatVisit) => Promise<void>
+): void {
+  hand(session, asked.room, async (visit) => {
+    await act(visit).catch((thrown: unknown) => {
+      // Not awaited: a step may wait for what is being sent.
+      void session.dispatch(refusal(asked, thrown))
+    })
+  })
+}
+
+function hand(session: Session, room: string, act: (visit: ChatVisit) => Promise<void>): void {
+  const visit = session.visits.get(room)
   session.sending = session.sending
     .then(async () => {
       if (visit !== undefined) await act(visit)
@@ -219,30 +278,39 @@ function hand(session: Session, act: (visit: ChatVisit) => Promise<void>): void 
     .catch(() => undefined)
 }
 
+function leaveRoom(session: Session, room: string): void {
+  const visit = session.visits.get(room)
+  if (visit === undefined) return
+  session.visits.delete(room)
+  const left = visit.left
+    .catch(() => undefined)
+    .finally(() => {
+      if (session.leaving.get(room) === left) session.leaving.delete(room)
+    })
+  session.leaving.set(room, left)
+  visit.leave()
+}
+
 function joinRoom(session: Session, { room, nick }: { readonly room: string; readonly nick: string }): void {
-  const before = session.visit?.left ?? Promise.resolve()
   const tell: ChatTold = async (fields) => {
-    const event = eventOf(fields)
-    if (session.visit === visit && event !== undefined) await session.dispatch(event)
+    const event = eventOf(room, fields)
+    if (session.visits.get(room) === visit && event !== undefined) await session.dispatch(event)
   }
-  const visit = session.place.join(
-    { room, nick },
-    before.catch(() => undefined),
-    tell
-  )
-  session.visit = visit
+  const before = session.leaving.get(room) ?? Promise.resolve()
+  const visit = session.place.join({ room, nick }, before, tell)
+  session.visits.set(room, visit)
   visit.left.catch((thrown: unknown) => session.quit.abort(thrown))
 }
 
-const ASKED: ReadonlySet<unknown> = new Set(['send', 'nick', 'join'])
+const ASKED: ReadonlySet<unknown> = new Set<ChatAsked>(['send', 'nick', 'join', 'direct'])
 
 /** The event that the fields say, if they say one. */
-function eventOf(fields: Readonly<Record<string, unknown>>): ChatEvent | undefined {
+function eventOf(room: string, fields: Readonly<Record<string, unknown>>): ChatEvent | undefined {
   const { type, asked, code, message } = fields
   if (type === 'refused') {
-    const what = ASKED.has(asked) ? (asked as 'send' | 'nick' | 'join') : 'send'
-    return { type, asked: what, code: String(code), message: String(message) }
+    const what = ASKED.has(asked) ? (asked as ChatAsked) : 'send'
+    return { type, room, asked: what, code: String(code), message: String(message) }
   }
   const event = readRoomEvent(fields)
-  return event === undefined ? undefined : { type: 'room', event }
+  return event === undefined ? undefined : { type: 'room', room, event }
 }

@@ -1,5 +1,5 @@
 import { errorCode, errorMessage } from '#contracts'
-import type { Room, Rooms } from '#rooms'
+import { RoomError, type Room, type Rooms } from '#rooms'
 import type { CallContext } from './server.ts'
 import type { Handler } from './handlers.ts'
 
@@ -25,10 +25,18 @@ export function createChatHandler({ rooms, noteUse }: ChatHandlerParts): Handler
       const input = await Promise.race([context.nextInput(), left])
       if (input === undefined) break
       if (input.kind === 'nick') attempt(context, 'nick', () => room.setNick(input.nick))
+      if (input.kind === 'direct') attempt(context, 'direct', sayDirect)
       if (input.kind === 'text') attempt(context, 'send', async () => await room.send(input.text))
     }
     return { room: room.name }
   }
+}
+
+function sayDirect(): never {
+  throw new RoomError(
+    'ERR_DIRECT_NONE',
+    'expected words for the room: this node has no messages for one person'
+  )
 }
 
 async function relayEvents(room: Room, { signal, emit }: CallContext): Promise<void> {
@@ -39,7 +47,7 @@ async function relayEvents(room: Room, { signal, emit }: CallContext): Promise<v
 }
 
 /** What a room refuses is told to who asked for it, and ends nothing. */
-function attempt({ emit }: CallContext, asked: 'send' | 'nick', action: () => unknown): void {
+function attempt({ emit }: CallContext, asked: 'send' | 'nick' | 'direct', action: () => unknown): void {
   void Promise.try(action)
     .catch(async (thrown: unknown) => {
       const code = errorCode(thrown) ?? 'ERR_UNKNOWN'

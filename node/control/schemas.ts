@@ -198,7 +198,8 @@ const input = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('stdin-end') }),
   // The room names the limit of a text; this one only keeps the message within its line.
   z.strictObject({ kind: z.literal('text'), text: z.string() }),
-  z.strictObject({ kind: z.literal('nick'), nick: z.string().max(1024) })
+  z.strictObject({ kind: z.literal('nick'), nick: z.string().max(1024) }),
+  z.strictObject({ kind: z.literal('direct'), to: z.string().max(1024), text: z.string() })
 ])
 
 /** A message of a command, parsed. */

@@ -20,7 +20,8 @@ export interface ChatDriver {
   /** All effects so far. */
   readonly effects: readonly ChatEffect[]
   feed(event: ChatEvent): void
-  room(event: ChatRoomEvent): void
+  /** What happens in the room that is shown, or in the one named. */
+  room(event: ChatRoomEvent, room?: string): void
   type(text: string): void
   /** What is on the screen now. */
   screen(colours?: ColourDepth): TerminalScreen
@@ -57,7 +58,7 @@ export function driveChat(init: Partial<ChatInit> = {}): ChatDriver {
     },
     effects,
     feed,
-    room: (event) => feed({ type: 'room', event }),
+    room: (event, room) => feed({ type: 'room', event, ...(room === undefined ? {} : { room }) }),
     type: (text) => {
       const step = decodeKeys(keys, new TextEncoder().encode(text))
       keys = step.state

@@ -13,6 +13,7 @@ class EchoPlace implements ChatPlace {
   readonly printed: string[] = []
   readonly noted: string[] = []
   readonly happened: string[] = []
+  readonly blocked: string[] = []
   /** What the room refuses to hear. */
   refused: string | undefined
   /** Rejects the visit when it is set. */
@@ -29,6 +30,17 @@ class EchoPlace implements ChatPlace {
 
   async note(text: string): Promise<void> {
     this.noted.push(text)
+    await Promise.resolve()
+  }
+
+  async share(path: string): Promise<string> {
+    await Promise.resolve()
+    if (path === 'missing') throw new Error('no such file')
+    return `link of ${path}`
+  }
+
+  async block(did: string, isBlocked: boolean): Promise<void> {
+    this.blocked.push(`${did} ${String(isBlocked)}`)
     await Promise.resolve()
   }
 
@@ -87,10 +99,32 @@ describe('a chat at a place', () => {
     assert.deepEqual(place.happened, ['join garden', 'leave garden'])
   })
 
-  it('leaves the one room before it joins the next', async () => {
+  it('is in several rooms at a time, and leaves them all at its end', async () => {
     const place = new EchoPlace('/join shed', 'hello')
     await runChat(place, INIT)
-    assert.deepEqual(place.happened, ['join garden', 'leave garden', 'join shed', 'leave shed'])
+    assert.deepEqual(place.happened, ['join garden', 'join shed', 'leave garden', 'leave shed'])
+    assert.match(place.printed.join(''), /^\d\d:\d\d <bob> hello\n$/)
+  })
+
+  it('joins a room again only when leaving it has ended', async () => {
+    const place = new EchoPlace('/part', '/join garden', 'hello')
+    await runChat(place, INIT)
+    assert.deepEqual(place.happened, ['join garden', 'leave garden', 'join garden', 'leave garden'])
+    assert.match(place.printed.join(''), /<bob> hello/)
+  })
+
+  it('says the link of what is shared, and tells the place whom not to hear', async () => {
+    const place = new EchoPlace('/share notes.txt', `/block ${BOB}`, `/unblock ${BOB}`)
+    await runChat(place, INIT)
+    assert.match(place.printed.join(''), /<bob> link of notes\.txt/)
+    assert.deepEqual(place.blocked, [`${BOB} true`, `${BOB} false`])
+  })
+
+  it('shows what cannot be shared or said to one person here, and ends all the same', async () => {
+    const place = new EchoPlace('/share missing', `/msg ${BOB} psst`)
+    await runChat(place, INIT)
+    assert.match(place.noted.join(''), /ERR_UNKNOWN: no such file/)
+    assert.match(place.noted.join(''), /ERR_DIRECT_NONE/)
   })
 
   it('shows what the room refuses, and goes on', async () => {
