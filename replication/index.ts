@@ -10,6 +10,7 @@
  *
  * const offers = Array.from({ length: 9 }, (_, index) => ({
  *   holder: createKeyPair(systemRandom).did,
+ *   person: createKeyPair(systemRandom).did,
  *   spaceBytes: 20 * 2 ** 30,
  *   freeBytes: 20 * 2 ** 30,
  *   host: `host ${index}`,
@@ -57,4 +58,12 @@ export type { OfferChoice } from './state.ts'
 export type { Group } from './groups.ts'
 export { ReplicationError } from './errors.ts'
 export type { ReplicationErrorCode } from './errors.ts'
-export { COPIES_MAX, FOLLOWED_COPIES, PUBLISHED_COPIES, REPLICA_PROTOCOL } from './constants.ts'
+export {
+  COPIES_MAX,
+  FETCHES_WAITING_MAX,
+  FOLLOWED_COPIES,
+  GOALS_MAX,
+  HELD_MAX,
+  PUBLISHED_COPIES,
+  REPLICA_PROTOCOL
+} from './constants.ts'

@@ -26,9 +26,11 @@
 export { RoomError } from './errors.ts'
 export type { RoomDropCode, RoomErrorCode, RoomRefusalCode } from './errors.ts'
 export {
+  MEMBERS_MAX,
   MEMBERS_PROTOCOL,
   MESSAGE_BYTES_MAX,
   NICK_CHARS_MAX,
+  OUTBOX_MAX,
   ROOM_NAME_CHARS_MAX,
   ROOM_PROTOCOL,
   TEXT_BYTES_MAX,

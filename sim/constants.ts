@@ -1,7 +1,7 @@
 import type { Depth } from './series.ts'
 
 /** Nodes in one simulation, by its depth; of whole nodes, memory grows with the connections between them. */
-export const NODES_MAX: Readonly<Record<Depth, number>> = { full: 200, parts: 5_000, model: 200_000 }
+export const NODES_MAX: Readonly<Record<Depth, number>> = { full: 200, parts: 5_000, model: 131_072 }
 
 /** Seeds of one command. */
 export const SEEDS_MAX = 100_000

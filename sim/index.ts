@@ -35,6 +35,8 @@ export type {
   CheckName,
   DiskFault,
   FullScenario,
+  ModelScenario,
+  ModelStep,
   NetworkTerms,
   PartsScenario,
   Scenario,

@@ -11,6 +11,10 @@ export async function runScenario(name: string, scenario: Scenario, run: RunInit
     const { runFullScenario } = await import('./run-scenario.ts')
     return await runFullScenario(name, scenario, run)
   }
+  if (scenario.depth === 'model') {
+    const { runModelScenario } = await import('./model/run.ts')
+    return await runModelScenario(name, scenario, run)
+  }
   const { runPartsScenario } = await import('./parts/run.ts')
   return await runPartsScenario(name, scenario, run)
 }

@@ -25,7 +25,7 @@ export async function runFullScenario(
     ...(run.plant === undefined ? {} : { plant: PLANTS[plantOf(run.plant)] }),
     ...(run.onTraceLine === undefined ? {} : { onTraceLine: run.onTraceLine })
   })
-  const failure = await failureOf(sim, play)
+  const failure = (await failureOf(sim, play)) ?? silenceOf(sim)
   const { trace, history } = sim
   const [traceHash, virtualMs] = [trace.hash(), sim.nowMs()]
   const about = { scenario: name, depth: 'full', seed, nodeCount } as const
@@ -54,6 +54,13 @@ function plantOf(name: string): PlantName {
   if (Object.hasOwn(PLANTS, name)) return name as PlantName
   const known = Object.keys(PLANTS).join(', ')
   throw new SimError('ERR_SIM_OPTION', `expected one of the faults ${known}, got ${name}`)
+}
+
+/** Whatever a scenario checks: where nothing travelled, nothing was simulated. */
+function silenceOf({ trace, logs }: Simulation): RunFailure | undefined {
+  if (trace.payloadCount() > 0) return undefined
+  const message = 'nothing travelled: nothing was simulated'
+  return { code: 'ERR_SIM_INVARIANT', message, trace: trace.tail(), logs: logs.tail() }
 }
 
 async function failureOf(

@@ -68,8 +68,23 @@ export interface PartsScenario {
   readonly holds?: readonly CheckName[]
 }
 
+/** What of it the model plays. */
+export type ModelStep = Extract<Step, { readonly do: 'join' | 'churn' | 'search' | 'keep' }>
+
+/** A scenario of the model of lookups and replicas: the same data, of steps that it knows. Nothing kept may be lost. */
+export interface ModelScenario {
+  /** One line for a person. */
+  readonly about: string
+  readonly depth: 'model'
+  readonly nodes: number
+  readonly duration: Duration
+  readonly network?: Pick<NetworkTerms, 'latencyMs'>
+  /** What happens when, each of a kind once: `join` at 0s, `churn` from then on, whatever its `at` says. */
+  readonly happens: readonly ModelStep[]
+}
+
 /** Something that nodes do together, and what must hold while they do it. */
-export type Scenario = FullScenario | PartsScenario
+export type Scenario = FullScenario | PartsScenario | ModelScenario
 
 /** Every checker. */
 export const CHECK_NAMES: readonly CheckName[] = [

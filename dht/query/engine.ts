@@ -66,11 +66,12 @@ class Engine implements QueryEngine {
   async lookup(
     key: Uint8Array,
     signal: AbortSignal,
-    { count = CLOSEST_PEERS, isThorough = false }: Omit<LookupOptions, 'signal'> = {}
+    { count = CLOSEST_PEERS, isThorough = false, onEnd }: Omit<LookupOptions, 'signal'> = {}
   ): Promise<DhtPeer[]> {
     const message = { type: KAD_MESSAGE.findNode, key }
     const goal = isThorough ? 'thorough' : 'nearest'
     const search = await this.#run({ key, message, goal, count, signal })
+    onEnd?.({ messages: search.messages, rounds: search.rounds })
     return search.nearest(count)
   }
 

@@ -81,13 +81,13 @@ class QueryRun {
     }
   }
 
-  /** Asks whom there is to ask, and ends the query when that is nobody. */
-  #pump(): void {
+  /** Asks whom there is to ask after a question at that depth, and ends the query when that is nobody. */
+  #pump(depth = 0): void {
     if (this.#isDone) return
     const search = this.#search
     if (!search.isEnough()) {
       while (search.inFlight < (search.isThorough ? QUERY_PARALLEL_THOROUGH : QUERY_PARALLEL)) {
-        const candidate = search.next()
+        const candidate = search.next(depth)
         if (candidate === undefined) break
         void this.#ask(candidate)
       }
@@ -112,7 +112,7 @@ class QueryRun {
       if (!this.#isDone) this.#search.failed(candidate)
     }
     this.#askedAtMs.delete(candidate)
-    this.#pump()
+    this.#pump(candidate.depth)
   }
 
   #check(): void {
@@ -121,10 +121,13 @@ class QueryRun {
       this.#finish()
       return
     }
+    let depth = 0
     for (const [candidate, askedAtMs] of this.#askedAtMs) {
-      if (nowMs - askedAtMs >= SLOW_ANSWER_MS) this.#search.slow(candidate)
+      if (candidate.state !== 'asked' || nowMs - askedAtMs < SLOW_ANSWER_MS) continue
+      this.#search.slow(candidate)
+      depth = Math.max(depth, candidate.depth)
     }
-    this.#pump()
+    this.#pump(depth)
   }
 
   #finish(): void {

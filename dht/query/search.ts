@@ -47,6 +47,8 @@ export interface Candidate {
   goodNames: number
   isDiscredited: boolean
   hasProviders: boolean
+  /** How many questions led to it, each asked because of the answer to the one before; 0 until it is asked. */
+  depth: number
 }
 
 /**
@@ -68,6 +70,7 @@ export class Search {
   #answers = 0
   #stableAnswers = 0
   #failures = 0
+  #rounds = 0
 
   constructor(init: SearchInit) {
     this.#init = init
@@ -92,6 +95,16 @@ export class Search {
     return this.#messages === 0 ? 0 : this.#failures / this.#messages
   }
 
+  /** How many peers were asked. */
+  get messages(): number {
+    return this.#messages
+  }
+
+  /** The longest chain of questions that were answered, each asked because of the answer to the one before. */
+  get rounds(): number {
+    return this.#rounds
+  }
+
   /** The nearest peers that have not failed, nearest first. */
   nearest(count: number = this.#init.count): BookPeer[] {
     return this.#live.slice(0, count).map(({ peer }) => peer)
@@ -105,13 +118,17 @@ export class Search {
     return this.#live.length > 0 && this.#top(count).every(isAnswered)
   }
 
-  /** Whom to ask now; nobody when what is under way may be enough, or when the budget is spent. */
-  next(): Candidate | undefined {
+  /**
+   * Whom to ask now, because of what came of a question at that depth; nobody when what is under way may be enough, or when
+   * the budget is spent.
+   */
+  next(depth = 0): Candidate | undefined {
     if (this.#messages >= QUERY_MESSAGES_MAX || this.#mayBeEnough()) return undefined
     const candidate = this.#pick()
     if (candidate === undefined) return undefined
     if (!this.#init.isConnected(candidate.peer)) this.#dials += 1
     candidate.state = 'asked'
+    candidate.depth = depth + 1
     this.#messages += 1
     this.#inFlight += 1
     return candidate
@@ -124,6 +141,7 @@ export class Search {
     candidate.state = 'answered'
     candidate.hasProviders = hasProviders
     this.#answers += 1
+    this.#rounds = Math.max(this.#rounds, candidate.depth)
     for (const namer of candidate.namers) {
       namer.goodNames += 1
       this.#judge(namer)
@@ -232,7 +250,8 @@ export class Search {
       failedNames: 0,
       goodNames: 0,
       isDiscredited: false,
-      hasProviders: false
+      hasProviders: false,
+      depth: 0
     }
     this.#known.set(peer, candidate)
     return isDoubtful ? false : this.#insert(candidate)

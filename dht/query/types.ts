@@ -21,6 +21,16 @@ export interface LookupOptions {
    * Dearer by about ten messages; for looking after the routing table. Default: false.
    */
   readonly isThorough?: boolean
+  /** Told at its end what it took. */
+  readonly onEnd?: (cost: LookupCost) => void
+}
+
+/** What a lookup took. */
+export interface LookupCost {
+  /** Peers that were asked. */
+  readonly messages: number
+  /** The longest chain of questions of which each could only be asked once the one before was answered. */
+  readonly rounds: number
 }
 
 /** Where to begin. */

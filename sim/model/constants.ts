@@ -70,6 +70,12 @@ export const GONE_KEPT = 32
 /** How many nodes a model has at most: what a handle has bits for. */
 export const MODEL_NODES_MAX: number = 2 ** 17
 
+/** How long a scenario of the model may last: what its wheel of events reaches. */
+export const MODEL_DURATION_MS_MAX: number = 10 * 24 * 60 * 60 * 1_000
+
+/** How many lookups of a scenario are measured. */
+export const MODEL_LOOKUPS_MAX = 100_000
+
 /** How many searches may go on at once. */
 export const SEARCHES_MAX: number = 2 ** 20
 

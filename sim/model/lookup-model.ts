@@ -4,44 +4,17 @@ import {
   LOOKUP_RULES,
   MODEL_NODES_MAX,
   SEEDS,
-  type LookupRules,
-  type TableRules
+  type LookupRules
 } from './constants.ts'
 import { AnswerPool } from './answer-pool.ts'
 import { EventWheel, NOTHING } from './event-wheel.ts'
 import { handleOf, mix, ModelRandom, nextLife, slotOf, type Handle } from './identities.ts'
+import type { LookupModelInit, MeasuredLookup } from './lookup-types.ts'
+import { ModelTrace } from './model-trace.ts'
 import { NOBODY, Searches } from './searches.ts'
 import { Tables } from './tables.ts'
 import { nearestJoined, NEVER, staleShareOf } from './truth.ts'
 import { bucketsToRefresh, noticeDeath } from './upkeep.ts'
-
-/** What a model of lookups is like. */
-export interface LookupModelInit {
-  /** How many nodes there are once all have joined. */
-  readonly nodeCount: number
-  readonly seed: number
-  readonly tables: TableRules
-  readonly rules?: LookupRules
-  /** Half of the lives are shorter; the first nodes live for ever. */
-  readonly halfLifeMs?: number
-  /** In what time the nodes join, one after the other. */
-  readonly growMs: number
-  /** How long a message takes, at least and at most, by pair of nodes. */
-  readonly latencyMs?: { readonly min: number; readonly max: number }
-}
-
-/** A lookup that was measured. */
-export interface MeasuredLookup {
-  /** The nearest that were found. */
-  readonly found: Uint32Array
-  /** The longest chain of questions each of which had to wait for the answer to another. */
-  readonly rounds: number
-  readonly durationMs: number
-  readonly messages: number
-  readonly failures: number
-  /** Which share of the peers truly nearest was found. */
-  readonly recall: number
-}
 
 const EVENT = { ask: 0, answer: 1, giveUp: 2, birth: 3, death: 4, refresh: 5, look: 6 } as const
 const PURPOSE = { join: 0, refresh: 1, measured: 2 } as const
@@ -56,6 +29,11 @@ export class LookupModel {
   readonly rules: LookupRules
   /** Events that happened: messages that came or were given up, nodes that came and went, refreshes begun. */
   events = 0
+  /** Questions that were asked. */
+  messages = 0
+  /** How often a node came, and how often one went. */
+  births = 0
+  deaths = 0
   /** What was measured, in the order in which it ended. */
   readonly measured: MeasuredLookup[] = []
   readonly tables: Tables
@@ -71,8 +49,7 @@ export class LookupModel {
   readonly #refreshing: Uint8Array
   readonly #refreshCounts: Uint8Array
   #latencyMs: { readonly min: number; readonly max: number }
-  #trace = 0
-  #trace2 = 0
+  readonly #trace: ModelTrace = new ModelTrace()
 
   constructor(init: LookupModelInit) {
     const { nodeCount, seed, rules = LOOKUP_RULES } = init
@@ -104,6 +81,11 @@ export class LookupModel {
     return this.#wheel.nowMs
   }
 
+  /** Nodes that are there now. */
+  get nodesUp(): number {
+    return this.births - this.deaths
+  }
+
   /** Bytes of the arrays that hold the state. */
   get bytes(): number {
     return (
@@ -117,7 +99,7 @@ export class LookupModel {
 
   /** 64 bits over everything that happened, in hexadecimal. */
   traceHash(): string {
-    return [this.#trace, this.#trace2].map((word) => (word >>> 0).toString(16).padStart(8, '0')).join('')
+    return this.#trace.hash()
   }
 
   /** Gives every message the same time from now on, so that the time of a lookup is a count of rounds too. */
@@ -146,10 +128,11 @@ export class LookupModel {
       const event = wheel.next(untilMs)
       if (event === NOTHING) return
       this.events++
-      this.#trace = (Math.imul(this.#trace ^ (wheel.a[event] as number), 0x01000193) + wheel.nowMs) | 0
-      this.#trace2 =
-        (Math.imul(this.#trace2 ^ (wheel.b[event] as number), 0x85ebca6b) + (wheel.kinds[event] as number)) |
-        0
+      this.#trace.add(
+        wheel.kinds[event] as number,
+        (wheel.a[event] as number) + (wheel.b[event] as number),
+        wheel.nowMs
+      )
       this.#handle(event)
     }
   }
@@ -290,6 +273,7 @@ export class LookupModel {
       while (searches.hasRoom(search)) {
         const peer = searches.next(search, depth)
         if (peer === NOBODY) break
+        this.messages++
         const event = this.#wheel.create(EVENT.ask)
         this.#wheel.a[event] = key
         this.#wheel.b[event] = peer
@@ -330,12 +314,14 @@ export class LookupModel {
       durationMs: this.nowMs - startedMs,
       messages: searches.messages[search] as number,
       failures: searches.failures[search] as number,
+      wanted: truth.length,
       recall: truth.length === 0 ? 1 : hits / truth.length
     })
   }
 
   /** A node joins through one of the first, looks for itself, and a moment later into its buckets. */
   #birth(slot: number): void {
+    this.births++
     noticeDeath(this.tables, slot)
     const handle = this.tables.lives[slot] as number
     if (slot >= SEEDS) {
@@ -353,6 +339,7 @@ export class LookupModel {
 
   /** A node is gone; a moment later somebody joins in its place. */
   #death(slot: number): void {
+    this.deaths++
     this.#joinedAtMs[slot] = NEVER
     this.#failureShares[slot] = 0
     this.tables.lives[slot] = nextLife(this.tables.lives[slot] as number)

@@ -2,6 +2,7 @@ import { dutyOrder, placementOrder, seedOf, type Seed } from '#replication'
 import { HALF_LIFE_MS } from './constants.ts'
 import { EventWheel, NOTHING } from './event-wheel.ts'
 import { handleOf, mix, ModelRandom, nextLife, slotOf, type Handle } from './identities.ts'
+import { ModelTrace } from './model-trace.ts'
 import { didOf, isCut, networkOf, offerOf, OfferTable, rootOf } from './replica-placement.ts'
 import { OFFER_KNOWN_MS, REPLICA_RULES, type ReplicaRules } from './replica-rules.ts'
 
@@ -75,6 +76,7 @@ export class ReplicaModel {
   readonly #busyUntilMs: Float64Array
   readonly #offers: OfferTable
   readonly #objects: Kept[] = []
+  readonly #trace: ModelTrace = new ModelTrace()
   readonly #heldBy = new Map<Handle, Set<number>>()
   readonly #diedAtMs = new Map<Handle, number>()
   #cut: { readonly fromMs: number; untilMs: number } | undefined
@@ -103,6 +105,11 @@ export class ReplicaModel {
     return this.#wheel.nowMs
   }
 
+  /** 64 bits over everything that happened, in hexadecimal. */
+  traceHash(): string {
+    return this.#trace.hash()
+  }
+
   /** Lets time pass. */
   run(durationMs: number): void {
     const untilMs = this.nowMs + durationMs
@@ -116,6 +123,7 @@ export class ReplicaModel {
         this.#wheel.b[event] as number
       ]
       this.#wheel.release(event)
+      this.#trace.add(kind as number, a + b, this.nowMs)
       this.#handle(kind as number, a, b)
     }
   }

@@ -1,5 +1,6 @@
 import type { Did } from '#did'
 import { seedOf, unitOf, type Seed } from '#replication'
+import { grown } from './event-wheel.ts'
 import { slotOf, type Handle } from './identities.ts'
 
 const NETWORKS = 50
@@ -21,15 +22,15 @@ export function rootOf(object: number): string {
  * comes of one pass over scores in typed arrays, where the pure function sorts objects. A test holds the answers to its.
  */
 export class OfferTable {
-  readonly #handles: Uint32Array
-  readonly #networks: Uint16Array
-  readonly #highs: Uint32Array
-  readonly #lows: Uint32Array
+  #handles: Uint32Array
+  #networks: Uint16Array
+  #highs: Uint32Array
+  #lows: Uint32Array
   /** Whose offers are known; of a node that died until its offer ends. */
   #count = 0
   readonly #placeOf = new Map<Handle, number>()
 
-  /** @param capacity - how many offers are known at once, at most */
+  /** @param capacity - for how many offers there is room at first */
   constructor(capacity: number) {
     this.#handles = new Uint32Array(capacity)
     this.#networks = new Uint16Array(capacity)
@@ -42,8 +43,7 @@ export class OfferTable {
   }
 
   add(handle: Handle, network: number): void {
-    if (this.#count === this.#handles.length)
-      throw new RangeError('expected no more offers than there is room for')
+    if (this.#count === this.#handles.length) this.#grow()
     const [high, low] = seedOf(didOf(handle))
     const place = this.#count++
     this.#handles[place] = handle
@@ -51,6 +51,14 @@ export class OfferTable {
     this.#highs[place] = high
     this.#lows[place] = low
     this.#placeOf.set(handle, place)
+  }
+
+  #grow(): void {
+    const capacity = Math.ceil(this.#count * 1.5)
+    this.#handles = grown(this.#handles, new Uint32Array(capacity))
+    this.#networks = grown(this.#networks, new Uint16Array(capacity))
+    this.#highs = grown(this.#highs, new Uint32Array(capacity))
+    this.#lows = grown(this.#lows, new Uint32Array(capacity))
   }
 
   /** The last one takes its place: the order of the offers decides nothing. */
@@ -108,6 +116,7 @@ export function offerOf(
   network: number
 ): {
   readonly holder: `did:key:z${string}`
+  readonly person: `did:key:z${string}`
   readonly spaceBytes: number
   readonly freeBytes: number
   readonly host: string
@@ -115,6 +124,7 @@ export function offerOf(
 } {
   return {
     holder: didOf(handle),
+    person: didOf(handle),
     spaceBytes: 1,
     freeBytes: 1,
     host: `host ${handle}`,

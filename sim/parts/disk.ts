@@ -32,6 +32,8 @@ export interface VirtualDisk {
   mount(clock: Clock): MountedDisk
   /** What is durable in a section, for who counts copies. */
   peek(section: string): ReadonlyMap<string, Uint8Array>
+  /** How many writes are not durable yet. */
+  waiting(): number
   /** The power is cut: what was not durable is lost, or not, as chance and the fault say. */
   crash(): void
 }
@@ -54,6 +56,7 @@ export function createVirtualDisk(random: RandomSource): VirtualDisk {
     faults,
     isHasty: false,
     peek: section,
+    waiting: () => pending.size,
     crash: () => {
       for (const { apply, tear } of pending) {
         if (faults.has('torn') && tear !== undefined) tear()

@@ -11,6 +11,7 @@ import {
 } from '#replication'
 import { SimError } from '../errors.ts'
 import { createRandomSource, deriveSeed } from '../random-source.ts'
+import { replicaGauges } from './gauges.ts'
 import type { RunningNode } from './running-node.ts'
 import { cidOfText } from './text-cid.ts'
 import type { Place } from './wire.ts'
@@ -47,6 +48,7 @@ export async function startReplicas(world: World, running: RunningNode): Promise
     store: createReplicaStore(running),
     isDenied: () => false
   })
+  running.watch(() => replicaGauges(replication, () => node.disk.peek(RECORDS).size))
   return { replication, content, add, fetch }
 }
 

@@ -143,14 +143,15 @@ function checkQueues(world: World): void {
 }
 
 function sample(world: World): RunSample {
-  const { lookupMs, lookupsFailed, wire, scheduler } = world
+  const { lookupMs, lookupRounds, lookupsFailed, wire, scheduler } = world
   world.lookupMs = []
+  world.lookupRounds = []
   world.lookupsFailed = 0
   return {
     atMs: Math.round(scheduler.nowMs()),
     nodesUp: world.everybody().length,
     replicas: sampleReplicas(world),
-    lookupRounds: spreadOf([]),
+    lookupRounds: spreadOf(lookupRounds),
     lookupMs: spreadOf(lookupMs),
     lookupsFailed,
     ...wire.takeCounts()

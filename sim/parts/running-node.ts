@@ -13,18 +13,12 @@ import {
 import { startRoom, type Room } from '#rooms'
 import type { RandomSource } from '../random-source.ts'
 import { diskAuthorityStore, diskDatastore, type MountedDisk } from './disk.ts'
+import { gaugedRoom, type Gauge } from './gauges.ts'
 import type { PartsPlant } from './plants.ts'
 import { createRoomTransport, type StubRoomTransport } from './room-transport.ts'
 import type { Owner, Scheduler } from './scheduler.ts'
 import type { SimNode } from './sim-node.ts'
 import type { Place, Station, StationAnswer, Wire } from './wire.ts'
-
-/** A queue or table of a node and how long it may be. */
-export interface Gauge {
-  readonly name: string
-  readonly size: number
-  readonly max: number
-}
 
 /** What is asked. */
 export interface Question {
@@ -60,6 +54,8 @@ export interface RunningNode {
   respond(kind: string, responder: Responder): void
   /** Sends and resolves with the answer. @throws as {@link Wire.request} */
   ask(to: Place, question: Question): Promise<Uint8Array>
+  /** Looks at queues and tables of a part that was started on this node too. */
+  watch(gauges: () => readonly Gauge[]): void
   gauges(): readonly Gauge[]
 }
 
@@ -81,6 +77,7 @@ const ANSWER_TIMEOUT_MS = 5_000
 const CONTACTS_MAX = 100
 const REJOIN_MS = 15_000
 const REQUESTS_MAX = 4_096
+const WRITES_MAX = 1_024
 
 /** Puts a device on the network. */
 export function startNode(around: Surroundings, node: SimNode): RunningNode {
@@ -105,6 +102,7 @@ class NodeOnWire implements RunningNode {
   readonly #around: Surroundings
   readonly #responders = new Map<string, Responder>()
   readonly #contacts = new Map<Place, true>()
+  readonly #watched: (() => readonly Gauge[])[] = []
   #asking = 0
   #names: Names | undefined
   #authority: ReturnType<typeof openAuthority> | undefined
@@ -150,7 +148,9 @@ class NodeOnWire implements RunningNode {
   async join(room: string): Promise<Room> {
     const { node, rooms } = this
     const components = { ...this.#shared(), signer: node.keyPair, transport: rooms }
-    return await startRoom(components, { room, nick: `node ${node.place}` })
+    const joined = gaugedRoom(await startRoom(components, { room, nick: `node ${node.place}` }))
+    this.watch(() => joined.gauges())
+    return joined
   }
 
   respond(kind: string, responder: Responder): void {
@@ -180,13 +180,19 @@ class NodeOnWire implements RunningNode {
     }
   }
 
+  watch(gauges: () => readonly Gauge[]): void {
+    this.#watched.push(gauges)
+  }
+
   gauges(): readonly Gauge[] {
     return [
       { name: 'requests under way', size: this.#asking, max: REQUESTS_MAX },
       { name: 'connections', size: this.#contacts.size, max: CONTACTS_MAX },
       { name: 'routing table', size: this.dht.table.size(), max: 20 * 257 },
       { name: 'records of the DHT', size: this.dht.records.size(), max: 2 * 4_096 },
-      ...this.rooms.gauges()
+      { name: 'writes under way', size: this.node.disk.waiting(), max: WRITES_MAX },
+      ...this.rooms.gauges(),
+      ...this.#watched.flatMap((gauges) => gauges())
     ]
   }
 

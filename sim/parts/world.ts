@@ -48,6 +48,8 @@ export class World implements Surroundings {
   readonly marks: RunMark[] = []
   /** How long searches took since the last sample. */
   lookupMs: number[] = []
+  /** How many rounds they took. */
+  lookupRounds: number[] = []
   /** How many failed since then, or found nobody although somebody is there. */
   lookupsFailed = 0
   /** What shall have copies. */

@@ -3,6 +3,7 @@ import { badDisks } from './bad-disks.ts'
 import { churn } from './churn.ts'
 import { diurnalLaptops } from './diurnal-laptops.ts'
 import { flashCrowd } from './flash-crowd.ts'
+import { largeChurn } from './large-churn.ts'
 import { massJoin } from './mass-join.ts'
 import { partitionAndHeal } from './partition-and-heal.ts'
 import { seedOutage } from './seed-outage.ts'
@@ -17,6 +18,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   churn,
   'diurnal-laptops': diurnalLaptops,
   'flash-crowd': flashCrowd,
+  'large-churn': largeChurn,
   'mass-join': massJoin,
   'partition-and-heal': partitionAndHeal,
   'seed-outage': seedOutage,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { randomInt } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { createOtherCheckout } from './other-checkout.ts'
 import { runScenarioProcess } from './run-simulation.ts'
 
 /** Enough for every step of the scenario, and few enough for several runs. */
@@ -28,17 +29,18 @@ describe('nodes that know only a seed meet and fetch', function () {
     assert.ok(fetched >= 4 && heard >= 3, JSON.stringify(report.done))
   })
 
-  it('does the same with the same seed, and something else with another', async () => {
+  it('does the same with the same seed in two checkouts, and something else with another seed', async () => {
+    await using other = await createOtherCheckout()
     // at the same time, so that they come in each other's way: real time must not matter
     const [first, again] = await Promise.all([
       runScenarioProcess('meet-and-fetch', { seed, nodes: FEW_NODES }),
-      runScenarioProcess('meet-and-fetch', { seed, nodes: FEW_NODES })
+      runScenarioProcess('meet-and-fetch', { seed, nodes: FEW_NODES, root: other.path })
     ])
     assert.ok(first.isPassed, first.stderr)
     assert.equal(again.traceHash, first.traceHash, `two traces with seed ${seed}`)
     assert.deepEqual([again.events, again.virtualMs], [first.events, first.virtualMs])
-    const other = await runScenarioProcess('meet-and-fetch', { seed: (seed + 1) >>> 0, nodes: FEW_NODES })
-    assert.notEqual(other.traceHash, first.traceHash)
+    const another = await runScenarioProcess('meet-and-fetch', { seed: (seed + 1) >>> 0, nodes: FEW_NODES })
+    assert.notEqual(another.traceHash, first.traceHash)
   })
 
   it('finds a node that serves what is private, and says how to see it again', async () => {

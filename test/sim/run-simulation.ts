@@ -11,17 +11,17 @@ export interface VirtualRun {
   readonly stderr: string
 }
 
-/** Runs a program in a process of its own whose time and chance are virtual, unless `isVirtual` is false. */
+/** Runs a program of a checkout in a process of its own whose time and chance are virtual, unless `isVirtual` is false. */
 export async function runVirtual(
   program: string,
-  o: { readonly args?: readonly string[]; readonly isVirtual?: boolean } = {}
+  o: { readonly args?: readonly string[]; readonly isVirtual?: boolean; readonly root?: string } = {}
 ): Promise<VirtualRun> {
-  const { args = [], isVirtual = true } = o
-  const preload = isVirtual ? ['--import', join(ROOT, 'sim', 'preload.ts')] : []
+  const { args = [], isVirtual = true, root = ROOT } = o
+  const preload = isVirtual ? ['--import', join(root, 'sim', 'preload.ts')] : []
   await using child = await startProcess({
     command: process.execPath,
-    args: [...preload, join(ROOT, program), ...args],
-    cwd: ROOT
+    args: [...preload, join(root, program), ...args],
+    cwd: root
   })
   const { code } = await child.ended
   return { code, stdout: child.stdout.text(), stderr: child.stderr.text() }
@@ -35,12 +35,17 @@ export async function runScenarioProcess(
     readonly nodes?: number
     readonly plant?: string
     readonly isVirtual?: boolean
+    /** The folder of the checkout, when it is another one. */
+    readonly root?: string
   }
 ): Promise<RunReport & { readonly code: number | null; readonly stderr: string }> {
   const nodes = o.nodes === undefined ? [] : ['--nodes', String(o.nodes)]
   const plant = o.plant === undefined ? [] : ['--plant', o.plant]
   const args = ['run', scenario, '--seed', String(o.seed), ...nodes, ...plant]
-  const { code, stdout, stderr } = await runVirtual('sim/main.ts', { args, isVirtual: o.isVirtual ?? true })
+  const { code, stdout, stderr } = await runVirtual('sim/main.ts', {
+    ...{ args, isVirtual: o.isVirtual ?? true },
+    ...(o.root === undefined ? {} : { root: o.root })
+  })
   const line = stdout.trim().split('\n').at(-1) ?? ''
   assert.ok(line.startsWith('{'), `expected a report of ${scenario} with seed ${o.seed}:\n${stderr}`)
   return { ...(JSON.parse(line) as RunReport), code, stderr }

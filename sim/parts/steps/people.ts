@@ -42,7 +42,9 @@ async function lookUp(world: World, { dht, clock, node }: RunningNode): Promise<
   const key = world.random.bytes(34)
   key.set([0x12, 0x20])
   const startMs = clock.monotonicMs()
-  const found = await dht.queries.lookup(key, within(clock, OPERATION_MS)).catch((error: unknown) => {
+  const onEnd = ({ rounds }: { readonly rounds: number }): void => void world.lookupRounds.push(rounds)
+  const signal = within(clock, OPERATION_MS)
+  const found = await dht.queries.lookup(key, signal, { onEnd }).catch((error: unknown) => {
     world.lookupsFailed += 1
     throw error
   })

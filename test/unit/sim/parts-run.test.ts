@@ -34,6 +34,21 @@ describe('a simulation of our parts', () => {
     assert.ok(shown > 0 && shown <= lookups, `${shown} of ${lookups}`)
   })
 
+  it('shows in how many rounds lookups ended, each of which takes there and back', async () => {
+    const happens: PartsScenario['happens'] = [
+      { at: '0s', do: 'join', within: '1s' },
+      { at: '30s', do: 'search', every: '1s' }
+    ]
+    const network = { latencyMs: { min: 50, max: 50 } }
+    const scenario = { ...ALONE, nodes: 30, duration: '1m', happens, network } as const
+    const { series } = await runScenario('search', scenario, { seed: 1 })
+    const ended = series.samples.filter(({ lookupRounds }) => lookupRounds.count === 1)
+    assert.ok(ended.length > 20, String(ended.length))
+    for (const { lookupRounds, lookupMs } of ended) {
+      assert.ok(lookupRounds.max >= 1 && lookupMs.max >= 100 * lookupRounds.max, JSON.stringify(lookupRounds))
+    }
+  })
+
   it('goes on releasing when the power of the publisher failed in the middle of it', async () => {
     const happens: PartsScenario['happens'] = [
       { at: '0s', do: 'join', within: '1s' },
