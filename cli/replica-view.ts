@@ -11,7 +11,7 @@ export function describeReplicas(root: ReplicaRootStatus): string[] {
   const coming = taking.length === 0 ? '' : `, ${taking.length} coming`
   return [
     root.cid,
-    `${copies.length} of ${copiesWanted} copies${coming}`,
+    `${copies.length} of ${copiesWanted} ${copiesWanted === 1 ? 'copy' : 'copies'}${coming}`,
     formatBytes(root.bytes),
     root.isPublic ? 'public' : 'private',
     root.isOwn ? 'yours' : `of ${root.person}`
@@ -24,7 +24,7 @@ export function describeCopies(root: ReplicaRootStatus, nowMs: number): string[]
   const rows = root.copies.map((copy) => [
     `  ${copy.holder}`,
     copy.isThis ? 'this device' : `lease ${seconds(copy.leaseMs ?? 0)}`,
-    [copy.host, copy.network].filter((label) => label !== undefined).join(' '),
+    labelsOf(copy),
     describeChallenge(copy, nowMs)
   ])
   const free = `${root.candidates} more ${root.candidates === 1 ? 'device offers' : 'devices offer'} space for it`
@@ -45,13 +45,20 @@ export function describeQuota(quota: ReplicaQuotaStatus): string[] {
   ]
 }
 
-function describeChallenge({ isThis, challenge }: ReplicaCopyStatus, nowMs: number): string {
+/** Where it is, as far as it says: a device that says nothing is its own host, and its did is there already. */
+function labelsOf({ holder, host, network }: ReplicaCopyStatus): string {
+  const isOwnHost = host !== undefined && holder.endsWith(host)
+  return [isOwnHost ? undefined : host, network].filter((label) => label !== undefined).join(' ')
+}
+
+function describeChallenge({ isThis, challenge, prepared }: ReplicaCopyStatus, nowMs: number): string {
   if (isThis) return ''
-  if (challenge === undefined) return 'not challenged yet'
+  const left =
+    prepared === undefined ? '' : `, ${prepared} prepared ${prepared === 1 ? 'question' : 'questions'} left`
+  if (challenge === undefined) return `not challenged yet${left}`
   const { atMs, isPassed, tookMs } = challenge
-  return isPassed
-    ? `showed it ${seconds(nowMs - atMs)} ago in ${tookMs} ms`
-    : `failed ${seconds(nowMs - atMs)} ago`
+  const ago = `${seconds(nowMs - atMs)} ago`
+  return `${isPassed ? `showed it ${ago} in ${tookMs} ms` : `failed ${ago}`}${left}`
 }
 
 function seconds(ms: number): string {

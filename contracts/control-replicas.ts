@@ -17,6 +17,8 @@ export interface ReplicaCopyStatus {
   /** How long its lease still lasts. */
   readonly leaseMs?: number
   readonly challenge?: ReplicaChallengeStatus
+  /** Challenges prepared for it that are left, where its owner has no copy any more to make new ones of. */
+  readonly prepared?: number
 }
 
 /** How a root is kept. */

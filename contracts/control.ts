@@ -269,10 +269,13 @@ export interface ControlMethods
   }
   'content.pins': { params: { all?: boolean }; result: { pins: PinStatus[]; isCut: boolean } }
   'content.pin': { params: { target: string; private?: boolean; name?: string }; result: PinStatus }
-  /** `copiesGoal`: copies that others still keep for you; `isKeptForOthers`: an agreement keeps it here all the same. */
+  /**
+   * `copiesGoal`: copies that others still keep for you; `prepared`: how many of these can be challenged without it;
+   * `isKeptForOthers`: an agreement keeps it here all the same.
+   */
   'content.unpin': {
     params: { target: string }
-    result: { cid: string; copiesGoal: number; isKeptForOthers: boolean }
+    result: { cid: string; copiesGoal: number; prepared: number; isKeptForOthers: boolean }
   }
   'repo.stat': { params: Record<string, never>; result: RepoStatus }
   'repo.verify': { params: Record<string, never>; result: RepoVerifyStatus }

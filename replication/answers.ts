@@ -5,8 +5,6 @@ import { answerOf } from './challenge.ts'
 import {
   CHALLENGES_PER_MINUTE,
   CLOCK_AHEAD_MS,
-  HELD_MAX,
-  HELD_OF_PUBLISHER_MAX,
   HOLDERS_OF_ROOT_MAX,
   HOLDERS_PER_MESSAGE,
   LAPSED_MS,
@@ -39,6 +37,7 @@ import {
   type ReplicaAsk,
   type SentLease
 } from './messages.ts'
+import { isPlaceLeft } from './quota.ts'
 import { openGoal, openLease, setOf } from './records.ts'
 import { introduce } from './renew.ts'
 import type { SignedGoal } from './state.ts'
@@ -152,7 +151,8 @@ async function keep(
   }
   if (core.fetching.has(goal.root)) core.fetching.set(goal.root, latest)
   if (goal.copies === 0 || !isAgreed(core, goal)) return 'refused'
-  if (!hasRoom(core, goal.person)) return 'full'
+  const kept = [...core.state.held.values(), ...core.fetching.values()]
+  if (!isPlaceLeft(kept, goal.person)) return 'full'
   const care = careOf(core, goal.root)
   presume(
     core,
@@ -185,14 +185,6 @@ function tellOwner(core: KeeperCore, root: Root, owner: Did): void {
   owners.delete(owner)
   owners.set(owner, core.clock.monotonicMs() + LAPSED_MS)
   while (owners.size > HOLDERS_OF_ROOT_MAX) for (const oldest of owners.keys().take(1)) owners.delete(oldest)
-}
-
-function hasRoom({ state }: KeeperCore, person: Did): boolean {
-  if (state.held.size >= HELD_MAX) return false
-  const ofPerson = state.held
-    .values()
-    .reduce((count, { goal }) => count + (goal.person === person ? 1 : 0), 0)
-  return ofPerson < HELD_OF_PUBLISHER_MAX
 }
 
 /** Others are said to hold it: until they say so themselves, no copy is made in their place. */

@@ -278,11 +278,13 @@ async function letGo(core: KeeperCore, { goal, signed }: SignedGoal, care: RootC
     others.delete(core.self)
     const isEnough = others.size >= wantedCopies(goal, demandOf(core, goal.root))
     if (!isEnough && nowMs < care.handOffUntilMs) return false
-    await release(core, goal.root)
+    await letGoOf(core, goal.root)
     return true
   }
-  const view = viewOf(core, goal, care)
-  if (!isSurplus(view)) {
+  // mostly there are not too many: then it needs no look at what everybody offers
+  const isTooMany = liveHolders(core, goal).size > wantedCopies(goal, demandOf(core, goal.root))
+  const view = goal.copies === 0 || isTooMany ? viewOf(core, goal, care) : undefined
+  if (view === undefined || !isSurplus(view)) {
     care.surplusSinceMs = undefined
     return false
   }
@@ -297,8 +299,13 @@ async function letGo(core: KeeperCore, { goal, signed }: SignedGoal, care: RootC
     // Two that let go at once have asked each other: then both stay.
     if (care.reliedUntilMs > core.clock.monotonicMs()) return false
   }
-  await release(core, goal.root)
+  await letGoOf(core, goal.root)
   return true
+}
+
+async function letGoOf(core: KeeperCore, root: Root): Promise<void> {
+  const tell = await release(core, root)
+  await tell()
 }
 
 /** Whether all of these say that they hold it, and will for the next minutes. */

@@ -77,6 +77,8 @@ export const FAILED_MS: number = 5 * MINUTE_MS
 export const OFFER_MS: number = HOUR_MS
 /** How often an offer is signed anew. */
 export const OFFER_EVERY_MS: number = 20 * MINUTE_MS
+/** An offer that lasts no longer than this has missed two renewals: whoever made it is asked last. */
+export const OFFER_LATE_MS: number = 10 * MINUTE_MS
 /** How often offers are exchanged with some of a pool. */
 export const SYNC_EVERY_MS: number = 60 * SECOND_MS
 /** With how many at a time. */
@@ -103,6 +105,14 @@ export const CHALLENGE_EVERY_MS: number = 5 * MINUTE_MS
 export const DISTRUST_MS: number = HOUR_MS
 /** Bytes of a challenge's nonce. */
 export const NONCE_BYTES = 32
+/** Challenges in a row that a holder may leave without an answer while its leases go on; then it has failed. */
+export const SILENCES_MAX = 3
+/** Answers prepared for each holder of what its owner keeps no longer; each is used once. */
+export const PREPARED_PER_HOLDER = 16
+/** Holders of one root that answers are prepared for. */
+export const PREPARED_HOLDERS_MAX = 16
+/** How often one of them is used without being asked to. */
+export const PREPARED_EVERY_MS: number = 24 * HOUR_MS
 /** Challenges of one device that are answered in a minute. */
 export const CHALLENGES_PER_MINUTE = 12
 
@@ -171,8 +181,12 @@ export const GOALS_MAX = 65_536
 export const AGREEMENTS_MAX = 1_024
 /** Offers known. */
 export const OFFERS_MAX = 65_536
+/** Offers that were verified lately and need not be again, in all. */
+export const OFFERS_OPENED_MAX = 4_096
 /** Offers known of one pool. */
 export const OFFERS_OF_POOL_MAX = 8_192
+/** Offers known of the devices of one person to one pool. */
+export const OFFERS_OF_PERSON_MAX = 16
 /** Devices of which it is remembered that they were not to be reached. */
 export const DOWN_DEVICES_MAX = 8_192
 /** Holders remembered of one root. */

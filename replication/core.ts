@@ -80,6 +80,8 @@ export interface RootCare {
   /** Who may read it as it was last set. */
   access: string
   readonly challenges: Map<Did, ChallengeResult>
+  /** Challenges in a row that got no answer at all. */
+  readonly silences: Map<Did, number>
 }
 
 /** The parts of a keeper and what they share. */
@@ -132,7 +134,8 @@ export function careOf(core: KeeperCore, root: Root): RootCare {
     owners: new Map(),
     demand: 0,
     access: '',
-    challenges: new Map()
+    challenges: new Map(),
+    silences: new Map()
   }
   core.care.set(root, care)
   core.leases.follow(root)
@@ -155,6 +158,8 @@ export function goalOf(core: KeeperCore, root: Root): SignedGoal | undefined {
 export function liveHolders(core: KeeperCore, goal: Goal): Map<Did, HolderEntry | undefined> {
   const live = new Map<Did, HolderEntry | undefined>(core.leases.live(goal.root, core.clock.monotonicMs()))
   live.delete(goal.owner)
+  // their own content, of which they say how often it is asked for
+  for (const owner of core.care.get(goal.root)?.owners.keys() ?? []) live.delete(owner)
   live.delete(core.self)
   if (core.state.held.has(goal.root) && goal.owner !== core.self) live.set(core.self, undefined)
   return live
@@ -181,7 +186,8 @@ export function viewOf(core: KeeperCore, goal: Goal, care: RootCare): RootView {
     if (untilMs > nowMs) without.add(device)
     else care.failing.delete(device)
   }
-  return { goal, self: core.self, live, demand: demandOf(core, goal.root), offers, without }
+  const view = { goal, live, offers, without, self: core.self, nowMs: core.clock.nowMs() }
+  return { ...view, demand: demandOf(core, goal.root) }
 }
 
 /** Everything that is held or on its way, as a quota sees it. */

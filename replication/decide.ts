@@ -1,5 +1,5 @@
 import type { Did } from '#did'
-import { DUTY_STEP_MS, HOT_COPIES_MAX, HOT_DEMAND } from './constants.ts'
+import { DUTY_STEP_MS, HOT_COPIES_MAX, HOT_DEMAND, OFFER_LATE_MS } from './constants.ts'
 import { dutyOrder, placementOrder } from './placement.ts'
 import type { Goal, Offer } from './types.ts'
 
@@ -14,6 +14,8 @@ export interface RootView {
   readonly offers: readonly Offer[]
   /** Those who are not asked now: unreachable, failing, or denied. */
   readonly without: ReadonlySet<Did>
+  /** By the clock that offers are signed by. */
+  readonly nowMs: number
 }
 
 /** How many copies there should be: those of the goal, and some more while many ask for it. */
@@ -30,7 +32,7 @@ export function whomToAsk(view: RootView): Did[] {
   const without = new Set([...view.without, ...live, goal.owner])
   const order = placementOrder({ root: goal.root, bytes: goal.bytes, offers, without })
   // What is placed already decides which hosts and networks are still without a copy.
-  return spreadBeyond(order, offers, live)
+  return spreadBeyond(order, view)
     .slice(0, missing)
     .map(({ holder }) => holder)
 }
@@ -72,13 +74,18 @@ export function keepingOrder({ goal, live, offers }: Pick<RootView, 'goal' | 'li
   return [...placed, ...rest]
 }
 
-/** The same order, those first whose host, then whose network, has no copy yet. */
-function spreadBeyond(order: readonly Offer[], offers: readonly Offer[], live: ReadonlySet<Did>): Offer[] {
+/**
+ * The same order, those first whose host and person, then whose network, has no copy yet; last those whose offers were not
+ * signed anew when they should have been: they are likely to be gone.
+ */
+function spreadBeyond(order: readonly Offer[], { offers, live, nowMs }: RootView): Offer[] {
   const holding = offers.filter(({ holder }) => live.has(holder))
   const hosts = new Set(holding.map(({ host }) => host))
+  const people = new Set(holding.map(({ person }) => person))
   const networks = new Set(holding.map(({ network }) => network))
-  const rankOf = ({ host, network }: Offer): number => {
-    if (hosts.has(host)) return 2
+  const rankOf = ({ host, person, network, expiresAtMs }: Offer): number => {
+    if (expiresAtMs - nowMs < OFFER_LATE_MS) return 3
+    if (hosts.has(host) || people.has(person)) return 2
     return networks.has(network) ? 1 : 0
   }
   // sort() keeps the order of those that are equal

@@ -1,6 +1,6 @@
 import { parseDid, type Did } from '#did'
 import { lookAfter, shrink } from './care.ts'
-import { challengeHolder } from './challenge.ts'
+import { challengeHolder } from './challenging.ts'
 import {
   AGREEMENTS_MAX,
   CLOCK_AHEAD_MS,
@@ -24,7 +24,8 @@ import {
 } from './core.ts'
 import { ReplicationError } from './errors.ts'
 import { groupId, signGroup, type Group } from './groups.ts'
-import { askGroup, meetIn, renewOffers } from './meeting.ts'
+import { askGroup, meetIn, poolsJoined, renewOffers } from './meeting.ts'
+import { prepareAnswers } from './prepared.ts'
 import { bytesOf } from './quota.ts'
 import { isGroupId, isRoot, signGoal } from './records.ts'
 import type { GoalInit, OfferInit, QuotaStatus, Replication } from './replication.ts'
@@ -70,12 +71,17 @@ export function createKeeper(
       for (const { holder, isThis } of copies) if (!isThis) await challengeHolder(core, root, holder)
       return readStatus(core, root)
     },
+    prepare: async (root) => await prepareAnswers(core, root),
     repair: async () => {
       const { missing, asked } = await lookAfter(core, true)
       return { missing, asked }
     },
     leave: async () => await leave(core, taking),
     isOffered: () => offersTo(core, poolsAsked(core)).some(({ holder }) => holder !== core.self),
+    devicesOf: (person) => {
+      const offers = core.offers.of(poolsJoined(core), core.clock.nowMs())
+      return [...new Set(offers.flatMap((one) => (one.person === person ? [one.holder] : [])))]
+    },
     hasGoal: (root) => core.state.goals.has(root),
     holds: (root) => core.state.held.has(root),
     recheck: (root) => {
@@ -186,8 +192,11 @@ async function setGoal(core: KeeperCore, root: Root, init: GoalInit): Promise<Go
     issuedAtMs: afterGoal(core, known)
   }
   const signed = await state.putGoal(signGoal(core, goal))
+  if (copies === 0) await state.dropPrepared(root)
   careOf(core, root)
-  if (offersTo(core, goal.pools).length === 0) core.seek()
+  // many devices of one person are no choice
+  const people = new Set(offersTo(core, goal.pools).map(({ person }) => person))
+  if (people.size < goal.copies) core.seek()
   core.hurry()
   return signed
 }

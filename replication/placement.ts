@@ -3,7 +3,10 @@ import { scoreOf, seedOf, type Seed } from './rendezvous.ts'
 import type { Offer, Root } from './types.ts'
 
 /** What placement looks at in an offer. */
-export type PlacementOffer = Pick<Offer, 'holder' | 'spaceBytes' | 'freeBytes' | 'host' | 'network'>
+export type PlacementOffer = Pick<
+  Offer,
+  'holder' | 'person' | 'spaceBytes' | 'freeBytes' | 'host' | 'network'
+>
 
 /** What is to be placed. */
 export interface PlacementInit<O extends PlacementOffer = PlacementOffer> {
@@ -20,6 +23,9 @@ export interface PlacementInit<O extends PlacementOffer = PlacementOffer> {
 /** Weights are counted in this many bytes, and none is below one of them. */
 const WEIGHT_UNIT_BYTES = 1_048_576
 
+/** Space beyond this adds no weight: whoever says that it has all the space there is gets no more than a large disk does. */
+const WEIGHT_BYTES_MAX = 68_719_476_736
+
 /** Seeds of holders are remembered up to this many. */
 const SEEDS_MAX = 131_072
 
@@ -27,8 +33,9 @@ const SEEDS_MAX = 131_072
  * The offers that can take a root, in the order in which they are asked. The first `copies` of them are where copies belong:
  *
  * - every node computes the same order from the same offers, in whatever order it has them;
- * - a holder comes first in proportion to the space it gives;
- * - one device of each host comes before the second of any, and within that one host of each network before the second;
+ * - a holder comes first in proportion to the space it gives, up to 64 GiB;
+ * - one device of each host and of each person comes before the second of any, and within that one of each network before the
+ *   second: many devices of one person crowd out nobody;
  * - when an offer comes or goes, the first `copies` change by one at most for each label it shares, mostly by one.
  *
  * Of several offers of one device (it may be in several pools) that with most space counts.
@@ -42,19 +49,21 @@ export function placementOrder<O extends PlacementOffer>(init: PlacementInit<O>)
   for (const offer of largestOfEach(init.offers)) {
     if (without?.has(offer.holder) === true) continue
     if (offer.freeBytes < bytes && holders?.has(offer.holder) !== true) continue
-    const weight = Math.max(1, offer.spaceBytes / WEIGHT_UNIT_BYTES)
+    const weight = Math.max(1, Math.min(WEIGHT_BYTES_MAX, offer.spaceBytes) / WEIGHT_UNIT_BYTES)
     scored.push({
       offer,
       score: scoreOf(rootSeed, holderSeed(offer.holder), weight),
       hostRank: 0,
+      personRank: 0,
       networkRank: 0
     })
   }
   scored.sort(byScore)
   rankWithin(scored, ({ offer }) => offer.host, 'hostRank')
-  // Within one rank of hosts: the second device of a host competes with the second ones of others only.
-  rankWithin(scored, ({ offer, hostRank }) => `${hostRank} ${offer.network}`, 'networkRank')
-  scored.sort((a, b) => a.hostRank - b.hostRank || a.networkRank - b.networkRank || byScore(a, b))
+  rankWithin(scored, ({ offer }) => offer.person, 'personRank')
+  // Within one turn: the second device of a host or of a person competes with the second ones of others only.
+  rankWithin(scored, (one) => `${turnOf(one)} ${one.offer.network}`, 'networkRank')
+  scored.sort((a, b) => turnOf(a) - turnOf(b) || a.networkRank - b.networkRank || byScore(a, b))
   return scored.map(({ offer }) => offer)
 }
 
@@ -83,7 +92,13 @@ interface Scored<O> {
   readonly offer: O
   readonly score: number
   hostRank: number
+  personRank: number
   networkRank: number
+}
+
+/** How many devices of its host, or of its person, come before it. */
+function turnOf({ hostRank, personRank }: Pick<Scored<PlacementOffer>, 'hostRank' | 'personRank'>): number {
+  return Math.max(hostRank, personRank)
 }
 
 function byScore(a: Scored<PlacementOffer>, b: Scored<PlacementOffer>): number {
@@ -98,7 +113,7 @@ function compareText(a: string, b: string): number {
 function rankWithin<O extends PlacementOffer>(
   scored: readonly Scored<O>[],
   labelOf: (one: Scored<O>) => string,
-  rank: 'hostRank' | 'networkRank'
+  rank: 'hostRank' | 'personRank' | 'networkRank'
 ): void {
   const counts = new Map<string, number>()
   for (const one of scored) {
@@ -124,7 +139,8 @@ function compareOffers(a: PlacementOffer, b: PlacementOffer): number {
     b.spaceBytes - a.spaceBytes ||
     b.freeBytes - a.freeBytes ||
     compareText(a.host, b.host) ||
-    compareText(a.network, b.network)
+    compareText(a.network, b.network) ||
+    compareText(a.person, b.person)
   )
 }
 

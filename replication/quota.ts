@@ -1,5 +1,6 @@
 import type { Did } from '#did'
-import type { Root } from './types.ts'
+import { HELD_MAX, HELD_OF_PUBLISHER_MAX } from './constants.ts'
+import type { Goal, Root } from './types.ts'
 
 /** How much a device gives to others. */
 export interface Quota {
@@ -24,6 +25,16 @@ export type Admission =
   | { readonly fits: true; /** What goes for it. */ readonly evict: readonly Root[] }
   /** What is in the way: all of the space, or the share of one publisher. */
   | { readonly fits: false; readonly limit: 'space' | 'publisher' }
+
+/** Whether one root more of a person may be held, beside what is held and what waits to be fetched: it will be held. */
+export function isPlaceLeft(kept: Iterable<{ readonly goal: Pick<Goal, 'person'> }>, person: Did): boolean {
+  let [count, ofPerson] = [0, 0]
+  for (const { goal } of kept) {
+    count++
+    if (goal.person === person) ofPerson++
+  }
+  return count < HELD_MAX && ofPerson < HELD_OF_PUBLISHER_MAX
+}
 
 /**
  * Whether `bytes` of a publisher fit, and what goes for them: only what others hold often enough without us, that with most

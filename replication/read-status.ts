@@ -28,7 +28,8 @@ export function readStatus(core: KeeperCore, root: Root): ReplicaStatus {
       host: offer?.host,
       network: offer?.network,
       leaseMs: entry === undefined ? undefined : Math.round(entry.untilMs - nowMs),
-      challenge: care.challenges.get(holder)
+      challenge: care.challenges.get(holder),
+      prepared: core.state.preparedFor(root, holder)
     }
   })
   const { offers, live, without } = view

@@ -39,6 +39,11 @@ export async function renewAll(core: KeeperCore, { termMs, beat = 0 }: RenewalIn
     byPerson.set(goal.person, roots)
     if (careOf(core, goal.root).demand >= HOT_DEMAND / 4) hot.push(goal.root)
   }
+  // Whoever publishes is asked first: how often is not for them alone to know, or others let go of what they make.
+  for (const root of core.state.goals.keys()) {
+    const isHot = careOf(core, root).demand >= HOT_DEMAND / 4
+    if (isHot && !core.state.held.has(root) && core.content.has(root)) hot.push(root)
+  }
   const leases = [...byPerson.values(), ...hot.map((root) => [root])].map((roots) =>
     sign(core, roots, termMs)
   )
@@ -98,12 +103,12 @@ async function tell(core: KeeperCore, leases: readonly OwnLease[], withLapsed: b
   const byDevice = new Map<Did, Set<OwnLease>>()
   for (const one of leases) {
     for (const root of one.roots) {
-      const held = core.state.held.get(root)
-      if (held === undefined) continue
-      for (const device of audienceOf(core, held.goal, withLapsed)) {
-        const wanted = byDevice.get(device) ?? new Set<OwnLease>()
-        wanted.add(one)
-        byDevice.set(device, wanted)
+      const wanted = (core.state.held.get(root) ?? core.state.goals.get(root))?.goal
+      if (wanted === undefined) continue
+      for (const device of audienceOf(core, wanted, withLapsed)) {
+        const told = byDevice.get(device) ?? new Set<OwnLease>()
+        told.add(one)
+        byDevice.set(device, told)
       }
     }
   }
@@ -197,7 +202,7 @@ function knownTo(core: KeeperCore, device: Did): Set<string> {
 /** Counts what was asked for since the last renewal, and lets what came before count less. */
 function fadeDemand(core: KeeperCore): void {
   const faded = 1 - Math.min(1, core.limits.renewEveryMs / DEMAND_WINDOW_MS)
-  for (const root of core.state.held.keys()) {
+  for (const root of new Set([...core.state.held.keys(), ...core.state.goals.keys()])) {
     const care = careOf(core, root)
     care.demand = care.demand * faded + core.content.takeDemand(root)
   }

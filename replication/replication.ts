@@ -48,6 +48,8 @@ export interface ReplicaCopy {
   readonly leaseMs: number | undefined
   /** The last challenge from here. */
   readonly challenge: ChallengeResult | undefined
+  /** Challenges that were prepared for it and are left. */
+  readonly prepared: number
 }
 
 /** How a root is kept. */
@@ -129,17 +131,24 @@ export interface Replication extends AsyncDisposable {
   /** @throws ReplicationError `ERR_REPLICA_UNKNOWN` */
   status(root: Root): ReplicaStatus
   /**
-   * Challenges every other holder of a root that is here.
+   * Challenges every other holder of a root that is here, or of which answers were prepared.
    *
    * @throws ReplicationError `ERR_REPLICA_UNKNOWN`
    */
   challenge(root: Root): Promise<ReplicaStatus>
+  /**
+   * Makes challenges with their answers for the holders of an own root that is still here, to be used once each: whoever keeps
+   * it no longer itself can have them show that they do. Gives for how many holders it did.
+   */
+  prepare(root: Root): Promise<number>
   /** Looks after all goals at once, without waiting for its turn. */
   repair(): Promise<RepairReport>
   /** Hands off everything that is held, and resolves when others have it, or after five minutes. */
   leave(): Promise<void>
   /** Whether others offer to keep what this device's person publishes. */
   isOffered(): boolean
+  /** Devices of a person, as far as they offer space to somebody this device keeps with. */
+  devicesOf(person: Did): readonly Did[]
   /** Whether this device's person set a goal for a root, or withdrew one. */
   hasGoal(root: Root): boolean
   /** Whether this device holds a root on behalf of others. */

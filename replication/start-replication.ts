@@ -3,7 +3,7 @@ import { personOfDevice } from '#did'
 import { createAnswers } from './answers.ts'
 import { createAsker, withDeadline } from './asker.ts'
 import { lookAfter, shrink } from './care.ts'
-import { challengeSome } from './challenge.ts'
+import { challengeSome } from './challenging.ts'
 import { HAND_OFF_MS, LEAVE_DEADLINE_MS, LEAVE_GRACE_MS, MEET_SOON_MS } from './constants.ts'
 import { careOf, DEFAULT_LIMITS, type KeeperCore } from './core.ts'
 import { createKeeper } from './keeper.ts'
@@ -31,7 +31,7 @@ export async function startReplication(
 ): Promise<Replication> {
   const stopping = new AbortController()
   const asking = new AbortController()
-  const core = await createCore(components, init, { stopping, asking })
+  const core = await createCore(components, init, stopping)
   const taking = new Taking(core.value)
   await using stack = new AsyncDisposableStack()
   stack.defer(() => asking.abort(stopping.signal.reason))
@@ -43,7 +43,9 @@ export async function startReplication(
   const stop = async (): Promise<void> => {
     stopping.abort(new Error('replication is stopping'))
     await Promise.all([loops, taking.settled()])
-    await sayGoodbye(core.value, asking.signal)
+    // What was asked before has ended with the stop, whoever it waited for: this asks anew, and not for long.
+    const asker = createAsker({ ...components, signal: asking.signal })
+    await sayGoodbye({ ...core.value, asker }, asking.signal)
     await running.disposeAsync()
   }
   return { ...keeper, [Symbol.asyncDispose]: async () => await (stopped ??= stop()) }
@@ -52,7 +54,7 @@ export async function startReplication(
 async function createCore(
   components: ReplicationComponents,
   init: ReplicationInit,
-  { stopping, asking }: { stopping: AbortController; asking: AbortController }
+  stopping: AbortController
 ): Promise<{
   readonly value: KeeperCore
   readonly bell: Bell
@@ -71,7 +73,7 @@ async function createCore(
     state: await openState(components.store, logger),
     offers: new OfferBook(components.isDenied),
     leases: new LeaseBook(),
-    asker: createAsker({ network, clock, signal: asking.signal }),
+    asker: createAsker({ network, clock, signal: stopping.signal }),
     care: new Map(),
     toldSets: new Map(),
     met: new Map(),

@@ -1,9 +1,16 @@
 import * as z from 'zod'
 import { errorMessage, type Logger } from '#contracts'
 import { decodeCanonical, encodeCanonical, parseDid, type Did } from '#did'
-import { GOAL_BYTES_MAX, LABEL_CHARS_MAX, MESSAGE_BYTES_MAX } from './constants.ts'
+import {
+  GOAL_BYTES_MAX,
+  LABEL_CHARS_MAX,
+  MESSAGE_BYTES_MAX,
+  NONCE_BYTES,
+  PREPARED_PER_HOLDER
+} from './constants.ts'
 import { openGroup, type Group } from './groups.ts'
 import { bytesOf, openGoal, wholeNumber } from './records.ts'
+import type { PreparedAnswer } from './prepared.ts'
 import type { Goal, PoolId, ReplicaStore, Root } from './types.ts'
 
 /** What the owner of this device gives to others. */
@@ -57,6 +64,9 @@ const FOLLOW = 'follow/'
 const GROUP = 'group/'
 const GOAL = 'goal/'
 const HELD = 'held/'
+const PREPARED = 'prepared/'
+/** A nonce and its answer, one after the other. */
+const PAIR_BYTES = 2 * NONCE_BYTES
 
 /** What was agreed, wanted and held: in memory for reading, in the store before a change returns. */
 export class ReplicaState {
@@ -65,6 +75,8 @@ export class ReplicaState {
   /** What the person of this device wants kept; withdrawn goals too for a while, so that late holders hear of it. */
   readonly goals: Map<Root, SignedGoal> = new Map()
   readonly held: Map<Root, Holding> = new Map()
+  /** Challenges that were prepared for holders, with their answers. */
+  readonly #prepared = new Map<Root, Map<Did, readonly PreparedAnswer[]>>()
   #choice: OfferChoice | undefined
   readonly #store: ReplicaStore
 
@@ -112,8 +124,36 @@ export class ReplicaState {
   }
 
   async removeGoal(root: Root): Promise<void> {
+    await this.dropPrepared(root)
     await this.#store.delete(GOAL + root)
     this.goals.delete(root)
+  }
+
+  async putPrepared(root: Root, holder: Did, answers: readonly PreparedAnswer[]): Promise<void> {
+    const pairs = answers.flatMap(({ nonce, expected }) => [nonce, expected])
+    await this.#store.put(`${PREPARED}${root}/${holder}`, Uint8Array.from(Buffer.concat(pairs)))
+    const ofRoot = this.#prepared.get(root) ?? new Map<Did, readonly PreparedAnswer[]>()
+    ofRoot.set(holder, answers)
+    this.#prepared.set(root, ofRoot)
+  }
+
+  /** One that was prepared for a holder. It is gone from the store before it is given: none is used twice, not after a crash. */
+  async takePrepared(root: Root, holder: Did): Promise<PreparedAnswer | undefined> {
+    const [first, ...rest] = this.#prepared.get(root)?.get(holder) ?? []
+    if (first !== undefined) await this.putPrepared(root, holder, rest)
+    return first
+  }
+
+  /** How many are left for a holder. */
+  preparedFor(root: Root, holder: Did): number {
+    return this.#prepared.get(root)?.get(holder)?.length ?? 0
+  }
+
+  async dropPrepared(root: Root): Promise<void> {
+    for (const holder of this.#prepared.get(root)?.keys() ?? []) {
+      await this.#store.delete(`${PREPARED}${root}/${holder}`)
+    }
+    this.#prepared.delete(root)
   }
 
   async putHeld(one: Holding): Promise<void> {
@@ -141,7 +181,20 @@ export class ReplicaState {
       const { goal: signed, ...rest } = holding.parse(read(value))
       const goal = openGoal(signed)
       this.held.set(goal.root, { goal, signed, ...rest })
-    }
+    } else if (key.startsWith(PREPARED)) this.#loadPrepared(key.slice(PREPARED.length), value)
+  }
+
+  #loadPrepared(key: string, value: Uint8Array): void {
+    const [root = '', holder = ''] = key.split('/')
+    const count = value.length / PAIR_BYTES
+    if (!Number.isInteger(count) || count > PREPARED_PER_HOLDER) throw new RangeError('expected pairs')
+    const answers = Array.from({ length: count }, (_, index): PreparedAnswer => {
+      const pair = Uint8Array.from(value.subarray(index * PAIR_BYTES, (index + 1) * PAIR_BYTES))
+      return { nonce: pair.subarray(0, NONCE_BYTES), expected: pair.subarray(NONCE_BYTES) }
+    })
+    const ofRoot = this.#prepared.get(root) ?? new Map<Did, readonly PreparedAnswer[]>()
+    ofRoot.set(parseDid(holder), answers)
+    this.#prepared.set(root, ofRoot)
   }
 }
 

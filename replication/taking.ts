@@ -19,6 +19,7 @@ export class Taking {
   readonly #core: KeeperCore
   readonly #sources = new Map<Root, Did[]>()
   readonly #running = new Map<Root, Promise<void>>()
+  readonly #telling = new Set<Promise<void>>()
   /** When the bytes fetched so far are paid for. */
   #paidMs = 0
 
@@ -38,14 +39,22 @@ export class Taking {
     if (!admission.fits) return 'full'
     core.fetching.set(goal.root, wanted)
     this.#sources.set(goal.root, sources.slice(0, HOLDERS_PER_MESSAGE))
-    for (const root of admission.evict) await release(core, root)
+    // who asks is answered before the others have heard of it
+    for (const root of admission.evict) this.#tellLater(await release(core, root))
     this.#next()
     return 'taken'
   }
 
   /** Resolves when nothing is being fetched any more; nothing new is begun once the keeper stops. */
   async settled(): Promise<void> {
-    await Promise.all(this.#running.values())
+    await Promise.all([...this.#running.values(), ...this.#telling])
+  }
+
+  #tellLater(tell: () => Promise<void>): void {
+    const telling = tell()
+      .catch(() => undefined)
+      .finally(() => this.#telling.delete(telling))
+    this.#telling.add(telling)
   }
 
   #next(): void {

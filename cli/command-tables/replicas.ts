@@ -54,8 +54,9 @@ export const REPLICAS_COMMANDS: readonly CommandSpec[] = [
     args: ['<cid>', '<copies>'],
     options: [
       {
-        flags: '--reader <device>',
-        summary: 'the did of a device that may have what is private; may be repeated',
+        flags: '--reader <did>',
+        summary:
+          'a device, or a person with all their devices of now, that may have what is private; may be repeated',
         isList: true
       }
     ],

@@ -6,7 +6,7 @@ import { describeCopies } from '../replica-view.ts'
 
 const COPIES_MAX = 32
 
-/** `elastos replicate goal CID COPIES [--reader DEVICE]…` */
+/** `elastos replicate goal CID COPIES [--reader DID]…` */
 export async function run(input: CommandInput, context: CliContext): Promise<undefined> {
   const text = requiredArgument(input, 'copies')
   const copies = Number(text)
@@ -21,7 +21,7 @@ export async function run(input: CommandInput, context: CliContext): Promise<und
   if (!root.isPublic && copies > 0) {
     await printNotice(
       context,
-      'private: followers, groups and your own devices are asked, volunteers never; whoever keeps a copy can read what is not encrypted'
+      'private: followers, groups and your own devices are asked, volunteers never; whoever keeps a copy can read it, unless it was sealed'
     )
   }
 }

@@ -18,7 +18,7 @@ type ContentMethod =
 export function createContentHandlers(
   content: Content,
   clock: Clock,
-  replication: Pick<Replication, 'hasGoal' | 'holds' | 'recheck' | 'status'>
+  replication: Pick<Replication, 'hasGoal' | 'holds' | 'prepare' | 'recheck' | 'status'>
 ): HandlersOf<ContentMethod> {
   return {
     'content.add': async ({ path, ...options }, { emit, signal }) => {
@@ -61,12 +61,14 @@ export function createContentHandlers(
     },
     'content.unpin': async ({ target }) => {
       const cid = rootOf(target)
-      await content.unpin(cid)
       const root = cid.toV1().toString()
+      const copiesGoal = replication.hasGoal(root) ? replication.status(root).goal.copies : 0
+      // once it is gone from here, only what was prepared can show that others have it
+      const prepared = copiesGoal === 0 ? 0 : await replication.prepare(root).catch(() => 0)
+      await content.unpin(cid)
       replication.recheck(root)
       return {
-        cid: cid.toString(),
-        copiesGoal: replication.hasGoal(root) ? replication.status(root).goal.copies : 0,
+        ...{ cid: cid.toString(), copiesGoal, prepared },
         isKeptForOthers: replication.holds(root)
       }
     }

@@ -10,6 +10,7 @@ import {
   type Replication
 } from '#replication'
 import type { Contacts } from '../contacts.ts'
+import type { Devices } from '../devices/devices.ts'
 import type { HandlersOf } from './handlers.ts'
 import { takeRows } from './rows.ts'
 
@@ -18,6 +19,7 @@ export interface ReplicaHandlerParts {
   readonly replication: Replication
   readonly contacts: Pick<Contacts, 'didOf'>
   readonly content: Pick<Content, 'pinned'>
+  readonly devices: Pick<Devices, 'list' | 'listedOf'>
   readonly personDid: Did
 }
 
@@ -39,16 +41,6 @@ type ReplicaMethod =
 export function createReplicaHandlers(parts: ReplicaHandlerParts): HandlersOf<ReplicaMethod> {
   const { replication, contacts } = parts
   const didOf = (text: string): Did => (text.startsWith('did:') ? parseDid(text) : contacts.didOf(text))
-  // content is served to devices: the name of a person would let nobody in
-  const deviceOf = (text: string): Did => {
-    const device = didOf(text)
-    const people = [...replication.followed(), ...replication.groups().flatMap(({ members }) => members)]
-    if (device !== parts.personDid && !people.includes(device)) return device
-    throw new ReplicationError(
-      'ERR_REPLICA_GOAL_INVALID',
-      `expected the did of a reader's device, as 'elastos node status' says there; ${device} is a person`
-    )
-  }
   return {
     'replica.follow': async ({ person: text }) => {
       const person = didOf(text)
@@ -72,7 +64,7 @@ export function createReplicaHandlers(parts: ReplicaHandlerParts): HandlersOf<Re
       await replication.setGoal(cid.toString(), {
         ...{ copies, signal },
         ...(isPublic === undefined ? {} : { isPublic }),
-        ...(readers === undefined ? {} : { readers: readers.map(deviceOf) })
+        ...(readers === undefined ? {} : { readers: await readersOf(parts, readers.map(didOf), signal) })
       })
       return describeRoot(parts, replication.status(cid.toString()))
     },
@@ -93,6 +85,34 @@ export function createReplicaHandlers(parts: ReplicaHandlerParts): HandlersOf<Re
       return describeQuota(replication.quota())
     }
   }
+}
+
+/**
+ * Content is served to devices: of a person those that are theirs now, by the list they published and by their offers.
+ *
+ * @throws ReplicationError `ERR_REPLICA_GOAL_INVALID` for a person none of whose devices is known
+ */
+async function readersOf(
+  parts: ReplicaHandlerParts,
+  dids: readonly Did[],
+  signal: AbortSignal
+): Promise<Did[]> {
+  const { replication, devices, personDid } = parts
+  const people = [...replication.followed(), ...replication.groups().flatMap(({ members }) => members)]
+  const readers = dids.map(async (did): Promise<readonly Did[]> => {
+    if (did === personDid) {
+      return devices.list().flatMap(({ device, isRevoked }) => (isRevoked ? [] : [device]))
+    }
+    const found = [...(await devices.listedOf(did, signal)), ...replication.devicesOf(did)]
+    if (found.length > 0) return found
+    // what nobody knows to be a person is a device
+    if (!people.includes(did)) return [did]
+    throw new ReplicationError(
+      'ERR_REPLICA_GOAL_INVALID',
+      `no device of ${did} is known yet: give the did of the reader's device, as 'elastos node status' says there`
+    )
+  })
+  return [...new Set((await Promise.all(readers)).flat())]
 }
 
 function createGroupHandlers(
@@ -147,13 +167,14 @@ function describeRoot(
 }
 
 function describeCopy({ holder, isThis, ...known }: ReplicaCopy): ReplicaCopyStatus {
-  const { person, host, network, leaseMs, challenge } = known
+  const { person, host, network, leaseMs, challenge, prepared } = known
   return {
     ...{ holder, isThis },
     ...(person === undefined ? {} : { person }),
     ...(host === undefined ? {} : { host }),
     ...(network === undefined || network === '' ? {} : { network }),
     ...(leaseMs === undefined ? {} : { leaseMs }),
-    ...(challenge === undefined ? {} : { challenge })
+    ...(challenge === undefined ? {} : { challenge }),
+    ...(prepared === 0 ? {} : { prepared })
   }
 }

@@ -73,6 +73,8 @@ export interface DeviceChangeOptions {
 export interface Devices extends AsyncDisposable {
   /** Every device on the owner's list, and this one. */
   list(): OwnDevice[]
+  /** The devices on the list that a person published; empty when there is none or it could not be had. */
+  listedOf(person: Did, signal: AbortSignal): Promise<readonly Did[]>
   /**
    * Certifies the device that shows `code`.
    *
@@ -111,6 +113,10 @@ export async function startDevices(components: DevicesComponents): Promise<Devic
   }
   return {
     list: () => listDevices(core),
+    listedOf: async (person, signal) => {
+      const list = await core.publication.lookUp(person, signal)
+      return list?.devices.map(({ device }) => device) ?? []
+    },
     add: async (code, o) => await inTurn(async () => await add(core, code, o)),
     revoke: async (device, o) => await inTurn(async () => await revoke(core, device, o)),
     [Symbol.asyncDispose]: async () => {

@@ -38,6 +38,8 @@ export interface Publication extends AsyncDisposable {
   publish(o: { readonly signal: AbortSignal; readonly isFirst?: boolean }): Promise<boolean>
   /** Looks for a later list of the owner, so that a change builds upon it; not for long. */
   refreshOwn(signal: AbortSignal): Promise<void>
+  /** The list that a person published; `undefined` when there is none or it could not be had, not for long. */
+  lookUp(person: Did, signal: AbortSignal): Promise<SignedList | undefined>
 }
 
 /** Codes that say that there is nothing in the index. */
@@ -68,6 +70,10 @@ export function startPublication(components: PublicationComponents): Publication
     },
     refreshOwn: async (signal) => {
       await lookUpOwn(core, signal, OWN_LOOKUP_TIMEOUT_MS)
+    },
+    lookUp: async (person, signal) => {
+      const found = await lookUp(core, person, { signal, timeoutMs: OWN_LOOKUP_TIMEOUT_MS })
+      return found === 'absent' ? undefined : found
     },
     [Symbol.asyncDispose]: async () => {
       retry[Symbol.dispose]()

@@ -6,16 +6,21 @@ import { place, placementOrder, type PlacementOffer } from '#replication'
 const MIB = 1_048_576
 
 const did: fc.Arbitrary<Did> = fc.uint8Array({ minLength: 32, maxLength: 32 }).map(didFromPublicKey)
+/** Fewer than hosts, so that both are shared. */
+const people: Did[] = Array.from({ length: 12 }, (_, index) =>
+  didFromPublicKey(new Uint8Array(32).fill(index + 1))
+)
 const offer: fc.Arbitrary<PlacementOffer> = fc
   .record({
     holder: did,
+    person: fc.constantFrom(...people),
     spaceMiB: fc.integer({ min: 0, max: 4_096 }),
     freeShare: fc.integer({ min: 0, max: 4 }),
     host: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'),
     network: fc.constantFrom('', 'n', 'm', 'o')
   })
-  .map(({ holder, spaceMiB, freeShare, host, network }) => ({
-    ...{ holder, host, network },
+  .map(({ holder, person, spaceMiB, freeShare, host, network }) => ({
+    ...{ holder, person, host, network },
     spaceBytes: spaceMiB * MIB,
     freeBytes: Math.floor((spaceMiB * MIB * freeShare) / 4)
   }))
@@ -51,7 +56,9 @@ describe('placement', () => {
   })
 
   it('moves one copy where every device is a host of its own and one offer comes or goes', () => {
-    const apart = offers.map((list) => list.map((one) => ({ ...one, host: one.holder, freeBytes: 1 })))
+    const apart = offers.map((list) =>
+      list.map((one) => ({ ...one, host: one.holder, person: one.holder, freeBytes: 1 }))
+    )
     fc.assert(
       fc.property(fc.record({ name: root, list: apart, count: copies, pick: fc.nat() }), (init) => {
         const { name, list, count, pick } = init
@@ -76,7 +83,8 @@ describe('placement', () => {
         const all = holdersOf(place({ root: name, bytes: 1, copies: count, offers: list }))
         const fewer = list.filter((one) => one !== gone)
         const left = holdersOf(place({ root: name, bytes: 1, copies: count, offers: fewer }))
-        assert.ok(left.filter((holder) => !all.includes(holder)).length <= 2)
+        // one for itself, one for its host and one for its person
+        assert.ok(left.filter((holder) => !all.includes(holder)).length <= 3)
       })
     )
   })
@@ -84,7 +92,7 @@ describe('placement', () => {
   it('uses as many hosts as there are, then as many networks', () => {
     fc.assert(
       fc.property(root, offers, copies, (name, list, count) => {
-        const roomy = list.map((one) => ({ ...one, freeBytes: 1 }))
+        const roomy = list.map((one) => ({ ...one, person: one.holder, freeBytes: 1 }))
         const placed = place({ root: name, bytes: 1, copies: count, offers: roomy })
         const hosts = new Set(placed.map(({ host }) => host)).size
         assert.equal(hosts, Math.min(count, new Set(list.map(({ host }) => host)).size))
@@ -96,12 +104,42 @@ describe('placement', () => {
     )
   })
 
+  it('is crowded out by nobody: many devices of one person, or one that says that it has all the space there is', () => {
+    const [own, ...others] = people
+    assert.ok(own !== undefined)
+    const devices = fc.uniqueArray(did, { minLength: 12, maxLength: 60 })
+    fc.assert(
+      fc.property(root, devices, copies, (name, list, count) => {
+        const honest = list.slice(0, count)
+        const offersOf = list.map((holder, index) => ({
+          ...{ holder, host: holder, network: '' },
+          ...(index < count
+            ? { person: others[index] ?? holder, spaceBytes: MIB, freeBytes: MIB }
+            : { person: own, spaceBytes: Number.MAX_SAFE_INTEGER, freeBytes: MIB })
+        }))
+        const placed = holdersOf(place({ root: name, bytes: 1, copies: count, offers: offersOf }))
+        assert.ok(placed.filter((holder) => !honest.includes(holder)).length <= 1)
+      })
+    )
+    const [honest, liar] = people
+    assert.ok(honest !== undefined && liar !== undefined)
+    const large = 64 * 1_024 * MIB
+    const two = [honest, liar].map((holder) => ({ holder, person: holder, host: holder, network: holder }))
+    const spaces = [large, Number.MAX_SAFE_INTEGER]
+    const both = two.map((one, index) => ({ ...one, spaceBytes: spaces[index] ?? 0, freeBytes: large }))
+    const firsts = Array.from({ length: 400 }, (_, index) =>
+      place({ root: `root ${index}`, bytes: 1, copies: 1, offers: both })
+    )
+    const share = firsts.filter(([first]) => first?.holder === liar).length / firsts.length
+    assert.ok(share > 0.3 && share < 0.7, `the liar comes first for ${share} of all roots`)
+  })
+
   it('gives each holder a share in proportion to its space', () => {
     const holders = Array.from({ length: 4 }, (_, index) =>
       didFromPublicKey(new Uint8Array(32).fill(index + 1))
     )
     const list = holders.map((holder, index) => ({
-      ...{ holder, host: holder, network: '' },
+      ...{ holder, person: holder, host: holder, network: '' },
       spaceBytes: (index + 1) * 100 * MIB,
       freeBytes: 1
     }))

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { createKeyPair } from '#did'
-import { admit, bytesOf, excess, type QuotaItem } from '../../../replication/quota.ts'
+import { HELD_MAX, HELD_OF_PUBLISHER_MAX } from '../../../replication/constants.ts'
+import { admit, bytesOf, excess, isPlaceLeft, type QuotaItem } from '../../../replication/quota.ts'
 import { createSeededRandom } from '../../support/seeded-random.ts'
 
 const people = Array.from({ length: 3 }, (_, seed) => createKeyPair(createSeededRandom(seed)).did)
@@ -33,6 +34,17 @@ describe('a quota', () => {
         assert.ok(bytesOf(left, asked.person) + asked.bytes <= limits.publisherBytesMax)
       })
     )
+  })
+
+  it('has places for so many roots, and for so many of one person, with what waits to be fetched', () => {
+    const [one, other] = people
+    assert.ok(one !== undefined && other !== undefined)
+    const of = (person: typeof one, length: number): { goal: { person: typeof one } }[] =>
+      Array.from({ length }, () => ({ goal: { person } }))
+    assert.ok(isPlaceLeft(of(one, HELD_OF_PUBLISHER_MAX - 1), one))
+    assert.ok(!isPlaceLeft(of(one, HELD_OF_PUBLISHER_MAX), one))
+    assert.ok(isPlaceLeft(of(one, HELD_OF_PUBLISHER_MAX), other))
+    assert.ok(!isPlaceLeft(of(one, HELD_MAX), other))
   })
 
   it('refuses only what would cost something wanted', () => {

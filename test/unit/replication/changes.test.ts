@@ -1,5 +1,6 @@
 /** What becomes of copies when agreements, clocks, pins and devices change. */
 import assert from 'node:assert/strict'
+import { LEAVE_DEADLINE_MS } from '../../../replication/constants.ts'
 import { meet } from '../../support/met-party.ts'
 import { createReplicaParty } from '../../support/replica-party.ts'
 
@@ -143,6 +144,27 @@ describe('replication, when something changes', function () {
     await party.kill(owner)
     const again = await party.start(owner)
     assert.deepEqual([again.hasGoal(gone), again.hasGoal(here)], [false, true])
+  })
+
+  it('stops within five seconds while others answer nothing', async () => {
+    const { party, owner, publisher, followers } = await meet(4)
+    await using _party = party
+    const root = await party.add(owner, { blocks: 3 })
+    await publisher.setGoal(root, { copies: 3, isPublic: true })
+    await party.clock.advance(MINUTE_MS)
+    const [stopping, ...others] = followers
+    assert.ok(stopping?.replication)
+    for (const { device } of [owner, ...others]) party.silent.set(device.did, 0)
+    // it waits for an answer when it is stopped
+    const isAsking = (): boolean => party.silent.values().some((count) => count > 0)
+    for (let second = 0; second < 120 && !isAsking(); second++) await party.clock.advance(1_000)
+    assert.ok(isAsking())
+    let hasStopped = false
+    const stopped = stopping.replication[Symbol.asyncDispose]().then(() => (hasStopped = true))
+    await party.clock.advance(LEAVE_DEADLINE_MS)
+    assert.ok(hasStopped, 'it waits for each of them')
+    await stopped
+    party.silent.clear()
   })
 
   it('offers space again after its clock went back by a day', async () => {

@@ -12,6 +12,7 @@ interface Vectors {
     copies: number
     offers: readonly {
       holder: string
+      person: string
       spaceBytes: number
       freeBytes: number
       host: string
@@ -39,7 +40,11 @@ describe('rendezvous hashing', () => {
 
   it('places as the vectors say', () => {
     for (const { placed, offers, ...init } of vectors.placements) {
-      const parsed = offers.map((offer) => ({ ...offer, holder: parseDid(offer.holder) }))
+      const parsed = offers.map((offer) => ({
+        ...offer,
+        holder: parseDid(offer.holder),
+        person: parseDid(offer.person)
+      }))
       const holders = place({ ...init, offers: parsed }).map(({ holder }) => holder)
       assert.deepEqual(holders, placed)
     }

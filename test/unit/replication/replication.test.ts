@@ -263,6 +263,35 @@ describe('replication', function () {
     assert.equal(party.holders(root).length, 2)
   })
 
+  it('makes more copies of what many ask its publisher for, as of a new release, and holders keep them while they do', async () => {
+    const { party, owner, publisher } = await meet(6)
+    await using _party = party
+    const root = await party.add(owner, { blocks: 3 })
+    await publisher.setGoal(root, { copies: 2, isPublic: true })
+    await party.clock.advance(2 * MINUTE_MS)
+    for (let minute = 0; minute < 6; minute++) {
+      owner.demand.set(root, 120)
+      await party.clock.advance(MINUTE_MS)
+    }
+    const copies = party.holders(root).length
+    assert.ok(copies > 2, 'nobody made a copy more')
+    const { bytes } = party.fetched
+    for (let minute = 0; minute < 20; minute++) {
+      owner.demand.set(root, 120)
+      await party.clock.advance(MINUTE_MS)
+      assert.ok(party.holders(root).length >= copies, 'holders let go of it at once')
+    }
+    assert.ok(party.fetched.bytes <= bytes + 2 * 3_000, 'copies are made again and again')
+    for (const holder of party.holders(root)) {
+      const status = holder.replication?.status(root)
+      const known = status?.copies.map((copy) => copy.holder) ?? []
+      assert.ok(!known.includes(owner.device.did), 'the owner counts as a copy')
+      assert.equal(status?.wanted, publisher.status(root).wanted)
+    }
+    await party.clock.advance(40 * MINUTE_MS)
+    assert.equal(party.holders(root).length, 2)
+  })
+
   it('leaves no timer behind', async () => {
     const { party, publisher, owner } = await meet(4)
     const root = await party.add(owner, { blocks: 3 })

@@ -59,7 +59,7 @@ describe('the model of replicas', () => {
         const there = slots.filter((slot) => !gone.includes(slot))
         const offers = there.map((slot) => ({
           ...offerOf(handleOf(slot, 1), networkOf(slot)),
-          ...{ person: didOf(0), pool: '*', issuedAtMs: 0, expiresAtMs: 1 }
+          ...{ pool: '*', issuedAtMs: 0, expiresAtMs: HOUR_MS }
         }))
         const goal = {
           ...{
@@ -72,7 +72,8 @@ describe('the model of replicas', () => {
           ...{ bytes: 1, isPublic: true, readers: [], issuedAtMs: 0 }
         }
         const holders = new Set([...holding].map((slot) => didOf(handleOf(slot, 1))))
-        const view = { goal, self: didOf(2), live: holders, demand: 0, offers, without: new Set<never>() }
+        const known = { goal, self: didOf(2), live: holders, demand: 0, offers }
+        const view = { ...known, without: new Set<never>(), nowMs: 0 }
         // the model asks nobody in a network that has a copy; the engine does when there is no other
         const theirs = whomToAsk(view).slice(0, ours.length)
         assert.deepEqual(ours, theirs)
