@@ -18,8 +18,12 @@ export function startDeadline(clock: Clock, durationMs: number, signal?: AbortSi
   const controller = new AbortController()
   const timers = new DisposableStack()
   const shorten = (afterMs: number): void => {
-    const error = new DhtError('ERR_DHT_TIMEOUT', `expected an answer of the network within ${afterMs} ms`)
-    timers.use(clock.after(afterMs, () => controller.abort(error)))
+    const expire = (): void => {
+      controller.abort(
+        new DhtError('ERR_DHT_TIMEOUT', `expected an answer of the network within ${afterMs} ms`)
+      )
+    }
+    timers.use(clock.after(afterMs, expire))
   }
   shorten(durationMs)
   return {

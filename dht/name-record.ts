@@ -9,7 +9,7 @@ import {
   ipnsNameFromDid,
   parseDid,
   publicKeyFromDid,
-  verifySignature
+  verifySignatureOnce
 } from '#did'
 import type { Did, KeyPair } from '#did'
 import { RECORD_BYTES_MAX } from './constants.ts'
@@ -156,7 +156,7 @@ export function verifyNameRecord(did: Did, bytes: Uint8Array): NameRecord {
   }
   const raw = decodeRecord(bytes)
   const signed = Buffer.concat([SIGNING_PREFIX, raw.data])
-  if (!verifySignature(publicKeyFromDid(did), signed, raw.signatureV2)) {
+  if (!verifySignatureOnce(publicKeyFromDid(did), signed, raw.signatureV2)) {
     throw new DhtError('ERR_NAME_SIGNER', `expected a name record signed by ${did}`)
   }
   return { did, value: readValue(raw.value), ...readRank(raw), signedAtMs: readSigningTime(raw.data), bytes }

@@ -5,8 +5,15 @@ export const PUBLIC_KEY_BYTES = 32
 /** Bytes of an Ed25519 signature. */
 export const SIGNATURE_BYTES = 64
 
+/** Signatures that were found valid lately and are remembered, by their SHA-256: about a megabyte. */
+export const VERIFIED_MAX = 8_192
+/** Largest signed bytes of which that is remembered. */
+export const VERIFIED_BYTES_MAX: number = 16 * 1024
+
 /** Longest did, PeerId or IPNS name that is looked at; the real ones are 52 to 62 characters. */
 export const KEY_NAME_CHARS_MAX = 128
+/** Keys whose did, PeerId and IPNS name are remembered, of each kind. */
+export const KEY_NAMES_MAX = 4_096
 
 /** Nesting allowed in decoded canonical DAG-CBOR. */
 export const CBOR_DEPTH_MAX = 32

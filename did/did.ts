@@ -1,6 +1,7 @@
 import { base36 } from 'multiformats/bases/base36'
 import { base58btc } from 'multiformats/bases/base58'
-import { KEY_NAME_CHARS_MAX, PUBLIC_KEY_BYTES } from './constants.ts'
+import { createRecent, type Recent } from '#contracts'
+import { KEY_NAME_CHARS_MAX, KEY_NAMES_MAX, PUBLIC_KEY_BYTES } from './constants.ts'
 import { isAcceptableKey } from './ed25519-strict.ts'
 import { DidError, type KeyErrorCode } from './errors.ts'
 
@@ -22,6 +23,14 @@ interface KeyNameForm {
   readonly head: Uint8Array
   readonly encode: (bytes: Uint8Array) => string
   readonly decode: (text: string) => Uint8Array
+  /** Names that were read, and what they name; those who are talked with come up in every message. */
+  readonly read: Recent<Uint8Array>
+  /** The names of keys, as Latin-1. */
+  readonly written: Recent<string>
+}
+
+function memory(): Pick<KeyNameForm, 'read' | 'written'> {
+  return { read: createRecent(KEY_NAMES_MAX), written: createRecent(KEY_NAMES_MAX) }
 }
 
 const DID_FORM: KeyNameForm = {
@@ -29,7 +38,8 @@ const DID_FORM: KeyNameForm = {
   code: 'ERR_DID_INVALID',
   head: DID_KEY_HEAD,
   encode: (bytes) => DID_PREFIX + base58btc.encode(bytes),
-  decode: (text) => base58btc.decode(text.slice(DID_PREFIX.length))
+  decode: (text) => base58btc.decode(text.slice(DID_PREFIX.length)),
+  ...memory()
 }
 
 const PEER_ID_FORM: KeyNameForm = {
@@ -37,7 +47,8 @@ const PEER_ID_FORM: KeyNameForm = {
   code: 'ERR_PEER_ID_INVALID',
   head: PEER_ID_HEAD,
   encode: (bytes) => base58btc.encode(bytes).slice(1),
-  decode: (text) => base58btc.decode(`z${text}`)
+  decode: (text) => base58btc.decode(`z${text}`),
+  ...memory()
 }
 
 const IPNS_FORM: KeyNameForm = {
@@ -45,10 +56,25 @@ const IPNS_FORM: KeyNameForm = {
   code: 'ERR_IPNS_NAME_INVALID',
   head: IPNS_NAME_HEAD,
   encode: (bytes) => base36.encode(bytes),
-  decode: (text) => base36.decode(text)
+  decode: (text) => base36.decode(text),
+  ...memory()
 }
 
+/** The name of a key that was found acceptable. */
 function writeKeyName(publicKey: Uint8Array, form: KeyNameForm): string {
+  const key = keyText(publicKey)
+  const known = form.written.get(key)
+  if (known !== undefined) return known
+  const name = encodeKey(publicKey, form)
+  form.written.set(key, name)
+  return name
+}
+
+function keyText({ buffer, byteOffset, length }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, length).toString('latin1')
+}
+
+function encodeKey(publicKey: Uint8Array, form: KeyNameForm): string {
   const bytes = new Uint8Array(form.head.length + PUBLIC_KEY_BYTES)
   bytes.set(form.head)
   bytes.set(publicKey, form.head.length)
@@ -57,11 +83,15 @@ function writeKeyName(publicKey: Uint8Array, form: KeyNameForm): string {
 
 /** Writing the key back and comparing makes every other spelling of it (padding, case, trailing bytes) an error. */
 function readKeyName(text: string, form: KeyNameForm): Uint8Array {
+  const known = form.read.get(text)
+  // a copy: whoever changes it changes it for nobody else
+  if (known !== undefined) return known.slice()
   const publicKey = decodeKey(text, form)
-  if (publicKey === undefined || !isAcceptableKey(publicKey) || writeKeyName(publicKey, form) !== text) {
+  if (publicKey === undefined || !isAcceptableKey(publicKey) || encodeKey(publicKey, form) !== text) {
     const shown = JSON.stringify(text.length > KEY_NAME_CHARS_MAX ? `${text.slice(0, 24)}…` : text)
     throw new DidError(form.code, `expected ${form.what}, got ${shown}`)
   }
+  form.read.set(text, publicKey.slice())
   return publicKey
 }
 
@@ -82,6 +112,9 @@ function decodeKey(text: string, form: KeyNameForm): Uint8Array | undefined {
  * @see https://w3c-ccg.github.io/did-key-spec/
  */
 export function didFromPublicKey(publicKey: Uint8Array): Did {
+  // only what is acceptable was ever written
+  const known = DID_FORM.written.get(keyText(publicKey))
+  if (known !== undefined) return known as Did
   if (publicKey.length !== PUBLIC_KEY_BYTES || !isAcceptableKey(publicKey)) {
     throw new DidError(
       'ERR_KEY_INVALID',

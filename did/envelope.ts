@@ -10,7 +10,8 @@ import {
 } from './constants.ts'
 import { didFromPublicKey, type Did } from './did.ts'
 import { DidError, type EnvelopeErrorCode } from './errors.ts'
-import { verifySignature, type Signer } from './keys.ts'
+import type { Signer } from './keys.ts'
+import { verifySignatureOnce } from './verified.ts'
 
 /** What an envelope is about, signed with its payload so that no envelope can be taken for another. */
 export interface EnvelopeLabels {
@@ -89,9 +90,8 @@ export function openEnvelope(bytes: Uint8Array, expected: EnvelopeExpectation): 
   if (parts.type !== expected.type) {
     throw envelopeError('ERR_ENVELOPE_TYPE', `expected a payload of type ${expected.type}, got ${parts.type}`)
   }
-  if (
-    !verifySignature(parts.publicKey, signingInput(parts, parts.publicKey, parts.payload), parts.signature)
-  ) {
+  const signed = signingInput(parts, parts.publicKey, parts.payload)
+  if (!verifySignatureOnce(parts.publicKey, signed, parts.signature)) {
     throw envelopeError('ERR_ENVELOPE_SIGNATURE', 'expected a valid signature, got one that does not verify')
   }
   try {

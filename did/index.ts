@@ -27,6 +27,7 @@ export type {
 } from './errors.ts'
 export { createKeyPair, keyPairFromSeed, verifySignature } from './keys.ts'
 export type { KeyPair, Signer } from './keys.ts'
+export { verifySignatureOnce } from './verified.ts'
 export {
   didFromIpnsName,
   didFromPeerId,

@@ -1,12 +1,22 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
+import { createRecent } from '#contracts'
 import type { Did } from '#did'
-import { CLOCK_AHEAD_MS, OFFER_MS, OFFER_NAME_BYTES, OFFERS_MAX, OFFERS_OF_POOL_MAX } from './constants.ts'
+import {
+  CLOCK_AHEAD_MS,
+  OFFER_MS,
+  OFFER_NAME_BYTES,
+  OFFERS_MAX,
+  OFFERS_OF_POOL_MAX,
+  OFFERS_OPENED_MAX
+} from './constants.ts'
 import { openOffer } from './records.ts'
 import type { Offer, PoolId } from './types.ts'
 
+/** An offer that was verified; books may share it, so that nobody changes it. */
 interface KnownOffer {
   readonly offer: Offer
   readonly bytes: Uint8Array
+  /** The beginning of the hash of the bytes, as Latin-1. */
   readonly name: string
 }
 
@@ -26,10 +36,12 @@ export class OfferBook {
    * @throws ReplicationError `ERR_REPLICA_RECORD_INVALID`
    */
   take(pool: PoolId, bytes: Uint8Array, nowMs: number): Offer | undefined {
-    const name = nameOf(bytes)
+    const digest = hash('sha256', bytes, 'binary')
+    const name = digest.slice(0, OFFER_NAME_BYTES)
     if (this.#names.has(name)) return undefined
     const known = this.#pools.get(pool)
-    const offer = openOffer(bytes)
+    const opened = openOnce(digest, bytes)
+    const { offer } = opened
     if (offer.pool !== pool || this.#isDenied(offer.holder) || this.#isDenied(offer.person)) return undefined
     if (offer.expiresAtMs <= nowMs || offer.issuedAtMs > nowMs + CLOCK_AHEAD_MS) return undefined
     // one that never ends would take the place of others for ever
@@ -43,7 +55,7 @@ export class OfferBook {
     }
     if (before !== undefined) this.#names.delete(before.name)
     this.#names.add(name)
-    offers.set(offer.holder, { offer, bytes: Uint8Array.from(bytes), name })
+    offers.set(offer.holder, opened)
     this.#pools.set(pool, offers)
     return offer
   }
@@ -71,8 +83,9 @@ export class OfferBook {
 
   /** The names of all offers of a pool that hold now, one after the other. */
   namesOf(pool: PoolId, nowMs: number): Uint8Array {
-    const names = [...this.#known(pool, nowMs)].map(({ name }) => Buffer.from(name, 'hex'))
-    return Uint8Array.from(Buffer.concat(names))
+    let names = ''
+    for (const { name } of this.#known(pool, nowMs)) names += name
+    return Uint8Array.from(Buffer.from(names, 'latin1'))
   }
 
   /** The bytes of those offers that `names` does not have, and of `names` those that are not known here. */
@@ -80,7 +93,7 @@ export class OfferBook {
     const theirs = new Set(split(names))
     const missing: Uint8Array[] = []
     for (const { name, bytes } of this.#known(pool, nowMs)) if (!theirs.delete(name)) missing.push(bytes)
-    return { missing, unknown: Uint8Array.from(Buffer.from([...theirs].join(''), 'hex')) }
+    return { missing, unknown: Uint8Array.from(Buffer.from([...theirs].join(''), 'latin1')) }
   }
 
   /** The bytes of the offers of a pool that `names` names. */
@@ -120,17 +133,22 @@ export class OfferBook {
   }
 }
 
-function nameOf(bytes: Uint8Array): string {
-  return createHash('sha256')
-    .update(bytes)
-    .digest('hex')
-    .slice(0, 2 * OFFER_NAME_BYTES)
+const verifiedOffers = createRecent<KnownOffer>(OFFERS_OPENED_MAX)
+
+/** Verifies an offer, once for all books of the process: an offer comes from each of those who know it. */
+function openOnce(digest: string, bytes: Uint8Array): KnownOffer {
+  const known = verifiedOffers.get(digest)
+  if (known !== undefined) return known
+  const copy = Uint8Array.from(bytes)
+  const fresh = { offer: Object.freeze(openOffer(copy)), bytes: copy, name: digest.slice(0, OFFER_NAME_BYTES) }
+  verifiedOffers.set(digest, fresh)
+  return fresh
 }
 
 function split(names: Uint8Array): string[] {
-  const hex = Buffer.from(names).toString('hex')
-  const width = 2 * OFFER_NAME_BYTES
-  return Array.from({ length: Math.floor(hex.length / width) }, (_, index) =>
-    hex.slice(index * width, (index + 1) * width)
+  const text = Buffer.from(names.buffer, names.byteOffset, names.length).toString('latin1')
+  const width = OFFER_NAME_BYTES
+  return Array.from({ length: Math.floor(text.length / width) }, (_, index) =>
+    text.slice(index * width, (index + 1) * width)
   )
 }

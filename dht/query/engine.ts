@@ -44,6 +44,9 @@ export interface QueryEngineComponents extends QueryComponents {
   readonly metrics: () => Omit<QueryMetrics, 'queries'>
 }
 
+/** Why a query ends of which nobody takes the answers any more. */
+const LEFT = new DhtError('ERR_REQUEST_FAILED', 'expected somebody who takes the answers of the query')
+
 /** An engine over a transport and a routing table. */
 export function createQueryEngine(components: QueryEngineComponents): QueryEngine {
   return new Engine(components)
@@ -277,7 +280,7 @@ class Engine implements QueryEngine {
       }
       await run
     } finally {
-      leaving.abort()
+      leaving.abort(LEFT)
     }
   }
 

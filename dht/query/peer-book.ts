@@ -3,6 +3,7 @@ import type { PeerId } from '@libp2p/interface'
 import { peerIdFromMultihash, peerIdFromString } from '@libp2p/peer-id'
 import { base58btc } from 'multiformats/bases/base58'
 import * as Digest from 'multiformats/hashes/digest'
+import { createRecent } from '#contracts'
 import { ADDRESSES_PER_NAMING_MAX, ADDRESSES_PER_PEER_MAX, NAMED_PEERS_MAX } from './constants.ts'
 import type { WirePeer } from './messages.ts'
 import type { DhtPeer } from './types.ts'
@@ -113,6 +114,8 @@ export interface PeerBook {
 /** A book with nobody in it, but for ourselves when `ownId` is given: that one is never forgotten. */
 export function createPeerBook(peersMax: number = NAMED_PEERS_MAX, ownId?: Uint8Array): PeerBook {
   const peers = new Map<string, BookPeer>()
+  // reading a PeerId takes longer than everything else that is done about a peer that is known
+  const ids = createRecent<Uint8Array>(peersMax)
   const own = ownId && new BookPeer(Uint8Array.from(ownId))
   const of = (id: Uint8Array): BookPeer => {
     if (own !== undefined && equals(own.id, id)) return own
@@ -134,7 +137,13 @@ export function createPeerBook(peersMax: number = NAMED_PEERS_MAX, ownId?: Uint8
   }
   return {
     of,
-    ofText: (peerId) => of(peerIdFromString(peerId).toMultihash().bytes),
+    ofText: (peerId) => {
+      const known = ids.get(peerId)
+      if (known !== undefined) return of(known)
+      const id = peerIdFromString(peerId).toMultihash().bytes
+      ids.set(peerId, id)
+      return of(id)
+    },
     named: ({ id, multiaddrs }) => {
       const peer = of(id)
       remember(peer, multiaddrs)

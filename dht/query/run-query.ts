@@ -1,4 +1,5 @@
 import type { Clock } from '#contracts'
+import { DhtError } from '../errors.ts'
 import {
   QUERY_DURATION_MAX_MS,
   QUERY_PARALLEL,
@@ -40,6 +41,9 @@ export async function runQuery(components: QueryComponents, init: QueryInit): Pr
   return await run.search()
 }
 
+/** Why what is still under way ends; made once, for a new error of its kind for each query costs more than asking a peer. */
+const OVER = new DhtError('ERR_REQUEST_FAILED', 'expected no more answers: the query is over')
+
 class QueryRun {
   readonly #components: QueryComponents
   readonly #init: QueryInit
@@ -77,7 +81,7 @@ class QueryRun {
       this.#isDone = true
       slowCheck[Symbol.dispose]()
       signal.removeEventListener('abort', onAbort)
-      this.#ending.abort()
+      this.#ending.abort(OVER)
     }
   }
 
