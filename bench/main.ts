@@ -24,7 +24,8 @@ const NO_BENCHMARKS = new Set([
   'dht-network',
   'dht-rig',
   'loop-probe',
-  'sim-full-nodes'
+  'sim-full-nodes',
+  'sim-parts-run'
 ])
 
 async function main(): Promise<void> {
