@@ -9,6 +9,7 @@ import type { NodeCode } from '#node'
 import type { ReplicationErrorCode } from '#replication'
 import type { RoomErrorCode } from '#rooms'
 import type { SimErrorCode } from '#sim'
+import type { VmmErrorCode } from '#vmm'
 import type { CliCode } from './errors.ts'
 
 /** Every error code a command can end with. */
@@ -25,6 +26,7 @@ export type KnownCode =
   | ReplicationErrorCode
   | RoomErrorCode
   | SimErrorCode
+  | VmmErrorCode
 
 /** The kinds of failure that exit codes tell apart. */
 export type ExitKind =
@@ -346,7 +348,24 @@ const KINDS: Readonly<Record<KnownCode, ExitKind>> = {
   ERR_USAGE: 'usage',
   ERR_WORDS_CHECKSUM: 'usage',
   ERR_WORDS_COUNT: 'usage',
-  ERR_WORDS_UNKNOWN: 'usage'
+  ERR_WORDS_UNKNOWN: 'usage',
+  ERR_PRIVATE_FOREIGN: 'refused',
+  ERR_PRIVATE_FULL: 'conflict',
+  ERR_PRIVATE_MALFORMED: 'network',
+  ERR_PRIVATE_PREKEYS: 'notFound',
+  ERR_PRIVATE_REFUSED: 'refused',
+  ERR_PRIVATE_STALE: 'network',
+  ERR_PRIVATE_UNKNOWN: 'notFound',
+  ERR_VM_CHANNEL: 'refused',
+  ERR_VM_CRASHED: 'host',
+  ERR_VM_GUEST_BUILD: 'host',
+  ERR_VM_IMAGE: 'usage',
+  ERR_VM_PLAN: 'usage',
+  ERR_VM_PROGRAM: 'refused',
+  ERR_VM_START: 'host',
+  ERR_VM_STOPPED: 'cancelled',
+  ERR_VM_TIME_LIMIT: 'refused',
+  ERR_VM_UNAVAILABLE: 'host'
 }
 
 /** The exit code of an error code; {@link EXIT.failed} for one nobody knows. */

@@ -1,0 +1,84 @@
+const SECOND_MS = 1_000
+const MINUTE_MS: number = 60 * SECOND_MS
+const DAY_MS: number = 24 * 60 * MINUTE_MS
+
+/** Domain of every frame of a private room, and what else is derived under its name. */
+export const PRIVATE_PROTOCOL = 'elastos/private/1'
+/** Type of the envelope around a frame. */
+export const FRAME_TYPE = 'frame/1'
+/** Largest frame, envelope included; nothing is parsed of a larger one. */
+export const FRAME_BYTES_MAX: number = 64 * 1_024
+/** Bytes of a group's id and of the name of an epoch. */
+export const GROUP_ID_BYTES = 32
+/** Devices in one private room or direct conversation. */
+export const DEVICES_MAX = 64
+/** Private rooms and direct conversations of one device. */
+export const CONVERSATIONS_MAX = 256
+/** States of one conversation kept beside the newest: to read who is late, and to settle forks. */
+export const BRANCHES_MAX = 8
+/** Names of epochs remembered, so that what came before is known. */
+export const EPOCHS_NAMED_MAX = 64
+/** How long the whole state before a commit is kept: a fork that shows within it is settled without asking anybody. */
+export const FORK_WINDOW_MS: number = 10 * MINUTE_MS
+/** How long late messages of an epoch can be read. */
+export const LATE_MESSAGES_MS: number = 7 * DAY_MS
+/** Keys of messages that did not come yet, kept for each member of an epoch. */
+export const SKIPPED_KEYS_MAX = 64
+/** Messages of a member that may be missing before one that came. */
+export const SKIPPED_MESSAGES_MAX = 256
+/** Texts are padded to this length, so that short ones look alike. */
+export const PADDED_BYTES = 256
+/** The turn of the next to commit, when the one before did not. */
+export const COMMIT_TURN_MS: number = 3 * SECOND_MS
+/** The last turn: ranks beyond it commit together. */
+export const COMMIT_RANK_MAX = 5
+/** Changes asked for and not made yet, each conversation. */
+export const INTENTS_MAX = 64
+/** How long a change that was asked for is tried. */
+export const INTENT_MS: number = 60 * MINUTE_MS
+/** Frames that wait for what comes before them, in all. */
+export const HELD_MAX = 256
+/** How long a frame waits for what comes before it. */
+export const HELD_MS: number = 10 * MINUTE_MS
+/** Frames that wait to be delivered, in all; more are refused. */
+export const OUTGOING_MAX = 4_096
+/** Waits between attempts to deliver to a device. */
+export const DELIVER_RETRY_MS: readonly number[] = [1, 2, 5, 10, 30, 60, 120, 300].map(
+  (seconds) => seconds * SECOND_MS
+)
+/** Time one delivery may take. */
+export const DELIVER_TIMEOUT_MS: number = 15 * SECOND_MS
+/** How long a frame is tried to be delivered; as long as a mailbox keeps it. */
+export const DELIVER_MS: number = 7 * DAY_MS
+/** Devices delivered to at a time. */
+export const DELIVERIES_MAX = 8
+/** Between two rounds of what is due. */
+export const TICK_MS: number = SECOND_MS
+/** Least time between two frames that tell the same device which epochs are known. */
+export const SYNC_INTERVAL_MS: number = 5 * SECOND_MS
+/** Commits sent in answer to one who missed them. */
+export const SYNC_COMMITS_MAX = 32
+/** Least time between two looks for devices of a person that are not in the conversation yet. */
+export const DEVICES_INTERVAL_MS: number = 10 * MINUTE_MS
+/** Least time between two attempts to be taken in again. */
+export const REJOIN_INTERVAL_MS: number = MINUTE_MS
+
+/** One-use prekeys that a device keeps published. */
+export const PREKEYS_COUNT = 16
+/** Fewer left than this, and new ones are made. */
+export const PREKEYS_LOW = 8
+/** Prekeys whose secrets are kept, used ones of the last minutes included. */
+export const PREKEYS_MAX = 64
+/** How long a prekey may be used after it was made; the last resort is replaced at half of it. */
+export const PREKEY_LIFETIME_MS: number = 30 * DAY_MS
+/** Largest prekey. */
+export const PREKEY_BYTES_MAX = 4_096
+/** Largest statement of the prekeys of a device. */
+export const PREKEYS_BYTES_MAX: number = (PREKEYS_COUNT + 1) * (PREKEY_BYTES_MAX + 8) + 1_024
+/** Type of the envelope around the prekeys of a device. */
+export const PREKEYS_TYPE = 'prekeys/1'
+
+/** Number of the group extension that says what a conversation is; of the private range of RFC 9420 §17.3. */
+export const INFO_EXTENSION = 0xf0e1
+/** Number of the extension of a key package that says until when it may be used, and whether it is the last resort. */
+export const PREKEY_EXTENSION = 0xf0e2

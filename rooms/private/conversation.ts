@@ -1,0 +1,206 @@
+import type { ClientState } from 'ts-mls'
+import type { Did, Signer } from '#did'
+import { RoomError } from '../errors.ts'
+import { chainOf, chooseTip, forgetOld, type Branch, type Branches } from './branches.ts'
+import { COMMIT_RANK_MAX, COMMIT_TURN_MS, EPOCHS_NAMED_MAX, INTENTS_MAX, INTENT_MS } from './constants.ts'
+import { sealFrame, type Frame } from './frame.ts'
+import { membersOf, type GroupMember } from './group.ts'
+import type { ConversationInfo } from './info.ts'
+import type { Prekey } from './prekeys.ts'
+import type { DeviceOfPerson, Suite } from './suite.ts'
+
+/** A change that somebody wants, until it is made and no fork can undo it any more. */
+export interface Intent {
+  readonly askedAtMs: number
+  /** When it is this device's turn to make it. */
+  readonly dueAtMs: number
+  readonly device: Did
+  /** The prekey to take the device in by; without it the device is to be taken out. */
+  readonly prekey?: Pick<Prekey, 'bytes' | 'ref'>
+  /** The device lost the thread: it is taken out and in again. */
+  readonly isRejoin: boolean
+}
+
+/** A private room or a direct conversation, as this device knows it. Never changed: each step makes a new one. */
+export interface Conversation {
+  readonly group: string
+  readonly info: ConversationInfo
+  /** The epoch in which this device entered, or the oldest it remembers. */
+  readonly root: string
+  /** The epoch in which this device speaks. */
+  readonly tip: string
+  readonly branches: Branches
+  /** The commits that led to the epochs, as they came, for those who missed them. */
+  readonly commits: ReadonlyMap<string, Uint8Array>
+  readonly intents: readonly Intent[]
+  /** This device left of its own accord. */
+  readonly hasLeft: boolean
+  /** When it last asked to be taken in again, because its thread was lost. */
+  readonly rejoinAskedAtMs?: number
+}
+
+/** What happened in a conversation. */
+export type PrivateEvent =
+  | {
+      readonly type: 'text'
+      readonly group: string
+      /** The same on every device. */
+      readonly id: string
+      readonly from: DeviceOfPerson
+      readonly text: string
+      readonly sentAtMs: number
+      readonly isSelf: boolean
+    }
+  | { readonly type: 'opened'; readonly group: string; readonly by: DeviceOfPerson }
+  | {
+      readonly type: 'members'
+      readonly group: string
+      readonly added: readonly DeviceOfPerson[]
+      readonly removed: readonly DeviceOfPerson[]
+    }
+  | { readonly type: 'out' | 'rejoining'; readonly group: string }
+
+/** A frame on its way to a device. */
+export interface Outgoing {
+  readonly to: Did
+  readonly bytes: Uint8Array
+}
+
+/** What a step needs besides the conversation. */
+export interface StepContext {
+  readonly suite: Suite
+  readonly signer: Signer
+  readonly nowMs: number
+}
+
+/** What a step leads to. All of it is stored at once, before anything is sent or shown. */
+export interface Step {
+  readonly conversation: Conversation
+  readonly outgoing: readonly Outgoing[]
+  readonly events: readonly PrivateEvent[]
+  /** Others went on without this device: it has to ask to be taken in again. */
+  readonly isLost?: boolean
+}
+
+/** The devices that are in now; none once this device is out. */
+export function currentMembers(conversation: Conversation): readonly GroupMember[] {
+  const state = conversation.branches.get(conversation.tip)?.state
+  return state === undefined ? [] : membersOf(state)
+}
+
+/** Whether this device takes part now. */
+export function isIn(conversation: Conversation): boolean {
+  return !conversation.hasLeft && conversation.branches.get(conversation.tip)?.isWhole === true
+}
+
+/** The state to speak with. @throws RoomError `ERR_PRIVATE_UNKNOWN` when this device is out */
+export function speakingState(conversation: Conversation): ClientState {
+  const state = conversation.branches.get(conversation.tip)?.state
+  if (!isIn(conversation) || state === undefined)
+    throw new RoomError('ERR_PRIVATE_UNKNOWN', 'expected a conversation that this device is in')
+  return state
+}
+
+/** A frame for each of `devices` but this one. */
+export function toDevices(
+  { signer }: StepContext,
+  devices: readonly Did[],
+  frame: Frame
+): readonly Outgoing[] {
+  const bytes = sealFrame(signer, frame)
+  return [...new Set(devices)].filter((to) => to !== signer.did).map((to) => ({ to, bytes }))
+}
+
+/** The conversation with a branch more, and with what that changes: the newest epoch, who is in, whose turn it is. */
+export function withBranch(
+  context: StepContext,
+  conversation: Conversation,
+  { branch, commit }: { readonly branch: Branch; readonly commit: Uint8Array }
+): Pick<Step, 'conversation' | 'events'> {
+  const branches = new Map(conversation.branches).set(branch.tip, branch)
+  const commits = new Map(conversation.commits).set(branch.tip, commit)
+  const tip = chooseTip(branches, conversation.root)
+  const next = { ...conversation, branches, commits }
+  if (tip === conversation.tip) return { conversation: next, events: [] }
+  const before = branches.get(conversation.tip)
+  if (before !== undefined) branches.set(before.tip, { ...before, supersededAtMs: context.nowMs })
+  const isFork = branches.get(tip)?.parent !== conversation.tip
+  const moved: Conversation = { ...next, tip }
+  const turned = isFork ? withNewTurns(context, moved) : moved
+  return { conversation: turned, events: membershipEvents(conversation, turned) }
+}
+
+/** Puts down what somebody wants; a newer wish about the same device replaces an older one. */
+export function withIntents(
+  context: StepContext,
+  conversation: Conversation,
+  intents: readonly Omit<Intent, 'askedAtMs' | 'dueAtMs'>[]
+): Conversation {
+  const { nowMs } = context
+  const devices = intents.map(({ device }) => device)
+  const others = conversation.intents.filter(
+    ({ device, askedAtMs }) => !devices.includes(device) && nowMs - askedAtMs < INTENT_MS
+  )
+  const added = intents.map((intent) => ({ ...intent, askedAtMs: nowMs, dueAtMs: nowMs }))
+  const next = { ...conversation, intents: [...others, ...added].slice(-INTENTS_MAX) }
+  return withNewTurns(context, next, devices)
+}
+
+/** The intents that the newest epoch does not fulfil. */
+export function openIntents(conversation: Conversation): readonly Intent[] {
+  const members = currentMembers(conversation)
+  const refs = chainOf(conversation.branches, conversation.tip).flatMap(
+    (tip) => conversation.branches.get(tip)?.added ?? []
+  )
+  return conversation.intents.filter(({ device, prekey, isRejoin }) => {
+    const isMember = members.some((member) => member.device === device)
+    if (prekey === undefined) return isMember
+    return !refs.includes(prekey.ref) && (isRejoin || !isMember)
+  })
+}
+
+/** Who commits when: the member with the lowest leaf at once, the next a turn later, and so on. */
+export function rankOf(conversation: Conversation, device: Did): number {
+  const leaving = openIntents(conversation).map((intent) => intent.device)
+  const staying = currentMembers(conversation).filter((member) => !leaving.includes(member.device))
+  const rank = staying.findIndex((member) => member.device === device)
+  return rank < 0 ? COMMIT_RANK_MAX : Math.min(rank, COMMIT_RANK_MAX)
+}
+
+/** Forgets what time has made useless; the same object when that is nothing. */
+export function tidied(conversation: Conversation, nowMs: number): Conversation {
+  const { tip, root } = conversation
+  const kept = forgetOld(conversation.branches, { tip, root, nowMs })
+  const intents = conversation.intents.filter(({ askedAtMs }) => nowMs - askedAtMs < INTENT_MS)
+  const isSame = kept.branches === conversation.branches && intents.length === conversation.intents.length
+  if (isSame && conversation.commits.size <= EPOCHS_NAMED_MAX) return conversation
+  const commits = new Map(
+    [...conversation.commits].filter(([name]) => kept.branches.has(name)).slice(-EPOCHS_NAMED_MAX)
+  )
+  return { ...conversation, ...kept, commits, intents }
+}
+
+function withNewTurns(
+  { signer, nowMs }: StepContext,
+  conversation: Conversation,
+  devices?: readonly Did[]
+): Conversation {
+  const dueAtMs = nowMs + rankOf(conversation, signer.did) * COMMIT_TURN_MS
+  const intents = conversation.intents.map((intent) =>
+    devices === undefined || devices.includes(intent.device) ? { ...intent, dueAtMs } : intent
+  )
+  return { ...conversation, intents }
+}
+
+function membershipEvents(before: Conversation, after: Conversation): readonly PrivateEvent[] {
+  const { group } = after
+  if (!isIn(after)) return isIn(before) ? [{ type: 'out', group }] : []
+  const [old, now] = [currentMembers(before), currentMembers(after)]
+  const isAmong = (members: readonly GroupMember[], device: Did): boolean =>
+    members.some((member) => member.device === device)
+  const added = now.filter(({ device }) => !isAmong(old, device))
+  const removed = old.filter(({ device }) => !isAmong(now, device))
+  if (added.length + removed.length === 0) return []
+  const plain = ({ person, device }: GroupMember): DeviceOfPerson => ({ person, device })
+  return [{ type: 'members', group, added: added.map(plain), removed: removed.map(plain) }]
+}

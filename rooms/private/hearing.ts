@@ -1,0 +1,272 @@
+import { RoomError } from '../errors.ts'
+import { chainOf, type Branch } from './branches.ts'
+import { DEVICES_MAX, EPOCHS_NAMED_MAX, REJOIN_INTERVAL_MS, SYNC_COMMITS_MAX } from './constants.ts'
+import {
+  currentMembers,
+  isIn,
+  speakingState,
+  toDevices,
+  withBranch,
+  withIntents,
+  type Conversation,
+  type Step,
+  type StepContext
+} from './conversation.ts'
+import { tipOf, type Frame, type SignedFrame } from './frame.ts'
+import { enterGroup, infoOf, membersOf, readMessage, type GroupChange } from './group.ts'
+import { decodeInfo, encodeInfo, type ConversationInfo } from './info.ts'
+import { decodePayload } from './payload.ts'
+import { readPrekey, type OwnPrekey } from './prekeys.ts'
+import { commitDue } from './speaking.ts'
+import type { DeviceOfPerson } from './suite.ts'
+
+type FrameOf<Kind extends Frame['kind']> = Extract<SignedFrame, { kind: Kind }>
+type EpochFrame = FrameOf<'welcome' | 'commit' | 'message'>
+
+/**
+ * Takes a commit. `'hold'` when the epoch it ends is not known yet.
+ *
+ * @throws RoomError `ERR_PRIVATE_FOREIGN`, `ERR_PRIVATE_STALE`, `ERR_PRIVATE_REFUSED`, `ERR_PRIVATE_MALFORMED`
+ */
+export async function takeCommit(
+  context: StepContext,
+  conversation: Conversation,
+  { frame, bytes }: { readonly frame: EpochFrame; readonly bytes: Uint8Array }
+): Promise<Step | 'hold'> {
+  const tip = tipOf(frame.body)
+  if (conversation.branches.has(tip) || frame.from === context.signer.did) return unchanged(conversation)
+  const parent = conversation.branches.get(frame.tip)
+  if (parent === undefined) return 'hold'
+  if (parent.state === undefined || !parent.isWhole) throw stale('a commit on an epoch whose keys are kept')
+  assertMember(parent, frame)
+  const judge = (change: GroupChange): boolean => isAllowed(conversation.info, parent, change)
+  const read = await readMessage(context.suite, parent.state, { bytes: frame.body, judge })
+  if (read.kind !== 'commit' || read.from !== frame.from) throw foreign('a commit of the device that sent it')
+  const { added, removed } = read.change
+  const branch: Branch = {
+    ...{ tip, parent: parent.tip, by: read.from, learnedAtMs: context.nowMs },
+    added: added.map(({ ref }) => ref),
+    removed: removed.map(({ device }) => device),
+    // Whoever was taken out has no use for the keys, and does not keep them.
+    ...(read.isRemoved ? { isWhole: false } : { isWhole: true, state: read.state })
+  }
+  return { ...withBranch(context, conversation, { branch, commit: bytes }), outgoing: [] }
+}
+
+/**
+ * Takes a message. `'hold'` when its epoch is not known yet.
+ *
+ * @throws RoomError `ERR_PRIVATE_FOREIGN`, `ERR_PRIVATE_STALE`, `ERR_PRIVATE_MALFORMED`
+ */
+export async function takeMessage(
+  context: StepContext,
+  conversation: Conversation,
+  frame: EpochFrame
+): Promise<Step | 'hold'> {
+  if (frame.from === context.signer.did) return unchanged(conversation)
+  const branch = conversation.branches.get(frame.tip)
+  if (branch === undefined) return 'hold'
+  if (branch.state === undefined) throw stale('a message of an epoch whose keys are kept')
+  const from = assertMember(branch, frame)
+  const judge = (): boolean => false
+  const read = await readMessage(context.suite, branch.state, { bytes: frame.body, judge })
+  if (read.kind !== 'application' || read.from !== frame.from)
+    throw foreign('a message of the device that sent it')
+  const branches = new Map(conversation.branches).set(branch.tip, { ...branch, state: read.state })
+  const next = { ...conversation, branches }
+  const { group } = conversation
+  if (!context.suite.isAllowed(from)) return unchanged(next)
+  const payload = decodePayload(read.bytes)
+  if (payload.kind === 'ask') return await takeAsk(context, next, { payload, from })
+  const { text, sentAtMs } = payload
+  const says = { text, sentAtMs, isSelf: from.person === context.suite.own.person }
+  const id = tipOf(frame.body)
+  return { conversation: next, outgoing: [], events: [{ type: 'text', group, id, from, ...says }] }
+}
+
+/**
+ * Enters a conversation by a welcome. `known` is what this device knows of it already.
+ *
+ * @throws RoomError `ERR_PRIVATE_FOREIGN`, `ERR_PRIVATE_MALFORMED`, `ERR_PRIVATE_REFUSED`
+ */
+export async function takeWelcome(
+  context: StepContext,
+  { frame, prekey, known }: { frame: EpochFrame; prekey: OwnPrekey; known: Conversation | undefined }
+): Promise<Step> {
+  const { suite, nowMs } = context
+  const state = await enterGroup(suite, frame.body, prekey)
+  const { group, tip } = frame
+  if (Buffer.from(state.groupContext.groupId).toString('hex') !== group)
+    throw foreign('a welcome to its group')
+  const info = decodeInfo(infoOf(state))
+  const members = membersOf(state)
+  const by = members.find(({ device }) => device === frame.from)
+  if (by === undefined || !suite.isAllowed(by)) throw foreign('a welcome by a member')
+  if (members.length > DEVICES_MAX || !members.every(({ person }) => mayBeIn(info, person)))
+    throw refused('members that may be in this conversation')
+  if (info.kind === 'direct' && !info.persons.includes(suite.own.person))
+    throw refused('our own conversation')
+  const branch: Branch = {
+    ...{ tip, by: frame.from, added: [prekey.ref], removed: [] },
+    ...{ learnedAtMs: nowMs, state, isWhole: true }
+  }
+  const opener = { person: by.person, device: by.device }
+  if (known === undefined) {
+    const conversation: Conversation = {
+      ...{ group, info, root: tip, tip, branches: new Map([[tip, branch]]) },
+      ...{ commits: new Map(), intents: [], hasLeft: false }
+    }
+    return { conversation, outgoing: [], events: [{ type: 'opened', group, by: opener }] }
+  }
+  return enterAgain(known, { branch, info, opener })
+}
+
+/** Somebody tells which epochs they know: they get what they miss, and are asked for what we miss. */
+export function takeSync(context: StepContext, conversation: Conversation, frame: FrameOf<'sync'>): Step {
+  if (!isIn(conversation)) return unchanged(conversation)
+  assertCurrent(conversation, frame)
+  const own = chainOf(conversation.branches, conversation.tip)
+  const common = own.findIndex((tip) => frame.chain.includes(tip))
+  const theirs = frame.chain.indexOf(own[common] ?? '')
+  const missed = (common < 0 ? own : own.slice(0, common)).slice(-SYNC_COMMITS_MAX).reverse()
+  const commits = missed.flatMap((tip) => conversation.commits.get(tip) ?? [])
+  const outgoing = commits.map((bytes) => ({ to: frame.from, bytes }))
+  const [ourNext, theirNext] = [own[common - 1], frame.chain[theirs - 1]]
+  const isBehind = common < 0 || theirNext !== undefined
+  if (isBehind) outgoing.push(...tellEpochs(context, conversation, frame.from))
+  // Both went on from the same epoch, too long ago to settle it by reading: the smaller hash goes on, as in any fork.
+  const isSettled = common >= 0 && conversation.branches.get(own[common] ?? '')?.isWhole !== true
+  const isLost = theirNext !== undefined && isSettled && (ourNext === undefined || theirNext < ourNext)
+  const isStranger = common < 0 && (frame.chain[0] ?? '') < (own[0] ?? '')
+  return { conversation, outgoing, events: [], isLost: isLost || isStranger }
+}
+
+/** A frame that tells a device which epochs this one knows. */
+export function tellEpochs(
+  context: StepContext,
+  conversation: Conversation,
+  to: SignedFrame['from']
+): Step['outgoing'] {
+  const chain = chainOf(conversation.branches, conversation.tip).slice(0, EPOCHS_NAMED_MAX)
+  return toDevices(context, [to], { kind: 'sync', group: conversation.group, chain })
+}
+
+/**
+ * A device of a member wants in (again), because it lost the thread or is new.
+ *
+ * @throws RoomError `ERR_PRIVATE_FOREIGN`, and what `readPrekey` throws
+ */
+export async function takeRejoin(
+  context: StepContext,
+  conversation: Conversation,
+  frame: FrameOf<'rejoin'>
+): Promise<Step> {
+  if (!isIn(conversation)) return unchanged(conversation)
+  const prekey = await readPrekey(context.suite, frame.body, context.nowMs)
+  const isOurs = currentMembers(conversation).some(({ person }) => person === prekey.person)
+  if (prekey.device !== frame.from || !isOurs) throw foreign('a device of a member')
+  const { device, bytes, ref } = prekey
+  const isSoon = conversation.intents.some(
+    (intent) =>
+      intent.device === device && intent.isRejoin && context.nowMs - intent.askedAtMs < REJOIN_INTERVAL_MS
+  )
+  if (isSoon) return unchanged(conversation)
+  const intent = { device, prekey: { bytes, ref }, isRejoin: true }
+  return await commitDue(context, withIntents(context, conversation, [intent]))
+}
+
+/** Asks everybody in the conversation to take this device in again. */
+export function askRejoin(context: StepContext, conversation: Conversation, prekey: OwnPrekey): Step {
+  const { group } = conversation
+  const devices = membersOf(speakingState(conversation)).map(({ device }) => device)
+  const outgoing = toDevices(context, devices, { kind: 'rejoin', group, body: prekey.bytes })
+  const next = { ...conversation, rejoinAskedAtMs: context.nowMs }
+  return { conversation: next, outgoing, events: [{ type: 'rejoining', group }] }
+}
+
+function enterAgain(
+  known: Conversation,
+  { branch, info, opener }: { branch: Branch; info: ConversationInfo; opener: DeviceOfPerson }
+): Step {
+  const { group } = known
+  if (Buffer.compare(encodeInfo(info), encodeInfo(known.info)) !== 0) throw refused('the same conversation')
+  // Who knows the number of a group could else put this device into another one of that number.
+  const isByMember = currentMembers(known).some(({ device }) => device === opener.device)
+  if (isIn(known) && !isByMember) throw foreign('a welcome by a member we know')
+  const branches = new Map(known.branches)
+  const before = branches.get(known.tip)
+  if (before !== undefined) branches.set(before.tip, { ...before, supersededAtMs: branch.learnedAtMs })
+  branches.set(branch.tip, branch)
+  const { rejoinAskedAtMs: _, ...rest } = known
+  const conversation = { ...rest, root: branch.tip, tip: branch.tip, branches, hasLeft: false }
+  return {
+    conversation,
+    outgoing: [],
+    events: isIn(known) ? [] : [{ type: 'opened', group, by: opener }]
+  }
+}
+
+/** What somebody asks for is done when they may ask for it: their own devices out, anybody in, the founder all. */
+async function takeAsk(
+  context: StepContext,
+  conversation: Conversation,
+  {
+    payload,
+    from
+  }: { payload: { add: readonly Uint8Array[]; remove: readonly SignedFrame['from'][] }; from: DeviceOfPerson }
+): Promise<Step> {
+  const { info } = conversation
+  const members = currentMembers(conversation)
+  const removable = members.filter(
+    (member) =>
+      member.person === from.person || info.foundedBy === from.person || !context.suite.isAllowed(member)
+  )
+  const isRemovable = (device: string): boolean => removable.some((member) => member.device === device)
+  const prekeys = []
+  for (const bytes of payload.add) prekeys.push(await readPrekey(context.suite, bytes, context.nowMs))
+  const next = withIntents(context, conversation, [
+    ...prekeys
+      .filter(({ person }) => mayBeIn(info, person))
+      .map(({ device, bytes, ref }) => ({ device, prekey: { bytes, ref }, isRejoin: false })),
+    ...payload.remove.filter(isRemovable).map((device) => ({ device, isRejoin: false }))
+  ])
+  return isIn(next) ? await commitDue(context, next) : unchanged(next)
+}
+
+function isAllowed(info: ConversationInfo, parent: Branch, { added, removed }: GroupChange): boolean {
+  const before = parent.state === undefined ? 0 : membersOf(parent.state).length
+  if (before + added.length - removed.length > DEVICES_MAX) return false
+  return added.every(({ member }) => mayBeIn(info, member.person))
+}
+
+function mayBeIn(info: ConversationInfo, person: SignedFrame['from']): boolean {
+  return info.kind === 'room' || info.persons.includes(person)
+}
+
+function assertMember(branch: Branch, frame: SignedFrame): DeviceOfPerson {
+  const members = branch.state === undefined ? [] : membersOf(branch.state)
+  const found = members.find(({ device }) => device === frame.from)
+  if (found === undefined) throw foreign('a frame of a member')
+  return { person: found.person, device: found.device }
+}
+
+function assertCurrent(conversation: Conversation, frame: SignedFrame): void {
+  if (!currentMembers(conversation).some(({ device }) => device === frame.from))
+    throw foreign('a frame of a member')
+}
+
+function unchanged(conversation: Conversation): Step {
+  return { conversation, outgoing: [], events: [] }
+}
+
+function foreign(what: string): RoomError {
+  return new RoomError('ERR_PRIVATE_FOREIGN', `expected ${what}`)
+}
+
+function stale(what: string): RoomError {
+  return new RoomError('ERR_PRIVATE_STALE', `expected ${what}`)
+}
+
+function refused(what: string): RoomError {
+  return new RoomError('ERR_PRIVATE_REFUSED', `expected ${what}`)
+}
