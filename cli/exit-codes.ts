@@ -364,8 +364,7 @@ const KINDS: Readonly<Record<KnownCode, ExitKind>> = {
   ERR_VM_PROGRAM: 'refused',
   ERR_VM_START: 'host',
   ERR_VM_STOPPED: 'cancelled',
-  ERR_VM_TIME_LIMIT: 'refused',
-  ERR_VM_UNAVAILABLE: 'host'
+  ERR_VM_TIME_LIMIT: 'refused'
 }
 
 /** The exit code of an error code; {@link EXIT.failed} for one nobody knows. */

@@ -17,6 +17,7 @@ const parts = [
   'dht',
   'rooms',
   'replication',
+  'vmm',
   'capsule-host',
   'bootstrap'
 ]
@@ -58,6 +59,11 @@ export const LAYERS = [
     folder: 'replication',
     holds: 'who keeps what: offers, goals, leases; placement, repair, quotas. Pure but for its seams',
     mayImport: ['contracts', 'did']
+  },
+  {
+    folder: 'vmm',
+    holds: 'microVMs: plans for each monitor, the jail, the channel to a guest, its kernel and root images',
+    mayImport: ['contracts']
   },
   {
     folder: 'capsule-host',
@@ -127,7 +133,7 @@ export const LAYERS = [
     holds: 'commands: parse, call the node, present',
     mayImport: ['contracts', 'did', 'capsule-host', 'capsules/chat', 'node'],
     // Its table of exit codes names every error code there is.
-    mayImportTypesOf: ['capability', 'content', 'dht', 'rooms', 'replication', 'bootstrap', 'sim']
+    mayImportTypesOf: ['capability', 'content', 'dht', 'rooms', 'replication', 'vmm', 'bootstrap', 'sim']
   },
   {
     folder: 'sim',

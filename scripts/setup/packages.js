@@ -34,7 +34,14 @@ export const SYSTEM_PACKAGES = [
     modes: ['start', 'test']
   },
   { name: 'bsdutils', program: 'script', purpose: 'tests in a terminal are skipped', modes: ['test'] },
-  { name: 'nftables', program: 'nft', purpose: 'tests behind NATs are skipped', modes: ['test'] }
+  { name: 'nftables', program: 'nft', purpose: 'tests behind NATs are skipped', modes: ['test'] },
+  {
+    name: 'qemu-system-x86',
+    program: 'qemu-system-x86_64',
+    purpose: 'tests in a microVM are skipped',
+    modes: ['test']
+  },
+  { name: 'musl-tools', program: 'musl-gcc', purpose: 'tests in a microVM are skipped', modes: ['test'] }
 ]
 
 const APT_TIMEOUT_MS = 5 * 60 * 1000

@@ -17,6 +17,7 @@ export type Requirement =
   | 'kvm'
   | 'namespaces'
   | 'nft'
+  | 'qemu'
   | 'rates'
   | 'root'
   | 'user other than root'
@@ -67,6 +68,11 @@ const REQUIREMENTS: Readonly<Record<Requirement, { isMet: () => Promise<boolean>
   nft: {
     isMet: () => succeeds('unshare', ['-rmn', 'nft', 'add', 'table', 'ip', 'probe']),
     reason: 'packet filters of a namespace are refused here (apt-get install nftables)'
+  },
+  qemu: {
+    isMet: () =>
+      succeeds('sh', ['-c', 'test "$(uname -m)" = x86_64 && qemu-system-x86_64 -M help | grep -q microvm']),
+    reason: 'no QEMU with the machine microvm for x86-64 here (apt-get install qemu-system-x86)'
   },
   rates: {
     isMet: () =>

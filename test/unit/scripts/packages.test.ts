@@ -99,6 +99,8 @@ async function createMachine(): Promise<Machine> {
     ['apt-get', APT],
     ['prlimit', '#!/bin/sh'],
     ['script', '#!/bin/sh'],
+    ['qemu-system-x86_64', '#!/bin/sh'],
+    ['musl-gcc', '#!/bin/sh'],
     ['cp', '#!/bin/sh\nexec /bin/cp "$@"']
   ] as const) {
     await writeFile(join(bin, name), `${text}\n`)

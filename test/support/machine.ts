@@ -1,0 +1,61 @@
+import { systemClock, systemRandom } from '#contracts'
+import {
+  probeMachines,
+  startMachine,
+  systemVmmPowers,
+  type GuestFiles,
+  type Machine,
+  type MachineInit,
+  type MachineReport,
+  type ProbeCache,
+  type VmProgram
+} from '#vmm'
+
+/** A cache of the probe that lives as long as the test. */
+export function memoryCache(): ProbeCache & { readonly answers: ReadonlyMap<string, string> } {
+  const answers = new Map<string, string>()
+  return {
+    answers,
+    get: async (key) => answers.get(key),
+    set: async (key, answer) => {
+      answers.set(key, answer)
+    }
+  }
+}
+
+/** How machines are held here. */
+export function probeHere(guest: GuestFiles): Promise<MachineReport> {
+  return probeMachines({ powers: systemVmmPowers, clock: systemClock, cache: memoryCache() }, guest)
+}
+
+/** What a test says of a machine; the rest is small and short-lived. */
+export interface TestMachineInit {
+  readonly report: MachineReport
+  readonly guest: GuestFiles
+  /** Path of its root image. */
+  readonly image: string
+  readonly program: VmProgram
+  readonly change?: Partial<MachineInit>
+}
+
+/** Starts a machine in the very jail that every machine gets. */
+export function startTestMachine({ report, guest, image, program, change }: TestMachineInit): Machine {
+  if (report.tier === 'none') throw new Error(`expected machines here: ${report.reason}`)
+  const { layout, arch, tier, timestampKhz } = report
+  return startMachine(
+    { powers: systemVmmPowers, clock: systemClock, random: systemRandom },
+    {
+      ...{ layout, arch, tier, timestampKhz, guest, program, cpus: 1 },
+      limits: { memoryMib: 128, cpuSecondsMax: 60 },
+      disks: [{ path: image, isReadOnly: true }],
+      wallMsMax: 60_000,
+      signal: new AbortController().signal,
+      ...change
+    }
+  )
+}
+
+/** Reads a stream to its end as text. */
+export async function readText(source: AsyncIterable<Uint8Array>): Promise<string> {
+  return Buffer.concat(await Array.fromAsync(source)).toString('utf8')
+}

@@ -1,0 +1,47 @@
+/** Version of the channel between a host and a guest. */
+export const VM_CHANNEL_VERSION = 1
+/** Most payload bytes of one frame of a machine's channel, both ways. */
+export const VM_FRAME_BYTES_MAX = 65_536
+/** Bytes of one stream that its sender may be ahead of its receiver, from the start and at any time. */
+export const VM_STREAM_WINDOW_BYTES = 262_144
+/** Bytes of arguments, environment and folder of a guest's program together. */
+export const VM_PROGRAM_BYTES_MAX = 65_000
+/** Arguments and variables of a guest's program together. */
+export const VM_PROGRAM_STRINGS_MAX = 512
+/** Fresh random bytes that a guest is given before its program starts. */
+export const VM_SEED_BYTES = 64
+
+/** Least memory of a machine: below it the kernel does not start. */
+export const VM_MEMORY_MIB_MIN = 96
+/** Most memory of a machine. */
+export const VM_MEMORY_MIB_MAX = 16_384
+/** Most processors of a machine. */
+export const VM_CPUS_MAX = 16
+/** Most disks of a machine. */
+export const VM_DISKS_MAX = 4
+/** Address space a monitor may have beside the memory of its machine. */
+export const VM_MONITOR_MIB = 768
+/** Mebibytes of translated code an emulator may keep; part of {@link VM_MONITOR_MIB}. */
+export const VM_TRANSLATION_MIB = 64
+/** Descriptors a monitor may have open. */
+export const VM_MONITOR_FILES_MAX = 64
+/** Characters of a path a monitor is given. */
+export const VM_PATH_CHARS_MAX = 1024
+
+/** How long a guest may take to say that it is up. */
+export const VM_START_MS_MAX = 30_000
+/** How long the guest of a probe may take: an unusable KVM crawls. */
+export const VM_PROBE_MS_MAX = 3000
+/** How long a monitor that was told to end may take before all of it is killed once more. */
+export const VM_END_MS_MAX = 5000
+/** The end of a guest's console that is kept. */
+export const VM_CONSOLE_BYTES_MAX = 16_384
+
+/** Most files and folders of a root image. */
+export const VM_IMAGE_ENTRIES_MAX = 200_000
+/** Most bytes of a root image. */
+export const VM_IMAGE_BYTES_MAX = 8_589_934_592
+/** Bytes of a name in a root image. */
+export const VM_IMAGE_NAME_BYTES_MAX = 255
+/** Bytes of a path or the target of a link in a root image. */
+export const VM_IMAGE_PATH_BYTES_MAX = 4095

@@ -1,0 +1,45 @@
+import { CodedError, type CodedErrorOptions } from '#contracts'
+
+/** Why a machine could not be, or how it ended otherwise than by its program's end. */
+export type MachineErrorCode =
+  /** A machine was described that cannot be: too little memory, a name with a comma, too many disks. */
+  | 'ERR_VM_PLAN'
+  /** The guest did not say that it is up in time, or its monitor ended before; the detail is what that said. */
+  | 'ERR_VM_START'
+  /** The guest broke the rules of its channel. */
+  | 'ERR_VM_CHANNEL'
+  /** The guest could not start its program. */
+  | 'ERR_VM_PROGRAM'
+  /** The machine ended without saying how its program did. */
+  | 'ERR_VM_CRASHED'
+  /** The machine ran longer than it may. */
+  | 'ERR_VM_TIME_LIMIT'
+  /** Its owner ended the machine. */
+  | 'ERR_VM_STOPPED'
+
+/** Why an image or a guest could not be made. */
+export type ImageErrorCode =
+  /** A path of an image that is not plain, or comes twice, or an image with too much in it. */
+  | 'ERR_VM_IMAGE'
+  /** Something the guest is made of is not here or not as expected: a package, a kernel, the compiler. */
+  | 'ERR_VM_GUEST_BUILD'
+
+/** Every code a {@link VmmError} can carry. */
+export type VmmErrorCode = MachineErrorCode | ImageErrorCode
+
+/** Options of {@link VmmError}. */
+export interface VmmErrorOptions extends CodedErrorOptions {
+  /** Lines for the person: what mends it, or what the monitor said. Bounded, without control characters. */
+  detail?: readonly string[]
+}
+
+/** The error of this folder: what was expected of a monitor, a guest or an image, and what came. */
+export class VmmError extends CodedError<VmmErrorCode> {
+  /** What mends it, or what the monitor said, a line each. */
+  readonly detail: readonly string[]
+
+  constructor(code: VmmErrorCode, message: string, options: VmmErrorOptions = {}) {
+    super(code, message, options)
+    this.detail = options.detail ?? []
+  }
+}

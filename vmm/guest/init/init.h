@@ -1,0 +1,88 @@
+/* What the parts of init share. The wire format is docs/protocols/vm-channel.md. */
+#ifndef ELASTOS_INIT_H
+#define ELASTOS_INIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum {
+  VERSION = 1,
+  FRAME_BYTES_MAX = 65536,
+  HEAD_BYTES = 8,
+  WINDOW_BYTES = 262144,
+  SEED_BYTES = 64,
+  STRINGS_MAX = 512
+};
+
+enum frame {
+  FRAME_START = 1,
+  FRAME_SIGNAL = 2,
+  FRAME_RESIZE = 3,
+  FRAME_HELLO = 16,
+  FRAME_RUNNING = 17,
+  FRAME_EXIT = 18,
+  FRAME_FAILED = 19,
+  FRAME_DATA = 32,
+  FRAME_CREDIT = 33,
+  FRAME_END = 34,
+  FRAME_CLOSE = 35
+};
+
+enum stream { STREAM_STDIN = 1, STREAM_STDOUT = 2, STREAM_STDERR = 3, STREAM_CHANNEL = 4, STREAMS = 5 };
+
+/* What init was doing when it failed, in the order of the host's words for it. */
+enum step { STEP_START, STEP_ROOT, STEP_TERMINAL, STEP_PIPES, STEP_PROGRAM, STEP_TIME, STEP_SEED };
+
+/* What the host asked to be run. Strings point into the message, or are literals. */
+struct start {
+  const uint8_t *seed;
+  uint64_t now_ms;
+  uint32_t user;
+  bool has_terminal;
+  uint16_t columns, rows;
+  const char *folder;
+  char *environment[STRINGS_MAX + 1];
+  char *arguments[STRINGS_MAX + 1];
+};
+
+/* The program that runs, with our ends of its pipes; -1 where there is none. */
+struct program {
+  pid_t pid;
+  int stdin_fd, stdout_fd, stderr_fd, channel_fd;
+};
+
+/* channel.c */
+void channel_open(int fd);
+void send_frame(enum frame type, unsigned stream, const void *payload, size_t length);
+/* Reads what has come and hands whole frames to `take`; ends the machine when the host is gone. */
+void channel_read(void (*take)(unsigned type, unsigned stream, const uint8_t *payload, size_t length));
+int channel_fd(void);
+/* Waits until the host spoke. */
+void channel_wait(void);
+_Noreturn void fail(enum step step);
+
+/* machine.c */
+void mount_basics(void);
+void load_modules(void);
+int open_channel_device(void);
+void take_seed(const uint8_t *seed);
+void set_time(uint64_t now_ms);
+void mount_root(void);
+_Noreturn void halt(void);
+
+/* start.c */
+bool parse_start(const uint8_t *payload, size_t length, struct start *start);
+void start_program(const struct start *start, struct program *program);
+
+/* streams.c */
+void streams_open(const struct program *program);
+void streams_take(unsigned type, unsigned stream, const uint8_t *payload, size_t length);
+/* Waits until something can be done, moves what bytes it can; says whether a signal waits or the host spoke. */
+void streams_poll(int signal_fd, bool *has_signal, bool *has_message);
+/* Whether the program wrote all it ever will and the host has it. */
+bool streams_are_drained(void);
+void terminal_resize(uint16_t columns, uint16_t rows);
+
+#endif

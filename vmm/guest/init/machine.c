@@ -1,0 +1,185 @@
+/* The machine around the program: file systems, modules, the device to the host, seed and time. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "init.h"
+
+/* From the kernel's headers (linux/random.h, linux/vm_sockets.h), which not every C library brings. */
+#define RNDADDENTROPY _IOW('R', 0x03, int[2])
+#define RNDRESEEDCRNG _IO('R', 0x07)
+#define VMADDR_CID_HOST 2
+struct sockaddr_vm {
+  unsigned short family, reserved;
+  unsigned int port, cid;
+  unsigned char flags, zero[3];
+};
+
+enum { DEVICE_WAIT_MS = 5000, TEXT_BYTES_MAX = 4096, NAME_BYTES_MAX = 128 };
+
+void halt(void) {
+  /* The monitor ends with its machine; on one that does not, the host ends the monitor. */
+  reboot(RB_AUTOBOOT);
+  for (;;) pause();
+}
+
+static void make_mount(const char *source, const char *target, const char *type, unsigned long flags,
+                       const char *options) {
+  mkdir(target, 0755);
+  mount(source, target, type, flags, options);
+}
+
+void mount_basics(void) {
+  make_mount("dev", "/dev", "devtmpfs", MS_NOSUID | MS_NOEXEC, "");
+  make_mount("pts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "ptmxmode=0666");
+  make_mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "");
+  make_mount("sys", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "");
+}
+
+static bool read_text(const char *path, char *text) {
+  int file = open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return false;
+  ssize_t length = read(file, text, TEXT_BYTES_MAX - 1);
+  close(file);
+  if (length < 0) return false;
+  text[length] = 0;
+  return true;
+}
+
+/* The value of `elastos.channel=` of the kernel's command line: `port:NAME`, `vsock:PORT` or `console:DEVICE`. */
+static void channel_name(char *name, size_t bytes_max) {
+  static const char key[] = "elastos.channel=";
+  char line[TEXT_BYTES_MAX];
+  name[0] = 0;
+  if (!read_text("/proc/cmdline", line)) return;
+  for (char *word = strtok(line, " \n"); word != NULL; word = strtok(NULL, " \n"))
+    if (strncmp(word, key, sizeof key - 1) == 0) snprintf(name, bytes_max, "%s", word + sizeof key - 1);
+}
+
+/* Those that this kind of channel, the disks and the image need, in the order of their list. */
+void load_modules(void) {
+  char list[TEXT_BYTES_MAX], path[256], kind[NAME_BYTES_MAX];
+  channel_name(kind, sizeof kind);
+  kind[strcspn(kind, ":")] = 0;
+  snprintf(path, sizeof path, "/modules/%s", kind);
+  if (!read_text(path, list)) return;
+  for (char *name = strtok(list, "\n"); name != NULL; name = strtok(NULL, "\n")) {
+    snprintf(path, sizeof path, "/modules/%s", name);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0 || (syscall(SYS_finit_module, file, "", 0) != 0 && errno != EEXIST))
+      fprintf(stderr, "init: module %s: %s\n", name, strerror(errno));
+    if (file >= 0) close(file);
+  }
+}
+
+/* A port of virtio-serial by the name its monitor gave it. */
+static int open_port(const char *name) {
+  DIR *ports = opendir("/sys/class/virtio-ports");
+  if (ports == NULL) return -1;
+  char path[300], text[TEXT_BYTES_MAX];
+  int port = -1;
+  for (struct dirent *entry = readdir(ports); entry != NULL && port < 0; entry = readdir(ports)) {
+    snprintf(path, sizeof path, "/sys/class/virtio-ports/%s/name", entry->d_name);
+    if (entry->d_name[0] == '.' || !read_text(path, text)) continue;
+    text[strcspn(text, "\n")] = 0;
+    if (strcmp(text, name) != 0) continue;
+    snprintf(path, sizeof path, "/dev/%s", entry->d_name);
+    port = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+  }
+  closedir(ports);
+  return port;
+}
+
+static int open_vsock(unsigned number) {
+  struct sockaddr_vm host = {.family = AF_VSOCK, .cid = VMADDR_CID_HOST, .port = number};
+  int channel = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (channel < 0) return -1;
+  if (connect(channel, (struct sockaddr *)&host, sizeof host) == 0) {
+    fcntl(channel, F_SETFL, O_NONBLOCK);
+    return channel;
+  }
+  close(channel);
+  return -1;
+}
+
+static int open_console(const char *path) {
+  int channel = open(path, O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+  struct termios raw;
+  if (channel < 0 || tcgetattr(channel, &raw) != 0) return channel;
+  cfmakeraw(&raw);
+  tcsetattr(channel, TCSANOW, &raw);
+  return channel;
+}
+
+int open_channel_device(void) {
+  char name[NAME_BYTES_MAX];
+  channel_name(name, sizeof name);
+  for (int waited = 0; waited < DEVICE_WAIT_MS; waited++) {
+    int channel = -1;
+    if (strncmp(name, "port:", 5) == 0) channel = open_port(name + 5);
+    else if (strncmp(name, "vsock:", 6) == 0) channel = open_vsock((unsigned)strtoul(name + 6, NULL, 10));
+    else if (strncmp(name, "console:", 8) == 0) channel = open_console(name + 8);
+    if (channel >= 0) return channel;
+    usleep(1000);
+  }
+  fprintf(stderr, "init: no channel '%s' to the host\n", name);
+  halt();
+}
+
+void take_seed(const uint8_t *seed) {
+  struct {
+    int bits, bytes;
+    uint8_t seed[SEED_BYTES];
+  } pool = {.bits = SEED_BYTES * 8, .bytes = SEED_BYTES};
+  memcpy(pool.seed, seed, SEED_BYTES);
+  int device = open("/dev/urandom", O_RDWR | O_CLOEXEC);
+  /* Added and then taken up at once: what a snapshot of us would have drawn next is never drawn. */
+  if (device < 0 || ioctl(device, RNDADDENTROPY, &pool) != 0 || ioctl(device, RNDRESEEDCRNG) != 0) fail(STEP_SEED);
+  close(device);
+  explicit_bzero(&pool, sizeof pool);
+}
+
+void set_time(uint64_t now_ms) {
+  struct timespec now = {.tv_sec = (time_t)(now_ms / 1000), .tv_nsec = (long)(now_ms % 1000) * 1000000};
+  if (clock_settime(CLOCK_REALTIME, &now) != 0) fail(STEP_TIME);
+}
+
+static void make_device(const char *path, unsigned major_number, unsigned minor_number) {
+  if (mknod(path, S_IFCHR | 0666, makedev(major_number, minor_number)) != 0) fail(STEP_ROOT);
+  chmod(path, 0666);
+}
+
+/* What a program sees: its image, a few devices, a folder for what it forgets. None of the machine's own devices. */
+void mount_root(void) {
+  mkdir("/program", 0755);
+  for (int waited = 0; mount("/dev/vda", "/program", "erofs", MS_NOSUID | MS_NODEV | MS_RDONLY, "") != 0; waited++) {
+    /* The disk may come a moment later than we do. */
+    if ((errno != ENOENT && errno != ENXIO) || waited >= DEVICE_WAIT_MS) fail(STEP_ROOT);
+    usleep(1000);
+  }
+  if (mount("dev", "/program/dev", "tmpfs", MS_NOSUID | MS_NOEXEC, "size=64k,mode=0755") != 0) fail(STEP_ROOT);
+  make_device("/program/dev/null", 1, 3);
+  make_device("/program/dev/zero", 1, 5);
+  make_device("/program/dev/full", 1, 7);
+  make_device("/program/dev/random", 1, 8);
+  make_device("/program/dev/urandom", 1, 9);
+  make_device("/program/dev/tty", 5, 0);
+  make_mount("pts", "/program/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "ptmxmode=0666");
+  if (symlink("pts/ptmx", "/program/dev/ptmx") != 0 || symlink("/proc/self/fd", "/program/dev/fd") != 0 ||
+      mount("proc", "/program/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "hidepid=2") != 0 ||
+      mount("tmp", "/program/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "size=50%,mode=1777") != 0)
+    fail(STEP_ROOT);
+}

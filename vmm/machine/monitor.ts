@@ -1,0 +1,170 @@
+import type { Clock } from '#contracts'
+import { createVmChannel, type VmChannel } from '../channel/vm-channel.ts'
+import type { VmFrame } from '../channel/frames.ts'
+import { VM_CONSOLE_BYTES_MAX, VM_END_MS_MAX } from '../constants.ts'
+import { VmmError } from '../errors.ts'
+import {
+  JAIL_DESCRIPTOR,
+  JAILED,
+  jailArguments,
+  type JailLimits,
+  type MonitorLayout,
+  type ShownFile
+} from '../jail/jail.ts'
+import type { MachineArch, MachinePlan, MachineTier } from '../plan/machine-plan.ts'
+import { planQemu } from '../plan/qemu.ts'
+import type { MonitorEnd, MonitorProcess, VmmPowers } from '../powers.ts'
+
+const STATUS_BYTES_MAX = 4096
+const CHILD_PID = /"child-pid"\s*:\s*(\d+)/
+
+/** The kernel and the initial file system a guest starts from. */
+export interface GuestFiles {
+  readonly kernel: string
+  readonly initrd: string
+}
+
+/** A machine to start, with paths of this one. */
+export interface MonitorInit {
+  readonly layout: MonitorLayout
+  readonly arch: MachineArch
+  readonly tier: MachineTier
+  readonly cpus: number
+  readonly limits: JailLimits
+  readonly guest: GuestFiles
+  readonly disks: readonly { readonly path: string; readonly isReadOnly: boolean }[]
+  readonly timestampKhz?: number | undefined
+}
+
+/** A machine that starts or runs, in its jail. */
+export interface Monitor {
+  readonly pid: number | undefined
+  readonly channel: VmChannel
+  /** Sends a frame that belongs to no stream. */
+  send(frame: Uint8Array): void
+  /** The end of what the guest said on its console and the monitor on standard error, a line each. */
+  log(): string[]
+  /** Resolves when it has ended by itself or was ended. */
+  readonly ended: Promise<MonitorEnd>
+  /** Ends it with all that belongs to it and resolves when nothing is left. Idempotent. */
+  end(): Promise<void>
+}
+
+/** What a monitor tells its owner. */
+export interface MonitorEvents {
+  /** A frame of the guest that belongs to no stream; may throw {@link VmmError}. */
+  take(frame: VmFrame): void
+  /** The guest broke the rules of its channel, or went away from it. */
+  fail(error: VmmError): void
+}
+
+/**
+ * Starts a machine in its jail.
+ *
+ * @throws VmmError `ERR_VM_PLAN` for a machine that cannot be
+ */
+export function startMonitor(
+  components: { powers: Pick<VmmPowers, 'spawnMonitor' | 'killProcess'>; clock: Clock },
+  init: MonitorInit,
+  events: MonitorEvents
+): Monitor {
+  const { layout } = init
+  const process = components.powers.spawnMonitor({
+    command: layout.bubblewrap,
+    args: monitorArguments(init),
+    identity: layout.identity
+  })
+  const send = (frame: Uint8Array): void => process.write(frame)
+  const channel = createVmChannel({ send, take: (frame) => events.take(frame) })
+  const logs = [keepTail(process.stdout), keepTail(process.stderr)]
+  const innerPid = findInnerPid(process.status)
+  void readChannel(process, channel, events)
+  let ending: Promise<void> | undefined
+  const end = async (): Promise<void> => {
+    using _lastResort = components.clock.after(VM_END_MS_MAX, () => process.kill())
+    // The inner one first, so that the outer one buries it and nobody is left to the machine's init.
+    const pid = await Promise.race([innerPid, process.ended.then(() => undefined)])
+    if (pid === undefined) process.kill()
+    else components.powers.killProcess(pid)
+    await process.ended
+    process.close()
+    channel.close()
+  }
+  return {
+    pid: process.pid,
+    channel,
+    send,
+    log: () => logs.flatMap((log) => log()),
+    ended: process.ended,
+    end: () => (ending ??= end())
+  }
+}
+
+/** Everything that bubblewrap is told to make `init`'s machine. */
+export function monitorArguments(init: MonitorInit): string[] {
+  const { layout, limits, guest, disks, tier, arch, cpus, timestampKhz } = init
+  const files: ShownFile[] = [
+    { source: guest.kernel, target: JAILED.kernel, isReadOnly: true },
+    { source: guest.initrd, target: JAILED.initrd, isReadOnly: true },
+    ...disks.map(({ path, isReadOnly }, index) => ({ source: path, target: JAILED.disk(index), isReadOnly }))
+  ]
+  const plan: MachinePlan = {
+    ...{ arch, tier, cpus, memoryMib: limits.memoryMib, timestampKhz },
+    kernel: JAILED.kernel,
+    initrd: JAILED.initrd,
+    disks: disks.map(({ isReadOnly }, index) => ({ path: JAILED.disk(index), isReadOnly })),
+    channel: { descriptor: JAIL_DESCRIPTOR.channel }
+  }
+  return jailArguments(layout, { files, needsKvm: tier === 'kvm', limits }, planQemu(plan).args)
+}
+
+async function readChannel(
+  process: MonitorProcess,
+  channel: VmChannel,
+  events: MonitorEvents
+): Promise<void> {
+  try {
+    for await (const chunk of process.channel) channel.push(chunk)
+  } catch (thrown) {
+    const refusal = 'expected frames of the channel'
+    events.fail(
+      thrown instanceof VmmError ? thrown : new VmmError('ERR_VM_CHANNEL', refusal, { cause: thrown })
+    )
+  }
+}
+
+/** The process everything in the jail hangs on; `undefined` when bubblewrap ended without naming it. */
+async function findInnerPid(status: AsyncIterable<Uint8Array>): Promise<number | undefined> {
+  const found = Promise.withResolvers<number | undefined>()
+  const read = async (): Promise<void> => {
+    const text = new TextDecoder()
+    let said = ''
+    // To its end: bubblewrap dies of a closed pipe when it says how the inner process ended.
+    for await (const chunk of status) {
+      said = (said + text.decode(chunk, { stream: true })).slice(0, STATUS_BYTES_MAX)
+      const pid = Number(CHILD_PID.exec(said)?.[1])
+      if (Number.isSafeInteger(pid) && pid > 1) found.resolve(pid)
+    }
+    found.resolve(undefined)
+  }
+  void read()
+  return found.promise
+}
+
+/** The end of `source` as lines without control characters. */
+function keepTail(source: AsyncIterable<Uint8Array>): () => string[] {
+  let kept: Buffer = Buffer.alloc(0)
+  const read = async (): Promise<void> => {
+    for await (const chunk of source) {
+      const joined = Buffer.concat([kept, chunk])
+      kept = joined.subarray(Math.max(0, joined.byteLength - VM_CONSOLE_BYTES_MAX))
+    }
+  }
+  void read()
+  return () =>
+    kept
+      .toString('utf8')
+      .split(/\r?\n/)
+      .map((line) => line.replaceAll(/\p{Cc}/gu, '').trim())
+      .filter((line) => line !== '')
+}
