@@ -61,7 +61,7 @@ export function renewOffers(core: KeeperCore, isChanged: boolean): void {
       issuedAtMs: Math.max(nowMs, (before?.issuedAtMs ?? 0) + 1),
       expiresAtMs: nowMs + OFFER_MS
     })
-    core.offers.take(pool, signed, nowMs)
+    core.offers.take(pool, signed, { nowMs })
   }
 }
 
@@ -70,9 +70,10 @@ const LABEL_CHARS = 48
 
 /** Takes offers in; one that is not valid costs the others nothing. */
 export function takeOffers(core: KeeperCore, pool: string, offers: readonly Uint8Array[]): void {
+  const batch = { nowMs: core.clock.nowMs() }
   for (const bytes of offers) {
     try {
-      const offer = core.offers.take(pool, bytes, core.clock.nowMs())
+      const offer = core.offers.take(pool, bytes, batch)
       if (offer !== undefined) noteMet(core, pool, offer.holder)
     } catch (thrown) {
       core.logger.debug('an offer is not valid', { reason: errorMessage(thrown) })

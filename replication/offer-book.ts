@@ -6,6 +6,7 @@ import {
   OFFER_MS,
   OFFER_NAME_BYTES,
   OFFERS_MAX,
+  OFFERS_OF_PERSON_MAX,
   OFFERS_OF_POOL_MAX,
   OFFERS_OPENED_MAX
 } from './constants.ts'
@@ -18,6 +19,13 @@ interface KnownOffer {
   readonly bytes: Uint8Array
   /** The beginning of the hash of the bytes, as Latin-1. */
   readonly name: string
+}
+
+/** When some offers of one pool are taken in, one after the other. */
+export interface OfferBatch {
+  readonly nowMs: number
+  /** Devices of each person that offer to that pool, counted when it is first needed. */
+  people?: Map<Did, number>
 }
 
 /** The offers known of each pool: the latest of each device, until it ends. */
@@ -35,7 +43,8 @@ export class OfferBook {
    *
    * @throws ReplicationError `ERR_REPLICA_RECORD_INVALID`
    */
-  take(pool: PoolId, bytes: Uint8Array, nowMs: number): Offer | undefined {
+  take(pool: PoolId, bytes: Uint8Array, batch: OfferBatch): Offer | undefined {
+    const { nowMs } = batch
     const digest = hash('sha256', bytes, 'binary')
     const name = digest.slice(0, OFFER_NAME_BYTES)
     if (this.#names.has(name)) return undefined
@@ -49,6 +58,7 @@ export class OfferBook {
     const before = known?.get(offer.holder)
     if (before !== undefined && before.offer.issuedAtMs >= offer.issuedAtMs) return undefined
     const offers = known ?? new Map<Did, KnownOffer>()
+    if (before === undefined && !isOneMore(offers, offer.person, batch)) return undefined
     if (before === undefined && this.#isFull(offers)) {
       this.#prune(nowMs)
       if (this.#isFull(offers)) return undefined
@@ -133,6 +143,23 @@ export class OfferBook {
   }
 }
 
+/** Whether a person may offer one device more: what one has many of must not take the place of others. */
+function isOneMore(offers: ReadonlyMap<Did, KnownOffer>, person: Did, batch: OfferBatch): boolean {
+  batch.people ??= countPeople(offers.values(), batch.nowMs)
+  const count = batch.people.get(person) ?? 0
+  if (count >= OFFERS_OF_PERSON_MAX) return false
+  batch.people.set(person, count + 1)
+  return true
+}
+
+function countPeople(known: Iterable<KnownOffer>, nowMs: number): Map<Did, number> {
+  const people = new Map<Did, number>()
+  for (const { offer } of known) {
+    if (offer.expiresAtMs > nowMs) people.set(offer.person, (people.get(offer.person) ?? 0) + 1)
+  }
+  return people
+}
+
 const verifiedOffers = createRecent<KnownOffer>(OFFERS_OPENED_MAX)
 
 /** Verifies an offer, once for all books of the process: an offer comes from each of those who know it. */
@@ -140,7 +167,11 @@ function openOnce(digest: string, bytes: Uint8Array): KnownOffer {
   const known = verifiedOffers.get(digest)
   if (known !== undefined) return known
   const copy = Uint8Array.from(bytes)
-  const fresh = { offer: Object.freeze(openOffer(copy)), bytes: copy, name: digest.slice(0, OFFER_NAME_BYTES) }
+  const fresh = {
+    offer: Object.freeze(openOffer(copy)),
+    bytes: copy,
+    name: digest.slice(0, OFFER_NAME_BYTES)
+  }
   verifiedOffers.set(digest, fresh)
   return fresh
 }

@@ -9,7 +9,9 @@ import {
   type ReplicaAnswers,
   type ReplicaAsk
 } from '../../../replication/messages.ts'
+import { OFFERS_OF_PERSON_MAX } from '../../../replication/constants.ts'
 import { setOf, signGoal, signLease, signOffer } from '../../../replication/records.ts'
+import { meet } from '../../support/met-party.ts'
 import { createReplicaParty, type PartyMember, type ReplicaParty } from '../../support/replica-party.ts'
 
 const GIB = 2 ** 30
@@ -224,6 +226,72 @@ describe('a keeper among strangers', () => {
     const isServed = party.canFetch(mallory.did, root)
     await party.clock.advance(MINUTE_MS)
     assert.equal(isServed, false)
+  })
+
+  it('is crowded by nobody who offers the space of many devices of their own', async () => {
+    const { party, owner, publisher, followers } = await meet(5)
+    await using _party = party
+    // it knows those who follow it
+    await publisher.setGoal(await party.add(owner, { blocks: 3 }), { copies: 1, isPublic: true })
+    await party.clock.advance(MINUTE_MS)
+    const person = createKeyPair(systemRandom)
+    const issuedAtMs = party.clock.nowMs()
+    const crowd = new Set<string>()
+    const offers = Array.from({ length: 90 }, () => {
+      const signer = createKeyPair(systemRandom)
+      crowd.add(signer.did)
+      // it takes whatever it is asked to, and never says another word
+      party.silent.set(signer.did, 0)
+      const certificate = certifyDevice(person, { device: signer.did, issuedAtMs: 1 })
+      const space = { spaceBytes: Number.MAX_SAFE_INTEGER, freeBytes: Number.MAX_SAFE_INTEGER }
+      const terms = { ...space, pool: owner.person, host: signer.did.slice(-48), network: '', issuedAtMs }
+      return signOffer({ signer, certificate }, { ...terms, expiresAtMs: issuedAtMs + 3_600_000 })
+    })
+    const message = { ask: 'sync', pool: owner.person, have: new Uint8Array(), offers } as const
+    await party.ask(person.did, owner, encodeAsk(message))
+    const root = await party.add(owner, { blocks: 3 })
+    await publisher.setGoal(root, { copies: 3, isPublic: true })
+    await party.clock.advance(1_000)
+    const { taking, candidates } = publisher.status(root)
+    assert.ok(
+      taking.filter((device) => crowd.has(device)).length <= 1,
+      'several devices of one person are asked'
+    )
+    assert.ok(
+      candidates <= followers.length + OFFERS_OF_PERSON_MAX,
+      `${candidates} offers of one person count`
+    )
+    await party.clock.advance(2 * MINUTE_MS)
+    party.silent.clear()
+    assert.equal(party.holders(root).length, 3)
+  })
+
+  it('answers whether it keeps something before it has told anybody what it lets go for that', async () => {
+    const { party, owner, publisher, followers } = await meet(3)
+    await using _party = party
+    for (const { replication } of followers)
+      await replication?.offer({ spaceBytes: 3_000, publisherBytesMax: 3_000 })
+    const root = await party.add(owner, { blocks: 3 })
+    await publisher.setGoal(root, { copies: 2, isPublic: true })
+    await party.clock.advance(MINUTE_MS)
+    assert.equal(party.holders(root).length, 2)
+    await publisher.setGoal(root, { copies: 1 })
+    // both are one too many by then, and neither has gone yet
+    await party.clock.advance(4 * MINUTE_MS)
+    const [holder] = party.holders(root)
+    assert.ok(holder)
+    party.silent.set(owner.device.did, 0)
+    const other = await party.add(owner, { blocks: 3 })
+    const by = { signer: owner.device, certificate: owner.certificate }
+    const goal = signGoal(by, goalOf(other, [owner.person], party.clock.nowMs()))
+    const answers: ReplicaAnswers['keep'][] = []
+    const asked = party
+      .ask(owner.device.did, holder, encodeAsk({ ask: 'keep', goal, holders: [] }))
+      .then((answer) => answers.push(decodeAnswer('keep', answer)))
+    await party.clock.advance(1_000)
+    party.silent.clear()
+    assert.deepEqual([answers[0]?.state, party.holders(root).includes(holder)], ['taken', false])
+    await asked
   })
 
   it('answers a device that floods it no more, and others as before', async () => {
