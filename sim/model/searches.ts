@@ -206,7 +206,7 @@ export class Searches {
     if (at < 0) return 0
     const depth = (this.#notes[at] as number) >>> DEPTH_SHIFT
     const last = search * CANDIDATES_KEPT + (this.#live[search] as number) - 1
-    this.#move(at + 1, at, last - at)
+    this.#close(at, last)
     this.#live[search] = (this.#live[search] as number) - 1
     return depth
   }
@@ -282,8 +282,7 @@ export class Searches {
     const at = this.#lowerBound(from, from + live, distance)
     const index = at - from
     if (index < live && this.#distances[at] === distance) return false
-    const moved = Math.min(live, CANDIDATES_KEPT - 1) - index
-    this.#move(at, at + 1, moved)
+    this.#open(at, from + Math.min(live, CANDIDATES_KEPT - 1))
     this.#peers[at] = peer
     this.#distances[at] = distance
     this.#notes[at] = FRESH
@@ -310,11 +309,22 @@ export class Searches {
     return low
   }
 
-  #move(from: number, to: number, count: number): void {
-    if (count <= 0) return
-    this.#peers.copyWithin(to, from, from + count)
-    this.#distances.copyWithin(to, from, from + count)
-    this.#notes.copyWithin(to, from, from + count)
+  /** Makes room for one: `at` and those up to `end` move by one place to the back. */
+  #open(at: number, end: number): void {
+    for (let to = end; to > at; to--) {
+      this.#peers[to] = this.#peers[to - 1] as number
+      this.#distances[to] = this.#distances[to - 1] as number
+      this.#notes[to] = this.#notes[to - 1] as number
+    }
+  }
+
+  /** Closes the gap at `at`: those behind it, up to `end`, move by one place to the front. */
+  #close(at: number, end: number): void {
+    for (let to = at; to < end; to++) {
+      this.#peers[to] = this.#peers[to + 1] as number
+      this.#distances[to] = this.#distances[to + 1] as number
+      this.#notes[to] = this.#notes[to + 1] as number
+    }
   }
 
   #grow(capacity: number): void {

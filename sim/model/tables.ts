@@ -10,12 +10,16 @@ export interface TablesInit {
   readonly seed: number
 }
 
+/** Bytes of a word: a handle. */
+const WORD = 4
+
 /** Peers of a full bucket that are checked when somebody wants in, the oldest ones (kad-dht). */
 const CHECKED_WHEN_FULL = 3
 
 /**
- * The routing tables of all nodes in one array, buckets of handles, oldest first. Buckets are as those of kad-dht's trie: one
- * divides only when it is full, which makes no difference to who finds room.
+ * The routing tables of all nodes in one array, a row each: how many are in each bucket, then buckets of handles, oldest first;
+ * so that what is read together lies together. Buckets are as those of kad-dht's trie: one divides only when it is full, which
+ * makes no difference to who finds room.
  */
 export class Tables {
   readonly bucketCount: number
@@ -28,6 +32,9 @@ export class Tables {
   readonly #size: number
   readonly #bits: number
   readonly #levels: number
+  /** Words of a row, and how many of them come before its buckets. */
+  readonly #rowWords: number
+  readonly #headWords: number
   readonly #salt: number
   readonly #group: Uint32Array
   readonly #distances: Float64Array
@@ -41,8 +48,11 @@ export class Tables {
     this.bucketCount = 2 ** rules.everywhereBits + rules.ownPathLevels
     this.lives = new Uint32Array(nodeCount)
     this.found = new Uint32Array(bucketSize)
-    this.#entries = new Uint32Array(nodeCount * this.bucketCount * bucketSize)
-    this.#counts = new Uint8Array(nodeCount * this.bucketCount)
+    this.#headWords = Math.ceil(this.bucketCount / WORD)
+    this.#rowWords = this.#headWords + this.bucketCount * bucketSize
+    const rows = new ArrayBuffer(nodeCount * this.#rowWords * WORD)
+    this.#entries = new Uint32Array(rows)
+    this.#counts = new Uint8Array(rows)
     this.#group = new Uint32Array((this.#levels + 1) * bucketSize)
     this.#distances = new Float64Array(bucketSize)
   }
@@ -59,57 +69,60 @@ export class Tables {
 
   /** Bytes of the arrays. */
   get bytes(): number {
-    return this.#entries.byteLength + this.#counts.byteLength + this.lives.byteLength
+    return this.#entries.byteLength + this.lives.byteLength
   }
 
   /** Empties the table of a node. */
   clear(slot: number): void {
-    this.#counts.fill(0, slot * this.bucketCount, (slot + 1) * this.bucketCount)
+    const from = slot * this.#rowWords * WORD
+    this.#counts.fill(0, from, from + this.bucketCount)
   }
 
   /** How many peers are in the table of a node. */
   sizeOf(slot: number): number {
     let size = 0
-    for (let bucket = slot * this.bucketCount; bucket < (slot + 1) * this.bucketCount; bucket++) {
-      size += this.#counts[bucket] as number
-    }
+    const from = slot * this.#rowWords * WORD
+    for (let at = from; at < from + this.bucketCount; at++) size += this.#counts[at] as number
     return size
   }
 
   /** Calls `visit` for each peer in the table of a node. */
   forEach(slot: number, visit: (peer: Handle) => void): void {
-    for (let bucket = slot * this.bucketCount; bucket < (slot + 1) * this.bucketCount; bucket++) {
-      const from = bucket * this.#size
-      const count = this.#counts[bucket] as number
+    const row = slot * this.#rowWords
+    for (let bucket = 0; bucket < this.bucketCount; bucket++) {
+      const from = this.#firstOf(row, bucket)
+      const count = this.#counts[row * WORD + bucket] as number
       for (let at = from; at < from + count; at++) visit(this.#entries[at] as number)
     }
   }
 
   has(slot: number, peer: Handle): boolean {
-    return this.#placeOf(this.#bucketOf(slot, this.idOf(peer)), peer) >= 0
+    return this.#placeOf(slot * this.#rowWords, this.#bucketOf(slot, this.idOf(peer)), peer) >= 0
   }
 
   /** Takes a peer that is there into the table of a node, if it has room or the oldest of its bucket are gone. */
   offer(slot: number, peer: Handle): void {
+    const row = slot * this.#rowWords
     const bucket = this.#bucketOf(slot, this.idOf(peer))
-    if (this.#placeOf(bucket, peer) >= 0) return
-    let count = this.#counts[bucket] as number
-    if (count === this.#size) {
-      const from = bucket * this.#size
+    if (this.#placeOf(row, bucket, peer) >= 0) return
+    const countAt = row * WORD + bucket
+    const from = this.#firstOf(row, bucket)
+    if (this.#counts[countAt] === this.#size) {
       for (let at = from + CHECKED_WHEN_FULL - 1; at >= from; at--) {
-        if (!this.isAlive(this.#entries[at] as number)) this.#removeAt(bucket, at)
+        if (!this.isAlive(this.#entries[at] as number)) this.#removeAt(row, bucket, at)
       }
-      count = this.#counts[bucket] as number
-      if (count === this.#size) return
     }
-    this.#entries[bucket * this.#size + count] = peer
-    this.#counts[bucket] = count + 1
+    const count = this.#counts[countAt] as number
+    if (count === this.#size) return
+    this.#entries[from + count] = peer
+    this.#counts[countAt] = count + 1
   }
 
   remove(slot: number, peer: Handle): void {
+    const row = slot * this.#rowWords
     const bucket = this.#bucketOf(slot, this.idOf(peer))
-    const at = this.#placeOf(bucket, peer)
-    if (at >= 0) this.#removeAt(bucket, at)
+    const at = this.#placeOf(row, bucket, peer)
+    if (at >= 0) this.#removeAt(row, bucket, at)
   }
 
   /**
@@ -121,45 +134,49 @@ export class Tables {
     const own = this.idOf(this.lives[slot] as number)
     const ownPart = own >>> shift
     const targetPart = target >>> shift
-    const first = slot * this.bucketCount
+    const row = slot * this.#rowWords
     let count = 0
     for (let apart = 0; apart < 2 ** this.#bits && count < this.#size; apart++) {
       const part = targetPart ^ apart
       if (part !== ownPart || this.#levels === 0) {
-        this.#gather(first + part, except)
+        this.#gather(row, part, except)
         count = this.#take(count, target)
-      } else count = this.#ownPart({ first, own, target, except, count })
+      } else count = this.#ownPart({ row, own, target, except, count })
     }
     return count
   }
 
   /** Peers of the part of the space that the node itself lies in. */
-  #ownPart(o: { first: number; own: number; target: number; except: Handle; count: number }): number {
-    const { own, target, except } = o
-    const first = o.first + 2 ** this.#bits
+  #ownPart(o: { row: number; own: number; target: number; except: Handle; count: number }): number {
+    const { row, own, target, except } = o
+    const first = 2 ** this.#bits
     const last = this.#levels - 1
     const level = Math.clz32(own ^ target) - this.#bits
     let count = o.count
     if (level >= 0 && level < last) {
-      this.#gather(first + level, except)
+      this.#gather(row, first + level, except)
       count = this.#take(count, target)
       if (count === this.#size) return count
     }
     // all who are nearer to us than the target is; when it lies elsewhere, everybody here
     for (let deeper = level < 0 ? 0 : Math.min(level + 1, last); deeper <= last; deeper++) {
-      this.#gather(first + deeper, except)
+      this.#gather(row, first + deeper, except)
     }
     count = this.#take(count, target)
     for (let wider = Math.min(level, last) - 1; wider >= 0 && count < this.#size; wider--) {
-      this.#gather(first + wider, except)
+      this.#gather(row, first + wider, except)
       count = this.#take(count, target)
     }
     return count
   }
 
-  #gather(bucket: number, except: Handle): void {
-    const from = bucket * this.#size
-    const count = this.#counts[bucket] as number
+  #firstOf(row: number, bucket: number): number {
+    return row + this.#headWords + bucket * this.#size
+  }
+
+  #gather(row: number, bucket: number, except: Handle): void {
+    const from = this.#firstOf(row, bucket)
+    const count = this.#counts[row * WORD + bucket] as number
     for (let at = from; at < from + count; at++) {
       const peer = this.#entries[at] as number
       if (peer !== except) this.#group[this.#grouped++] = peer
@@ -195,23 +212,24 @@ export class Tables {
 
   #bucketOf(slot: number, id: number): number {
     const own = this.idOf(this.lives[slot] as number)
-    const first = slot * this.bucketCount
     const part = id >>> (32 - this.#bits)
-    if (this.#levels === 0 || part !== own >>> (32 - this.#bits)) return first + part
+    if (this.#levels === 0 || part !== own >>> (32 - this.#bits)) return part
     const level = Math.min(Math.clz32(own ^ id) - this.#bits, this.#levels - 1)
-    return first + 2 ** this.#bits + level
+    return 2 ** this.#bits + level
   }
 
-  #placeOf(bucket: number, peer: Handle): number {
-    const from = bucket * this.#size
-    const to = from + (this.#counts[bucket] as number)
+  #placeOf(row: number, bucket: number, peer: Handle): number {
+    const from = this.#firstOf(row, bucket)
+    const to = from + (this.#counts[row * WORD + bucket] as number)
     for (let at = from; at < to; at++) if (this.#entries[at] === peer) return at
     return -1
   }
 
-  #removeAt(bucket: number, at: number): void {
-    const last = bucket * this.#size + (this.#counts[bucket] as number) - 1
-    this.#entries.copyWithin(at, at + 1, last + 1)
-    this.#counts[bucket] = last - bucket * this.#size
+  #removeAt(row: number, bucket: number, at: number): void {
+    const countAt = row * WORD + bucket
+    const count = this.#counts[countAt] as number
+    const end = this.#firstOf(row, bucket) + count
+    for (let next = at + 1; next < end; next++) this.#entries[next - 1] = this.#entries[next] as number
+    this.#counts[countAt] = count - 1
   }
 }
