@@ -64,3 +64,19 @@ export type {
   TopicMessage,
   TopicVerdict
 } from './transport.ts'
+export { createMemoryRoomStore } from './store.ts'
+export type { RoomStore, RoomStoreChange } from './store.ts'
+export { startPrivateRooms } from './private/private-rooms.ts'
+export type {
+  ConversationStatus,
+  PrekeyDirectory,
+  PrivateRooms,
+  PrivateRoomsComponents
+} from './private/private-rooms.ts'
+export type { ConversationInfo } from './private/info.ts'
+export type { PrivateEvent } from './private/conversation.ts'
+export type { PrivateTransport } from './private/deliveries.ts'
+export type { PrivateText } from './private/texts.ts'
+export type { DeviceOfPerson } from './private/suite.ts'
+export { createPrekeyDepot, openPrekeyDepot } from './private/depot.ts'
+export type { PrekeyDepot, PrekeyDepotComponents } from './private/depot.ts'

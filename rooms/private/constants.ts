@@ -36,6 +36,8 @@ export const COMMIT_RANK_MAX = 5
 export const INTENTS_MAX = 64
 /** How long a change that was asked for is tried. */
 export const INTENT_MS: number = 60 * MINUTE_MS
+/** Frames of one device that wait for what comes before them. */
+export const HELD_OF_DEVICE_MAX = 64
 /** Frames that wait for what comes before them, in all. */
 export const HELD_MAX = 256
 /** How long a frame waits for what comes before it. */
@@ -71,6 +73,8 @@ export const PREKEYS_LOW = 8
 export const PREKEYS_MAX = 64
 /** How long a prekey may be used after it was made; the last resort is replaced at half of it. */
 export const PREKEY_LIFETIME_MS: number = 30 * DAY_MS
+/** How often the prekeys of this device are published anew. */
+export const PREKEYS_PUBLISH_MS: number = 3 * 60 * MINUTE_MS
 /** Largest prekey. */
 export const PREKEY_BYTES_MAX = 4_096
 /** Largest statement of the prekeys of a device. */
@@ -82,3 +86,19 @@ export const PREKEYS_TYPE = 'prekeys/1'
 export const INFO_EXTENSION = 0xf0e1
 /** Number of the extension of a key package that says until when it may be used, and whether it is the last resort. */
 export const PREKEY_EXTENSION = 0xf0e2
+
+/** Texts of one conversation that are kept. */
+export const TEXTS_KEPT_MAX = 1_000
+/** What every key of the store begins with. */
+export const STORE_PREFIX = 'private/'
+
+/** Devices whose prekeys one node gives out. */
+export const DEPOT_DEVICES_MAX = 512
+/** Devices of one person whose prekeys one node gives out. */
+export const DEPOT_DEVICES_OF_PERSON_MAX = 16
+/** How long prekeys are given out after their device was last heard of. */
+export const DEPOT_MS: number = 14 * DAY_MS
+/** One-use prekeys of a person that one device is given in a period; then it gets the last resort. */
+export const DEPOT_TAKES_MAX = 4
+/** The period of {@link DEPOT_TAKES_MAX}. */
+export const DEPOT_TAKES_PERIOD_MS: number = 60 * MINUTE_MS

@@ -59,6 +59,8 @@ export type PrivateEvent =
       readonly removed: readonly DeviceOfPerson[]
     }
   | { readonly type: 'out' | 'rejoining'; readonly group: string }
+  /** This consumer was too slow and missed some. */
+  | { readonly type: 'missed' }
 
 /** A frame on its way to a device. */
 export interface Outgoing {
@@ -178,6 +180,17 @@ export function tidied(conversation: Conversation, nowMs: number): Conversation 
     [...conversation.commits].filter(([name]) => kept.branches.has(name)).slice(-EPOCHS_NAMED_MAX)
   )
   return { ...conversation, ...kept, commits, intents }
+}
+
+/** A conversation that was left: nothing of it can be read or written any more. */
+export function withoutKeys(conversation: Conversation): Conversation {
+  const { rejoinAskedAtMs: _, ...rest } = conversation
+  const branches = [...rest.branches.values()].map(({ state: __, ...branch }) => ({
+    ...branch,
+    isWhole: false
+  }))
+  const named = new Map(branches.map((branch) => [branch.tip, branch]))
+  return { ...rest, branches: named, commits: new Map(), intents: [], hasLeft: true }
 }
 
 function withNewTurns(

@@ -21,14 +21,26 @@ import { commitDue } from './speaking.ts'
 import type { DeviceOfPerson } from './suite.ts'
 
 type FrameOf<Kind extends Frame['kind']> = Extract<SignedFrame, { kind: Kind }>
-type EpochFrame = FrameOf<'welcome' | 'commit' | 'message'>
+/** A frame that belongs to an epoch. */
+export type EpochFrame = FrameOf<'welcome' | 'commit' | 'message'>
+
+/** Takes a commit or a message; `'hold'` when its epoch is not known yet. @throws as both do */
+export async function takeEpoch(
+  context: StepContext,
+  conversation: Conversation,
+  { frame, bytes }: { readonly frame: EpochFrame; readonly bytes: Uint8Array }
+): Promise<Step | 'hold'> {
+  return frame.kind === 'commit'
+    ? await takeCommit(context, conversation, { frame, bytes })
+    : await takeMessage(context, conversation, frame)
+}
 
 /**
  * Takes a commit. `'hold'` when the epoch it ends is not known yet.
  *
  * @throws RoomError `ERR_PRIVATE_FOREIGN`, `ERR_PRIVATE_STALE`, `ERR_PRIVATE_REFUSED`, `ERR_PRIVATE_MALFORMED`
  */
-export async function takeCommit(
+async function takeCommit(
   context: StepContext,
   conversation: Conversation,
   { frame, bytes }: { readonly frame: EpochFrame; readonly bytes: Uint8Array }
@@ -58,7 +70,7 @@ export async function takeCommit(
  *
  * @throws RoomError `ERR_PRIVATE_FOREIGN`, `ERR_PRIVATE_STALE`, `ERR_PRIVATE_MALFORMED`
  */
-export async function takeMessage(
+async function takeMessage(
   context: StepContext,
   conversation: Conversation,
   frame: EpochFrame

@@ -159,7 +159,7 @@ function hpkeOver(base: Hpke, random: Random): Hpke {
   return {
     ...base,
     generateKeyPair: async () => await base.deriveKeyPair(random.bytes(EPHEMERAL_BYTES)),
-    seal: async (recipientPublicKey, plaintext, info, aad) => {
+    seal: async (...[recipientPublicKey, plaintext, info, aad]) => {
       const context = await suite.createSenderContext({
         ...{ recipientPublicKey, info: Uint8Array.from(info).buffer },
         ekm: random.bytes(EPHEMERAL_BYTES).buffer

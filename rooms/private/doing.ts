@@ -1,0 +1,140 @@
+import type { Did } from '#did'
+import { RoomError } from '../errors.ts'
+import { parseRoomName } from '../text.ts'
+import { CONVERSATIONS_MAX, GROUP_ID_BYTES } from './constants.ts'
+import { currentMembers, isIn, type Conversation, type StepContext } from './conversation.ts'
+import type { ConversationInfo } from './info.ts'
+import type { Keeper } from './keeper.ts'
+import { readPrekey, type Prekey } from './prekeys.ts'
+import { statusOf, type PrivateRooms, type PrivateRoomsComponents } from './private-rooms.ts'
+import { askFor, foundConversation, sayIn } from './speaking.ts'
+
+/** What the user of private rooms does. */
+export type Doing = Pick<PrivateRooms, 'sayTo' | 'say' | 'createRoom' | 'invite' | 'remove' | 'leave'>
+
+/** What doing needs. */
+export interface DoingParts extends Pick<PrivateRoomsComponents, 'prekeys' | 'random'> {
+  readonly keeper: Keeper
+  readonly context: () => StepContext
+}
+
+/** What a user does, over the conversations that `keeper` has. */
+export function createDoing(parts: DoingParts): Doing {
+  const { keeper, context } = parts
+  const { own } = context().suite
+  return {
+    say: async (group, text) => await say(parts, group, text),
+    sayTo: async (person, text, { signal }) => {
+      if (person === own.person)
+        throw new RoomError('ERR_PRIVATE_REFUSED', 'expected somebody else to talk to')
+      const group = directWith(keeper, person) ?? (await openDirect(parts, person, signal))
+      return { group, ...(await say(parts, group, text)) }
+    },
+    createRoom: async (name) => {
+      const room = { kind: 'room', name: parseRoomName(name), persons: [] } as const
+      const group = await keeper.open(async () => ({
+        ...{ conversation: await found(parts, room), outgoing: [], events: [] }
+      }))
+      return statusOf(keeper.get(group))
+    },
+    invite: async (group, person, { signal }) => await invite(parts, { group, person, signal }),
+    remove: async (group, person) => await takeOut(parts, group, person),
+    leave: async (group) => {
+      await takeOut(parts, group, own.person)
+      await keeper.forget(group)
+    }
+  }
+}
+
+async function say(
+  { keeper, context }: DoingParts,
+  group: string,
+  text: string
+): Promise<{ id: string; devices: number }> {
+  return await keeper.change(group, async (conversation) => {
+    const step = await sayIn(context(), conversation, text)
+    return { step, value: { id: step.id, devices: step.outgoing.length } }
+  })
+}
+
+async function openDirect(parts: DoingParts, person: Did, signal: AbortSignal): Promise<string> {
+  const { keeper, context } = parts
+  const { own } = context().suite
+  const theirs = await takeSome(parts, person, signal)
+  const add = [...theirs, ...(await take(parts, own.person, signal))]
+  return await keeper.open(async () => {
+    const known = directWith(keeper, person)
+    if (known !== undefined) return known
+    const persons = [own.person, person].sort()
+    const conversation = await found(parts, { kind: 'direct', name: '', persons })
+    return await askFor(context(), conversation, { add, remove: [] })
+  })
+}
+
+async function invite(
+  parts: DoingParts,
+  { group, person, signal }: { group: string; person: Did; signal: AbortSignal }
+): Promise<void> {
+  const { keeper, context } = parts
+  if (keeper.get(group).info.kind === 'direct')
+    throw new RoomError('ERR_PRIVATE_REFUSED', 'expected a room, not a conversation of two')
+  const prekeys = await takeSome(parts, person, signal)
+  await keeper.change(group, async (conversation) => {
+    const members = currentMembers(conversation)
+    const add = prekeys.filter(({ device }) => members.every((member) => member.device !== device))
+    return { step: await askFor(context(), conversation, { add, remove: [] }), value: undefined }
+  })
+}
+
+async function takeOut({ keeper, context }: DoingParts, group: string, person: Did): Promise<void> {
+  const { own } = context().suite
+  await keeper.change(group, async (conversation) => {
+    if (conversation.info.foundedBy !== own.person && person !== own.person)
+      throw new RoomError('ERR_PRIVATE_REFUSED', 'expected a room that you founded')
+    const devices = currentMembers(conversation).filter((member) => member.person === person)
+    const remove = devices.map(({ device }) => device)
+    return { step: await askFor(context(), conversation, { add: [], remove }), value: undefined }
+  })
+}
+
+/** One valid prekey for each device of a person but this one. */
+async function take(
+  { prekeys, context }: DoingParts,
+  person: Did,
+  signal: AbortSignal
+): Promise<readonly Prekey[]> {
+  const taken: Prekey[] = []
+  for (const bytes of await prekeys.take(person, { signal })) {
+    const { suite, signer, nowMs } = context()
+    const prekey = await readPrekey(suite, bytes, nowMs).catch(() => undefined)
+    const isNew = prekey?.person === person && taken.every(({ device }) => device !== prekey.device)
+    if (isNew && prekey.device !== signer.did) taken.push(prekey)
+  }
+  return taken
+}
+
+async function takeSome(parts: DoingParts, person: Did, signal: AbortSignal): Promise<readonly Prekey[]> {
+  const taken = await take(parts, person, signal)
+  if (taken.length > 0) return taken
+  throw new RoomError('ERR_PRIVATE_PREKEYS', `expected a device of ${person} that published prekeys`)
+}
+
+async function found(
+  { keeper, context, random }: DoingParts,
+  info: Omit<ConversationInfo, 'foundedBy' | 'foundedAtMs'>
+): Promise<Conversation> {
+  if (keeper.conversations.size >= CONVERSATIONS_MAX)
+    throw new RoomError('ERR_PRIVATE_FULL', `expected at most ${CONVERSATIONS_MAX} conversations`)
+  const { suite, nowMs } = context()
+  const says = { ...info, foundedBy: suite.own.person, foundedAtMs: nowMs }
+  return await foundConversation(context(), { group: random.bytes(GROUP_ID_BYTES), info: says })
+}
+
+/** The conversation with a person: of several, which two who began at once have, the one with the smallest name. */
+function directWith(keeper: Keeper, person: Did): string | undefined {
+  return [...keeper.conversations.values()]
+    .filter((one) => one.info.kind === 'direct' && one.info.persons.includes(person) && isIn(one))
+    .filter((one) => currentMembers(one).some((member) => member.person === person))
+    .map(({ group }) => group)
+    .sort()[0]
+}
