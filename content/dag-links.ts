@@ -3,6 +3,7 @@ import * as dagPb from '@ipld/dag-pb'
 import { CID } from 'multiformats/cid'
 import { errorMessage } from '#contracts'
 import { DAG_CBOR_CODEC, DAG_PB_CODEC } from './cid.ts'
+import { quickLinks } from './dag-pb-links.ts'
 import { ContentError } from './errors.ts'
 
 function collect(value: unknown, found: CID[]): void {
@@ -25,7 +26,9 @@ function collect(value: unknown, found: CID[]): void {
  */
 export function linksOf(cid: CID, bytes: Uint8Array): CID[] {
   try {
-    if (cid.code === DAG_PB_CODEC) return dagPb.decode(bytes).Links.map((link) => link.Hash)
+    if (cid.code === DAG_PB_CODEC) {
+      return quickLinks(bytes) ?? dagPb.decode(bytes).Links.map((link) => link.Hash)
+    }
     const found: CID[] = []
     if (cid.code === DAG_CBOR_CODEC) collect(dagCbor.decode(bytes), found)
     return found

@@ -38,8 +38,8 @@ export interface AskingChannelInit {
 export interface VerifiedBlock {
   readonly cid: CID
   readonly bytes: Uint8Array
-  /** Those that will come because of it. */
-  readonly links: readonly CID[]
+  /** The keys of those that will come because of it. */
+  readonly keysBelow: readonly string[]
   /** Its bytes are needed no more: their memory may be used for others. It need not be called. */
   readonly release?: (() => void) | undefined
 }
@@ -244,9 +244,9 @@ export class AskingChannel {
       this.#blame('wrong-block', unexpected(`block ${cid.toString()}`, 'another'))
     } else {
       this.#credit -= bytes.length
-      const links = walk.take(bytes)
+      const keysBelow = walk.take(bytes)
       // Links are parts of the bytes that they were decoded from.
-      this.#init.onBlock({ cid, bytes, links, release: cid.code === RAW_CODEC ? release : undefined })
+      this.#init.onBlock({ cid, bytes, keysBelow, release: cid.code === RAW_CODEC ? release : undefined })
     }
   }
 

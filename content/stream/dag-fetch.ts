@@ -173,7 +173,7 @@ export class DagFetch implements AsyncDisposable, SourceEvents {
     return await answered
   }
 
-  onBlock(source: Source, { cid, bytes, links, release }: VerifiedBlock): void {
+  onBlock(source: Source, { cid, bytes, keysBelow, release }: VerifiedBlock): void {
     const key = stepKey(cid)
     this.#lastBlockMs = this.#components.clock.monotonicMs()
     if (!this.#expected.delete(key) || this.#components.isDenied(cid)) {
@@ -181,13 +181,13 @@ export class DagFetch implements AsyncDisposable, SourceEvents {
       release?.()
       return
     }
-    for (const link of links) this.#expect(stepKey(link))
-    if (key === this.#followed && links.length === 0) this.#enter(cid, bytes)
+    for (const next of keysBelow) this.#expect(next)
+    if (key === this.#followed && keysBelow.length === 0) this.#enter(cid, bytes)
     if (this.#ahead.has(key)) {
       // Named again meanwhile, it came again: what is being stored is the one that came first.
       source.release(bytes.length)
       release?.()
-      if (links.length > 0) this.#advance()
+      if (keysBelow.length > 0) this.#advance()
       return
     }
     const onStored = (): void => {
@@ -198,7 +198,7 @@ export class DagFetch implements AsyncDisposable, SourceEvents {
     this.#ahead.add({ cid, key, bytes, taken: this.#waiters.wants(key), release, onStored })
     this.#answer(key, bytes)
     // There may be something to share now.
-    if (links.length > 0) this.#advance()
+    if (keysBelow.length > 0) this.#advance()
   }
 
   onAbsent(source: Source, cid: CID): void {

@@ -18,6 +18,8 @@ interface HashedName {
 /** A block still to come. */
 interface Step {
   readonly cid: CID
+  /** See {@link stepKey}; made once, for a file of 1 GiB has a thousand of them before its first byte. */
+  readonly key: string
   /** How many names of the path lead to it. */
   readonly names: number
   /** Shards between the folder's own block and this one. */
@@ -66,7 +68,9 @@ export class Walk {
   constructor({ roots, below, range }: Ask, path: readonly HashedName[] = []) {
     this.#path = path
     this.#below = below
-    this.#steps = roots.map((cid, root) => ({ cid, names: 0, level: 0, range, root })).reverse()
+    this.#steps = roots
+      .map((cid, root) => ({ cid, key: stepKey(cid), names: 0, level: 0, range, root }))
+      .reverse()
   }
 
   /** Steps that are known to be left, those counted that will turn out to be repetitions. */
@@ -83,7 +87,7 @@ export class Walk {
   next(): CID | undefined {
     for (let step = this.#steps.at(-1); step !== undefined; step = this.#steps.at(-1)) {
       const inline = this.#inlineOf(step)
-      if (inline === undefined && !this.#seen.has(stepKey(step.cid))) return step.cid
+      if (inline === undefined && !this.#seen.has(step.key)) return step.cid
       this.#steps.pop()
       if (inline !== undefined) this.#enter(step, inline)
     }
@@ -97,7 +101,7 @@ export class Walk {
     const keys = new Set<string>()
     for (let index = this.#steps.length - 1; index >= 0 && found.length < max; index--) {
       const step = this.#steps[index] as Step
-      const key = stepKey(step.cid)
+      const { key } = step
       if (keys.has(key) || this.#seen.has(key)) continue
       if (this.#inlineOf(step) !== undefined) break
       keys.add(key)
@@ -107,11 +111,15 @@ export class Walk {
     return found
   }
 
-  /** The block that {@link next} named has come. Returns those it links to that will come because of it. */
-  take(bytes: Uint8Array): CID[] {
+  /** The block that {@link next} named has come. Returns the keys of those it links to that will come because of it. */
+  take(bytes: Uint8Array): string[] {
     const step = this.#pop()
     if (step === undefined) return []
-    return this.#enter(step, bytes).filter((cid) => !this.#seen.has(stepKey(cid)))
+    const keys: string[] = []
+    for (const next of this.#enter(step, bytes)) {
+      if (!this.#seen.has(next.key) && this.#inlineOf(next) === undefined) keys.push(next.key)
+    }
+    return keys
   }
 
   /** The block that {@link next} named does not come, and nothing below it. */
@@ -143,7 +151,7 @@ export class Walk {
     const step = this.#steps.pop()
     if (step === undefined) return undefined
     if (this.#seen.size >= WALK_SEEN_MAX) this.#seen.clear()
-    this.#seen.add(stepKey(step.cid))
+    this.#seen.add(step.key)
     return step
   }
 
@@ -164,23 +172,23 @@ export class Walk {
     return cid.code !== RAW_CODEC && (this.#below || names < this.#path.length)
   }
 
-  #enter(step: Step, bytes: Uint8Array): CID[] {
+  #enter(step: Step, bytes: Uint8Array): readonly Step[] {
     if (!this.#leads(step)) return []
-    const below = this.#stepsBelow(step, bytes)
-    if (this.#steps.length + below.length > WALK_STEPS_MAX) {
+    const steps = this.#stepsBelow(step, bytes)
+    if (this.#steps.length + steps.length > WALK_STEPS_MAX) {
       this.#isCut = true
       this.#steps.length = 0
       return []
     }
-    for (let index = below.length - 1; index >= 0; index--) this.#steps.push(below[index] as Step)
-    return below.filter((next) => this.#inlineOf(next) === undefined).map(({ cid }) => cid)
+    for (let index = steps.length - 1; index >= 0; index--) this.#steps.push(steps[index] as Step)
+    return steps
   }
 
   #stepsBelow(step: Step, bytes: Uint8Array): Step[] {
     try {
       if (step.names < this.#path.length) return this.#follow(step, decodeUnixfs(step.cid, bytes))
       if (step.range !== undefined) return inRange(step, step.range, decodeUnixfs(step.cid, bytes))
-      return orderedLinks(step.cid, bytes).map((cid) => ({ ...step, cid, level: 0 }))
+      return orderedLinks(step.cid, bytes).map((cid) => stepBelow(step, cid))
     } catch {
       return []
     }
@@ -190,18 +198,24 @@ export class Walk {
     const { name, hash } = this.#path[step.names] as HashedName
     if (node.kind === 'folder') {
       const found = node.links.find((link) => link.name === name)
-      return found === undefined ? [] : [{ ...step, cid: found.cid, names: step.names + 1, level: 0 }]
+      return found === undefined ? [] : [stepBelow(step, found.cid, { names: step.names + 1 })]
     }
     if (node.kind !== 'shard') return []
     const slot = slotOf(hash, step.level, node.shard.fanoutBits)
     const child = node.shard.children.find((candidate) => candidate.slot === slot)
-    if (child !== undefined) return [{ ...step, cid: child.cid, level: step.level + 1 }]
+    if (child !== undefined) return [stepBelow(step, child.cid, { level: step.level + 1 })]
     const entry = node.shard.entries.find((candidate) => candidate.slot === slot && candidate.name === name)
-    return entry === undefined ? [] : [{ ...step, cid: entry.cid, names: step.names + 1, level: 0 }]
+    return entry === undefined ? [] : [stepBelow(step, entry.cid, { names: step.names + 1 })]
   }
 }
 
 const NOTHING = new Uint8Array(0)
+
+/** A step to a block that the one of `step` links to. */
+function stepBelow(step: Step, cid: CID, o: Partial<Pick<Step, 'names' | 'level' | 'range'>> = {}): Step {
+  const { names = step.names, level = 0, range = step.range } = o
+  return { cid, key: stepKey(cid), names, level, range, root: step.root }
+}
 
 /** The parts of a file that hold bytes of the range, each with what of it is wanted. */
 function inRange(step: Step, { from, to }: ByteRange, node: UnixfsNode): Step[] {
@@ -210,7 +224,7 @@ function inRange(step: Step, { from, to }: ByteRange, node: UnixfsNode): Step[] 
   let at = node.data.length
   for (const { cid, bytes } of node.parts) {
     const range = { from: Math.max(0, from - at), to: Math.min(bytes, to - at) }
-    if (range.from < range.to) steps.push({ ...step, cid, range })
+    if (range.from < range.to) steps.push(stepBelow(step, cid, { level: step.level, range }))
     at += bytes
   }
   return steps

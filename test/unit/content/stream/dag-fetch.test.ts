@@ -9,6 +9,7 @@ import { matchesCid } from '../../../../content/cid.ts'
 import { DEFAULT_STREAM_LIMITS } from '../../../../content/stream/constants.ts'
 import { DagFetch } from '../../../../content/stream/dag-fetch.ts'
 import type { Source } from '../../../../content/stream/source.ts'
+import { stepKey } from '../../../../content/stream/walk.ts'
 import { createVirtualClock } from '../../../support/virtual-clock.ts'
 
 const LEAF = new Uint8Array(64 * 1024).fill(7)
@@ -63,10 +64,10 @@ function openFetch(store: BlockStore): DagFetch {
 const SOURCE = { release: () => undefined } as unknown as Source
 
 /** A block comes, in memory that is used for others as soon as it may be. */
-function arrive(fetch: DagFetch, cid: CID, o: { bytes: Uint8Array; links: readonly CID[] }): void {
+function arrive(fetch: DagFetch, cid: CID, o: { bytes: Uint8Array; below: readonly CID[] }): void {
   const bytes = o.bytes.slice()
   const release = cid.code === RAW_CODEC ? () => void bytes.fill(0) : undefined
-  fetch.onBlock(SOURCE, { cid, bytes, links: o.links, release })
+  fetch.onBlock(SOURCE, { cid, bytes, keysBelow: o.below.map(stepKey), release })
 }
 
 describe('a fetch of a DAG', () => {
@@ -75,10 +76,10 @@ describe('a fetch of a DAG', () => {
     await using fetch = openFetch(store)
     let isStored = false
     void fetch.bring(LEAF_CID).then((isHere) => (isStored = isHere))
-    arrive(fetch, LEAF_CID, { bytes: LEAF, links: [] })
+    arrive(fetch, LEAF_CID, { bytes: LEAF, below: [] })
     const parent = fetch.fetch(PARENT_CID)
-    arrive(fetch, PARENT_CID, { bytes: PARENT, links: [LEAF_CID] })
-    arrive(fetch, LEAF_CID, { bytes: LEAF, links: [] })
+    arrive(fetch, PARENT_CID, { bytes: PARENT, below: [LEAF_CID] })
+    arrive(fetch, LEAF_CID, { bytes: LEAF, below: [] })
     assert.ok(await parent)
     await write()
     if (fetch.brings(LEAF_CID)) void fetch.bring(LEAF_CID)
