@@ -72,27 +72,51 @@ export async function startReplicas(
   }
 }
 
-/** Gives each public pin of the user a goal, once: a goal that was withdrawn stays withdrawn. One that was made private hides it. */
+/**
+ * Gives each public pin of the user a goal, once: a goal that was withdrawn stays withdrawn. One that was made private hides it.
+ * So do single blocks that are published, such as signed capsules and the publisher's index, without which nobody finds or
+ * verifies what others keep; one that was replaced is withdrawn.
+ */
 async function watchPins(
   { content, clock, logger }: ReplicasComponents,
   replication: Replication,
   signal: AbortSignal
 ): Promise<void> {
+  let blocks: ReadonlySet<string> = new Set()
   while (!signal.aborted) {
     try {
       await clock.sleep(GOALS_EVERY_MS, signal)
       // A goal needs its size, for which all of it is walked: only when somebody would keep it.
-      if (!replication.isOffered()) continue
-      for await (const pin of content.pins()) {
-        signal.throwIfAborted()
-        const hasGoal = replication.hasGoal(pin.cid.toString())
-        if (isPublished(pin) && !hasGoal) await setGoalOf(pin, replication, signal)
-        if (hasGoal && isHidden(pin)) await hideGoalOf(pin, replication, signal)
-      }
+      if (replication.isOffered()) blocks = await lookAtPins({ content, replication, signal }, blocks)
     } catch (thrown) {
       if (!signal.aborted) logger.warn('a pin has no goal yet', { reason: errorMessage(thrown) })
     }
   }
+}
+
+interface Watching {
+  readonly content: Content
+  readonly replication: Replication
+  readonly signal: AbortSignal
+}
+
+/** Gives the single blocks that have a goal now; those that had one at the last look and are gone are withdrawn. */
+async function lookAtPins(watching: Watching, before: ReadonlySet<string>): Promise<ReadonlySet<string>> {
+  const { content, replication, signal } = watching
+  const blocks = new Set<string>()
+  for await (const pin of content.pins()) {
+    signal.throwIfAborted()
+    const root = pin.cid.toString()
+    const hasGoal = replication.hasGoal(root)
+    if (pin.kind === 'block') {
+      if (pin.isPublic && (hasGoal || (await setGoalOfBlock(watching, pin)))) blocks.add(root)
+    } else if (isPublished(pin) && !hasGoal) await setGoalOf(pin, replication, signal)
+    else if (hasGoal && isHidden(pin)) await hideGoalOf(pin, replication, signal)
+  }
+  for (const root of before) {
+    if (!blocks.has(root) && replication.hasGoal(root)) await replication.setGoal(root, { copies: 0 })
+  }
+  return blocks
 }
 
 function isPublished({ kind, isPublic, name }: Pin): boolean {
@@ -101,6 +125,27 @@ function isPublished({ kind, isPublic, name }: Pin): boolean {
 
 function isHidden({ kind, isPublic, name }: Pin): boolean {
   return kind === 'dag' && !isPublic && name !== KEPT_FOR_OTHERS
+}
+
+/** Whether a block leads to nothing else: a public block opens itself to everybody, never what it links to. */
+async function isAlone(content: Content, { cid }: Pin, signal: AbortSignal): Promise<boolean> {
+  let count = 0
+  try {
+    for await (const _block of content.blocksOf(cid, { signal })) if (++count > 1) return false
+  } catch {
+    signal.throwIfAborted()
+    return false
+  }
+  return count === 1
+}
+
+/** False for a block that leads to others. */
+async function setGoalOfBlock({ content, replication, signal }: Watching, pin: Pin): Promise<boolean> {
+  if (!(await isAlone(content, pin, signal))) return false
+  const { cid, name } = pin
+  await content.pin(cid, { private: false, signal, ...(name === undefined ? {} : { name }) })
+  await replication.setGoal(cid.toString(), { copies: PUBLISHED_COPIES, isPublic: true, signal })
+  return true
 }
 
 /** What was made private is served to everybody by nobody. */

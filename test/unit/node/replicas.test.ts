@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import * as dagCbor from '@ipld/dag-cbor'
 import { MemoryDatastore } from 'datastore-core'
+import type { CID } from 'multiformats/cid'
 import { silentLogger } from '#contracts'
 import { createMemoryBlockStore, KEPT_FOR_OTHERS, startContent, type Content } from '#content'
 import type { ExchangeHandler, Host } from '#dht'
@@ -85,6 +87,18 @@ describe('replicas of a node', () => {
     assert.equal(goal.copies, PUBLISHED_COPIES)
     assert.ok(goal.isPublic && FOLLOWED_COPIES < PUBLISHED_COPIES)
     assert.equal(publisher.replication.hasGoal(hidden.cid.toString()), false)
+
+    // what names and signs it too, but nothing that opens something else, and no longer than it counts
+    const put = async (value: object): Promise<CID> =>
+      (await publisher.content.putBlock(dagCbor.encode(value), { codec: 'dag-cbor', public: true })).cid
+    const [index, opening] = [await put({ index: 1 }), await put({ opens: hidden.cid })]
+    await world.clock.advance(2 * MINUTE_MS)
+    assert.equal(publisher.replication.status(index.toString()).goal.copies, PUBLISHED_COPIES)
+    assert.equal(publisher.replication.hasGoal(opening.toString()), false)
+    assert.equal(await publisher.content.mayServe(hidden.cid, 'anybody'), false)
+    await publisher.content.unpin(index)
+    await world.clock.advance(2 * MINUTE_MS)
+    assert.equal(publisher.replication.status(index.toString()).goal.copies, 0)
 
     await publisher.content.pin(shown.cid, { private: true })
     await world.clock.advance(2 * MINUTE_MS)
