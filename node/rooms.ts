@@ -1,12 +1,14 @@
+import { Key, type Datastore } from 'interface-datastore'
 import type { Clock, Logger, Random } from '#contracts'
 import type { Host } from '#dht'
 import type { Did, Keystore } from '#did'
-import { startRooms, type Rooms, type RoomTransport } from '#rooms'
+import { startRooms, type Rooms, type RoomStore, type RoomTransport } from '#rooms'
 
 /** What rooms need of the other parts of a node. */
 export interface RoomServiceComponents {
   readonly host: Pick<Host, 'addresses' | 'connect' | 'exchange' | 'pubsub' | 'ownRouting'>
   readonly keystore: Pick<Keystore, 'device' | 'certificate'>
+  readonly datastore: Datastore
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -16,13 +18,44 @@ export interface RoomServiceComponents {
 
 /** Joins rooms to the network of this node. */
 export async function startRoomService(components: RoomServiceComponents): Promise<Rooms> {
-  const { host, keystore, ...seams } = components
+  const { host, keystore, datastore, ...seams } = components
   return await startRooms({
     ...seams,
     signer: keystore.device,
     certificate: keystore.certificate,
-    transport: createRoomTransport(host)
+    transport: createRoomTransport(host),
+    store: createRoomStore(datastore)
   })
+}
+
+const PREFIX = '/room/1/'
+
+/** Where rooms remember: a part of the datastore of the node, whose batches are atomic. */
+export function createRoomStore(datastore: Datastore): RoomStore {
+  const keyOf = (key: string): Key => new Key(PREFIX + key, false)
+  return {
+    write: async (changes) => {
+      const batch = datastore.batch()
+      for (const { key, value } of changes) {
+        if (value === undefined) batch.delete(keyOf(key))
+        else batch.put(keyOf(key), value)
+      }
+      await batch.commit()
+    },
+    get: async (key) => {
+      try {
+        return await datastore.get(keyOf(key))
+      } catch (error) {
+        if (error instanceof Error && error.name === 'NotFoundError') return undefined
+        throw error
+      }
+    },
+    entries: async function* (prefix) {
+      for await (const { key, value } of datastore.query({ prefix: PREFIX + prefix })) {
+        yield [key.toString().slice(PREFIX.length), value] as const
+      }
+    }
+  }
 }
 
 /** The host as a room sees it. */

@@ -167,3 +167,56 @@ export const EVENT_CONSUMERS_MAX = 64
 export const DROPPED_EVENT_INTERVAL_MS: number = 30 * SECOND_MS
 /** Rooms one node may be in. */
 export const ROOMS_MAX = 64
+
+/** The protocol by which members tell each other what was said before. */
+export const HISTORY_PROTOCOL = '/elastos/room/history/1.0.0'
+/** Version field of the history exchange. */
+export const HISTORY_VERSION = 1
+/** Texts kept of one room; the oldest give way. */
+export const HISTORY_TEXTS_MAX = 4_096
+/** Bytes of messages kept of one room; the oldest give way. */
+export const HISTORY_BYTES_MAX: number = 4 * 1_024 * 1_024
+/** How old a text may be that another member's history or a mailbox brings. */
+export const HISTORY_AGE_MS: number = 7 * DAY_MS
+/** Devices whose delivery is remembered in one room. */
+export const DEVICES_MARKED_MAX = 8_192
+/** How long a text waits for the one its device said before it. */
+export const GAP_MS: number = 30 * SECOND_MS
+/** The same for the first text of a device that was never heard here. */
+export const GAP_FIRST_MS: number = 3 * SECOND_MS
+/** Gaps of one device that stay open for what comes late. */
+export const HOLES_MAX = 16
+/** Texts of one room that wait for others; with more, one device's are let through. */
+export const HELD_TEXTS_MAX = 1_024
+/** Texts written in one batch. */
+export const HISTORY_BATCH_MAX = 256
+/** Devices told in one history request. */
+export const DEVICES_ASKED_MAX = 512
+/** Largest request of the history exchange. */
+export const HISTORY_REQUEST_BYTES_MAX: number = 256 * 1_024
+/** Largest answer of the history exchange. */
+export const HISTORY_ANSWER_BYTES_MAX: number = 256 * 1_024
+/** Texts in one answer of the history exchange. */
+export const TEXTS_PER_ANSWER_MAX = 1_024
+/** Texts that one member catches up with by asking another again and again. */
+export const CATCH_UP_TEXTS_MAX = 4_096
+/** The same for texts of devices that it never heard. */
+export const CATCH_UP_UNKNOWN_MAX = 512
+/** Answers read from one member in a row. */
+export const HISTORY_ROUNDS_MAX = 24
+/** History requests one peer may make at once. */
+export const HISTORY_BURST = 48
+/** History requests one peer may make per second in the long run. */
+export const HISTORY_PER_SECOND = 1
+/** How often a member is asked for what was missed, with nothing known to be missing; jittered. */
+export const HISTORY_INTERVAL_MS: number = 20 * SECOND_MS
+/** Wait between questions while something is known to be missing. */
+export const HISTORY_RETRY_MS: number = 2 * SECOND_MS
+/** Members whose history is asked for when a room is joined, and when the last connection was lost in between. */
+export const HISTORY_JOIN_PEERS = 3
+/** Members that wait to be asked for their history. */
+export const HISTORY_QUEUE_MAX = 8
+/** Texts of the history that a person who joins is shown. */
+export const HISTORY_SHOWN = 100
+/** How soon after it was seen it is remembered that something was. */
+export const READ_WRITE_MS: number = SECOND_MS

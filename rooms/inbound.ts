@@ -6,6 +6,7 @@ import { RoomError, type RoomDropCode } from './errors.ts'
 import type { MemberEntry, MembersAnswer, MembersRequest } from './members-exchange.ts'
 import type { MemberTable } from './member-table.ts'
 import type { Labels } from './labels.ts'
+import type { HistoryAnswer, HistoryRequest } from './history-exchange.ts'
 import type { ReceivedMessage, Receiver } from './receiver.ts'
 import type { NoticeEvent, RoomEvent } from './room-events.ts'
 import type { Speaker } from './speaker.ts'
@@ -21,6 +22,10 @@ export interface InboundComponents {
   readonly speaker: Speaker
   readonly counters: MutableCounters
   readonly emit: (event: RoomEvent) => void
+  /** Takes a text of somebody else; whether it is new. */
+  readonly keep: (message: ReceivedMessage, bytes: Uint8Array, isPast: boolean) => boolean
+  /** What somebody with these marks lacks. */
+  readonly recall: (peerId: string, marks: HistoryRequest['marks']) => Promise<HistoryAnswer>
   /** Our own addresses. */
   readonly addresses: () => readonly string[]
   /** A peer that is said to be a member. */
@@ -37,6 +42,14 @@ export interface Inbound {
    * @throws RoomError when its presence is not valid
    */
   request(peerId: string, request: MembersRequest): MembersAnswer
+  /** A text from another member's history; whether it is new. */
+  past(bytes: Uint8Array): boolean
+  /**
+   * Another member's question what was said.
+   *
+   * @throws RoomError when its presence is not valid
+   */
+  recall(peerId: string, request: HistoryRequest): Promise<HistoryAnswer>
   /** Another member's answer. */
   answer(peerId: string, answer: MembersAnswer, clockOffMs: number): void
 }
@@ -60,6 +73,22 @@ export function createInbound(components: InboundComponents): Inbound {
         return { nowMs: Math.floor(components.clock.nowMs()), sequenceSeen: 0, members: [] }
       }
       throw new RoomError(taken.dropped, 'expected the valid presence of the peer that asks')
+    },
+    past: (bytes) => {
+      const taken = gate.accept(() => components.receiver.verifyPast(bytes))
+      if ('dropped' in taken) return false
+      const { device, sequence } = taken.value
+      // Ours, of before this device forgot: others know its numbers.
+      if (device === components.speaker.device) components.speaker.continueAfter(sequence)
+      return components.keep(taken.value, bytes, true)
+    },
+    recall: async (peerId, { presence, marks }) => {
+      const taken = gate.accept(() => components.receiver.takeDirect(presence, peerId))
+      if ('dropped' in taken) {
+        throw new RoomError(taken.dropped, 'expected the valid presence of the peer that asks')
+      }
+      hear(taken.value, presence, components)
+      return await components.recall(peerId, marks)
     },
     answer: (peerId, { members: entries, sequenceSeen }, clockOffMs) => {
       components.speaker.continueAfter(sequenceSeen)
@@ -109,7 +138,7 @@ function hear(message: ReceivedMessage, bytes: Uint8Array, components: InboundCo
   const presence = message.kind === 'presence' ? bytes : undefined
   const changes = message.kind === 'leave' ? members.left(message.device) : members.heard(message, presence)
   for (const change of changes) emit(change)
-  if (message.text !== undefined) emit(readTextEvent(message, message.text, components))
+  if (message.text !== undefined) components.keep(message, bytes, false)
 }
 
 function readAnswer(
@@ -163,27 +192,6 @@ function createClockTeller(
     if (Math.abs(offMs) <= CLOCK_OFF_MS || told.has(peerId) || told.size >= MEMBERS_MAX) return
     told.add(peerId)
     emit(readClockNotice(label, offMs))
-  }
-}
-
-function readTextEvent(
-  message: ReceivedMessage,
-  text: string,
-  { clock, labels }: Pick<InboundComponents, 'clock' | 'labels'>
-): RoomEvent {
-  const { author, device, nick, sequence, sentAtMs, clockOffMs } = message
-  return {
-    type: 'message',
-    id: `${device}:${sequence}`,
-    author,
-    device,
-    nick,
-    label: labels.label(author, nick),
-    isSelf: false,
-    text,
-    sentAtMs,
-    receivedAtMs: clock.nowMs(),
-    ...(clockOffMs === undefined ? {} : { clockOffMs })
   }
 }
 

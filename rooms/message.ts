@@ -22,6 +22,8 @@ export interface MessageFields {
   readonly kind: MessageKind
   /** The words of a `text`; absent otherwise. */
   readonly text?: string
+  /** Of a `text`: the sequence number of the text before it by this device; absent when the device knows of none. */
+  readonly previous?: number
 }
 
 /** A message whose signature and certificate hold. */
@@ -89,17 +91,20 @@ function openSigned(bytes: Uint8Array): { signer: Did; payload: unknown } {
 const REQUIRED = ['room', 'author', 'sequence', 'sentAtMs', 'nick', 'kind'] as const
 
 function readFields(payload: unknown): { fields: MessageFields; certificate: Uint8Array | undefined } {
-  const map = readMap(payload, REQUIRED, ['text', 'certificate'])
+  const map = readMap(payload, REQUIRED, ['text', 'previous', 'certificate'])
   if (map === undefined) throw malformed(`a map of ${REQUIRED.join(', ')}`)
-  const { room, author, sequence, sentAtMs, nick, kind, text, certificate } = map
+  const { room, author, sequence, sentAtMs, nick, kind, text, previous, certificate } = map
   if (typeof room !== 'string' || typeof author !== 'string') throw malformed('a room and an author')
   if (!isCount(sequence) || !isCount(sentAtMs)) throw malformed('a sequence and a time')
   if (!isKind(kind) || (kind === 'text') !== (text !== undefined))
     throw malformed('a text exactly for a text')
+  const isPrevious = isCount(previous) && previous > 0 && previous < sequence && kind === 'text'
+  if (previous !== undefined && !isPrevious) throw malformed('an earlier sequence with a text only')
   if (certificate !== undefined && !isCertificate(certificate)) throw malformed('a short certificate')
   const checked = { author: readDid(author), nick: readNick(nick) }
   const words = text === undefined ? {} : { text: readText(text) }
-  return { fields: { room, ...checked, sequence, sentAtMs, kind, ...words }, certificate }
+  const order = isPrevious ? { previous } : {}
+  return { fields: { room, ...checked, sequence, sentAtMs, kind, ...words, ...order }, certificate }
 }
 
 function isKind(value: unknown): value is MessageKind {

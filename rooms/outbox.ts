@@ -15,11 +15,12 @@ export interface OutboxComponents {
 /** Hands messages to the topic in the order of their sequence numbers, each until somebody took it. */
 export interface Outbox extends AsyncDisposable {
   /**
-   * Resolves with the number of peers that took the message: 0 when nobody was there in time.
+   * Resolves with the number of peers that took the message: 0 when nobody was there in time. It goes out once `kept`
+   * has resolved.
    *
    * @throws RoomError `ERR_ROOM_BUSY` when too many wait already
    */
-  post(bytes: Uint8Array): Promise<number>
+  post(bytes: Uint8Array, kept?: Promise<void>): Promise<number>
   /** Somebody arrived: tries again at once. */
   retry(): void
   /** Publishes once, now, to whoever is there, and never rejects. */
@@ -28,6 +29,7 @@ export interface Outbox extends AsyncDisposable {
 
 interface Letter {
   readonly bytes: Uint8Array
+  readonly kept: Promise<void> | undefined
   readonly untilMs: number
   readonly resolve: (recipients: number) => void
 }
@@ -50,6 +52,7 @@ export function startOutbox({ transport, clock, logger }: OutboxComponents, topi
     }
   }
   const deliver = async (letter: Letter): Promise<number> => {
+    await letter.kept
     for (let attempt = 0; ; attempt++) {
       const recipients = await publish(letter.bytes, SEND_WAIT_MS)
       if (recipients > 0 || stopping.signal.aborted || clock.monotonicMs() >= letter.untilMs)
@@ -65,12 +68,12 @@ export function startOutbox({ transport, clock, logger }: OutboxComponents, topi
     running = undefined
   }
   return {
-    post: (bytes) => {
+    post: (bytes, kept) => {
       if (letters.length >= OUTBOX_MAX) {
         throw new RoomError('ERR_ROOM_BUSY', `expected at most ${OUTBOX_MAX} messages to wait for somebody`)
       }
       const { promise, resolve } = Promise.withResolvers<number>()
-      letters.push({ bytes, untilMs: clock.monotonicMs() + SEND_WAIT_MS, resolve })
+      letters.push({ bytes, kept, untilMs: clock.monotonicMs() + SEND_WAIT_MS, resolve })
       running ??= run()
       return promise
     },

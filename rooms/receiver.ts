@@ -3,6 +3,7 @@ import { peerIdFromDid, personOfDevice, type Did } from '#did'
 import {
   CLOCK_DROP_MS,
   CLOCK_OFF_MS,
+  HISTORY_AGE_MS,
   PRESENCES_PER_SECOND,
   PRESENCE_BURST,
   PRESENCE_EXPIRY_MS,
@@ -13,7 +14,7 @@ import {
   TEXT_BURST
 } from './constants.ts'
 import { RoomError } from './errors.ts'
-import { openMessage, type PersonOfDevice, type VerifiedMessage } from './message.ts'
+import { openMessage, type MessageKind, type PersonOfDevice, type VerifiedMessage } from './message.ts'
 import { createRateLimit } from './rate-limit.ts'
 import { createReplayGuard } from './replay-guard.ts'
 
@@ -37,6 +38,11 @@ export interface Receiver {
    * @throws RoomError `ERR_MESSAGE_REPLAYED`, `ERR_MESSAGE_RATE` or `ERR_ROOM_CROWDED`
    */
   admit(message: ReceivedMessage): void
+  /**
+   * A text from another member's history or from a mailbox: older than what is taken from the topic, and seen by whoever
+   * kept it. Whether it was delivered before is for the history to know.
+   */
+  verifyPast(bytes: Uint8Array): ReceivedMessage
   /** Both, for a message that peer `from` relayed: how much it may hand us is limited before anything is verified. */
   take(bytes: Uint8Array, from: string): ReceivedMessage
   /**
@@ -74,7 +80,9 @@ export function createReceiver(init: ReceiverInit): Receiver {
     namesMax: RATED_MAX
   })
   const sources = createRateLimit({ burst: SOURCE_BURST, perSecond: SOURCE_PER_SECOND, namesMax: RATED_MAX })
-  const verify = createMessageVerifier(init)
+  const personOf = createPersonCache()
+  const verify = createMessageVerifier(init, personOf, CLOCK_DROP_MS)
+  const verifyOld = createMessageVerifier(init, personOf, HISTORY_AGE_MS + CLOCK_DROP_MS)
   const admit = (message: ReceivedMessage): void => {
     // Before the rate: an old message played again must not use up what its author may send.
     replays.admit(message, clock.nowMs())
@@ -96,6 +104,7 @@ export function createReceiver(init: ReceiverInit): Receiver {
   }
   return {
     verify,
+    verifyPast: (bytes) => asKind(verifyOld(bytes), 'text'),
     admit,
     take: (bytes, from) => {
       limitSource(from)
@@ -105,7 +114,7 @@ export function createReceiver(init: ReceiverInit): Receiver {
     },
     takeDirect: (bytes, from) => {
       limitSource(from)
-      const message = asPresence(verify(bytes))
+      const message = asKind(verify(bytes), 'presence')
       if (peerIdFromDid(message.device) !== from) {
         throw new RoomError('ERR_MESSAGE_MALFORMED', 'expected the presence of the peer that presents it')
       }
@@ -113,7 +122,7 @@ export function createReceiver(init: ReceiverInit): Receiver {
       return message
     },
     takeHearsay: (bytes) => {
-      const message = asPresence(verify(bytes))
+      const message = asKind(verify(bytes), 'presence')
       const isFresh = Math.abs(message.sentAtMs - clock.nowMs()) <= PRESENCE_EXPIRY_MS
       return { message, isNews: isFresh && isNew(message) }
     },
@@ -121,9 +130,12 @@ export function createReceiver(init: ReceiverInit): Receiver {
   }
 }
 
-function createMessageVerifier(init: ReceiverInit): (bytes: Uint8Array) => ReceivedMessage {
+function createMessageVerifier(
+  init: ReceiverInit,
+  personOf: PersonOfDevice,
+  pastMs: number
+): (bytes: Uint8Array) => ReceivedMessage {
   const { room, clock, isDenied = () => false, isRevoked = () => false } = init
-  const personOf = createPersonCache()
   return (bytes) => {
     const message = openMessage(bytes, { room, personOfDevice: personOf })
     const { author, device } = message
@@ -133,26 +145,25 @@ function createMessageVerifier(init: ReceiverInit): (bytes: Uint8Array) => Recei
     if (author !== device && isRevoked(author, device)) {
       throw new RoomError('ERR_MESSAGE_REVOKED', 'expected a device that its person has not revoked')
     }
-    return { ...message, clockOffMs: readClock(message.sentAtMs - clock.nowMs()) }
+    return { ...message, clockOffMs: readClock(message.sentAtMs - clock.nowMs(), pastMs) }
   }
 }
 
-function asPresence(message: ReceivedMessage): ReceivedMessage {
-  if (message.kind === 'presence') return message
-  throw new RoomError('ERR_MESSAGE_MALFORMED', `expected a presence, got a ${message.kind}`)
+function asKind(message: ReceivedMessage, kind: MessageKind): ReceivedMessage {
+  if (message.kind === kind) return message
+  throw new RoomError('ERR_MESSAGE_MALFORMED', `expected a ${kind}, got a ${message.kind}`)
 }
 
 function tooMany(whom: string): RoomError {
   return new RoomError('ERR_MESSAGE_RATE', `expected fewer messages from ${whom}`)
 }
 
-function readClock(offMs: number): number | undefined {
-  if (Math.abs(offMs) > CLOCK_DROP_MS) {
-    throw new RoomError(
-      'ERR_MESSAGE_TIME',
-      `expected a time within 48 hours of ours, got one ${offMs} ms away`
-    )
+function readClock(offMs: number, pastMs: number): number | undefined {
+  if (offMs > CLOCK_DROP_MS || offMs < -pastMs) {
+    throw new RoomError('ERR_MESSAGE_TIME', `expected a time near ours, got one ${offMs} ms away`)
   }
+  // Old is what the past is.
+  if (pastMs > CLOCK_DROP_MS && offMs < 0) return undefined
   return Math.abs(offMs) > CLOCK_OFF_MS ? offMs : undefined
 }
 

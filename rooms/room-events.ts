@@ -13,6 +13,15 @@ export interface TextEvent {
   /** What to show for the author: see {@link Member.label}. */
   readonly label: string
   readonly isSelf: boolean
+  /**
+   * Where it stands in the history of this node, which grows by one with every text: who remembers the last one seen is
+   * shown none twice. 0 when the history could not be written.
+   */
+  readonly index: number
+  /** Whether it was said while nobody here listened, and is told from the history. */
+  readonly isHistory?: boolean
+  /** Whether somebody here has seen it in an earlier visit. */
+  readonly isSeen?: boolean
   /** At most 4,096 bytes, no control characters but tab and line feed; a screen still has to make it harmless. */
   readonly text: string
   /** By the author's clock, milliseconds since the Unix epoch. */
@@ -28,7 +37,7 @@ export interface SentEvent {
   readonly type: 'sent'
   /** The id of the message. */
   readonly id: string
-  /** How many peers took it; 0 when nobody was there in time, and then nobody ever gets it. */
+  /** How many peers took it; 0 when nobody was there in time: then those get it who ask for the history. */
   readonly recipients: number
 }
 

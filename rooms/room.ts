@@ -5,11 +5,14 @@ import { startContacts } from './contacts.ts'
 import { createCounters, type MutableCounters, type RoomCounters } from './counters.ts'
 import { RoomError } from './errors.ts'
 import { createEventHub, type EventHub } from './event-hub.ts'
-import { createInbound } from './inbound.ts'
+import { createInbound, type Inbound } from './inbound.ts'
 import { createLostPeers, type LostPeers } from './lost-peers.ts'
 import { createLabels, type Labels } from './labels.ts'
 import { encodeMembersRequest } from './members-exchange.ts'
+import { encodeHistoryRequest } from './history-exchange.ts'
+import { startHistoryServer, type HistoryServer } from './history-server.ts'
 import { startMembersServer, type MembersServer } from './members-server.ts'
+import { openMessage } from './message.ts'
 import { createMemberTable, type Member, type MemberTable } from './member-table.ts'
 import { startOutbox, type Outbox } from './outbox.ts'
 import { startPresence, type Presence } from './presence.ts'
@@ -17,8 +20,11 @@ import { createReceiver } from './receiver.ts'
 import { startRendezvous } from './rendezvous-loop.ts'
 import { roomTopic } from './rendezvous.ts'
 import type { NoticeEvent, RoomEvent } from './room-events.ts'
+import { startRoomHistory, type RoomHistory } from './room-history.ts'
 import { createSpeaker, type Speaker } from './speaker.ts'
+import { createMemoryRoomStore, type RoomStore } from './store.ts'
 import { parseRoomName } from './text.ts'
+import { toldEvents } from './told-events.ts'
 import type { RoomPeer, RoomTransport } from './transport.ts'
 
 /** Collaborators of a room. */
@@ -28,6 +34,8 @@ export interface RoomComponents {
   /** Binds the device to its person; without one the device speaks for itself. Every member sees it. */
   readonly certificate?: Uint8Array
   readonly transport: RoomTransport
+  /** Where what was said is kept; without one it is forgotten with the room. */
+  readonly store?: RoomStore
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -49,7 +57,7 @@ export interface RoomInit {
 export interface SendResult {
   /** The id of the message, as in its event. */
   readonly id: string
-  /** How many peers took it; 0 when nobody was there within 15 seconds, and then nobody ever gets it. */
+  /** How many peers took it; 0 when nobody was there within 15 seconds. It stays in the history, which others ask for. */
   readonly recipients: number
 }
 
@@ -80,6 +88,19 @@ export interface Room extends AsyncDisposable {
    * @throws RoomError `ERR_ROOM_BUSY` when there are too many consumers
    */
   events(): AsyncIterable<RoomEvent>
+  /**
+   * For a person: what was said before, marked as history, then {@link Room.events}. What was seen in an earlier
+   * visit is marked so; asking for the next event is how a reader says that it has seen the last.
+   *
+   * @throws RoomError `ERR_ROOM_BUSY` when there are too many consumers
+   */
+  told(): AsyncIterable<RoomEvent>
+}
+
+/** What all rooms of a node share. */
+export interface RoomServers {
+  readonly members: MembersServer
+  readonly history: HistoryServer
 }
 
 /**
@@ -92,40 +113,36 @@ export interface Room extends AsyncDisposable {
  */
 export async function startRoom(components: RoomComponents, init: RoomInit): Promise<Room> {
   await using stack = new AsyncDisposableStack()
-  const server = stack.use(await startMembersServer(components.transport))
-  const room = stack.use(await startRoomOn(server, components, init))
+  const members = stack.use(await startMembersServer(components.transport))
+  const history = stack.use(await startHistoryServer(components.transport))
+  const room = stack.use(await startRoomOn({ members, history }, components, init))
   const running = stack.move()
   return { ...room, [Symbol.asyncDispose]: () => running.disposeAsync() }
 }
 
-/** {@link startRoom} for a node whose rooms share one members server. */
+/** {@link startRoom} for a node whose rooms share their servers. */
 export async function startRoomOn(
-  server: MembersServer,
+  servers: RoomServers,
   components: RoomComponents,
   init: RoomInit
 ): Promise<Room> {
-  const { transport, clock, random, isDenied, isRevoked } = components
+  const { transport, clock, random } = components
   const logger = components.logger.child('room')
-  const name = parseRoomName(init.room)
-  const topic = await roomTopic(name)
-  const speaker = createSpeaker({ ...components, room: name, nick: init.nick })
-  const labels = createLabels()
-  const revocation = isRevoked === undefined ? {} : { isRevoked }
-  const members = createMemberTable({ clock, labels, ...revocation })
-  const counters = createCounters()
-  const hub = createEventHub((count) => (counters.eventsDropped += count))
-  const denial = isDenied === undefined ? {} : { isDenied }
+  const core = await createCore(components, init)
+  const { name, topic, speaker, members, hub } = core
   const inbound = createInbound({
-    ...{ clock, random, members, labels, speaker, counters },
-    receiver: createReceiver({ room: name, clock, ...denial, ...revocation }),
+    ...{ clock, random, ...core },
+    receiver: createReceiver({ room: name, clock, ...denialsOf(components) }),
     emit: hub.emit,
+    keep: (...text) => history.keep(...text),
+    recall: async (...question) => await history.recall(...question),
     addresses: () => transport.addresses(),
     offer: (peer) => contacts.offer(peer)
   })
-  labels.label(speaker.author, speaker.nick)
 
   await using stack = new AsyncDisposableStack()
   const peerCount = (): number => transport.peersOf(topic).length
+  const history = stack.use(await openRoomHistory({ ...components, logger }, core, inbound))
   const outbox = stack.use(startOutbox({ transport, clock, logger }, topic))
   const contacts = stack.use(
     startContacts(
@@ -142,9 +159,11 @@ export async function startRoomOn(
   const presence = stack.use(
     startPresence(components, { speaker, outbox, memberCount: () => members.list().length })
   )
-  stack.use(server.register(topic, inbound.request))
+  stack.use(servers.members.register(topic, inbound.request))
+  stack.use(servers.history.register(topic, inbound.recall))
   stack.use(transport.subscribe(topic, inbound.topic))
-  const onJoin = (): void => {
+  const onJoin = (peerId: string): void => {
+    history.met(peerId)
     outbox.retry()
     presence.hello()
   }
@@ -157,8 +176,56 @@ export async function startRoomOn(
   )
   const lost = watchLost(components, { topic, members, offer: contacts.offer })
   stack.use(startWatch({ clock, hub, members, peerCount, lost, search: rendezvous.search }))
-  const running = stack.move()
-  return createRoom({ name, speaker, outbox, members, labels, counters, hub, clock, presence, running })
+  return createRoom({ ...core, outbox, clock, presence, history, running: stack.move() })
+}
+
+/** What a room knows before it touches the network. */
+interface RoomCore {
+  readonly name: string
+  readonly topic: string
+  readonly speaker: Speaker
+  readonly labels: Labels
+  readonly members: MemberTable
+  readonly counters: MutableCounters
+  readonly hub: EventHub
+}
+
+async function createCore(components: RoomComponents, init: RoomInit): Promise<RoomCore> {
+  const name = parseRoomName(init.room)
+  const speaker = createSpeaker({ ...components, room: name, nick: init.nick })
+  const labels = createLabels()
+  labels.label(speaker.author, speaker.nick)
+  const members = createMemberTable({ clock: components.clock, labels, ...denialsOf(components) })
+  const counters = createCounters()
+  const hub = createEventHub((count) => (counters.eventsDropped += count))
+  return { name, topic: await roomTopic(name), speaker, labels, members, counters, hub }
+}
+
+function denialsOf({ isDenied, isRevoked }: RoomComponents): Pick<RoomComponents, 'isDenied' | 'isRevoked'> {
+  return {
+    ...(isDenied === undefined ? {} : { isDenied }),
+    ...(isRevoked === undefined ? {} : { isRevoked })
+  }
+}
+
+async function openRoomHistory(
+  components: RoomComponents,
+  { topic, speaker, labels, hub }: RoomCore,
+  inbound: Inbound
+): Promise<RoomHistory> {
+  const history = await startRoomHistory(
+    { ...components, store: components.store ?? createMemoryRoomStore(), labels, emit: hub.emit },
+    {
+      topic,
+      device: speaker.device,
+      request: (marks) => encodeHistoryRequest({ topic, presence: speaker.showPresence(), marks }),
+      takePast: inbound.past,
+      verify: (bytes) => openMessage(bytes, { room: speaker.room })
+    }
+  )
+  // The clock may have been set back since the last visit.
+  speaker.continueAfter(history.ownHigh())
+  return history
 }
 
 function isWanted(peerId: string, { signer, isDenied }: RoomComponents): boolean {
@@ -234,21 +301,16 @@ function startWatch({ clock, hub, members, peerCount, lost, search }: WatchInit)
   }
 }
 
-interface RoomParts {
-  readonly name: string
+interface RoomParts extends RoomCore {
   readonly clock: Clock
-  readonly speaker: Speaker
   readonly outbox: Outbox
   readonly presence: Presence
-  readonly members: MemberTable
-  readonly labels: Labels
-  readonly counters: MutableCounters
-  readonly hub: EventHub
+  readonly history: RoomHistory
   readonly running: AsyncDisposable
 }
 
 function createRoom(parts: RoomParts): Room {
-  const { clock, speaker, outbox, members, labels, counters, hub } = parts
+  const { clock, speaker, outbox, members, labels, counters, hub, history } = parts
   const joinedAtMs = clock.nowMs()
   let disposing: Promise<void> | undefined
   const self = (): Member => {
@@ -268,6 +330,14 @@ function createRoom(parts: RoomParts): Room {
     counters,
     members: () => [self(), ...members.list()],
     events: hub.events,
+    told: () => {
+      const events = hub.events()[Symbol.asyncIterator]()
+      return toldEvents({
+        events,
+        past: async () => await history.past(),
+        onSeen: (at) => history.markSeen(at)
+      })
+    },
     setNick: (nick) => {
       assertOpen()
       const previousLabel = self().label
@@ -277,12 +347,12 @@ function createRoom(parts: RoomParts): Room {
     },
     send: async (text) => {
       assertOpen()
-      const { bytes, sequence, sentAtMs } = speaker.sayText(text)
-      const id = `${speaker.device}:${sequence}`
-      const posted = outbox.post(bytes)
-      const { author, device, nick, label } = self()
-      const said = { id, author, device, nick, label, isSelf: true, text, sentAtMs, receivedAtMs: sentAtMs }
-      hub.emit({ type: 'message', ...said })
+      const { bytes, message } = speaker.sayText(text, history.ownHigh())
+      const id = `${speaker.device}:${message.sequence}`
+      // Nobody hears what is not in our own history: after a crash we know what we said.
+      const kept = Promise.withResolvers<void>()
+      const posted = outbox.post(bytes, kept.promise)
+      await history.keepOwn(message, bytes).finally(() => kept.resolve())
       const recipients = await posted
       if (recipients > 0) counters.sent++
       else counters.unheard++

@@ -1,5 +1,6 @@
 import { ROOMS_MAX } from './constants.ts'
 import { RoomError } from './errors.ts'
+import { startHistoryServer } from './history-server.ts'
 import { startMembersServer } from './members-server.ts'
 import { startRoomOn, type Room, type RoomComponents, type RoomInit } from './room.ts'
 import { parseRoomName } from './text.ts'
@@ -18,7 +19,9 @@ export interface Rooms extends AsyncDisposable {
 /** Starts serving rooms: the one for a node that may be in several at a time. */
 export async function startRooms(components: RoomComponents): Promise<Rooms> {
   await using stack = new AsyncDisposableStack()
-  const server = stack.use(await startMembersServer(components.transport))
+  const members = stack.use(await startMembersServer(components.transport))
+  const history = stack.use(await startHistoryServer(components.transport))
+  const servers = { members, history }
   const joined = new Map<string, Promise<Room>>()
   let isClosed = false
   // In reverse order: the rooms are left before the server they share stops.
@@ -32,7 +35,7 @@ export async function startRooms(components: RoomComponents): Promise<Rooms> {
   })
   const join = async (name: string, init: RoomInit): Promise<Room> => {
     try {
-      const room = await startRoomOn(server, components, init)
+      const room = await startRoomOn(servers, components, init)
       const dispose = async (): Promise<void> => {
         await room[Symbol.asyncDispose]()
         joined.delete(name)

@@ -1,11 +1,12 @@
 import type { Clock } from '#contracts'
 import { personOfDevice, type Did, type Signer } from '#did'
 import { CLOCK_DROP_MS, PRESENCE_INTERVAL_MS, SEQUENCES_PER_MS } from './constants.ts'
-import { sealMessage, type MessageKind } from './message.ts'
+import { sealMessage, type MessageFields, type MessageKind, type VerifiedMessage } from './message.ts'
 import { parseNick } from './text.ts'
 
 /** Signs what this device says in one room. */
 export interface Speaker {
+  readonly room: string
   readonly author: Did
   readonly device: Did
   nick: string
@@ -17,11 +18,11 @@ export interface Speaker {
   /** Signs a presence or farewell. */
   say(kind: Exclude<MessageKind, 'text'>): Uint8Array
   /**
-   * Signs a text.
+   * Signs a text; `previous` is the sequence number of our text before it, 0 when there is none.
    *
    * @throws RoomError `ERR_TEXT_TOO_LONG` or `ERR_TEXT_INVALID`
    */
-  sayText(text: string): { readonly bytes: Uint8Array; readonly sequence: number; readonly sentAtMs: number }
+  sayText(text: string, previous: number): { readonly bytes: Uint8Array; readonly message: VerifiedMessage }
   /**
    * Others saw this sequence number of our device. When we did not use it yet, we did before a restart with the clock
    * ahead, and they would take what we say for a replay: the numbers go on from there. One beyond what any clock
@@ -52,12 +53,13 @@ export function createSpeaker({ signer, certificate, room, nick, clock }: Speake
   const nowMs = (): number => Math.floor(clock.nowMs())
   let sequence = nowMs() * SEQUENCES_PER_MS
   let currentNick = parseNick(nick)
-  const seal = (kind: MessageKind, text?: string): Uint8Array => {
-    const base = { room, author, sequence: ++sequence, sentAtMs: nowMs(), nick: currentNick, kind }
-    return sealMessage(signer, text === undefined ? base : { ...base, text }, certificate)
+  const fields = (kind: MessageKind): MessageFields => {
+    return { room, author, sequence: ++sequence, sentAtMs: nowMs(), nick: currentNick, kind }
   }
+  const seal = (kind: MessageKind): Uint8Array => sealMessage(signer, fields(kind), certificate)
   let shown: { readonly bytes: Uint8Array; readonly nick: string; readonly atMs: number } | undefined
   return {
+    room,
     author,
     device: signer.did,
     get nick() {
@@ -74,9 +76,9 @@ export function createSpeaker({ signer, certificate, room, nick, clock }: Speake
       return shown.bytes
     },
     say: (kind) => seal(kind),
-    sayText: (text) => {
-      const sentAtMs = nowMs()
-      return { bytes: seal('text', text), sequence, sentAtMs }
+    sayText: (text, previous) => {
+      const said = { ...fields('text'), text, ...(previous > 0 ? { previous } : {}) }
+      return { bytes: sealMessage(signer, said, certificate), message: { ...said, device: signer.did } }
     },
     continueAfter: (seen) => {
       if (seen <= (clock.nowMs() + 2 * CLOCK_DROP_MS) * SEQUENCES_PER_MS) sequence = Math.max(sequence, seen)

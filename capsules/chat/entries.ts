@@ -28,7 +28,8 @@ export function addEntry(state: ChatState, added: NewEntry): ChatStep {
   const isOfOthers = entry.kind === 'message' && entry.isSelf !== true
   const unreadCount = state.unreadCount + (isOfOthers && state.isBehind ? 1 : 0)
   if (state.mode === 'lines') return { state: { ...next, unreadCount }, effects: lineEffects(entry, state) }
-  const isUnseen = isOfOthers && (state.isBehind || state.scrolledRows > 0 || !state.isFocused)
+  const isUnseen =
+    isOfOthers && (entry.isMissed === true || state.isBehind || state.scrolledRows > 0 || !state.isFocused)
   const unread = { ...next, unreadCount }
   const marked = isUnseen && state.unreadFrom === undefined ? { ...unread, unreadFrom: entry.id } : unread
   const addedRows = state.scrolledRows > 0 ? entryRowCount(marked, [entry]) : 0

@@ -41,6 +41,7 @@ function readHere({ room, members }: Fields): ChatRoomEvent | undefined {
 
 function readMessage(value: Fields): ChatRoomEvent | undefined {
   const { id, author, device, nick, label, isSelf, text, sentAtMs, receivedAtMs, clockOffMs } = value
+  const { index, isHistory, isSeen } = value
   if (!isText(id) || !isDid(author) || !isDid(device) || !isText(nick) || !isText(label)) return undefined
   if (typeof text !== 'string' || text.length > TEXT_BYTES_MAX || typeof isSelf !== 'boolean')
     return undefined
@@ -48,6 +49,9 @@ function readMessage(value: Fields): ChatRoomEvent | undefined {
   const base = {
     type: 'message',
     id,
+    index: isCount(index) ? index : 0,
+    isHistory: isHistory === true,
+    isSeen: isSeen === true,
     author,
     device,
     nick,

@@ -44,9 +44,13 @@ function onHere(state: ChatState, room: string, members: readonly Member[]): Cha
 function onMessage(state: ChatState, event: TextEvent): ChatStep {
   const { id, label, author, text, isSelf, receivedAtMs, clockOffMs } = event
   if (isBlocked(state, event)) return still(state)
+  const isHistory = event.isHistory === true
+  // Over a pipe what was printed in an earlier visit is not printed again.
+  if (event.isSeen === true && state.mode === 'lines') return still(state)
   return addEntry(state, {
-    ...{ kind: 'message', id, label, author, text, isSelf, atMs: receivedAtMs },
-    ...(isSelf ? { delivery: 'pending' } : {}),
+    ...{ kind: 'message', id, label, author, text, isSelf, atMs: isHistory ? event.sentAtMs : receivedAtMs },
+    ...(isSelf && !isHistory ? { delivery: 'pending' } : {}),
+    ...(isHistory && event.isSeen !== true ? { isMissed: true } : {}),
     ...(clockOffMs === undefined ? {} : { clockOffMs })
   })
 }

@@ -22,6 +22,8 @@ export interface Entry {
   /** Whether it was said to one person only: to whom, when we said it. */
   readonly isDirect?: boolean
   readonly delivery?: 'pending' | 'heard' | 'unheard'
+  /** Whether it was said while this person was away. */
+  readonly isMissed?: boolean
   /** By how much the author's clock is off, when by more than five minutes. */
   readonly clockOffMs?: number
 }

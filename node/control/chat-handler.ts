@@ -40,7 +40,7 @@ function sayDirect(): never {
 }
 
 async function relayEvents(room: Room, { signal, emit }: CallContext): Promise<void> {
-  for await (const event of room.events()) {
+  for await (const event of room.told()) {
     if (signal.aborted) return
     await emit({ kind: 'room', event: { ...event } })
   }

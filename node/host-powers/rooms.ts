@@ -83,7 +83,7 @@ export function createRoomsPower(components: RoomsPowerComponents): HostPower {
 
 /** What happens in the room, until it is left or nobody listens any more. */
 async function* hear(joined: Promise<Room>, signal: AbortSignal): AsyncGenerator<PeerEvent> {
-  const events = (await joined).events()[Symbol.asyncIterator]()
+  const events = (await joined).told()[Symbol.asyncIterator]()
   const aborted = new Promise<{ done: true; value: undefined }>((resolve) => {
     signal.addEventListener('abort', () => resolve({ done: true, value: undefined }), { once: true })
   })

@@ -96,6 +96,7 @@ let messages = 0
 /** The event of somebody saying something. */
 export function said(nick: string, text: string, fields: Partial<TextEvent> = {}): TextEvent {
   const { author, device, label } = member(nick)
-  const base = { id: `${device}:${++messages}`, author, device, nick, label, isSelf: false, text }
+  const index = ++messages
+  const base = { id: `${device}:${index}`, index, author, device, nick, label, isSelf: false, text }
   return { type: 'message', ...base, sentAtMs: NOW_MS, receivedAtMs: NOW_MS, ...fields }
 }

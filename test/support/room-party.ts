@@ -1,6 +1,6 @@
 import { silentLogger, type Random } from '#contracts'
 import { certifyDevice, createKeyPair, peerIdFromDid, type Did, type KeyPair } from '#did'
-import { startRoom, type Room, type RoomEvent } from '#rooms'
+import { startRoom, type Room, type RoomEvent, type RoomStore } from '#rooms'
 import { createRoomNetwork, type RoomNetwork } from './room-network.ts'
 import { createSeededRandom } from './seeded-random.ts'
 import { createVirtualClock, type VirtualClock } from './virtual-clock.ts'
@@ -45,6 +45,10 @@ export interface JoinOptions {
   /** How far this person's wall clock is ahead of everybody's. */
   readonly clockOffMs?: number
   readonly denied?: readonly Did[]
+  /** What this person's node remembers from visit to visit. */
+  readonly store?: RoomStore
+  /** Whether to read as a person does: the history first. */
+  readonly isTold?: boolean
 }
 
 /** Starts with nobody there, on the first of the room's UTC days at noon. */
@@ -67,7 +71,8 @@ export function createParty({ seed = 1, startMs = Date.UTC(2027, 0, 15, 12) }: P
     network,
     random,
     guest,
-    join: async (nick, { room: name = 'lobby', guest: who = guest(), clockOffMs = 0, denied = [] } = {}) => {
+    join: async (nick, options = {}) => {
+      const { room: name = 'lobby', guest: who = guest(), clockOffMs = 0, denied = [] } = options
       const room = await startRoom(
         {
           signer: who.device,
@@ -76,13 +81,14 @@ export function createParty({ seed = 1, startMs = Date.UTC(2027, 0, 15, 12) }: P
           clock: { ...clock, nowMs: () => clock.nowMs() + clockOffMs },
           random,
           logger: silentLogger,
-          isDenied: (did) => denied.includes(did)
+          isDenied: (did) => denied.includes(did),
+          ...(options.store === undefined ? {} : { store: options.store })
         },
         { room: name, nick }
       )
       const events: RoomEvent[] = []
       const reading = (async () => {
-        for await (const event of room.events()) events.push(event)
+        for await (const event of options.isTold === true ? room.told() : room.events()) events.push(event)
       })()
       stack.defer(() => reading)
       stack.use(room)

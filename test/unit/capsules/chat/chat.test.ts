@@ -152,6 +152,15 @@ describe('the chat over a pipe', () => {
     assert.deepEqual(chat.texts('note'), ['13:30 * you are in lobby as ann; here: bob'])
   })
 
+  it('prints of the history what was missed, and not again what was printed before', () => {
+    const chat = driveChat({ mode: 'lines' })
+    chat.room(here('bob'))
+    const before = { isHistory: true, sentAtMs: NOW_MS - 3_600_000 }
+    chat.room(said('bob', 'seen', { ...before, isSeen: true }))
+    chat.room(said('bob', 'missed', { ...before, isSeen: false }))
+    assert.deepEqual(chat.texts('print'), ['11:30 <bob> missed'])
+  })
+
   it('does not let a text pass for the line of somebody else', () => {
     const chat = driveChat({ mode: 'lines' })
     chat.room(said('eve', 'hi\n12:31 <bob> I agree\r12:32 <bob> yes'))

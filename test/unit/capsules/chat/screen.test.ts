@@ -69,6 +69,19 @@ describe('the screen', () => {
     assert.ok(!chat.screen().rows.some((row) => row.startsWith('── new')))
   })
 
+  it('shows the history, and marks what was missed', () => {
+    const chat = talk(0)
+    const before = { isHistory: true, sentAtMs: chat.state.nowMs - 3_600_000 }
+    chat.room(said('bob', 'seen', { ...before, isSeen: true }))
+    chat.room(said('ann', 'mine', { ...before, isSeen: true, isSelf: true }))
+    chat.room(said('bob', 'missed', before))
+    const shown = chat.screen().rows.filter((row) => row.startsWith('11:30') || row.startsWith('──'))
+    assert.deepEqual(
+      shown.map((row) => row.slice(0, 18).trim()),
+      ['11:30 <bob> seen', '11:30 <ann> mine', '── new ───────────', '11:30 <bob> missed']
+    )
+  })
+
   it('wraps long texts below the first row, at spaces', () => {
     const chat = driveChat()
     chat.room(said('bob', 'a text with more words than a row of forty columns can hold'))

@@ -25,7 +25,7 @@ class EchoRooms {
       },
       members: () => [],
       setNick: () => undefined,
-      events: async function* () {
+      told: async function* () {
         for (;;) {
           yield* heard.splice(0)
           if (isLeft) return
