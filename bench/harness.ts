@@ -28,6 +28,11 @@ export interface Benchmark {
   readonly baselineName: string
   /** How often each side is measured. */
   readonly runs: number
+  /**
+   * What `speedup` is made of: the medians of both sides when absent, or the median of what each pair of neighbouring runs
+   * shows, for differences that are smaller than what the machine does from one minute to the next.
+   */
+  readonly compare?: 'pairs'
   /** What it was told by the environment, shown beside the result. */
   readonly setting?: string
   /** What the project has set itself, shown beside the result; none where there is no target yet. */
@@ -51,6 +56,8 @@ export interface BenchmarkResult {
   readonly baselineName: string
   readonly baseline: number
   readonly speedup: number
+  /** Where the middle half of the pairs is, for a benchmark that compares pairs. */
+  readonly speedupQuartiles?: readonly [lower: number, upper: number]
   readonly runs: number
   readonly setting?: string
 }
@@ -84,13 +91,18 @@ function resultOf(
   baseline: readonly number[]
 ): BenchmarkResult {
   const [mine, theirs] = [median(ours), median(baseline)]
+  const speedupOf = (mine: number, theirs: number): number =>
+    benchmark.better === 'lower' ? theirs / mine : mine / theirs
+  const pairs = ours.map((value, index) => speedupOf(value, baseline[index] ?? NaN))
+  const isPaired = benchmark.compare === 'pairs'
   return {
     name: benchmark.name,
     unit: benchmark.unit,
     ours: rounded(mine),
     baselineName: benchmark.baselineName,
     baseline: rounded(theirs),
-    speedup: rounded(benchmark.better === 'lower' ? theirs / mine : mine / theirs),
+    speedup: rounded(isPaired ? median(pairs) : speedupOf(mine, theirs)),
+    ...(isPaired ? { speedupQuartiles: quartiles(pairs) } : {}),
     runs: ours.length,
     ...(benchmark.setting === undefined ? {} : { setting: benchmark.setting })
   }
@@ -115,6 +127,13 @@ export function median(values: readonly number[]): number {
   if (upper === undefined || lower === undefined)
     throw new RangeError('expected at least one measurement, got none')
   return (lower + upper) / 2
+}
+
+/** The medians of the lower and of the upper half. */
+function quartiles(values: readonly number[]): [number, number] {
+  const sorted = values.toSorted((a, b) => a - b)
+  const half = Math.ceil(sorted.length / 2)
+  return [rounded(median(sorted.slice(0, half))), rounded(median(sorted.slice(-half)))]
 }
 
 /** Three digits say more than a machine repeats. */

@@ -80,11 +80,13 @@ async function report(benchmark: Benchmark, o: { runs: number | undefined; isJso
 }
 
 function sentenceOf(result: BenchmarkResult, { target }: Benchmark): string {
-  const { name, unit, ours, baseline, baselineName, speedup, runs, setting } = result
+  const { name, unit, ours, baseline, baselineName, speedup, speedupQuartiles, runs, setting } = result
   const isReached = reaches(result, target)
   const verdict = isReached === undefined ? 'no target' : isReached ? 'target reached' : 'TARGET MISSED'
   const said = setting === undefined ? '' : `; ${setting}`
-  return `${name}: ${ours} ${unit}, ${baselineName} ${baseline} ${unit}: ${speedup} × (median of ${runs}; ${verdict}${said})`
+  const found =
+    speedupQuartiles === undefined ? `median of ${runs}` : `${runs} pairs, ${speedupQuartiles.join('–')}`
+  return `${name}: ${ours} ${unit}, ${baselineName} ${baseline} ${unit}: ${speedup} × (${found}; ${verdict}${said})`
 }
 
 await main()

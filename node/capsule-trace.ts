@@ -40,7 +40,7 @@ export async function recordRun(
     hasFiles: opened.manifest.files,
     memoryBytesMax: capsuleLimits(opened.manifest).memoryBytesMax,
     keepsInput: input,
-    write: async (bytes) => await file.write(bytes)
+    write: async (parts) => await file.write(parts)
   })
   try {
     const exitCode = await work(recording.trace)

@@ -93,7 +93,7 @@ function programCalls(host: WasiHost, trace: ProgramTrace | undefined): WasiCall
   const recorded: WasiHost = {
     ...{ ...host, exit },
     askFiles: host.askFiles === undefined ? undefined : answers.counting(host.askFiles),
-    onFileRead: (parts) => answers.noteRead(parts)
+    fileReads: answers
   }
   const calls = recordCalls(createWasiCalls(recorded), recorded, { ...trace.init, answers })
   finish = () => calls.finish()

@@ -236,9 +236,9 @@ export class CapsuleRun {
         if (answer.byteLength > FRAME_PAYLOAD_BYTES_MAX)
           throw new RangeError('expected an answer of one frame')
         if (this.#ended.signal.aborted) return
-        this.#link.sendFrame(FRAME.fileAnswer, answer)
-        // Behind it, so that nobody waits for a copy; what the capsule says of it comes later in any case.
-        this.#trace?.answer(answer)
+        const sent = this.#link.sendFrame(FRAME.fileAnswer, answer)
+        // Behind it, so that nobody waits for the trace; what the capsule says of it comes later in any case.
+        this.#trace?.answer(sent)
       },
       fail: (error) => this.#decided.resolve({ kind: 'error', error })
     })

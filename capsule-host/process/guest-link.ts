@@ -2,6 +2,7 @@ import {
   encodeFrame,
   encodeFrameHead,
   FRAME,
+  FRAME_HEAD_BYTES,
   FRAME_PAYLOAD_BYTES_MAX,
   type FrameType,
   type StartMessage
@@ -22,8 +23,8 @@ export interface GuestLink {
   }): void
   /** Any number of bytes of one stream. */
   send(type: FrameType, bytes: Uint8Array): void
-  /** One frame; `payload` must fit it. */
-  sendFrame(type: FrameType, payload: Uint8Array): void
+  /** One frame; `payload` must fit it. Gives back the copy of it that is sent, which nobody changes any more. */
+  sendFrame(type: FrameType, payload: Uint8Array): Uint8Array
   /** A frame without payload. */
   signal(type: FrameType): void
 }
@@ -45,7 +46,11 @@ export function createGuestLink(process: Pick<SpawnedProcess, 'write'>): GuestLi
   }
   return {
     send,
-    sendFrame: (type, payload) => process.write(encodeFrame(type, payload)),
+    sendFrame: (type, payload) => {
+      const frame = encodeFrame(type, payload)
+      process.write(frame)
+      return frame.subarray(FRAME_HEAD_BYTES)
+    },
     signal: (type) => process.write(encodeFrame(type, NO_BYTES)),
     start: ({ args, module, hasFiles, trace }) => {
       const message: StartMessage = {

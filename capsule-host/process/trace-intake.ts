@@ -15,7 +15,7 @@ export class TraceIntake {
   readonly #init: TraceIntakeInit
   #entriesBytes = 0
   #waitingBytes = 0
-  #last: Promise<void> = Promise.resolve()
+  #room: PromiseWithResolvers<void> | undefined
 
   constructor(init: TraceIntakeInit) {
     this.#init = init
@@ -50,15 +50,22 @@ export class TraceIntake {
 
   /** Resolves when no more waits to be written than may: what the capsule asks for does not wait for a disk until then. */
   async room(): Promise<void> {
-    if (this.isFull) await this.#last
+    if (!this.isFull) return
+    this.#room ??= Promise.withResolvers()
+    await this.#room.promise
   }
 
   #wait({ byteLength }: Uint8Array, writing: Promise<void> | void): void {
     // Small pieces cost more than their bytes: a process that lies may send nothing else.
     const bytes = byteLength + TRACE_PIECE_BYTES
     this.#waitingBytes += bytes
-    this.#last = Promise.resolve(writing)
+    void Promise.resolve(writing)
       .catch((thrown: unknown) => this.#init.onFailure(thrown))
-      .finally(() => (this.#waitingBytes -= bytes))
+      .finally(() => {
+        this.#waitingBytes -= bytes
+        if (this.isFull) return
+        this.#room?.resolve()
+        this.#room = undefined
+      })
   }
 }

@@ -1,11 +1,12 @@
 import { constants } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { open, type FileHandle } from 'node:fs/promises'
 import { CapsuleError } from '../errors.ts'
 import { TRACE_BYTES_MAX } from './constants.ts'
 
 /** A trace on its way to the disk. */
 export interface TraceFile extends AsyncDisposable {
-  write(bytes: Uint8Array): Promise<void>
+  /** Writes `parts` one after the other. */
+  write(parts: readonly Uint8Array[]): Promise<void>
 }
 
 /**
@@ -21,10 +22,22 @@ export async function createTraceFile(path: string): Promise<TraceFile> {
     })
   })
   return {
-    write: async (bytes) => {
-      for (let done = 0; done < bytes.byteLength;) done += (await file.write(bytes, done)).bytesWritten
-    },
+    write: async (parts) => await writeAll(file, parts),
     [Symbol.asyncDispose]: async () => await file.close()
+  }
+}
+
+async function writeAll(file: FileHandle, parts: readonly Uint8Array[]): Promise<void> {
+  for (let left = parts.filter(({ byteLength }) => byteLength > 0); left.length > 0;) {
+    let { bytesWritten } = await file.writev(left)
+    // A disk that is nearly full takes a part of it, and then says so.
+    const next = left.findIndex(({ byteLength }) => {
+      if (byteLength > bytesWritten) return true
+      bytesWritten -= byteLength
+      return false
+    })
+    const cut = left[next]
+    left = cut === undefined ? [] : [cut.subarray(bytesWritten), ...left.slice(next + 1)]
   }
 }
 

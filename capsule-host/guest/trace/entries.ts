@@ -8,6 +8,9 @@ import { WASI_PARAMETERS, type WasiName } from '../wasi/signatures.ts'
  */
 export const ENTRY_HEAD_BYTES = 10
 
+/** Bytes of the payload of {@link ENTRY_KIND.output}. */
+export const OUTPUT_BYTES = 9
+
 /** Bytes of a trace's entries; a run that goes on is recorded no further. */
 export const TRACE_ENTRIES_BYTES_MAX: number = 128 * 1024 * 1024
 

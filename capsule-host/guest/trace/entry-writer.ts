@@ -1,4 +1,10 @@
-import { CHUNK_HEAD_BYTES, ENTRY_HEAD_BYTES, TRACE_ENTRIES_BYTES_MAX } from './entries.ts'
+import {
+  CHUNK_HEAD_BYTES,
+  ENTRY_HEAD_BYTES,
+  ENTRY_KIND,
+  OUTPUT_BYTES,
+  TRACE_ENTRIES_BYTES_MAX
+} from './entries.ts'
 
 const BUFFER_BYTES = 60 * 1024
 /** A head, and the fields of a fixed length behind it. */
@@ -34,9 +40,14 @@ export class EntryWriter {
     this.#length = at + ENTRY_HEAD_BYTES
   }
 
-  /** A field of one byte, among the first 16 of a payload. */
-  u8(value: number): void {
-    this.#buffer[this.#length++] = value
+  /** The entry of `taken` bytes of `crc` that went to a stream. */
+  output(check: number, stream: number, crc: number, taken: number): void {
+    this.begin(ENTRY_KIND.output, check, OUTPUT_BYTES)
+    const at = this.#length
+    this.#buffer[at] = stream
+    this.#view.setUint32(at + 1, crc, true)
+    this.#view.setUint32(at + 5, taken, true)
+    this.#length = at + OUTPUT_BYTES
   }
 
   /** A field of four bytes, anywhere in a payload. */

@@ -6,17 +6,13 @@ import { errnoOf, type WasiCalls } from '../wasi/imports.ts'
 import type { GuestMemory } from '../wasi/memory.ts'
 import type { WasiName } from '../wasi/signatures.ts'
 import { checksum } from './checksum.ts'
-import { ENTRY_KIND, ENTRY_KIND_OF } from './entries.ts'
+import { ENTRY_KIND_OF } from './entries.ts'
 import type { EntryWriter } from './entry-writer.ts'
 import type { FileAnswers } from './file-answers.ts'
 import { checkOfFour, checkOfTwo, checkOn } from './regions.ts'
 
-const OUTPUT_BYTES = 9
 /** No address, stream or checksum. */
 const NOWHERE = -1
-/** Pieces of answers that one read may be made of to be named by them. */
-const READ_PARTS_MAX = 64
-const PLACE_BYTES = 12
 
 const KIND = {
   clock: ENTRY_KIND_OF.clock_time_get,
@@ -136,9 +132,8 @@ function readLater(
       errno = errnoOf(thrown)
     }
     const check = checkOfFour(number, vectors, count, result)
-    const parts = answers.takeRead()
     if (errno !== ERRNO.success) entries.head(KIND.read, { errno, check, length: 0 })
-    else if (parts === undefined || !noteRead(entries, answers, parts, check)) {
+    else if (!answers.writeRead(entries, check)) {
       const filled = memory.u32(result)
       entries.begin(KIND.read, check, filled + 4)
       entries.put(memory.bytes(address, filled))
@@ -146,31 +141,6 @@ function readLater(
     }
     return errno
   }
-}
-
-/** Notes what was read by where it is in the host's answers; false when that is no shorter, or the host does not keep them. */
-function noteRead(
-  entries: EntryWriter,
-  answers: FileAnswers,
-  parts: readonly Uint8Array[],
-  check: number
-): boolean {
-  const count = parts.length
-  if (count === 0 || count > READ_PARTS_MAX) return false
-  let filled = 0
-  for (const part of parts) {
-    if (answers.numberOf(part) === undefined) return false
-    filled += part.length
-  }
-  if (filled < count * PLACE_BYTES) return false
-  entries.begin(ENTRY_KIND.fileRead, check, 4 + count * PLACE_BYTES)
-  entries.u32(filled)
-  for (const part of parts) {
-    entries.u32(answers.numberOf(part) ?? 0)
-    entries.u32(part.byteOffset)
-    entries.u32(part.length)
-  }
-  return true
 }
 
 /** Writes of one buffer to a stream. */
@@ -225,10 +195,7 @@ function noteWrite(
     entries.head(KIND.write, { errno, check, length: 0 })
     return
   }
-  entries.begin(ENTRY_KIND.output, check, OUTPUT_BYTES)
-  entries.u8(stream)
-  entries.u32(crc)
-  entries.u32(memory.u32(result))
+  entries.output(check, stream, crc, memory.u32(result))
 }
 
 function streamAt(descriptors: DescriptorTable, number: number): number {

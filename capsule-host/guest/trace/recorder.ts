@@ -10,8 +10,6 @@ import type { FileAnswers } from './file-answers.ts'
 import { frequentCalls, frequentLater } from './frequent-calls.ts'
 import { checkOf, filledBytes, resultRegions, type Regions } from './regions.ts'
 
-const OUTPUT_BYTES = 9
-
 /** Options of {@link recordCalls}. */
 export interface RecorderInit {
   /** Takes the next bytes of the trace, which are a view. */
@@ -125,10 +123,7 @@ class Recorder {
       return
     }
     if (name === 'fd_write' && stream !== undefined) {
-      this.#entries.begin(ENTRY_KIND.output, check, OUTPUT_BYTES)
-      this.#entries.u8(stream)
-      this.#entries.u32(before.crc)
-      for (const part of regions.fixed) this.#entries.put(part)
+      this.#entries.output(check, stream, before.crc, this.#host.memory.u32(Number(o.values[3])))
       return
     }
     const isWithheld = name === 'fd_read' && stream === 0 && !this.#keepsInput

@@ -3,12 +3,19 @@ import { READ_AHEAD_BYTES_MIN, READ_AHEAD_FILES_MAX, WRITE_BEHIND_BYTES_MAX } fr
 import type { FileDescriptor } from './descriptors.ts'
 import { ERRNO, WasiError } from './errno.ts'
 import type { FileClient } from './file-client.ts'
+import type { FileReadLog } from './host.ts'
 import { FLAG } from './rights.ts'
 import { gather } from './vectors.ts'
 
-interface Ahead {
-  readonly offset: number
+/** Bytes of an answer of the host. */
+interface Piece {
   readonly bytes: Uint8Array
+  /** Which one, as {@link FileReadLog.lastAnswer} has it. */
+  readonly answer: number
+}
+
+interface Ahead extends Piece {
+  readonly offset: number
 }
 
 interface Behind {
@@ -31,14 +38,14 @@ const SYNCED = FLAG.dataSync | FLAG.sync
  */
 export class FileIo {
   readonly #client: FileClient
-  readonly #onRead: ((parts: readonly Uint8Array[]) => void) | undefined
+  readonly #log: FileReadLog | undefined
   readonly #ahead = new Map<FileDescriptor, Ahead>()
   #behind: Behind | undefined
 
-  /** `onRead` is called with what each {@link read} gives, in its pieces. */
-  constructor(client: FileClient, onRead?: (parts: readonly Uint8Array[]) => void) {
+  /** `log` hears of each {@link read}. */
+  constructor(client: FileClient, log?: FileReadLog) {
     this.#client = client
-    this.#onRead = onRead
+    this.#log = log
   }
 
   /** Up to `length` bytes from `offset`, fewer only at the end of the file. The array is good until the next call. */
@@ -47,15 +54,16 @@ export class FileIo {
     { offset, length }: { offset: number; length: number }
   ): Promise<Uint8Array> {
     await this.flush()
+    this.#log?.begin()
     const parts: Uint8Array[] = []
     let filled = 0
     for (let isMore = true; isMore && filled < length;) {
       const piece = await this.#piece(file, offset + filled, length - filled)
       parts.push(piece.bytes)
+      this.#log?.add(piece.answer, piece.bytes.byteOffset, piece.bytes.byteLength)
       filled += piece.bytes.byteLength
       isMore = !piece.isLast
     }
-    this.#onRead?.(parts)
     return gather(parts)
   }
 
@@ -110,17 +118,13 @@ export class FileIo {
     this.#ahead.delete(file)
   }
 
-  async #piece(
-    file: FileDescriptor,
-    offset: number,
-    length: number
-  ): Promise<{ bytes: Uint8Array; isLast: boolean }> {
+  async #piece(file: FileDescriptor, offset: number, length: number): Promise<Piece & { isLast: boolean }> {
     const ahead = this.#ahead.get(file)
     const skipped = ahead === undefined ? -1 : offset - ahead.offset
     if (ahead !== undefined && skipped >= 0 && skipped < ahead.bytes.byteLength) {
       const bytes = ahead.bytes.subarray(skipped, skipped + length)
       file.readEnd = offset + bytes.byteLength
-      return { bytes, isLast: false }
+      return { bytes, answer: ahead.answer, isLast: false }
     }
     file.aheadBytes =
       offset === file.readEnd
@@ -128,9 +132,10 @@ export class FileIo {
         : 0
     const asked = Math.min(FILE_CALL_BYTES_MAX, Math.max(length, file.aheadBytes))
     const bytes = await this.#client.read(file.handle, { offset, length: asked })
+    const answer = this.#log?.lastAnswer ?? 0
     file.readEnd = offset + Math.min(length, bytes.byteLength)
-    if (bytes.byteLength > length) this.#keep(file, { offset, bytes })
-    return { bytes: bytes.subarray(0, length), isLast: bytes.byteLength < asked }
+    if (bytes.byteLength > length) this.#keep(file, { offset, bytes, answer })
+    return { bytes: bytes.subarray(0, length), answer, isLast: bytes.byteLength < asked }
   }
 
   #keep(file: FileDescriptor, ahead: Ahead): void {

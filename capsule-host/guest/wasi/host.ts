@@ -7,6 +7,16 @@ export type WasiCall = (...values: never[]) => number
 /** A call that may suspend the program. */
 export type SuspendingWasiCall = (...values: never[]) => Promise<number>
 
+/** Hears of each read of a file which bytes of which answers to {@link WasiHost.askFiles} it gave, in order. */
+export interface FileReadLog {
+  /** The number of the host's last answer, whatever its listener calls it. */
+  readonly lastAnswer: number
+  /** A read begins. */
+  begin(): void
+  /** `length` bytes from `offset` of an answer were its next. */
+  add(answer: number, offset: number, length: number): void
+}
+
 /** What the calls act on: a program's streams, its channel, its files, a clock and randomness. Nothing else. */
 export interface WasiHost {
   readonly memory: GuestMemory
@@ -22,8 +32,8 @@ export interface WasiHost {
    * program has no files.
    */
   readonly askFiles?: ((request: Uint8Array) => Promise<Uint8Array>) | undefined
-  /** Called with what a read of a file gave, in order: views of answers to {@link WasiHost.askFiles}. */
-  readonly onFileRead?: ((parts: readonly Uint8Array[]) => void) | undefined
+  /** Told where what a program reads of its files comes from; absent when nobody wants to know. */
+  readonly fileReads?: FileReadLog | undefined
   /** Writes all of `bytes` to descriptor 1, 2 or 3. */
   write(descriptor: number, bytes: Uint8Array): void
   /** Says that the program is done; called once, before the program is unwound. */

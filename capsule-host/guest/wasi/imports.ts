@@ -38,7 +38,7 @@ export function createWasiCalls(host: WasiHost): WasiCalls {
     }
   }
   const client = new FileClient(host.askFiles)
-  const world: FileWorld = { host, client, io: new FileIo(client, host.onFileRead) }
+  const world: FileWorld = { host, client, io: new FileIo(client, host.fileReads) }
   const finish = (): void => void world.io.flush()
   const exit = (exitCode: number): void => {
     finish()

@@ -11,12 +11,16 @@ export interface MemoryLike {
  */
 export class GuestMemory {
   #memory: MemoryLike | undefined
-  /** Of the buffer that was seen last: most accesses are of a few bytes, and a view costs more than they do. */
-  #lastView: DataView = new DataView(new ArrayBuffer(0))
+  /** What was there when it was last looked: asking the engine for it costs more than most accesses. */
+  #buffer: ArrayBuffer | SharedArrayBuffer = new ArrayBuffer(0)
+  #view: DataView = new DataView(this.#buffer)
+  /** All of it; has no length any more once the memory has grown. */
+  #all: Uint8Array = new Uint8Array(this.#buffer)
 
   /** Hands over the instance's memory; calls before that answer `FAULT`. */
   attach(memory: MemoryLike): void {
     this.#memory = memory
+    this.#look()
   }
 
   /** Bytes of memory now; 0 before {@link attach}. */
@@ -30,43 +34,58 @@ export class GuestMemory {
    * @throws WasiError `FAULT`
    */
   bytes(address: number, length: number): Uint8Array {
-    const buffer = this.#memory?.buffer
     const start = address >>> 0
     const size = length >>> 0
-    if (buffer === undefined || start + size > buffer.byteLength) throw new WasiError(ERRNO.fault)
-    return new Uint8Array(buffer, start, size)
+    if (start + size >= this.#all.length) this.#check(start + size)
+    return new Uint8Array(this.#buffer, start, size)
   }
 
   /** Reads an unsigned 16-bit number. */
   u16(address: number): number {
-    return this.#view(address, 2).getUint16(address >>> 0, true)
+    const start = address >>> 0
+    if (start + 2 > this.#all.length) this.#check(start + 2)
+    return this.#view.getUint16(start, true)
   }
 
   /** Reads an unsigned 32-bit number. */
   u32(address: number): number {
-    return this.#view(address, 4).getUint32(address >>> 0, true)
+    const start = address >>> 0
+    if (start + 4 > this.#all.length) this.#check(start + 4)
+    return this.#view.getUint32(start, true)
   }
 
   /** Reads an unsigned 64-bit number. */
   u64(address: number): bigint {
-    return this.#view(address, 8).getBigUint64(address >>> 0, true)
+    const start = address >>> 0
+    if (start + 8 > this.#all.length) this.#check(start + 8)
+    return this.#view.getBigUint64(start, true)
   }
 
   /** Writes an unsigned 32-bit number. */
   setU32(address: number, value: number): void {
-    this.#view(address, 4).setUint32(address >>> 0, value, true)
+    const start = address >>> 0
+    if (start + 4 > this.#all.length) this.#check(start + 4)
+    this.#view.setUint32(start, value, true)
   }
 
   /** Writes an unsigned 64-bit number. */
   setU64(address: number, value: bigint): void {
-    this.#view(address, 8).setBigUint64(address >>> 0, value, true)
+    const start = address >>> 0
+    if (start + 8 > this.#all.length) this.#check(start + 8)
+    this.#view.setBigUint64(start, value, true)
   }
 
-  /** A view of all of the memory, in which `length` bytes at `address` are. */
-  #view(address: number, length: number): DataView {
+  /** Sees to it that there is memory up to `end`. */
+  #check(end: number): void {
+    this.#look()
+    if (this.#memory === undefined || end > this.#all.length) throw new WasiError(ERRNO.fault)
+  }
+
+  #look(): void {
     const buffer = this.#memory?.buffer
-    if (buffer === undefined || (address >>> 0) + length > buffer.byteLength) throw new WasiError(ERRNO.fault)
-    if (this.#lastView.buffer !== buffer) this.#lastView = new DataView(buffer)
-    return this.#lastView
+    if (buffer === undefined || buffer === this.#buffer) return
+    this.#buffer = buffer
+    this.#view = new DataView(buffer)
+    this.#all = new Uint8Array(buffer)
   }
 }

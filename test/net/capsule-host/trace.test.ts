@@ -83,10 +83,10 @@ describe('a recorded run', () => {
       ...{ name: 'test', version: '1.0.0', args: ['one'], hasFiles: o.files !== undefined, module },
       memoryBytesMax: DEFAULT_CAPSULE_LIMITS.memoryBytesMax,
       keepsInput: o.keepsInput ?? true,
-      write: async (bytes) => {
-        await Promise.resolve(trace.push(bytes.slice()))
-        // The beginning, and then the first entries.
-        if (trace.length === 2) o.stop?.abort()
+      write: async (parts) => {
+        await Promise.resolve(trace.push(...parts))
+        // The beginning comes with the first entries.
+        o.stop?.abort()
       }
     })
     const capsule = startCapsuleProcess(

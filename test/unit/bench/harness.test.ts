@@ -27,6 +27,17 @@ describe('the benchmark harness', () => {
     assert.equal(result.speedup, 3)
   })
 
+  it('compares each run with its neighbour where the machine drifts by more than both differ', async () => {
+    const result = await runBenchmark({
+      ...benchmarkOf({ better: 'lower', log: [], ours: [0, 100, 50, 10], baseline: [0, 90, 10, 9] }),
+      compare: 'pairs'
+    })
+    // 0.9, 0.2 and 0.9 ×; the medians alone would say 10 / 50.
+    assert.equal(result.speedup, 0.9)
+    assert.deepEqual(result.speedupQuartiles, [0.55, 0.9])
+    assert.deepEqual([result.ours, result.baseline], [50, 10])
+  })
+
   it('compares with the target', async () => {
     const result = { name: '', unit: '', ours: 90, baselineName: '', baseline: 45, speedup: 0.5, runs: 1 }
     assert.equal(reaches(result, undefined), undefined)

@@ -1,0 +1,57 @@
+import type { Clock } from '#contracts'
+import { TRACE_PIECE_BYTES } from '../constants.ts'
+import { TRACE_GATHERED_BYTES, TRACE_GATHERED_MS } from './constants.ts'
+
+/** What {@link Gathering} works with. */
+export interface GatheringInit {
+  readonly clock: Pick<Clock, 'after'>
+  /** Takes the next parts; not called again before it has resolved. */
+  write(parts: readonly Uint8Array[]): Promise<void>
+}
+
+/**
+ * Bytes on their way to a file, gathered into few calls: one costs the thread that makes it, and another that it wakes,
+ * more than the few hundred bytes of a piece are worth.
+ */
+export class Gathering {
+  readonly #init: GatheringInit
+  #parts: Uint8Array[] = []
+  #bytes = 0
+  #delay: Disposable | undefined
+  #gathered: PromiseWithResolvers<void> = Promise.withResolvers()
+  #written: Promise<void> = Promise.resolve()
+
+  constructor(init: GatheringInit) {
+    this.#init = init
+  }
+
+  /** Takes `parts`, which nobody changes any more, and resolves when they are written. */
+  add(...parts: readonly Uint8Array[]): Promise<void> {
+    const { promise } = this.#gathered
+    for (const part of parts) {
+      this.#parts.push(part)
+      this.#bytes += part.byteLength
+    }
+    this.#bytes += TRACE_PIECE_BYTES
+    if (this.#bytes >= TRACE_GATHERED_BYTES) void this.flush()
+    else this.#delay ??= this.#init.clock.after(TRACE_GATHERED_MS, () => void this.flush())
+    return promise
+  }
+
+  /** Writes at once what was gathered. Resolves when nothing is left to write; what went wrong is told by {@link add}. */
+  async flush(): Promise<void> {
+    this.#delay?.[Symbol.dispose]()
+    this.#delay = undefined
+    const parts = this.#parts
+    if (parts.length > 0) {
+      const { resolve } = this.#gathered
+      const written = this.#written.then(async () => await this.#init.write(parts))
+      this.#parts = []
+      this.#bytes = 0
+      this.#gathered = Promise.withResolvers()
+      this.#written = written
+      resolve(written)
+    }
+    await this.#written.catch(() => undefined)
+  }
+}
