@@ -45,7 +45,7 @@ export const HELD_MS: number = 10 * MINUTE_MS
 /** Frames that wait to be delivered, in all; more are refused. */
 export const OUTGOING_MAX = 4_096
 /** Waits between attempts to deliver to a device. */
-export const DELIVER_RETRY_MS: readonly number[] = [1, 2, 5, 10, 30, 60, 120, 300].map(
+export const DELIVER_RETRY_MS: readonly number[] = [1, 2, 5, 10, 20, 40, 60].map(
   (seconds) => seconds * SECOND_MS
 )
 /** Time one delivery may take. */
@@ -66,11 +66,11 @@ export const DEVICES_INTERVAL_MS: number = 10 * MINUTE_MS
 export const REJOIN_INTERVAL_MS: number = MINUTE_MS
 
 /** One-use prekeys that a device keeps published. */
-export const PREKEYS_COUNT = 16
+export const PREKEYS_COUNT = 32
 /** Fewer left than this, and new ones are made. */
-export const PREKEYS_LOW = 8
+export const PREKEYS_LOW = 16
 /** Prekeys whose secrets are kept, used ones of the last minutes included. */
-export const PREKEYS_MAX = 64
+export const PREKEYS_MAX = 128
 /** How long a prekey may be used after it was made; the last resort is replaced at half of it. */
 export const PREKEY_LIFETIME_MS: number = 30 * DAY_MS
 /** How often the prekeys of this device are published anew. */
@@ -102,3 +102,25 @@ export const DEPOT_MS: number = 14 * DAY_MS
 export const DEPOT_TAKES_MAX = 4
 /** The period of {@link DEPOT_TAKES_MAX}. */
 export const DEPOT_TAKES_PERIOD_MS: number = 60 * MINUTE_MS
+/** Nodes that give out the prekeys of a device, each others of them. */
+export const DEPOTS_COUNT = 4
+/** Peers asked to give out prekeys, until enough do. */
+export const DEPOTS_ASKED_MAX = 16
+/** Depots asked for the prekeys of a person. */
+export const DEPOTS_TRIED_MAX = 6
+/** How often a depot announces whose prekeys it has. */
+export const DEPOT_ANNOUNCE_MS: number = 6 * 60 * MINUTE_MS
+/** Persons announced by a depot at a time. */
+export const DEPOT_ANNOUNCEMENTS_MAX = 4
+/** Time to ask one depot. */
+export const DEPOT_TIMEOUT_MS: number = 4 * SECOND_MS
+/** Time to look for depots of a person. */
+export const DEPOT_SEARCH_MS: number = 8 * SECOND_MS
+/** Largest request of the prekeys protocol. */
+export const PREKEYS_REQUEST_BYTES_MAX: number = PREKEYS_BYTES_MAX + 1_024
+/** Largest answer of the prekeys protocol: one prekey for each device of a person. */
+export const PREKEYS_ANSWER_BYTES_MAX: number = DEPOT_DEVICES_OF_PERSON_MAX * (PREKEY_BYTES_MAX + 8) + 64
+/** The exchange by which frames go from device to device. */
+export const PRIVATE_EXCHANGE = '/elastos/private/1.0.0'
+/** The exchange by which prekeys are left and taken. */
+export const PREKEYS_EXCHANGE = '/elastos/prekeys/1.0.0'

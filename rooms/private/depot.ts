@@ -17,14 +17,17 @@ import { readCredential } from './suite.ts'
 /** Gives out the prekeys of others, each one-use prekey once, so that a device can be written to while it is away. */
 export interface PrekeyDepot {
   /**
-   * Takes the prekeys that a device published, instead of those it gave before.
+   * Takes the prekeys that a device published, instead of those it gave before. Resolves with whose they are.
    *
    * @throws RoomError `ERR_PRIVATE_MALFORMED`, `ERR_PRIVATE_FOREIGN` when they are not the device's own, `ERR_PRIVATE_STALE` when newer
    * ones are here, `ERR_PRIVATE_FULL`
    */
-  deposit(bytes: Uint8Array): Promise<void>
-  /** One prekey for each device of the person; to who asks too often, the last resorts only. */
-  take(person: Did, taker: Did): Promise<readonly Uint8Array[]>
+  deposit(bytes: Uint8Array): Promise<Did>
+  /** One prekey for each device of the person but `except`; to who asks too often, the last resorts only. */
+  take(
+    person: Did,
+    options: { readonly taker: Did; readonly except?: readonly Did[] }
+  ): Promise<readonly Uint8Array[]>
   /** The devices of a person that left prekeys here. */
   devicesOf(person: Did): readonly Did[]
   /** Everybody who left prekeys here. */
@@ -93,11 +96,12 @@ export function createPrekeyDepot({ store, clock, deposits = [] }: PrekeyDepotCo
       const given = (before?.given ?? []).filter((one) => prekeys.some((other) => isSame(one, other)))
       const left = prekeys.filter((one) => !given.some((other) => isSame(one, other)))
       await keep({ person, device, issuedAtMs, takenAtMs: clock.nowMs(), left, given })
+      return person
     },
-    take: async (person, taker) => {
+    take: async (person, { taker, except = [] }) => {
       const isGreedy = isOften(person, taker)
       const found: Uint8Array[] = []
-      for (const device of devicesOf(person)) {
+      for (const device of devicesOf(person).filter((one) => !except.includes(one))) {
         const deposit = byDevice.get(device)
         const last = deposit?.left.at(-1)
         if (deposit === undefined || last === undefined) continue

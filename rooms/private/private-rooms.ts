@@ -22,8 +22,11 @@ import { createVault } from './vault.ts'
 
 /** Where prekeys are published and found. */
 export interface PrekeyDirectory {
-  /** Gives the prekeys of this device, signed, to those who hand them out. */
-  publish(bytes: Uint8Array, options: { readonly signal: AbortSignal }): Promise<void>
+  /**
+   * Gives the prekeys of this device to those who hand them out. Each part is signed and has others, so that no two of
+   * them give out the same; the first is for this node itself.
+   */
+  publish(parts: readonly Uint8Array[], options: { readonly signal: AbortSignal }): Promise<void>
   /** One prekey for each device of a person that has some, each given to nobody else unless it is a last resort. */
   take(person: Did, options: { readonly signal: AbortSignal }): Promise<readonly Uint8Array[]>
 }
@@ -80,6 +83,8 @@ export interface PrivateRooms extends AsyncDisposable {
   leave(group: string): Promise<void>
   /** What was said in a conversation, oldest first, as far as it is kept. */
   texts(group: string): Promise<readonly PrivateText[]>
+  /** What others said that was not asked for yet, oldest first in each conversation; it counts as seen from now on. */
+  unseen(): Promise<readonly (PrivateText & { readonly group: string })[]>
   /** Takes bytes that came from another device, by whatever way. Resolves once what they mean is stored. */
   receive(bytes: Uint8Array): Promise<void>
   /** A device can be reached: what waits for it is delivered at once. */
@@ -109,6 +114,7 @@ export async function startPrivateRooms(components: PrivateRoomsComponents): Pro
     ...doing,
     list: () => [...keeper.conversations.values()].map(statusOf),
     texts: async (group) => await texts.read(group),
+    unseen: async () => await keeper.alone(async () => await texts.unseen()),
     receive: async (bytes) => await keeper.receive(bytes),
     hurry: (device) => deliveries.hurry(device),
     events: () => hub.events(),

@@ -21,38 +21,78 @@ export interface Texts {
   /** The changes that keep the texts among `events`: written with what was read, so that each is there once. */
   changes(events: readonly PrivateEvent[]): readonly RoomStoreChange[]
   read(group: string): Promise<readonly PrivateText[]>
+  /** What others said since this was asked the last time. */
+  unseen(): Promise<readonly (PrivateText & { readonly group: string })[]>
 }
 
 const NUMBER_DIGITS = 16
 
+interface Span {
+  readonly first: number
+  readonly next: number
+  /** The first that was not seen yet. */
+  readonly seen: number
+}
+
 /** Opens the texts in the vault. */
 export async function openTexts(vault: Vault): Promise<Texts> {
-  const spans = new Map<string, { first: number; next: number }>()
-  for await (const [key] of vault.entries('t/')) {
-    const [, group = '', number] = key.split('/')
-    const span = spans.get(group) ?? { first: Number(number), next: 0 }
-    spans.set(group, { ...span, next: Number(number) + 1 })
-  }
-  const keyOf = (group: string, number: number): string =>
-    `t/${group}/${String(number).padStart(NUMBER_DIGITS, '0')}`
+  const spans = await openSpans(vault)
+  const spanOf = (group: string): Span => spans.get(group) ?? { first: 0, next: 0, seen: 0 }
   const keep = (event: Extract<PrivateEvent, { type: 'text' }>): readonly RoomStoreChange[] => {
     const { group, id, from, text, sentAtMs, isSelf } = event
-    const span = spans.get(group) ?? { first: 0, next: 0 }
-    spans.set(group, span)
+    const { first, next, seen } = spanOf(group)
     const value = encodeCanonical({ id, person: from.person, device: from.device, text, sentAtMs, isSelf })
-    const change = vault.change(keyOf(group, span.next++), value)
-    if (span.next - span.first <= TEXTS_KEPT_MAX) return [change]
-    return [change, vault.change(keyOf(group, span.first++), undefined)]
+    const change = vault.change(keyOf(group, next), value)
+    const isFull = next - first >= TEXTS_KEPT_MAX
+    spans.set(group, { first: isFull ? first + 1 : first, next: next + 1, seen })
+    return isFull ? [change, vault.change(keyOf(group, first), undefined)] : [change]
+  }
+  const read = async (group: string, from = 0): Promise<readonly PrivateText[]> => {
+    const found: PrivateText[] = []
+    for await (const [key, value] of vault.entries(`t/${group}/`)) {
+      if (numberOf(key) < from) continue
+      const row = decodeCanonical(value, { bytesMax: FRAME_BYTES_MAX }) as PrivateText
+      found.push({ ...row, person: parseDid(row.person), device: parseDid(row.device) })
+    }
+    return found
   }
   return {
     changes: (events) => events.flatMap((event) => (event.type === 'text' ? keep(event) : [])),
-    read: async (group) => {
-      const found: PrivateText[] = []
-      for await (const [, value] of vault.entries(`t/${group}/`)) {
-        const row = decodeCanonical(value, { bytesMax: FRAME_BYTES_MAX }) as PrivateText
-        found.push({ ...row, person: parseDid(row.person), device: parseDid(row.device) })
+    read: async (group) => await read(group),
+    unseen: async () => {
+      const found: (PrivateText & { readonly group: string })[] = []
+      for (const [group, span] of [...spans]) {
+        if (span.seen >= span.next) continue
+        const texts = (await read(group, span.seen)).filter(({ isSelf }) => !isSelf)
+        found.push(...texts.map((text) => ({ ...text, group })))
+        await vault.write([vault.change(`m/${group}`, encodeCanonical(span.next))])
+        spans.set(group, { ...span, seen: span.next })
       }
       return found
     }
   }
+}
+
+async function openSpans(vault: Vault): Promise<Map<string, Span>> {
+  const spans = new Map<string, Span>()
+  for await (const [key] of vault.entries('t/')) {
+    const [, group = ''] = key.split('/')
+    const number = numberOf(key)
+    spans.set(group, { first: spans.get(group)?.first ?? number, next: number + 1, seen: 0 })
+  }
+  for await (const [key, value] of vault.entries('m/')) {
+    const group = key.slice('m/'.length)
+    const span = spans.get(group)
+    const seen = Number(decodeCanonical(value, { bytesMax: 16 }))
+    if (span !== undefined) spans.set(group, { ...span, seen })
+  }
+  return spans
+}
+
+function keyOf(group: string, number: number): string {
+  return `t/${group}/${String(number).padStart(NUMBER_DIGITS, '0')}`
+}
+
+function numberOf(key: string): number {
+  return Number(key.slice(key.lastIndexOf('/') + 1))
 }

@@ -3,7 +3,7 @@ import type { Signer } from '#did'
 import { orAborted, startDeadline } from '../deadline.ts'
 import { RoomError } from '../errors.ts'
 import { nthWait } from '../pause.ts'
-import { DELIVER_RETRY_MS, DELIVER_TIMEOUT_MS, PREKEYS_PUBLISH_MS } from './constants.ts'
+import { DELIVER_RETRY_MS, DELIVER_TIMEOUT_MS, DEPOTS_COUNT, PREKEYS_PUBLISH_MS } from './constants.ts'
 import {
   currentMembers,
   isIn,
@@ -117,9 +117,11 @@ function createPublishing({ stock, prekeys, signer, clock, logger }: UpkeepCompo
       if (clock.monotonicMs() < dueAtMs) return
       using deadline = startDeadline(clock, DELIVER_TIMEOUT_MS, stopping)
       const { signal } = deadline
-      const bytes = sealPrekeys(signer, { issuedAtMs: clock.nowMs(), prekeys: stock.published() })
+      const parts = partsOf(stock.published()).map((some) =>
+        sealPrekeys(signer, { issuedAtMs: clock.nowMs(), prekeys: some })
+      )
       try {
-        await orAborted(prekeys.publish(bytes, { signal }), signal)
+        await orAborted(prekeys.publish(parts, { signal }), signal)
         failures = 0
         dueAtMs = clock.monotonicMs() + PREKEYS_PUBLISH_MS
       } catch (error) {
@@ -128,4 +130,13 @@ function createPublishing({ stock, prekeys, signer, clock, logger }: UpkeepCompo
       }
     }
   }
+}
+
+/** One-use prekeys dealt out to the depots; each has the last resort too. */
+function partsOf(published: readonly Uint8Array[]): readonly (readonly Uint8Array[])[] {
+  const [oneUse, last] = [published.slice(0, -1), published.slice(-1)]
+  return Array.from({ length: DEPOTS_COUNT }, (_, part) => [
+    ...oneUse.filter((__, index) => index % DEPOTS_COUNT === part),
+    ...last
+  ])
 }

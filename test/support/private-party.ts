@@ -84,11 +84,11 @@ export function createPrivateWorld(seed = 1): PrivateWorld {
       isAllowed: ({ device }) => !banned.has(device),
       transport: { deliver: async (to, bytes) => await deliver(key.did, to, bytes) },
       prekeys: {
-        publish: async (bytes) => {
-          if (devices.get(key.did)?.isOnline === false) throw new Error('not reached')
+        publish: async ([bytes]) => {
+          if (devices.get(key.did)?.isOnline === false || bytes === undefined) throw new Error('not reached')
           await depot.deposit(bytes)
         },
-        take: async (of) => await depot.take(of, key.did)
+        take: async (of) => await depot.take(of, { taker: key.did })
       }
     })
   }
