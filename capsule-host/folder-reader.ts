@@ -6,13 +6,16 @@ import type { HostPowers } from './powers.ts'
 /**
  * Reads a package from a folder of the author's own, before it is signed. What starts with a dot is left out, as when
  * it is added, and so are installed packages; links are never followed.
+ *
+ * @param leftOut - a folder directly in it that is no part of the package, such as what its image was made of
  */
 export function createFolderReader(
   powers: Pick<HostPowers, 'listFolder' | 'fileBytes' | 'readFile'>,
-  folder: string
+  folder: string,
+  leftOut?: string
 ): PackageReader {
   return {
-    list: (options) => listFiles(powers, folder, options.signal),
+    list: (options) => listFiles(powers, folder, { ...options, leftOut }),
     read: async (path, { bytesMax, signal }) => {
       signal.throwIfAborted()
       const isInside = path.split('/').every((part) => part !== '' && !isLeftOut(part))
@@ -37,7 +40,7 @@ export function createFolderReader(
 async function* listFiles(
   powers: Pick<HostPowers, 'listFolder' | 'fileBytes'>,
   folder: string,
-  signal: AbortSignal
+  { signal, leftOut }: { signal: AbortSignal; leftOut: string | undefined }
 ): AsyncGenerator<PackageFile> {
   const open = ['']
   let folders = 0
@@ -48,7 +51,7 @@ async function* listFiles(
     for (const entry of await powers.listFolder(`${folder}/${inside}`)) {
       if (isLeftOut(entry.name)) continue
       const path = `${inside}${entry.name}`
-      if (entry.type === 'folder') open.push(`${path}/`)
+      if (entry.type === 'folder' && path !== leftOut) open.push(`${path}/`)
       if (entry.type !== 'file') continue
       if (++files > PACKAGE_FILES_MAX) throw tooMany()
       yield { path, bytes: (await powers.fileBytes(`${folder}/${path}`)) ?? 0 }

@@ -26,7 +26,7 @@ import {
 } from './limits.ts'
 import { PRINTABLE_TEXT, printable } from './text.ts'
 
-/** What a capsule runs on. Only `wasm` does today. */
+/** What a capsule runs on. `native` does not yet. */
 export type CapsuleSubstrate = 'wasm' | 'microvm' | 'native'
 
 /** How a capsule is spoken to over its standard streams: plain bytes, or the Model Context Protocol. */
@@ -67,8 +67,12 @@ export interface CapsuleManifest {
   readonly version: string
   readonly description?: string | undefined
   readonly substrate: CapsuleSubstrate
-  /** The module, inside the package. */
+  /** The module, or the root image of a microVM, inside the package. */
   readonly entry: string
+  /** Of a microVM: the program by its path in the image, then its first arguments. */
+  readonly program?: readonly string[] | undefined
+  /** Of a microVM: the folder that `capsule build` makes the image of; no part of the package. */
+  readonly image?: string | undefined
   readonly interface: CapsuleInterface
   /** The ceiling: the most it may ever be granted. It holds none of it when it starts. */
   readonly capabilities: readonly ManifestCapability[]
@@ -96,6 +100,9 @@ const SEMVER = new RegExp(
 // Names that mean the same on every file system: no dot first, so neither `..` nor hidden files.
 const PATH_OF = (extension: string): RegExp =>
   new RegExp(`^(?:[A-Za-z0-9_][A-Za-z0-9._-]*/){0,15}[A-Za-z0-9_][A-Za-z0-9._-]*\\.${extension}$`)
+const FOLDER = /^[A-Za-z0-9_][A-Za-z0-9._-]*$/
+const PROGRAM_STRINGS_MAX = 64
+const PROGRAM_STRING_LENGTH_MAX = 1024
 const COMMAND = /^[a-z][a-z0-9-]*\/(?:[a-z][a-z0-9-]*|\*)$/
 const RESOURCE = /^[a-z][a-z0-9-]*:\/\/[\x21-\x7e]*$/
 const CONTRACT = /^[a-z][a-z0-9-]*@[1-9][0-9]{0,3}$/
@@ -170,8 +177,29 @@ export const manifestSchema: z.ZodType<CapsuleManifest> = z.strictObject({
     .regex(SEMVER, 'expected a semantic version such as 1.0.0')
     .describe('Semantic version 2.0.0.'),
   description: line(DESCRIPTION_LENGTH_MAX).optional(),
-  substrate: z.enum(['wasm', 'microvm', 'native']).describe('What it runs on; only wasm does today.'),
-  entry: path('wasm', 'build/hello.wasm').describe('The module, a path inside the package.'),
+  substrate: z
+    .enum(['wasm', 'microvm', 'native'])
+    .describe('What it runs on: WebAssembly, or a machine of its own. native is not run yet.'),
+  entry: path('(?:wasm|erofs)', 'build/hello.wasm').describe(
+    'The module, or the root image of a microVM, a path inside the package.'
+  ),
+  program: z
+    .array(
+      z
+        .string()
+        .max(PROGRAM_STRING_LENGTH_MAX)
+        .regex(/^[^\0]*$/, 'expected no zero characters')
+    )
+    .min(1)
+    .max(PROGRAM_STRINGS_MAX)
+    .optional()
+    .describe('Of a microVM: the program by its path in the image, then its first arguments.'),
+  image: z
+    .string()
+    .max(NAME_LENGTH_MAX)
+    .regex(FOLDER, 'expected the name of a folder')
+    .optional()
+    .describe('Of a microVM: the folder that `capsule build` makes the image of; no part of the package.'),
   interface: z
     .enum(['stdio', 'mcp'])
     .default('stdio')
@@ -219,13 +247,30 @@ export function parseManifest(bytes: Uint8Array): CapsuleManifest {
   }
   const parsed = manifestSchema.safeParse(parseJson(bytes))
   if (!parsed.success) throw invalid(describeIssue(parsed.error), parsed.error)
-  if (parsed.data.substrate !== 'wasm') {
+  if (parsed.data.substrate === 'native') {
     throw new CapsuleError(
       'ERR_SUBSTRATE_UNSUPPORTED',
-      `expected a capsule for wasm, got one for ${parsed.data.substrate}, which this node cannot run`
+      'expected a capsule for wasm or a microVM, got one for native, which this node cannot run'
     )
   }
+  checkSubstrate(parsed.data)
   return parsed.data
+}
+
+/** What only one substrate has. */
+function checkSubstrate({ substrate, entry, program, image, build, files, optimize }: CapsuleManifest): void {
+  if (substrate === 'wasm') {
+    if (!entry.endsWith('.wasm')) throw invalid('expected an entry that ends in .wasm')
+    if (program !== undefined || image !== undefined)
+      throw invalid('expected program and image of a microVM only')
+    return
+  }
+  if (!entry.endsWith('.erofs')) throw invalid('expected an entry of a microVM that ends in .erofs')
+  if (program?.[0]?.startsWith('/') !== true) {
+    throw invalid('expected the program of a microVM by its path from the root of its image')
+  }
+  if (build !== undefined || files || optimize)
+    throw invalid('expected no build, files or optimize of a microVM')
 }
 
 /** A capsule's name, checked by the rules of the manifest. */

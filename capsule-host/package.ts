@@ -80,7 +80,8 @@ export async function openPackage(
     }
   })
   if (entry === undefined) throw invalid(`expected the entry ${manifest.entry} in the package, got none`)
-  if (entry.byteLength > MODULE_BYTES_MAX) {
+  // An image is a file like any other to its package; a module is compiled.
+  if (manifest.substrate === 'wasm' && entry.byteLength > MODULE_BYTES_MAX) {
     throw new CapsuleError(
       'ERR_MODULE_TOO_LARGE',
       `expected an entry of at most ${MODULE_BYTES_MAX} bytes, got ${entry.byteLength}`

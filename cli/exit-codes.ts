@@ -358,6 +358,8 @@ const KINDS: Readonly<Record<KnownCode, ExitKind>> = {
   ERR_PRIVATE_UNKNOWN: 'notFound',
   ERR_VM_CHANNEL: 'refused',
   ERR_VM_CRASHED: 'host',
+  ERR_VM_EMULATED: 'refused',
+  ERR_VM_UNAVAILABLE: 'host',
   ERR_VM_GUEST_BUILD: 'host',
   ERR_VM_IMAGE: 'usage',
   ERR_VM_PLAN: 'usage',

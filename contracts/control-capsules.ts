@@ -240,6 +240,8 @@ export interface CapsuleControlMethods {
       canAsk?: boolean
       /** The size of a terminal that it may draw on. */
       terminal?: { columns: number; rows: number }
+      /** Also a stranger's capsule for a microVM where a machine is only emulated, which is no wall. */
+      allowEmulated?: boolean
       deadlineMs?: number
       /** Records the run into a new file; `input` says whether standard input is kept. */
       record?: { path: string; input: boolean }

@@ -8,12 +8,14 @@ import type { ShellMode } from '#shell'
 import type { NodeBase } from './base.ts'
 import { createCapsuleRuntime, type CapsuleRuntime } from './capsule-runtime.ts'
 import { createCapsules, type Capsules } from './capsules.ts'
+import { makeRootImage, systemVmmPowers } from '#vmm'
 import { createHostPowers } from './host-powers/host-powers.ts'
 import {
   openInstalledCapsules,
   type InstalledCapsules,
   type InstalledComponents
 } from './installed-capsules.ts'
+import { createMachines } from './machines.ts'
 import { keepAnswer } from './keep-answer.ts'
 import { openProviderChoices, type NodeProviderChoices } from './provider-choices.ts'
 import { createProviderSource, startProvider, type StartProviderComponents } from './provider-source.ts'
@@ -71,6 +73,7 @@ export async function startCapsuleParts(
     createCapsuleRuntime({
       ...base,
       ...{ powers: systemPowers, guestEntry, hostPowers, shell: shell.shell },
+      machines: createMachines({ ...base, powers: systemVmmPowers }),
       acceptsOlderFiles: init.acceptsOlderFiles,
       givenPowers: (lineage) => choices.powersOf(lineage),
       createDirectory: (started) =>
@@ -89,6 +92,7 @@ export async function startCapsuleParts(
   const capsules = createCapsules({
     ...{ content, index, keystore, contacts, clock, logger, runtime, release },
     powers: systemPowers,
+    makeImage: makeRootImage,
     isDenied: (did) => denyList.isDeniedDid(did)
   })
   const installed = stack.use(

@@ -13,11 +13,13 @@ import {
   replayTrace,
   serveFiles,
   startCapsuleProcess,
+  startMachineCapsule,
   systemVaultDisk,
   type Authority,
   type Broker,
   type BrokerSession,
   type CapsulePool,
+  type CapsuleMachine,
   type CapsuleProcess,
   type CapsuleSession,
   type ChannelFactory,
@@ -37,6 +39,7 @@ import { errorMessage, type Clock, type Logger, type Random } from '#contracts'
 import type { Did, Keystore } from '#did'
 import type { CapsuleStreams, VerifiedPackage } from './capsules.ts'
 import type { DataPaths } from './data-folder.ts'
+import type { Machines } from './machines.ts'
 import { SHIPPED_PREFIX } from './shipped-capsules.ts'
 
 /** What {@link createCapsuleRuntime} works with. */
@@ -49,6 +52,8 @@ export interface CapsuleRuntimeComponents {
   readonly powers: HostPowers
   /** The guest script of the sandboxed process. */
   readonly guestEntry: string
+  /** Machines for capsules that run in one; those are refused when absent. */
+  readonly machines?: Machines
   /** What the host lends to the capsules that provide contracts, by name. */
   readonly hostPowers: ReadonlyMap<string, HostPower>
   readonly shell: Shell
@@ -178,7 +183,7 @@ class LazyRuntime implements CapsuleRuntime {
     const { broker, vault } = await this.#opened()
     const { sandbox, pool } = await this.#probed()
     logger.info('capsule starts', { name: status.name, cid: status.cid })
-    const { onCalls, onLog, onSession, terminal, ...standard } = streams
+    const { onCalls, onLog, onSession, terminal, allowsEmulated: _allowsEmulated, ...standard } = streams
     const session = broker.open({
       ...this.#sessionOf(capsule),
       ...(terminal === undefined ? {} : { terminal }),
@@ -198,25 +203,63 @@ class LazyRuntime implements CapsuleRuntime {
         logger.warn('files of a capsule were not kept', { name: status.name, error: errorMessage(thrown) })
       }
     }
+    let machine: CapsuleMachine | undefined
     try {
-      const process = startCapsuleProcess(
-        { powers, clock, logger, sandbox, pool },
-        {
-          ...standard,
-          name: status.name,
-          module: opened.entry,
-          limits,
-          channel: countMessages(session.channel, onCalls),
-          ...(root === undefined ? {} : { files: serveFiles(session.files(root), limits) }),
-          isOwn
-        }
-      )
+      machine = await this.#machineOf(capsule, streams)
+      const init = {
+        ...standard,
+        name: status.name,
+        limits,
+        channel: countMessages(session.channel, onCalls)
+      }
+      const process =
+        machine === undefined
+          ? startCapsuleProcess(
+              { powers, clock, logger, sandbox, pool },
+              {
+                ...init,
+                module: opened.entry,
+                ...(root === undefined ? {} : { files: serveFiles(session.files(root), limits) }),
+                isOwn
+              }
+            )
+          : startMachineCapsule({ powers, clock, logger }, init, machine)
       void process.finished.then(letGo)
       return { process, session }
     } catch (thrown) {
       await letGo()
+      await machine?.[Symbol.asyncDispose]()
       throw thrown
     }
+  }
+
+  /** The machine of a capsule that runs in one. */
+  async #machineOf(
+    { opened, isOwn }: VerifiedPackage,
+    { args = [], signal, allowsEmulated = false, trace }: CapsuleStreams
+  ): Promise<CapsuleMachine | undefined> {
+    const { substrate, program = [] } = opened.manifest
+    if (substrate !== 'microvm') return undefined
+    const { machines } = this.#components
+    if (machines === undefined) {
+      throw new CapsuleError(
+        'ERR_SUBSTRATE_UNSUPPORTED',
+        'expected a capsule for wasm, this node has no microVMs'
+      )
+    }
+    if (trace !== undefined) {
+      throw new CapsuleError(
+        'ERR_SUBSTRATE_UNSUPPORTED',
+        'expected a capsule for wasm: only those are recorded'
+      )
+    }
+    const { memoryBytesMax, cpuSecondsMax, wallMsMax } = capsuleLimits(opened.manifest)
+    return await machines.start({
+      image: opened.entry,
+      program: [...program, ...args],
+      ...{ memoryBytesMax, cpuSecondsMax, wallMsMax, signal },
+      mayBeEmulated: isOwn || allowsEmulated
+    })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

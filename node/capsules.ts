@@ -38,6 +38,8 @@ export interface CapsulesComponents {
   readonly keystore: Pick<Keystore, 'publisher' | 'refresh' | 'summary'>
   readonly contacts: Pick<Contacts, 'didOf'>
   readonly powers: HostPowers
+  /** Makes root images of capsules for microVMs. */
+  readonly makeImage: (folder: string, file: string) => Promise<void>
   readonly clock: Clock
   readonly logger: Logger
   readonly isDenied: (did: string) => boolean
@@ -76,6 +78,8 @@ export type CapsuleStreams = Pick<
   readonly onLog?: NonNullable<CapsuleSession['log']>
   /** Called with how many messages came on its channel. */
   readonly onCalls?: (count: number) => void
+  /** Whether a stranger's capsule for a microVM may run where a machine is only emulated. */
+  readonly allowsEmulated?: boolean
   /** The terminal of its user, where there is one and it may draw on it. */
   readonly terminal?: TerminalPower
 }
@@ -144,8 +148,8 @@ async function publish(
       "this device may not publish in your name: its key is locked or not kept here ('elastos id show')"
     )
   }
-  await buildCapsule(components, { folder, signal })
-  const read = await readFolder(powers, folder, signal)
+  const built = await buildCapsule(components, { folder, signal })
+  const read = await readFolder(powers, folder, { signal, leftOut: built.manifest.image })
   const { manifest, files, bytes } = await openPackage(readerOf(read), { signal })
   const { name, version } = manifest
   const entries = [...read].map(([path, file]) => ({ path, content: file }))
@@ -274,9 +278,9 @@ async function readPackage(
 async function readFolder(
   powers: HostPowers,
   folder: string,
-  signal: AbortSignal
+  { signal, leftOut }: { signal: AbortSignal; leftOut: string | undefined }
 ): Promise<Map<string, Uint8Array>> {
-  const reader = createFolderReader(powers, folder)
+  const reader = createFolderReader(powers, folder, leftOut)
   const files = new Map<string, Uint8Array>()
   let total = 0
   for await (const { path, bytes } of reader.list({ signal })) {
@@ -320,8 +324,9 @@ async function openOwn(
       "a folder is not signed: run your own with --dev, or publish it ('elastos capsule publish')"
     )
   }
-  await buildCapsule(components, { folder, signal })
-  const opened = await openPackage(readerOf(await readFolder(components.powers, folder, signal)), { signal })
+  const { manifest } = await buildCapsule(components, { folder, signal })
+  const read = await readFolder(components.powers, folder, { signal, leftOut: manifest.image })
+  const opened = await openPackage(readerOf(read), { signal })
   const { name, version } = opened.manifest
   const { files, bytes } = opened
   const status = { cid: '', root: '', name, version, files, bytes, isSigned: false }

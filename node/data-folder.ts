@@ -21,6 +21,10 @@ export interface DataPaths {
   readonly authority: string
   /** What capsules keep, encrypted. */
   readonly vault: string
+  /** The kernel and the first process of microVMs. */
+  readonly guest: string
+  /** Root images of capsules that ran in one, and what was found out about machines here; made again when lost. */
+  readonly machines: string
   readonly log: string
 }
 
@@ -39,6 +43,8 @@ export function dataPaths(root: string): DataPaths {
     capsules: join(root, 'capsules'),
     authority: join(root, 'authority'),
     vault: join(root, 'vault'),
+    guest: join(root, 'guest'),
+    machines: join(root, 'machines'),
     log: join(root, 'log', 'node.log')
   }
 }

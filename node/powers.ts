@@ -8,7 +8,7 @@ import {
   renameSync,
   statSync
 } from 'node:fs'
-import { lstat, mkdir, rm } from 'node:fs/promises'
+import { lstat, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { Resolver } from 'node:dns/promises'
 import { createServer, type Server, type Socket } from 'node:net'
 import { homedir, tmpdir } from 'node:os'
@@ -214,4 +214,16 @@ export function processId(): number {
 /** The folder a path leads to, every link followed. */
 export function realFolder(path: string): string {
   return realpathSync(path)
+}
+
+/** Writes a file that only its owner may read, with its folder; it is there whole or not at all. */
+export async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  const fresh = `${path}.${process.pid}.new`
+  try {
+    await writeFile(fresh, bytes, { mode: 0o600 })
+    await rename(fresh, path)
+  } finally {
+    await rm(fresh, { force: true })
+  }
 }

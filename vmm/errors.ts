@@ -2,6 +2,10 @@ import { CodedError, type CodedErrorOptions } from '#contracts'
 
 /** Why a machine could not be, or how it ended otherwise than by its program's end. */
 export type MachineErrorCode =
+  /** There is no machine here; the detail says what to install or build. */
+  | 'ERR_VM_UNAVAILABLE'
+  /** A machine can only be emulated here, which is no wall, and nobody allowed that. */
+  | 'ERR_VM_EMULATED'
   /** A machine was described that cannot be: too little memory, a name with a comma, too many disks. */
   | 'ERR_VM_PLAN'
   /** The guest did not say that it is up in time, or its monitor ended before; the detail is what that said. */

@@ -1,5 +1,5 @@
 import type { Clock } from '#contracts'
-import { MANIFEST_BYTES_MAX, MANIFEST_PATH, MODULE_BYTES_MAX } from '../constants.ts'
+import { MANIFEST_BYTES_MAX, MANIFEST_PATH, MODULE_BYTES_MAX, PACKAGE_FILE_BYTES_MAX } from '../constants.ts'
 import { CapsuleError } from '../errors.ts'
 import { capsuleLimits } from '../limits.ts'
 import { parseManifest, type CapsuleManifest } from '../manifest.ts'
@@ -12,6 +12,8 @@ import { compileEntry } from './compile-entry.ts'
 export interface BuildComponents {
   powers: HostPowers
   clock: Clock
+  /** Makes the root image `file` of all that is in `folder`, for capsules of a microVM that have one made. */
+  makeImage?: ((folder: string, file: string) => Promise<void>) | undefined
 }
 
 /** What {@link buildCapsule} made, or found. */
@@ -51,20 +53,43 @@ export async function buildCapsule(
   if (manifest.build !== undefined) {
     await compileEntry(components, { folder, manifest, build: manifest.build, signal: init.signal })
   }
+  if (manifest.substrate === 'microvm') return await buildImage(components, folder, manifest)
   const entry = await readEntry(powers, folder, manifest)
   admitModule(entry, capsuleLimits(manifest))
   return { manifest, entryBytes: entry.byteLength, isCompiled: manifest.build !== undefined }
 }
 
+async function buildImage(
+  { powers, makeImage }: BuildComponents,
+  folder: string,
+  manifest: CapsuleManifest
+): Promise<BuiltCapsule> {
+  const { entry, image } = manifest
+  const file = `${folder}/${entry}`
+  const isMade = image !== undefined && makeImage !== undefined
+  if (isMade) {
+    if (entry.includes('/')) await powers.makeFolder(file.slice(0, file.lastIndexOf('/')), { isShared: true })
+    await makeImage(`${folder}/${image}`, file)
+  }
+  const entryBytes = await powers.fileBytes(file)
+  if (entryBytes === undefined) throw noEntry(entry)
+  if (entryBytes > PACKAGE_FILE_BYTES_MAX) {
+    throw new CapsuleError(
+      'ERR_PACKAGE_TOO_LARGE',
+      `expected an image of at most ${PACKAGE_FILE_BYTES_MAX} bytes, got ${entryBytes}`
+    )
+  }
+  return { manifest, entryBytes, isCompiled: isMade }
+}
+
+function noEntry(entry: string): CapsuleError {
+  return new CapsuleError('ERR_PACKAGE_INVALID', `expected the entry ${entry} in the package, got none`)
+}
+
 async function readEntry(powers: HostPowers, folder: string, manifest: CapsuleManifest): Promise<Uint8Array> {
   const path = `${folder}/${manifest.entry}`
   const size = await powers.fileBytes(path)
-  if (size === undefined) {
-    throw new CapsuleError(
-      'ERR_PACKAGE_INVALID',
-      `expected the entry ${manifest.entry} in the package, got none`
-    )
-  }
+  if (size === undefined) throw noEntry(manifest.entry)
   // One byte more than fits, so that a module that is too large is refused as that.
   return (await powers.readFile(path, Math.min(size, MODULE_BYTES_MAX + 1))) ?? new Uint8Array(0)
 }

@@ -54,6 +54,10 @@ export const CAPSULES_COMMANDS: readonly CommandSpec[] = [
       { flags: '--detach', summary: 'leave it running and return; what it writes goes to its log' },
       { flags: '--dev', summary: 'also run your own unsigned capsule from a folder' },
       {
+        flags: '--allow-emulated',
+        summary: "also a stranger's microVM where this machine can only emulate one, which is no wall"
+      },
+      {
         flags: '--raw',
         summary: 'let the capsule draw on your terminal: colours, cursor, and whatever else it sends'
       },

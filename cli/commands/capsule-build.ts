@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { buildCapsule, systemPowers } from '#capsule-host'
+import { makeRootImage } from '#vmm'
 import type { CliContext, CommandInput } from '../context.ts'
 import { optionalArgument } from '../input.ts'
 import { formatBytes, printResult } from '../output.ts'
@@ -9,7 +10,7 @@ export async function run(input: CommandInput, context: CliContext): Promise<und
   const folder = resolve(context.workingFolder, optionalArgument(input, 'folder') ?? '.')
   const { clock, signal } = context
   const { manifest, entryBytes, isCompiled } = await buildCapsule(
-    { powers: systemPowers, clock },
+    { powers: systemPowers, clock, makeImage: makeRootImage },
     { folder, signal }
   )
   const { name, version, entry } = manifest

@@ -21,6 +21,7 @@ export async function run(input: CommandInput, context: CliContext): Promise<num
     args: restArguments(input, 'args'),
     dev: switchOption(input, 'dev'),
     ...(isDetached ? { detach: true } : {}),
+    ...(switchOption(input, 'allowEmulated') ? { allowEmulated: true } : {}),
     canAsk: context.stdinIsTerminal && context.stderr.isTerminal && !context.json,
     ...(canDraw ? { terminal: terminalSize(context) } : {}),
     ...recordParams(input, context),

@@ -82,10 +82,11 @@ export function createCapsuleHandlers(
     },
     'capsule.run': async (params, context) => {
       const { target, args, dev = false, detach = false, canAsk = false, deadlineMs } = params
+      const allowsEmulated = params.allowEmulated === true
       const { signal } = context
       const capsule = await verify(target, context, { deadlineMs, isDevelopment: dev })
       if (detach) {
-        const init = { args, signal: new AbortController().signal }
+        const init = { args, allowsEmulated, signal: new AbortController().signal }
         const run = await runDetached({ capsules, installed }, capsule, init)
         return { exitCode: 0, capsule: capsule.status, run }
       }
@@ -94,7 +95,7 @@ export function createCapsuleHandlers(
       using terminal = createRunTerminal(context, terminals, params.terminal)
       const run = async (trace?: RunTrace): Promise<number> =>
         await runAttached({ capsules, installed }, capsule, {
-          ...{ args, signal, ...terminal.streams, ...standardStreams(context) },
+          ...{ args, signal, allowsEmulated, ...terminal.streams, ...standardStreams(context) },
           ...(trace === undefined ? {} : { trace })
         })
       if (params.record === undefined) return { exitCode: await run(), capsule: capsule.status }

@@ -84,6 +84,7 @@ const PARAMS = {
     detach: z.boolean().optional(),
     canAsk: z.boolean().optional(),
     terminal: terminalSize.optional(),
+    allowEmulated: z.boolean().optional(),
     deadlineMs: deadlineMs.optional(),
     record: z.strictObject({ path, input: z.boolean() }).optional()
   }),

@@ -15,6 +15,8 @@ const CACHE = join(ROOT, 'node_modules', '.cache')
 /** A guest that machines of tests start, and a shell for their root images. */
 export interface TestGuest {
   readonly guest: GuestFiles
+  /** A shell and its programs in one file. */
+  readonly busybox: Uint8Array
   /** Entries of a root image with `/bin/busybox` and `/bin/sh`. */
   readonly shell: readonly ImageEntry[]
 }
@@ -40,7 +42,7 @@ export async function provideGuest(context: Mocha.Context): Promise<TestGuest> {
       { kind: 'link', path: 'bin/sh', target: 'busybox' },
       ...['dev', 'proc', 'tmp'].map((path) => ({ kind: 'folder', path }) as const)
     ]
-    return { guest: { kernel: join(folder, 'kernel'), initrd: join(folder, 'initrd') }, shell }
+    return { guest: { kernel: join(folder, 'kernel'), initrd: join(folder, 'initrd') }, busybox, shell }
   } catch (thrown) {
     const why = errorDetail(thrown).at(-1) ?? ''
     return skipBecause(context, `no guest could be built: ${errorMessage(thrown)} ${why}`.trim())

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs'
-import { lstat, readdir, readlink } from 'node:fs/promises'
+import { lstat, readdir, readlink, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 /** Something in a folder that becomes an image. */
@@ -13,6 +13,8 @@ export type FolderEntry =
 export interface ImageFolderPowers {
   listFolder(path: string): Promise<FolderEntry[]>
   readFile(path: string): AsyncIterable<Uint8Array>
+  /** Writes a file that is there whole or not at all; what was there before is replaced. */
+  writeFile(path: string, content: AsyncIterable<Uint8Array>): Promise<void>
 }
 
 const EXECUTABLE = 0o111
@@ -23,7 +25,16 @@ export const systemImagePowers: ImageFolderPowers = {
     const names = await readdir(path)
     return Promise.all(names.map((name) => describe(path, name)))
   },
-  readFile: (path) => createReadStream(path)
+  readFile: (path) => createReadStream(path),
+  writeFile: async (path, content) => {
+    const fresh = `${path}.${process.pid}.new`
+    try {
+      await writeFile(fresh, content)
+      await rename(fresh, path)
+    } finally {
+      await rm(fresh, { force: true })
+    }
+  }
 }
 
 async function describe(folder: string, name: string): Promise<FolderEntry> {

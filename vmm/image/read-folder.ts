@@ -1,6 +1,7 @@
 import { VmmError } from '../errors.ts'
 import type { ImageEntry } from './entries.ts'
-import type { FolderEntry, ImageFolderPowers } from './powers.ts'
+import { erofsImage } from './erofs.ts'
+import { systemImagePowers, type FolderEntry, type ImageFolderPowers } from './powers.ts'
 
 /** Folders that a guest puts file systems on; an image without them could not be a root. */
 const MOUNT_POINTS = ['dev', 'proc', 'tmp'] as const
@@ -25,6 +26,15 @@ export async function readImageFolder(powers: ImageFolderPowers, folder: string)
     }
   }
   return entries
+}
+
+/**
+ * Makes the root image `file` of all that is in `folder`.
+ *
+ * @throws VmmError `ERR_VM_IMAGE`
+ */
+export async function makeRootImage(folder: string, file: string): Promise<void> {
+  await systemImagePowers.writeFile(file, erofsImage(await readImageFolder(systemImagePowers, folder)))
 }
 
 function entryOf(

@@ -1,0 +1,130 @@
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import type { CapsuleMachine } from '#capsule-host'
+import type { Clock, Logger, Random } from '#contracts'
+import {
+  probeMachines,
+  startMachine,
+  VmmError,
+  type GuestFiles,
+  type MachineReport,
+  type ProbeCache,
+  type VmmPowers
+} from '#vmm'
+import type { DataPaths } from './data-folder.ts'
+import { writeWhole } from './powers.ts'
+import type { TextFiles } from './text-files.ts'
+
+/** What {@link createMachines} works with. */
+export interface MachinesComponents {
+  readonly paths: Pick<DataPaths, 'guest' | 'machines'>
+  readonly files: TextFiles
+  readonly powers: VmmPowers
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+}
+
+/** A program to run in a machine of its own. */
+export interface MachineRequest {
+  /** Its root image. */
+  readonly image: Uint8Array
+  /** The program by its path in the image, and its arguments. */
+  readonly program: readonly string[]
+  readonly memoryBytesMax: number
+  readonly cpuSecondsMax: number
+  readonly wallMsMax: number
+  /** Whether a machine that is only emulated will do. */
+  readonly mayBeEmulated: boolean
+  readonly signal: AbortSignal
+}
+
+/** Machines for capsules. */
+export interface Machines {
+  /**
+   * Starts a machine.
+   *
+   * @throws VmmError `ERR_VM_UNAVAILABLE` where there is none, `ERR_VM_EMULATED` where one is only emulated and that will not do
+   */
+  start(request: MachineRequest): Promise<CapsuleMachine>
+}
+
+const MIB = 1024 * 1024
+/** What a guest itself needs; a capsule's memory is beside it. */
+const GUEST_MIB = 96
+/** What an emulated guest takes of the processor until its program runs. */
+const START_CPU_SECONDS = 30
+const ANSWERS_BYTES_MAX = 4096
+
+/** Machines of this device. Nothing is looked at before the first one is asked for. */
+export function createMachines(components: MachinesComponents): Machines {
+  const { paths, powers, clock, random, logger } = components
+  const guest: GuestFiles = { kernel: join(paths.guest, 'kernel'), initrd: join(paths.guest, 'initrd') }
+  const cache = createProbeCache(components)
+  let probing: Promise<MachineReport> | undefined
+  const probe = async (): Promise<MachineReport> => {
+    for (const path of [guest.kernel, guest.initrd]) {
+      if ((await powers.resolvePath(path)) !== undefined) continue
+      throw new VmmError('ERR_VM_UNAVAILABLE', `expected the guest of microVMs at ${path}, got none`, {
+        detail: [`in the project's sources: node scripts/build-guest.ts ${paths.guest}`]
+      })
+    }
+    const report = await (probing ??= probeMachines({ powers, clock, cache }, guest))
+    // What was lacking may be mended by now.
+    if (report.tier === 'none') probing = undefined
+    return report
+  }
+  return {
+    start: async (request) => {
+      const report = await probe()
+      logger.info('machine starts', { tier: report.tier, reason: report.reason })
+      if (report.tier === 'none') {
+        throw new VmmError(
+          'ERR_VM_UNAVAILABLE',
+          `expected a machine of its own for this capsule: ${report.reason}`,
+          {
+            detail: report.packages.map((name) => `apt-get install ${name}`)
+          }
+        )
+      }
+      const { tier, reason, arch, layout, timestampKhz } = report
+      if (tier === 'emulated' && !request.mayBeEmulated) {
+        throw new VmmError('ERR_VM_EMULATED', `expected a machine held by the processor: ${reason}`, {
+          detail: ['an emulated machine is no wall; --allow-emulated runs it all the same']
+        })
+      }
+      const digest = createHash('sha256').update(request.image).digest('hex')
+      const image = join(paths.machines, `${digest}.erofs`)
+      // What lies there may have been changed since it was written.
+      if ((await powers.hashFile(image)) !== digest) await writeWhole(image, request.image)
+      return startMachine(
+        { powers, clock, random },
+        {
+          ...{ arch, tier, layout, timestampKhz, guest, cpus: 1 },
+          limits: {
+            memoryMib: GUEST_MIB + Math.ceil(request.memoryBytesMax / MIB),
+            cpuSecondsMax: request.cpuSecondsMax + START_CPU_SECONDS
+          },
+          disks: [{ path: image, isReadOnly: true }],
+          program: { args: request.program },
+          wallMsMax: request.wallMsMax,
+          signal: request.signal
+        }
+      )
+    }
+  }
+}
+
+/** The last answer of a trial start, in a file: another boot, monitor or guest asks anew. */
+function createProbeCache({ files, paths }: Pick<MachinesComponents, 'files' | 'paths'>): ProbeCache {
+  const path = join(paths.machines, 'probe.txt')
+  return {
+    get: async (key) => {
+      const [known, answer] = ((await files.read(path, ANSWERS_BYTES_MAX)) ?? '').split('\n')
+      return known === key ? answer : undefined
+    },
+    set: async (key, answer) => {
+      await files.replace(path, `${key}\n${answer.slice(0, 1000).replaceAll('\n', ' ')}\n`)
+    }
+  }
+}

@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict'
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { createCliHome } from '../support/cli.ts'
+import { startCliNode } from '../support/cli-node.ts'
+import { provideGuest } from '../support/guest.ts'
+
+/** Greets, repeats a line, and asks who it is over its channel. */
+const PROGRAM = `
+echo "hello $1"; read -r line; echo "$line"
+echo '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"versions":[1]}}' >&3
+read -r answer <&3; echo "$answer"
+exit 6
+`
+
+describe('a capsule for a microVM', function () {
+  this.timeout(300_000)
+
+  it('is built from a folder, the same bytes each time, and run', async function () {
+    const { guest, busybox } = await provideGuest(this)
+    await using home = await createCliHome()
+    const folder = join(home.folder, 'greeter')
+    await mkdir(join(folder, 'root', 'bin'), { recursive: true })
+    await writeFile(join(folder, 'root', 'bin', 'busybox'), busybox, { mode: 0o755 })
+    await symlink('busybox', join(folder, 'root', 'bin', 'sh'))
+    await writeFile(join(folder, 'root', 'greet.sh'), PROGRAM)
+    const manifest = {
+      ...{ manifest: 2, name: 'greeter', version: '1.0.0', substrate: 'microvm', entry: 'greeter.erofs' },
+      ...{ image: 'root', program: ['/bin/sh', '/greet.sh'] }
+    }
+    await writeFile(join(folder, 'capsule.json'), JSON.stringify(manifest))
+    const built = await home.run(['capsule', 'build', folder])
+    assert.equal(built.code, 0, built.stderr)
+    const image = await readFile(join(folder, 'greeter.erofs'))
+
+    const data = join(home.folder, 'node')
+    await using node = await startCliNode(home, data)
+    await symlink(dirname(guest.kernel), join(data, 'guest'))
+    const ran = await node.run(['capsule', 'run', folder, 'Ada', '--dev'], { input: 'a line\n' })
+    assert.equal(ran.code, 6, ran.stderr)
+    const [greeting, line, answer = ''] = ran.stdout.split('\n')
+    assert.deepEqual([greeting, line], ['hello Ada', 'a line'])
+    const { result } = JSON.parse(answer) as { result: { version: number; capsule: { name: string } } }
+    assert.deepEqual([result.version, result.capsule.name], [1, 'greeter'])
+    assert.ok(image.equals(await readFile(join(folder, 'greeter.erofs'))), 'built again, the same bytes')
+    await node.answers()
+  })
+})

@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { silentLogger, systemClock, systemRandom } from '#contracts'
+import { systemPrivateFiles } from '#did'
+import { systemVmmPowers, type MonitorSpawn, type VmmPowers } from '#vmm'
+import { createMachines, type Machines } from '../../../node/machines.ts'
+import { createTextFiles } from '../../../node/text-files.ts'
+import { createTemporaryFolder } from '../../support/temporary-folder.ts'
+import { createFakeMonitor } from '../vmm/fake-monitor.ts'
+
+interface Lab extends AsyncDisposable {
+  readonly folder: string
+  readonly machines: Machines
+  readonly spawned: readonly MonitorSpawn[]
+}
+
+/** Machines over a monitor that starts and says nothing. */
+async function openLab(change: Partial<VmmPowers> = {}, hasGuest = true): Promise<Lab> {
+  const temporary = await createTemporaryFolder()
+  const folder = temporary.path
+  const paths = { guest: join(folder, 'guest'), machines: join(folder, 'machines') }
+  await mkdir(paths.guest)
+  if (hasGuest) for (const name of ['kernel', 'initrd']) await writeFile(join(paths.guest, name), name)
+  const monitor = createFakeMonitor()
+  const powers: VmmPowers = {
+    ...systemVmmPowers,
+    ...monitor.powers,
+    platform: 'linux',
+    arch: 'x64',
+    findProgram: async (name) => `/usr/bin/${name}`,
+    linkedFiles: async () => '',
+    opens: async () => false,
+    ...change
+  }
+  const files = createTextFiles(systemPrivateFiles, systemRandom)
+  const machines = createMachines({
+    ...{ paths, files, powers, clock: systemClock, random: systemRandom, logger: silentLogger }
+  })
+  return {
+    folder,
+    machines,
+    spawned: monitor.spawned,
+    [Symbol.asyncDispose]: () => temporary[Symbol.asyncDispose]()
+  }
+}
+
+const REQUEST = {
+  image: Buffer.from('an image'),
+  program: ['/bin/hello', 'Ada'],
+  memoryBytesMax: 64 * 1024 * 1024,
+  cpuSecondsMax: 10,
+  wallMsMax: 60_000,
+  mayBeEmulated: false,
+  signal: new AbortController().signal
+}
+
+describe('machines of a node', () => {
+  it('are refused to a stranger where they are only emulated, unless the user allows that', async () => {
+    await using lab = await openLab()
+    await assert.rejects(lab.machines.start(REQUEST), { code: 'ERR_VM_EMULATED' })
+    assert.equal(lab.spawned.length, 0)
+    await using machine = await lab.machines.start({ ...REQUEST, mayBeEmulated: true })
+    assert.ok(machine.pid !== undefined)
+    assert.equal(lab.spawned.length, 1)
+    const args = lab.spawned[0]?.args ?? []
+    assert.equal(args[args.indexOf('-m') + 1], '160', 'its memory beside what a guest needs')
+    assert.ok(args.includes('--cpu=40:41'))
+  })
+
+  it('run from an image that is as it was verified, whatever became of its file', async () => {
+    await using lab = await openLab()
+    const start = async (): Promise<void> => {
+      await using _machine = await lab.machines.start({ ...REQUEST, mayBeEmulated: true })
+    }
+    await start()
+    const [name = ''] = (await readdir(join(lab.folder, 'machines'))).filter((file) =>
+      file.endsWith('.erofs')
+    )
+    const image = join(lab.folder, 'machines', name)
+    await writeFile(image, 'another image')
+    await start()
+    assert.equal(await readFile(image, 'utf8'), 'an image')
+    assert.ok(lab.spawned[1]?.args.includes(image))
+    assert.deepEqual((await readdir(join(lab.folder, 'machines'))).length, 1)
+  })
+
+  it('say what to install or to build where there are none', async () => {
+    await using bare = await openLab({ findProgram: async () => undefined })
+    await assert.rejects(bare.machines.start(REQUEST), {
+      code: 'ERR_VM_UNAVAILABLE',
+      detail: ['apt-get install qemu-system-x86', 'apt-get install bubblewrap', 'apt-get install util-linux']
+    })
+    await using guestless = await openLab({}, false)
+    await assert.rejects(guestless.machines.start(REQUEST), { code: 'ERR_VM_UNAVAILABLE' })
+  })
+})
