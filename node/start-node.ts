@@ -14,6 +14,7 @@ import { findFirstContact, type FirstContact } from './first-peers.ts'
 import { realFolder, systemResolveTxt } from './powers.ts'
 import { createSourceHints, type SourceHints } from './replicas/content.ts'
 import { startReplicas } from './replicas/replicas.ts'
+import { startPrivateRoomService } from './private-rooms.ts'
 import { startRoomService } from './rooms.ts'
 import { createInboundLimit, startSeed } from './seed.ts'
 import { createStatusReader } from './status.ts'
@@ -55,6 +56,7 @@ async function compose(init: NodeInit): Promise<ElastosNode> {
   const devices = stack.use(await startDevices({ ...base, host, index, content, revocations }))
   const denials = { isDenied: (did: string) => denyList.isDeniedDid(did), isRevoked: revocations.isRevoked }
   const rooms = stack.use(await startRoomService({ ...base, host, ...denials }))
+  const privateRooms = stack.use(await startPrivateRoomService({ ...base, host, ...denials }))
   const isDenied = (name: string): boolean =>
     name.startsWith('did:')
       ? denyList.isDeniedDid(name) || revocations.isRevokedDevice(name)
@@ -68,7 +70,7 @@ async function compose(init: NodeInit): Promise<ElastosNode> {
     did: base.keystore.device.did,
     personDid: base.keystore.personDid,
     dataFolder: base.paths.root,
-    ...{ host, index, content, rooms, devices, replication, contacts: base.contacts },
+    ...{ host, index, content, rooms, privateRooms, devices, replication, contacts: base.contacts },
     dnsLinks: createDnsLinks({ ...base, resolveTxt: init.powers?.resolveTxt ?? systemResolveTxt() }),
     ...capsuleParts,
     status: createStatusReader(base, { host, content, init, seed })

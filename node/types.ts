@@ -3,7 +3,7 @@ import type { Content } from '#content'
 import type { DnsLinks, Host, PublisherIndex, ResolveTxt, TransportFactory } from '#dht'
 import type { Did, PrivateFiles } from '#did'
 import type { Replication, ReplicationLimits } from '#replication'
-import type { Rooms } from '#rooms'
+import type { PrivateRooms, Rooms } from '#rooms'
 import type { ShellMode } from '#shell'
 import type { Datastore } from 'interface-datastore'
 import type { CapsuleRuntime } from './capsule-runtime.ts'
@@ -107,6 +107,8 @@ export interface ElastosNode extends AsyncDisposable {
   readonly runtime: CapsuleRuntime
   readonly providers: NodeProviderChoices
   readonly rooms: Rooms
+  /** Direct conversations and rooms by invitation, end to end encrypted. */
+  readonly privateRooms: PrivateRooms
   readonly contacts: Contacts
   /** Domains that point to content. */
   readonly dnsLinks: DnsLinks

@@ -220,3 +220,54 @@ export const HISTORY_QUEUE_MAX = 8
 export const HISTORY_SHOWN = 100
 /** How soon after it was seen it is remembered that something was. */
 export const READ_WRITE_MS: number = SECOND_MS
+
+/** The protocol by which peers keep messages for people who are away. */
+export const MAILBOX_PROTOCOL = '/elastos/mailbox/1.0.0'
+/** Domain of what a mailbox's names and keys are hashed from. */
+export const MAILBOX_DOMAIN = 'elastos/mailbox/1'
+/** Version field of the mailbox exchange. */
+export const MAILBOX_VERSION = 1
+/** Bytes of the address of a mailbox. */
+export const MAILBOX_ADDRESS_BYTES = 32
+/** How long a peer keeps an item. */
+export const MAILBOX_KEPT_MS: number = 7 * DAY_MS
+/** Largest item. */
+export const MAILBOX_ITEM_BYTES_MAX: number = 65 * 1_024
+/** Items in one deposit, and in one answer. */
+export const MAILBOX_ITEMS_MAX = 64
+/** Largest request and largest answer of the mailbox exchange. */
+export const MAILBOX_MESSAGE_BYTES_MAX: number = 256 * 1_024
+/** Items kept in one mailbox. */
+export const MAILBOX_BOX_ITEMS_MAX = 1_024
+/** Items that one depositor may have in one mailbox. */
+export const MAILBOX_BOX_PEER_ITEMS_MAX = 256
+/** Bytes kept for one depositor, in all mailboxes. */
+export const MAILBOX_PEER_BYTES_MAX: number = 4 * 1_024 * 1_024
+/** Bytes kept in all mailboxes. */
+export const MAILBOX_BYTES_MAX: number = 64 * 1_024 * 1_024
+/** Mailboxes kept, each of which is announced. */
+export const MAILBOX_BOXES_MAX = 1_024
+/** Mailbox requests one peer may make at once. */
+export const MAILBOX_BURST = 64
+/** Mailbox requests one peer may make per second in the long run. */
+export const MAILBOX_PER_SECOND = 4
+/** Peers that an item is given to. */
+export const MAILBOX_KEEPERS = 3
+/** Peers that are asked to keep an item, or for what they keep. */
+export const MAILBOX_PEERS_ASKED_MAX = 8
+/** Answers read from one keeper in a row. */
+export const MAILBOX_ROUNDS_MAX = 32
+/** How often keepers look for what has expired, and announce their mailboxes anew. */
+export const MAILBOX_CARE_MS: number = 6 * HOUR_MS
+/** How long texts are gathered before they are deposited together. */
+export const MAILBOX_GATHER_MS = 500
+/** Texts that wait to be deposited; of more the oldest are not. */
+export const MAILBOX_WAITING_MAX = 256
+/** Wait after a room was joined before its mailbox is read: members, who are faster, come first. */
+export const MAILBOX_READ_AFTER_MS: number = SECOND_MS
+/** How often a room's mailbox is read again. */
+export const MAILBOX_READ_EVERY_MS: number = 10 * MINUTE_MS
+/** Time that reading or filling a mailbox may take. */
+export const MAILBOX_TIMEOUT_MS: number = 20 * SECOND_MS
+/** Time that leaving a room may take for what was not deposited yet. */
+export const MAILBOX_LEAVE_MS: number = 2 * SECOND_MS

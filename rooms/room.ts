@@ -12,6 +12,8 @@ import { encodeMembersRequest } from './members-exchange.ts'
 import { encodeHistoryRequest } from './history-exchange.ts'
 import { startHistoryServer, type HistoryServer } from './history-server.ts'
 import { startMembersServer, type MembersServer } from './members-server.ts'
+import type { Mailbox } from './mailbox/mailbox.ts'
+import { startRoomMail, type RoomMail, type RoomMailInit } from './mailbox/room-box.ts'
 import { openMessage } from './message.ts'
 import { createMemberTable, type Member, type MemberTable } from './member-table.ts'
 import { startOutbox, type Outbox } from './outbox.ts'
@@ -101,6 +103,8 @@ export interface Room extends AsyncDisposable {
 export interface RoomServers {
   readonly members: MembersServer
   readonly history: HistoryServer
+  /** What is said is kept there for those who come when nobody is here. */
+  readonly mailbox?: Mailbox
 }
 
 /**
@@ -144,6 +148,7 @@ export async function startRoomOn(
   const peerCount = (): number => transport.peersOf(topic).length
   const history = stack.use(await openRoomHistory({ ...components, logger }, core, inbound))
   const outbox = stack.use(startOutbox({ transport, clock, logger }, topic))
+  const mail = stack.use(openMail(servers, components, { room: name, take: inbound.past }))
   const contacts = stack.use(
     startContacts(
       { transport, clock, logger },
@@ -176,7 +181,7 @@ export async function startRoomOn(
   )
   const lost = watchLost(components, { topic, members, offer: contacts.offer })
   stack.use(startWatch({ clock, hub, members, peerCount, lost, search: rendezvous.search }))
-  return createRoom({ ...core, outbox, clock, presence, history, running: stack.move() })
+  return createRoom({ ...core, outbox, clock, presence, history, mail, running: stack.move() })
 }
 
 /** What a room knows before it touches the network. */
@@ -226,6 +231,14 @@ async function openRoomHistory(
   // The clock may have been set back since the last visit.
   speaker.continueAfter(history.ownHigh())
   return history
+}
+
+function openMail(
+  { mailbox }: RoomServers,
+  { clock, random, logger }: RoomComponents,
+  init: RoomMailInit
+): RoomMail | undefined {
+  return mailbox === undefined ? undefined : startRoomMail({ mailbox, clock, random, logger }, init)
 }
 
 function isWanted(peerId: string, { signer, isDenied }: RoomComponents): boolean {
@@ -306,6 +319,7 @@ interface RoomParts extends RoomCore {
   readonly outbox: Outbox
   readonly presence: Presence
   readonly history: RoomHistory
+  readonly mail: RoomMail | undefined
   readonly running: AsyncDisposable
 }
 
@@ -353,6 +367,7 @@ function createRoom(parts: RoomParts): Room {
       const kept = Promise.withResolvers<void>()
       const posted = outbox.post(bytes, kept.promise)
       await history.keepOwn(message, bytes).finally(() => kept.resolve())
+      parts.mail?.post(bytes)
       const recipients = await posted
       if (recipients > 0) counters.sent++
       else counters.unheard++

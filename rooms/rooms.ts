@@ -1,8 +1,11 @@
 import { ROOMS_MAX } from './constants.ts'
 import { RoomError } from './errors.ts'
 import { startHistoryServer } from './history-server.ts'
+import { startKeeper } from './mailbox/keeper.ts'
+import { createMailbox, type Mailbox } from './mailbox/mailbox.ts'
 import { startMembersServer } from './members-server.ts'
 import { startRoomOn, type Room, type RoomComponents, type RoomInit } from './room.ts'
+import { createMemoryRoomStore } from './store.ts'
 import { parseRoomName } from './text.ts'
 
 /** All rooms of one node. Disposing it leaves them. */
@@ -14,6 +17,8 @@ export interface Rooms extends AsyncDisposable {
    * `ERR_ROOM_BUSY` when it is in too many, `ERR_ROOM_CLOSED`
    */
   join(init: RoomInit): Promise<Room>
+  /** Messages that other peers keep, for rooms and for people. */
+  readonly mailbox: Mailbox
 }
 
 /** Starts serving rooms: the one for a node that may be in several at a time. */
@@ -21,7 +26,9 @@ export async function startRooms(components: RoomComponents): Promise<Rooms> {
   await using stack = new AsyncDisposableStack()
   const members = stack.use(await startMembersServer(components.transport))
   const history = stack.use(await startHistoryServer(components.transport))
-  const servers = { members, history }
+  const mailbox = createMailbox(components)
+  const servers = { members, history, mailbox }
+  stack.use(await startKeeper({ ...components, store: components.store ?? createMemoryRoomStore() }))
   const joined = new Map<string, Promise<Room>>()
   let isClosed = false
   // In reverse order: the rooms are left before the server they share stops.
@@ -48,6 +55,7 @@ export async function startRooms(components: RoomComponents): Promise<Rooms> {
   }
   const running = stack.move()
   return {
+    mailbox,
     join: async (init) => {
       const name = parseRoomName(init.room)
       if (isClosed) throw new RoomError('ERR_ROOM_CLOSED', 'expected rooms that were not stopped')

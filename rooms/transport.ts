@@ -85,6 +85,11 @@ export interface RoomTransport {
   /** The connected peers known to be subscribed to the topic. */
   peersOf(topic: string): readonly string[]
   /**
+   * Connected peers that may keep messages for others. A transport without it leaves nothing in mailboxes, and finds only
+   * those who announce themselves.
+   */
+  keepers?(): readonly string[]
+  /**
    * Calls `handler` when a connected peer subscribes to the topic, until disposed. A transport without it makes the
    * first message wait for the next retry instead.
    */

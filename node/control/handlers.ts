@@ -65,7 +65,10 @@ export function createHandlers(base: NodeBase, parts: HandlerParts): ControlHand
       await leaveDenied(node.host, denyList)
       await withdrawDenied(node, denyList)
     }),
-    'chat.join': createChatHandler({ rooms, noteUse: async () => await base.remember({ hasChatted: true }) })
+    'chat.join': createChatHandler({
+      ...{ rooms, privateRooms: node.privateRooms, contacts: node.contacts, clock: base.clock },
+      noteUse: async () => await base.remember({ hasChatted: true })
+    })
   }
 }
 

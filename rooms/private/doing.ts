@@ -28,7 +28,7 @@ export function createDoing(parts: DoingParts): Doing {
       if (person === own.person)
         throw new RoomError('ERR_PRIVATE_REFUSED', 'expected somebody else to talk to')
       const group = directWith(keeper, person) ?? (await openDirect(parts, person, signal))
-      return { group, ...(await say(parts, group, text)) }
+      return { group, own: own.person, ...(await say(parts, group, text)) }
     },
     createRoom: async (name) => {
       const room = { kind: 'room', name: parseRoomName(name), persons: [] } as const

@@ -70,7 +70,14 @@ export interface PrivateRooms extends AsyncDisposable {
     person: Did,
     text: string,
     options: { readonly signal: AbortSignal }
-  ): Promise<{ readonly group: string; readonly id: string; readonly devices: number }>
+  ): Promise<{
+    readonly group: string
+    readonly id: string
+    /** How many devices it is on its way to. */
+    readonly devices: number
+    /** Who we are. */
+    readonly own: Did
+  }>
   /** Says something in a conversation. @throws RoomError `ERR_PRIVATE_UNKNOWN`, `ERR_TEXT_…`, `ERR_PRIVATE_FULL` */
   say(group: string, text: string): Promise<{ readonly id: string; readonly devices: number }>
   /** Opens a private room with nobody else in it. @throws RoomError `ERR_ROOM_NAME_INVALID`, `ERR_PRIVATE_FULL` */
@@ -83,8 +90,8 @@ export interface PrivateRooms extends AsyncDisposable {
   leave(group: string): Promise<void>
   /** What was said in a conversation, oldest first, as far as it is kept. */
   texts(group: string): Promise<readonly PrivateText[]>
-  /** What others said that was not asked for yet, oldest first in each conversation; it counts as seen from now on. */
-  unseen(): Promise<readonly (PrivateText & { readonly group: string })[]>
+  /** What others said in conversations of a kind that was not asked for yet, oldest first in each conversation; it counts as seen from now on. */
+  unseen(kind: ConversationInfo['kind']): Promise<readonly (PrivateText & { readonly group: string })[]>
   /** Takes bytes that came from another device, by whatever way. Resolves once what they mean is stored. */
   receive(bytes: Uint8Array): Promise<void>
   /** A device can be reached: what waits for it is delivered at once. */
@@ -107,16 +114,22 @@ export async function startPrivateRooms(components: PrivateRoomsComponents): Pro
   const context = (): StepContext => ({ suite, signer, nowMs: clock.nowMs() })
   const parts = { vault, suite, deliveries, stock, texts, logger, context, emit: hub.emit }
   const keeper = stack.use(await startKeeper(parts))
-  stack.use(startUpkeep({ ...components, keeper, stock, context, periodMs: TICK_MS }))
+  const upkeep = stack.use(startUpkeep({ ...components, keeper, stock, context, periodMs: TICK_MS }))
   const doing = createDoing({ ...components, keeper, context })
   const running = stack.move()
   return {
     ...doing,
     list: () => [...keeper.conversations.values()].map(statusOf),
     texts: async (group) => await texts.read(group),
-    unseen: async () => await keeper.alone(async () => await texts.unseen()),
+    unseen: async (kind) => {
+      const isWanted = (group: string): boolean => keeper.conversations.get(group)?.info.kind === kind
+      return await keeper.alone(async () => await texts.unseen(isWanted))
+    },
     receive: async (bytes) => await keeper.receive(bytes),
-    hurry: (device) => deliveries.hurry(device),
+    hurry: (device) => {
+      deliveries.hurry(device)
+      upkeep.hurry()
+    },
     events: () => hub.events(),
     [Symbol.asyncDispose]: () => running.disposeAsync()
   }

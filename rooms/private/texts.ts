@@ -22,7 +22,7 @@ export interface Texts {
   changes(events: readonly PrivateEvent[]): readonly RoomStoreChange[]
   read(group: string): Promise<readonly PrivateText[]>
   /** What others said since this was asked the last time. */
-  unseen(): Promise<readonly (PrivateText & { readonly group: string })[]>
+  unseen(isWanted: (group: string) => boolean): Promise<readonly (PrivateText & { readonly group: string })[]>
 }
 
 const NUMBER_DIGITS = 16
@@ -59,10 +59,10 @@ export async function openTexts(vault: Vault): Promise<Texts> {
   return {
     changes: (events) => events.flatMap((event) => (event.type === 'text' ? keep(event) : [])),
     read: async (group) => await read(group),
-    unseen: async () => {
+    unseen: async (isWanted) => {
       const found: (PrivateText & { readonly group: string })[] = []
       for (const [group, span] of [...spans]) {
-        if (span.seen >= span.next) continue
+        if (span.seen >= span.next || !isWanted(group)) continue
         const texts = (await read(group, span.seen)).filter(({ isSelf }) => !isSelf)
         found.push(...texts.map((text) => ({ ...text, group })))
         await vault.write([vault.change(`m/${group}`, encodeCanonical(span.next))])

@@ -31,11 +31,17 @@ export interface UpkeepComponents {
   readonly periodMs: number
 }
 
+/** What is done from time to time. */
+export interface Upkeep extends AsyncDisposable {
+  /** Somebody is there: what failed before for want of peers is tried at once. */
+  hurry(): void
+}
+
 /**
  * Does what is due with time: changes whose turn has come, devices taken out that may not take part any more, keys that are
  * too old, prekeys to be made and published.
  */
-export function startUpkeep(components: UpkeepComponents): AsyncDisposable {
+export function startUpkeep(components: UpkeepComponents): Upkeep {
   const { keeper, clock, logger, periodMs } = components
   const stopping = new AbortController()
   const publishing = createPublishing(components)
@@ -57,6 +63,7 @@ export function startUpkeep(components: UpkeepComponents): AsyncDisposable {
   const ticking = clock.every(periodMs, begin)
   begin()
   return {
+    hurry: publishing.hurry,
     [Symbol.asyncDispose]: async () => {
       ticking[Symbol.dispose]()
       stopping.abort(new RoomError('ERR_ROOM_CLOSED', 'expected private rooms that were not stopped'))
@@ -108,10 +115,14 @@ function bannedMembers(
 
 function createPublishing({ stock, prekeys, signer, clock, logger }: UpkeepComponents): {
   publishWhenDue: (signal: AbortSignal) => Promise<void>
+  hurry: () => void
 } {
   let failures = 0
   let dueAtMs = clock.monotonicMs()
   return {
+    hurry: () => {
+      if (failures > 0) dueAtMs = clock.monotonicMs()
+    },
     publishWhenDue: async (stopping) => {
       if (await stock.replenish(clock.nowMs())) dueAtMs = clock.monotonicMs()
       if (clock.monotonicMs() < dueAtMs) return

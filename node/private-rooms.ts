@@ -1,0 +1,87 @@
+import { hkdfSync } from 'node:crypto'
+import type { Datastore } from 'interface-datastore'
+import type { Clock, Logger, Random } from '#contracts'
+import type { Host } from '#dht'
+import { peerIdFromDid, type Did, type Keystore } from '#did'
+import {
+  FRAME_BYTES_MAX,
+  openPrekeyDepot,
+  PRIVATE_EXCHANGE,
+  startPrekeyNetwork,
+  startPrivateRooms,
+  type PrivateRooms
+} from '#rooms'
+import { createRoomStore, createRoomTransport } from './rooms.ts'
+
+/** What private rooms need of the other parts of a node. */
+export interface PrivateRoomServiceComponents {
+  readonly host: Pick<
+    Host,
+    'addresses' | 'connect' | 'exchange' | 'pubsub' | 'ownRouting' | 'peers' | 'onPeer'
+  >
+  readonly keystore: Pick<Keystore, 'device' | 'certificate'>
+  readonly datastore: Datastore
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly isDenied: (did: string) => boolean
+  readonly isRevoked: (person: Did, device: Did) => boolean
+}
+
+const STORE_KEY_PURPOSE = 'elastos/private/1 store'
+const STORE_KEY_BYTES = 32
+const TAKEN: Uint8Array<ArrayBuffer> = Uint8Array.of(1)
+
+/** Joins private rooms to the network of this node: frames and prekeys go over exchanges of their own. */
+export async function startPrivateRoomService(
+  components: PrivateRoomServiceComponents
+): Promise<PrivateRooms> {
+  const { host, keystore, datastore, clock, random, logger, isDenied, isRevoked } = components
+  const { device, certificate } = keystore
+  await using stack = new AsyncDisposableStack()
+  const store = createRoomStore(datastore)
+  const depot = await openPrekeyDepot({ store, clock })
+  const transport = createRoomTransport(host)
+  // Those who called us may be gone soon; those whom we keep connections to were here longer, seeds among them.
+  const candidates = (): readonly string[] =>
+    [...host.peers()]
+      .filter(({ did, relayed }) => did !== undefined && !relayed)
+      .sort((one, other) => one.connectedAtMs - other.connectedAtMs)
+      .map(({ peerId }) => peerId)
+  const network = { transport, candidates, depot, own: device.did, clock, logger }
+  const prekeys = stack.use(await startPrekeyNetwork(network))
+  const key = hkdfSync('sha256', device.seed, new Uint8Array(), STORE_KEY_PURPOSE, STORE_KEY_BYTES)
+  const rooms = stack.use(
+    await startPrivateRooms({
+      ...{ signer: device, certificate, prekeys, store, clock, random, logger },
+      storeKey: new Uint8Array(key),
+      isAllowed: (one) =>
+        !isDenied(one.person) && !isDenied(one.device) && !isRevoked(one.person, one.device),
+      transport: {
+        deliver: async (to, bytes, { signal }) => {
+          await host.exchange.request(peerIdFromDid(to), PRIVATE_EXCHANGE, bytes, {
+            ...{ signal, responseBytesMax: TAKEN.length }
+          })
+        }
+      }
+    })
+  )
+  const handler = async ({ bytes }: { readonly bytes: Uint8Array }): Promise<Uint8Array> => {
+    await rooms.receive(bytes)
+    return TAKEN
+  }
+  stack.use(await host.exchange.serve(PRIVATE_EXCHANGE, handler, { requestBytesMax: FRAME_BYTES_MAX }))
+  // Whoever was away and comes back is told what waits for them.
+  const hurry = createHurry(host, rooms)
+  stack.use(hurry)
+  const running = stack.move()
+  return { ...rooms, [Symbol.asyncDispose]: () => running.disposeAsync() }
+}
+
+function createHurry(host: Pick<Host, 'onPeer' | 'peers'>, rooms: Pick<PrivateRooms, 'hurry'>): Disposable {
+  return host.onPeer(({ type, peerId }) => {
+    if (type !== 'connected') return
+    const did = host.peers().find((peer) => peer.peerId === peerId)?.did
+    if (did !== undefined) rooms.hurry(did)
+  })
+}
