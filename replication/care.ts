@@ -52,7 +52,7 @@ export interface LookReport {
  */
 export async function lookAfter(core: KeeperCore, isUrged = false): Promise<LookReport> {
   const isCutOff = mayBeCutOff(core)
-  const missing: { wanted: SignedGoal; live: number }[] = []
+  const missing: { wanted: SignedGoal; live: number; copiesMax: number }[] = []
   let released = 0
   for (const root of rootsCaredFor(core)) {
     const wanted = goalOf(core, root)
@@ -65,8 +65,10 @@ export async function lookAfter(core: KeeperCore, isUrged = false): Promise<Look
     })
     // nothing is asked for what was let go just now
     if (goalOf(core, root) === undefined) continue
-    if (isMissing(core, wanted, care, isUrged ? 'now' : isCutOff)) {
-      missing.push({ wanted, live: liveHolders(core, wanted.goal).size })
+    const isDoubtful = isCutOff && !isUrged && isBeyondCut(core, root)
+    if (isMissing(core, wanted, care, isUrged ? 'now' : isDoubtful)) {
+      const copiesMax = isDoubtful ? CUT_OFF_COPIES : Infinity
+      missing.push({ wanted, live: liveHolders(core, wanted.goal).size, copiesMax })
     }
   }
   forgetFailed(core)
@@ -78,9 +80,8 @@ export async function lookAfter(core: KeeperCore, isUrged = false): Promise<Look
   let asked = 0
   // side by side: one that does not answer holds up nothing else
   await Promise.all(
-    missing.slice(0, ASKS_PER_LOOK).map(async ({ wanted }) => {
+    missing.slice(0, ASKS_PER_LOOK).map(async ({ wanted, copiesMax }) => {
       await guarded(core, wanted.goal.root, async () => {
-        const copiesMax = isCutOff && !isUrged ? CUT_OFF_COPIES : Infinity
         const count = await askForCopies(core, wanted, copiesMax)
         asked += count
       })
@@ -330,18 +331,29 @@ function mayBeCutOff(core: KeeperCore): boolean {
   // a renewal may be lost; who misses it is silent before its lease ends
   const lateMs = nowMs - core.limits.renewEveryMs * LATE_RENEWALS
   const lately = core.leases.heard(lateMs)
+  const silent = core.leases.heard(lateMs - CUT_OFF_WINDOW_MS, lateMs)
   if (core.cutOff === undefined) {
-    const silent = core.leases.heard(lateMs - CUT_OFF_WINDOW_MS, lateMs)
     if (silent.length < CUT_OFF_PEERS_MIN || silent.length <= lately.length) return false
-    core.cutOff = { untilMs: nowMs + CUT_OFF_WAIT_MS, silent }
+    core.cutOff = { sinceMs: nowMs, silent: new Set() }
     core.logger.warn('most who keep with this device fell silent: it may be cut off', {
       silent: silent.length
     })
   }
-  const { untilMs, silent } = core.cutOff
-  const back = silent.filter((holder) => lately.includes(holder))
-  if (nowMs >= untilMs || 2 * back.length >= silent.length) meetAgain(core)
+  const { sinceMs, silent: all } = core.cutOff
+  // not all of them are late at once; who dies later is not beyond the cut
+  if (nowMs < sinceMs + core.limits.leaseMs) for (const holder of silent) all.add(holder)
+  const back = lately.filter((holder) => all.has(holder))
+  if (nowMs >= sinceMs + CUT_OFF_WAIT_MS || 2 * back.length >= all.size) meetAgain(core)
   return core.cutOff !== undefined
+}
+
+/** Whether some who fell silent held a root: it is likely to be kept beyond the cut, and only then can it wait. */
+function isBeyondCut(core: KeeperCore, root: Root): boolean {
+  const silent = core.cutOff?.silent
+  if (silent === undefined) return false
+  const nowMs = core.clock.monotonicMs()
+  const holders = [...core.leases.live(root, nowMs).keys(), ...core.leases.lapsed(root, nowMs)]
+  return holders.some((holder) => silent.has(holder))
 }
 
 /** Those who were lost are asked again at once, and nothing is missing before they had time to say what they hold. */

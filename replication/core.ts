@@ -98,8 +98,8 @@ export interface KeeperCore extends ReplicationComponents {
   readonly toldSets: Map<Did, Set<string>>
   /** Devices met in each pool. */
   readonly met: Map<PoolId, Set<Did>>
-  /** Set while it may be this device that is cut off: for how long at most, and who fell silent. */
-  cutOff: { readonly untilMs: number; readonly silent: readonly Did[] } | undefined
+  /** Set while it may be this device that is cut off: since when, and who fell silent then. */
+  cutOff: { readonly sinceMs: number; readonly silent: Set<Did> } | undefined
   /** The next renewal goes to those whose leases ended too. */
   greetsLapsed: boolean
   /** What is being fetched or waits to be, and its bytes. */

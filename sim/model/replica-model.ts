@@ -3,7 +3,7 @@ import { HALF_LIFE_MS } from './constants.ts'
 import { EventWheel, NOTHING } from './event-wheel.ts'
 import { handleOf, mix, ModelRandom, nextLife, slotOf, type Handle } from './identities.ts'
 import { ModelTrace } from './model-trace.ts'
-import { didOf, isCut, networkOf, offerOf, OfferTable, rootOf } from './replica-placement.ts'
+import { didOf, isCut, isSplit, networkOf, offerOf, OfferTable, rootOf } from './replica-placement.ts'
 import { OFFER_KNOWN_MS, REPLICA_RULES, type ReplicaRules } from './replica-rules.ts'
 
 /** What a model of replicas is like. */
@@ -79,7 +79,7 @@ export class ReplicaModel {
   readonly #trace: ModelTrace = new ModelTrace()
   readonly #heldBy = new Map<Handle, Set<number>>()
   readonly #diedAtMs = new Map<Handle, number>()
-  #cut: { readonly fromMs: number; untilMs: number } | undefined
+  #cut: { readonly fromMs: number; untilMs: number; readonly split: ReadonlySet<number> } | undefined
   #repairs = 0
   #died = 0
   #trimmed = 0
@@ -130,7 +130,7 @@ export class ReplicaModel {
 
   /** A third of the nodes cannot reach the others from now on, for so long. */
   cutOff(durationMs: number): void {
-    this.#cut = { fromMs: this.nowMs, untilMs: this.nowMs + durationMs }
+    this.#cut = { fromMs: this.nowMs, untilMs: this.nowMs + durationMs, split: this.#splitNow() }
     this.#happen(EVENT.cutSeen, 0, { delayMs: this.#rules.leaseMs })
     this.#happen(EVENT.cutSeen, 1, {
       delayMs: durationMs + this.#rules.renewEveryMs + this.#rules.trimAfterMs
@@ -299,6 +299,12 @@ export class ReplicaModel {
     this.#happen(EVENT.repair, object, { b: isCutSide ? 1 : 0, delayMs: waitMs })
   }
 
+  /** Objects with copies on both sides. What is on one side alone nobody else can save. */
+  #splitNow(): ReadonlySet<number> {
+    const alive = ({ copies }: Kept): Copy[] => copies.filter(({ handle }) => this.#isAlive(handle))
+    return new Set(this.#objects.keys().filter((object) => isSplit(alive(this.#objects[object] as Kept))))
+  }
+
   #canAct(handle: Handle, isCutSide: boolean): boolean {
     return this.#isAlive(handle) && (!this.#isCutNow() || isCut(handle) === isCutSide)
   }
@@ -309,7 +315,8 @@ export class ReplicaModel {
     const live = this.#seen(kept, isCutSide)
     if (!live.some(({ handle }) => this.#canAct(handle, isCutSide))) return
     // a third cannot reach two thirds: to them it looks as if they were cut off, and they are
-    const wanted = this.#isCutNow() && isCutSide ? this.#rules.cutOffCopies : this.#init.goal
+    const isBeyond = this.#isCutNow() && isCutSide && this.#cut?.split.has(object) === true
+    const wanted = isBeyond ? this.#rules.cutOffCopies : this.#init.goal
     const missing = wanted - live.length - kept.taking.size
     if (missing <= 0) return
     const chosen = this.#whomToAsk(kept, live, missing)

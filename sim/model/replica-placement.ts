@@ -110,6 +110,12 @@ export function isCut(handle: Handle): boolean {
   return slotOf(handle) % CUT_PART === 0
 }
 
+/** Whether some of these are cut off, and others are not. */
+export function isSplit(copies: readonly { readonly handle: Handle }[]): boolean {
+  const away = copies.filter(({ handle }) => isCut(handle)).length
+  return away > 0 && away < copies.length
+}
+
 /** The offer of a life as the pure placement takes it. */
 export function offerOf(
   handle: Handle,

@@ -130,6 +130,27 @@ describe('replication', function () {
     assert.ok(repaired <= 2 * needed, `${repaired} bytes where ${needed} were needed`)
   })
 
+  it('repairs in full while it is cut off what nobody beyond the cut held', async () => {
+    const { party, owner, publisher, followers } = await meet(17)
+    await using _party = party
+    const roots: string[] = []
+    for (let index = 0; index < 16; index++) {
+      const root = await party.add(owner, { blocks: 2 })
+      await publisher.setGoal(root, { copies: 4, isPublic: true })
+      roots.push(root)
+    }
+    await party.clock.advance(4 * MINUTE_MS)
+    const [root = ''] = roots
+    const held = party.holders(root)
+    const spare = followers.filter((one) => !held.includes(one)).slice(0, 2)
+    const away = [...held, ...spare]
+    party.cut(away)
+    await party.clock.advance(6 * MINUTE_MS)
+    for (const victim of held.slice(0, 2)) await party.kill(victim)
+    await party.clock.advance(6 * MINUTE_MS)
+    assert.equal(party.holders(root).filter((holder) => away.includes(holder)).length, 4)
+  })
+
   it('hands off what it has when it leaves, and no copy is missing meanwhile', async () => {
     const { party, owner, publisher } = await meet(7)
     await using _party = party
