@@ -2,7 +2,7 @@ import { LOOKUP_RULES, TABLE_RULES } from '../sim/model/constants.ts'
 import { LookupModel } from '../sim/model/lookup-model.ts'
 import type { Benchmark, Sides } from './harness.ts'
 
-/** The model of lookups at 100,000 nodes: events a second of wall time, and bytes of its arrays for each node. */
+/** The model of lookups at 100,000 nodes: memory that the process took for each node, and events a second of wall time. */
 
 const NODES = 100_000
 const EVENTS = 3_000_000
@@ -34,14 +34,23 @@ async function openSides(measure: (model: LookupModel) => number, wanted: number
   }
 }
 
+const target = { speedupMin: 1 }
+const baselineName = 'what was asked for'
+
 export const benchmarks: readonly Benchmark[] = [
   {
-    name: 'sim-model',
-    unit: 'events/s',
-    better: 'higher',
-    baselineName: 'what was asked for',
-    runs: 3,
-    target: { speedupMin: 1 },
+    ...{ name: 'sim-model-memory', unit: 'bytes', better: 'lower', runs: 1, baselineName, target },
+    open: async () => {
+      const before = process.memoryUsage.rss()
+      return await openSides((model) => {
+        // while tables are filled and searches go on; no less than its arrays, wherever their memory came from
+        model.run(DAY_MS, EVENTS)
+        return Math.max(process.memoryUsage.rss() - before, model.bytes) / NODES
+      }, BYTES_PER_NODE_MAX)
+    }
+  },
+  {
+    ...{ name: 'sim-model', unit: 'events/s', better: 'higher', runs: 3, baselineName, target },
     open: async () =>
       await openSides((model) => {
         const before = model.events
@@ -49,14 +58,5 @@ export const benchmarks: readonly Benchmark[] = [
         model.run(DAY_MS, EVENTS)
         return (model.events - before) / ((performance.now() - startedAtMs) / 1_000)
       }, EVENTS_PER_SECOND_MIN)
-  },
-  {
-    name: 'sim-model-memory',
-    unit: 'bytes',
-    better: 'lower',
-    baselineName: 'what was asked for',
-    runs: 1,
-    target: { speedupMin: 1 },
-    open: async () => await openSides((model) => model.bytes / NODES, BYTES_PER_NODE_MAX)
   }
 ]

@@ -123,6 +123,9 @@ export const STREAM_WRITE_BUFFER_BYTES_MAX: number = 8 * 1_024 * 1_024
 /** How many bytes may be in flight on one stream; with the round trip it bounds the throughput. */
 export const STREAM_WINDOW_BYTES_MAX: number = 16 * 1_024 * 1_024
 
+/** Bytes of frames that wait for the end of a turn to be written in one piece; more are written at once. */
+export const JOINED_FRAMES_BYTES_MAX: number = 16 * 1_024
+
 /** How often an idle connection is checked for being alive. */
 export const CONNECTION_CHECK_INTERVAL_MS = 30_000
 

@@ -16,6 +16,7 @@ import {
   TABLE_UPDATES_PARALLEL
 } from './constants.ts'
 import { DhtError } from './errors.ts'
+import { tagWhenOthers } from './closest-tags.ts'
 import { guardDatastore } from './guarded-datastore.ts'
 import { createKadPing } from './kad-ping.ts'
 import { createRecordRules } from './name-rules.ts'
@@ -140,6 +141,7 @@ export function guardDht(init: GuardedDhtInit, options: KadDHTInit): DhtService 
     const guarded = guardDatastore(datastore, { records, providers })
     const dht = kadDHT(options)({ ...plain, datastore: guarded, ping } as KadDHTComponents)
     divideOwnPath(dht)
+    tagWhenOthers(dht)
     const mapper = options.peerInfoMapper ?? ((peer: PeerInfo) => peer)
     queries = attachQueries({
       dht,

@@ -1,6 +1,7 @@
 import type { MessageStream, Stream, StreamMuxer, StreamMuxerFactory } from '@libp2p/interface'
 import { yamux, type YamuxMuxerInit } from '@libp2p/yamux'
 import { openEagerly } from './eager-negotiation.ts'
+import { joinFrames } from './joined-frames.ts'
 
 /** What libp2p hands to a muxer beside the interface it names. */
 type Connected = MessageStream & { readonly writeStatus: string }
@@ -28,8 +29,8 @@ const UNANNOUNCED: readonly number[] = [0, 2]
  * stream from a bare microtask: when the connection was reset in between, the throw is nobody's and ends the process,
  * which any peer could bring about. A frame for a connection that is gone is dropped here; its streams learn of the reset
  * by themselves. It also answers each frame of data with one that renews the window, which for small messages doubles
- * what is encrypted and written: here a window is renewed when half of it is used, as other implementations do. Streams
- * whose opener says so are used before the peer has agreed to their protocol.
+ * what is encrypted and written: here a window is renewed when half of it is used, as other implementations do. What is sent
+ * within one turn is written in one piece. Streams whose opener says so are used before the peer has agreed to their protocol.
  */
 export function guardedYamux(init: YamuxMuxerInit): () => StreamMuxerFactory {
   const create = yamux(init)
@@ -44,6 +45,7 @@ export function guardedYamux(init: YamuxMuxerInit): () => StreamMuxerFactory {
 }
 
 function guard(muxer: SendingMuxer, connection: Connected): StreamMuxer {
+  joinFrames(connection)
   const send = muxer.send.bind(muxer)
   muxer.send = (data) => {
     try {

@@ -17,3 +17,8 @@ export const systemHostPowers: HostPowers = {
     ),
   isDebugging: () => process.env['DEBUG'] !== undefined
 }
+
+/** Calls `task` once everything that hangs on what runs now has run, promises included, before anything else happens. */
+export function afterThisTurn(task: () => void): void {
+  process.nextTick(task)
+}
