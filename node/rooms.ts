@@ -6,7 +6,7 @@ import { startRooms, type Rooms, type RoomStore, type RoomTransport } from '#roo
 
 /** What rooms need of the other parts of a node. */
 export interface RoomServiceComponents {
-  readonly host: Pick<Host, 'addresses' | 'connect' | 'exchange' | 'pubsub' | 'ownRouting'>
+  readonly host: Pick<Host, 'addresses' | 'connect' | 'exchange' | 'ownRouting' | 'peers' | 'pubsub'>
   readonly keystore: Pick<Keystore, 'device' | 'certificate'>
   readonly datastore: Datastore
   readonly clock: Clock
@@ -75,6 +75,7 @@ export function createRoomTransport(host: RoomServiceComponents['host']): RoomTr
     serve: async (protocol, handler, options) => await exchange.serve(protocol, handler, options),
     subscribe: (topic, handler) => pubsub.subscribe(topic, handler),
     publish: async (topic, bytes) => await pubsub.publish(topic, bytes),
+    keepers: () => host.peers().map(({ peerId }) => peerId),
     peersOf: (topic) => pubsub.peersOf(topic),
     onPeerJoin: (topic, handler) => pubsub.onPeerJoin(topic, handler)
   }

@@ -237,9 +237,9 @@ export const MAILBOX_ITEM_BYTES_MAX: number = 65 * 1_024
 export const MAILBOX_ITEMS_MAX = 64
 /** Largest request and largest answer of the mailbox exchange. */
 export const MAILBOX_MESSAGE_BYTES_MAX: number = 256 * 1_024
-/** Items kept in one mailbox. */
+/** Items kept in one mailbox; of more the oldest of whoever has the most gives way. */
 export const MAILBOX_BOX_ITEMS_MAX = 1_024
-/** Items that one depositor may have in one mailbox. */
+/** Items that one depositor may have in one mailbox; of more its oldest gives way. */
 export const MAILBOX_BOX_PEER_ITEMS_MAX = 256
 /** Bytes kept for one depositor, in all mailboxes. */
 export const MAILBOX_PEER_BYTES_MAX: number = 4 * 1_024 * 1_024

@@ -13,6 +13,8 @@ export interface RoomNetworkDelays {
 export interface RoomNetwork {
   /** The transport of one peer, which is online from now on. */
   transport(peerId: string): RoomTransport
+  /** A further handle on a peer that is there: what it does is done by that peer. */
+  linkOf(peerId: string): Pick<RoomTransport, 'connect'>
   /** Closes all connections of a peer and makes it unreachable; its provider records stay, as they do in a DHT. */
   unplug(peerId: string): void
   /** Makes an unplugged peer reachable again. */
@@ -89,6 +91,7 @@ export function createRoomNetwork(clock: Clock, delays: RoomNetworkDelays = DELA
     isOneRendezvous: false,
     isExchangeBroken: false,
     providersMax: Infinity,
+    linkOf: (peerId) => createTransport(peers.get(peerId) ?? newPeer(peerId)),
     linkCount: (peerId) => peers.get(peerId)?.links.size ?? 0,
     onDht: () => undefined,
     unplug: (peerId) => {
@@ -111,6 +114,7 @@ export function createRoomNetwork(clock: Clock, delays: RoomNetworkDelays = DELA
   }
   const keyOf = (cid: CID): string => (network.isOneRendezvous ? 'one' : cid.toString())
   const createTransport = (peer: Peer): RoomTransport => ({
+    keepers: () => [...peer.links].map(({ id }) => id),
     addresses: () => [`/memory/${peer.id}`],
     provide: async (cid, { signal }) => {
       counts.provides++

@@ -1,0 +1,173 @@
+import { createHash } from 'node:crypto'
+import { errorCode, type Clock, type Logger } from '#contracts'
+import {
+  CONNECT_TIMEOUT_MS,
+  EXCHANGE_TIMEOUT_MS,
+  MAILBOX_ITEMS_MAX,
+  MAILBOX_KEEPERS,
+  MAILBOX_MESSAGE_BYTES_MAX,
+  MAILBOX_PEERS_ASKED_MAX,
+  MAILBOX_PROTOCOL,
+  MAILBOX_ROUNDS_MAX
+} from '../constants.ts'
+import { orAborted, startDeadline } from '../deadline.ts'
+import type { RoomPeer, RoomTransport } from '../transport.ts'
+import { decodePutAnswer, decodeTakeAnswer, encodeMailboxRequest, type MailboxRequest } from './exchange.ts'
+import { mailboxCid } from './keeper.ts'
+
+/** Collaborators of a mailbox. */
+export interface MailboxComponents {
+  readonly transport: Pick<RoomTransport, 'connect' | 'request' | 'findProviders' | 'keepers'>
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+/** How long to try. */
+export interface MailboxOptions {
+  readonly signal: AbortSignal
+}
+
+/**
+ * Messages that other peers keep for whoever knows the address, for seven days. They see how much it is and who brings and
+ * takes it; items are to be encrypted before they come here.
+ */
+export interface Mailbox {
+  /**
+   * Gives items to peers to keep, in this order; resolves with how many peers keep all of them now, 0 to 3.
+   *
+   * @param address 32 bytes, from a secret that those share who may read
+   * @throws the reason of the signal
+   */
+  deposit(address: Uint8Array, items: readonly Uint8Array[], options: MailboxOptions): Promise<number>
+  /**
+   * Everything that peers keep at the address, each item once, those of one depositor in their order. Nothing says
+   * that it is genuine, nor that it was not collected before.
+   *
+   * @throws the reason of the signal
+   */
+  collect(address: Uint8Array, options: MailboxOptions): AsyncIterable<Uint8Array>
+}
+
+/** The client of mailboxes. */
+export function createMailbox(components: MailboxComponents): Mailbox {
+  const { logger } = components
+  return {
+    deposit: async (address, items, { signal }) => {
+      let keepers = 0
+      for (const peer of nearest(components, address)) {
+        if (keepers >= MAILBOX_KEEPERS) break
+        signal.throwIfAborted()
+        const isKept = await deposit(components, { peer, address, items, signal }).catch((error: unknown) => {
+          logger.debug('mailbox not filled', { peer: peer.peerId, code: errorCode(error) })
+          return false
+        })
+        if (isKept) keepers++
+      }
+      return keepers
+    },
+    collect: (address, { signal }) => collect(components, address, signal)
+  }
+}
+
+interface Visit {
+  readonly peer: RoomPeer
+  readonly address: Uint8Array
+  readonly signal: AbortSignal
+}
+
+async function deposit(
+  components: MailboxComponents,
+  { items, ...visit }: Visit & { readonly items: readonly Uint8Array[] }
+): Promise<boolean> {
+  for (let from = 0; from < items.length;) {
+    const part = fitting(items.slice(from, from + MAILBOX_ITEMS_MAX))
+    const request = { kind: 'put', box: visit.address, items: part } as const
+    const { kept } = decodePutAnswer(await ask(components, visit, request))
+    if (kept < part.length) return false
+    from += part.length
+  }
+  return true
+}
+
+/** As many of the first items as go into one request; one at least. */
+function fitting(items: readonly Uint8Array[]): readonly Uint8Array[] {
+  let bytesLeft = MAILBOX_MESSAGE_BYTES_MAX - 256
+  const count = items.findIndex((item) => (bytesLeft -= item.length + 8) < 0)
+  return count < 0 ? items : items.slice(0, Math.max(count, 1))
+}
+
+async function* collect(
+  components: MailboxComponents,
+  address: Uint8Array,
+  signal: AbortSignal
+): AsyncGenerator<Uint8Array> {
+  const seen = new Set<string>()
+  for (const peer of await findKeepers(components, address, signal)) {
+    signal.throwIfAborted()
+    try {
+      for await (const item of takeAll(components, { peer, address, signal })) {
+        const hash = createHash('sha256').update(item).digest('base64url')
+        if (!seen.has(hash)) yield item
+        seen.add(hash)
+      }
+    } catch (error) {
+      components.logger.debug('mailbox not read', { peer: peer.peerId, code: errorCode(error) })
+    }
+  }
+}
+
+async function* takeAll(components: MailboxComponents, visit: Visit): AsyncGenerator<Uint8Array> {
+  let after = 0
+  for (let round = 0; round < MAILBOX_ROUNDS_MAX; round++) {
+    const request = { kind: 'take', box: visit.address, after } as const
+    const { items, last, hasMore } = decodeTakeAnswer(await ask(components, visit, request))
+    yield* items
+    // A keeper that does not get on is not asked for ever.
+    if (!hasMore || last <= after) return
+    after = last
+  }
+}
+
+async function ask(
+  { transport, clock }: MailboxComponents,
+  { peer, signal }: Visit,
+  request: MailboxRequest
+): Promise<Uint8Array> {
+  {
+    using deadline = startDeadline(clock, CONNECT_TIMEOUT_MS, signal)
+    await orAborted(transport.connect(peer, deadline), deadline.signal)
+  }
+  using deadline = startDeadline(clock, EXCHANGE_TIMEOUT_MS, signal)
+  const options = { signal: deadline.signal, responseBytesMax: MAILBOX_MESSAGE_BYTES_MAX }
+  const bytes = encodeMailboxRequest(request)
+  return await orAborted(transport.request(peer.peerId, MAILBOX_PROTOCOL, bytes, options), deadline.signal)
+}
+
+/** Those who say that they keep it, then those whom a depositor would have chosen. */
+async function findKeepers(
+  components: MailboxComponents,
+  address: Uint8Array,
+  signal: AbortSignal
+): Promise<readonly RoomPeer[]> {
+  const found = new Map<string, RoomPeer>()
+  const cid = await mailboxCid(address)
+  for await (const peer of components.transport.findProviders(cid, { signal, quick: true })) {
+    if (!found.has(peer.peerId)) found.set(peer.peerId, peer)
+    if (found.size >= MAILBOX_PEERS_ASKED_MAX) break
+  }
+  for (const peer of nearest(components, address)) {
+    if (found.size >= MAILBOX_PEERS_ASKED_MAX) break
+    if (!found.has(peer.peerId)) found.set(peer.peerId, peer)
+  }
+  return [...found.values()]
+}
+
+/** The connected peers, in an order that is the same for everybody who is connected to the same ones. */
+function nearest({ transport }: MailboxComponents, address: Uint8Array): readonly RoomPeer[] {
+  const distance = (peerId: string): string =>
+    createHash('sha256').update(address).update(peerId).digest('hex')
+  return (transport.keepers?.() ?? [])
+    .map((peerId) => ({ peerId, multiaddrs: [], distance: distance(peerId) }))
+    .sort((one, other) => (one.distance < other.distance ? -1 : 1))
+    .slice(0, MAILBOX_PEERS_ASKED_MAX)
+}

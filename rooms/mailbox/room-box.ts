@@ -1,0 +1,124 @@
+import { createCipheriv, createDecipheriv, createHash, hkdfSync } from 'node:crypto'
+import { errorCode, type Clock, type Logger, type Random } from '#contracts'
+import { encodeCanonical } from '#did'
+import {
+  MAILBOX_DOMAIN,
+  MAILBOX_GATHER_MS,
+  MAILBOX_LEAVE_MS,
+  MAILBOX_READ_AFTER_MS,
+  MAILBOX_READ_EVERY_MS,
+  MAILBOX_TIMEOUT_MS,
+  MAILBOX_WAITING_MAX
+} from '../constants.ts'
+import { startDeadline } from '../deadline.ts'
+import type { Mailbox } from './mailbox.ts'
+
+const NONCE_BYTES = 12
+const TAG_BYTES = 16
+const KEY_BYTES = 32
+
+/** The mailbox of a room: its address and its key follow from the name, which its members know. */
+export interface RoomBox {
+  readonly address: Uint8Array
+  seal(message: Uint8Array, random: Pick<Random, 'bytes'>): Uint8Array
+  /** The message in an item; `undefined` when it is none of this room. */
+  open(item: Uint8Array): Uint8Array | undefined
+}
+
+/** The mailbox of the room with this name, in its normal form. */
+export function roomBox(room: string): RoomBox {
+  const address = createHash('sha256')
+    .update(encodeCanonical([MAILBOX_DOMAIN, 'room', room]))
+    .digest()
+  const key = Buffer.from(hkdfSync('sha256', encodeCanonical([room]), address, MAILBOX_DOMAIN, KEY_BYTES))
+  return {
+    address,
+    seal: (message, random) => {
+      const nonce = random.bytes(NONCE_BYTES)
+      const cipher = createCipheriv('aes-256-gcm', key, nonce)
+      return Buffer.concat([nonce, cipher.update(message), cipher.final(), cipher.getAuthTag()])
+    },
+    open: (item) => {
+      if (item.length < NONCE_BYTES + TAG_BYTES) return undefined
+      const decipher = createDecipheriv('aes-256-gcm', key, item.subarray(0, NONCE_BYTES))
+      decipher.setAuthTag(item.subarray(-TAG_BYTES))
+      try {
+        return Buffer.concat([decipher.update(item.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()])
+      } catch {
+        return undefined
+      }
+    }
+  }
+}
+
+/** Collaborators of the mail of a room. */
+export interface RoomMailComponents {
+  readonly mailbox: Mailbox
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+}
+
+/** Which room's mail, and who takes it. */
+export interface RoomMailInit {
+  readonly room: string
+  /** Takes a message that was kept; it is verified there. */
+  readonly take: (bytes: Uint8Array) => void
+}
+
+/** Leaves what we say in the room's mailbox, and reads it. */
+export interface RoomMail extends AsyncDisposable {
+  /** Has a text of ours kept for whoever comes later. */
+  post(bytes: Uint8Array): void
+}
+
+/** Starts reading soon; disposing it deposits what was not deposited yet. */
+export function startRoomMail(components: RoomMailComponents, { room, take }: RoomMailInit): RoomMail {
+  const { mailbox, clock, random, logger } = components
+  const box = roomBox(room)
+  const waiting: Uint8Array[] = []
+  const stopping = new AbortController()
+  let depositing = Promise.resolve()
+  let gathering: Disposable | undefined
+
+  const deposit = async (timeoutMs: number): Promise<void> => {
+    const items = waiting.splice(0)
+    if (items.length === 0) return
+    // Of its own: what is left is deposited while everything else stops.
+    using deadline = startDeadline(clock, timeoutMs, new AbortController().signal)
+    const keepers = await mailbox.deposit(box.address, items, deadline).catch(() => 0)
+    if (keepers === 0) logger.debug('nobody keeps what was said', { texts: items.length })
+  }
+  const read = async (): Promise<void> => {
+    using deadline = startDeadline(clock, MAILBOX_TIMEOUT_MS, stopping.signal)
+    for await (const item of mailbox.collect(box.address, deadline)) {
+      const message = box.open(item)
+      if (message !== undefined) take(message)
+    }
+  }
+  const run = async (): Promise<void> => {
+    await clock.sleep(MAILBOX_READ_AFTER_MS, stopping.signal).catch(() => undefined)
+    while (!stopping.signal.aborted) {
+      await read().catch((error: unknown) => logger.debug('mailbox not read', { code: errorCode(error) }))
+      await clock.sleep(MAILBOX_READ_EVERY_MS, stopping.signal).catch(() => undefined)
+    }
+  }
+  const reading = run()
+  return {
+    post: (bytes) => {
+      if (waiting.length >= MAILBOX_WAITING_MAX) waiting.shift()
+      waiting.push(box.seal(bytes, random))
+      gathering ??= clock.after(MAILBOX_GATHER_MS, () => {
+        gathering = undefined
+        depositing = depositing.then(async () => await deposit(MAILBOX_TIMEOUT_MS))
+      })
+    },
+    [Symbol.asyncDispose]: async () => {
+      stopping.abort()
+      gathering?.[Symbol.dispose]()
+      await reading
+      await depositing
+      await deposit(MAILBOX_LEAVE_MS)
+    }
+  }
+}
