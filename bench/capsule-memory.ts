@@ -58,7 +58,7 @@ async function scriptCapsule(): Promise<Uint8Array> {
   )
 }
 
-async function weigh(pid: number | undefined): Promise<number> {
+export async function weigh(pid: number | undefined): Promise<number> {
   if (pid === undefined) throw new Error('expected a process, found none')
   await sleep(IDLE_MS)
   const family = [pid, ...(await childrenOf(pid))]

@@ -108,5 +108,6 @@ async function ignoredBy(folder: string): Promise<(path: string) => boolean> {
   return (path) =>
     path.split('/').some((part) => part.startsWith('.') || part === 'node_modules') ||
     (output !== '.' && (path === output || path.startsWith(`${output}/`))) ||
-    path.endsWith('.wasm')
+    // An image is also written under another name before it is whole.
+    /\.(?:wasm|erofs)(?:\.|$)/.test(path)
 }

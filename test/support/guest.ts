@@ -28,25 +28,30 @@ export interface TestGuest {
 export async function provideGuest(context: Mocha.Context): Promise<TestGuest> {
   await needs(context, 'qemu', 'bubblewrap', 'prlimit')
   try {
-    const folder = join(CACHE, `guest-${await sourcesHash()}`)
-    if (!existsSync(folder)) await buildGuest(systemGuestBuildPowers, { arch: 'x86_64', output: folder })
-    const busybox = await readFile(await provideBusybox())
-    const shell: ImageEntry[] = [
-      {
-        kind: 'file',
-        path: 'bin/busybox',
-        bytes: busybox.byteLength,
-        isExecutable: true,
-        content: () => [busybox]
-      },
-      { kind: 'link', path: 'bin/sh', target: 'busybox' },
-      ...['dev', 'proc', 'tmp'].map((path) => ({ kind: 'folder', path }) as const)
-    ]
-    return { guest: { kernel: join(folder, 'kernel'), initrd: join(folder, 'initrd') }, busybox, shell }
+    return await buildTestGuest()
   } catch (thrown) {
     const why = errorDetail(thrown).at(-1) ?? ''
     return skipBecause(context, `no guest could be built: ${errorMessage(thrown)} ${why}`.trim())
   }
+}
+
+/** The guest of {@link provideGuest}. @throws why it could not be built */
+export async function buildTestGuest(): Promise<TestGuest> {
+  const folder = join(CACHE, `guest-${await sourcesHash()}`)
+  if (!existsSync(folder)) await buildGuest(systemGuestBuildPowers, { arch: 'x86_64', output: folder })
+  const busybox = await readFile(await provideBusybox())
+  const shell: ImageEntry[] = [
+    {
+      kind: 'file',
+      path: 'bin/busybox',
+      bytes: busybox.byteLength,
+      isExecutable: true,
+      content: () => [busybox]
+    },
+    { kind: 'link', path: 'bin/sh', target: 'busybox' },
+    ...['dev', 'proc', 'tmp'].map((path) => ({ kind: 'folder', path }) as const)
+  ]
+  return { guest: { kernel: join(folder, 'kernel'), initrd: join(folder, 'initrd') }, busybox, shell }
 }
 
 /** Writes a root image of `entries` to a file. */

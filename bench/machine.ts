@@ -1,0 +1,188 @@
+import { spawn, type ChildProcessByStdio } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Readable, Writable } from 'node:stream'
+import type { Machine } from '#vmm'
+import { buildTestGuest, writeImage } from '../test/support/guest.ts'
+import { probeHere, startTestMachine } from '../test/support/machine.ts'
+import { isMet } from '../test/support/requirements.ts'
+import { weigh } from './capsule-memory.ts'
+import { createRig, firstOutput, rigMissing, WAITS } from './capsule-rig.ts'
+import type { Benchmark, Measure, Sides } from './harness.ts'
+
+const BULK_MB = 64
+const ECHO_BYTES = 16
+const ECHOES = 200
+
+/** Starts machines as a node does: in the jail, a guest with a shell. */
+interface MachineRig extends AsyncDisposable {
+  start(...args: readonly string[]): Machine
+}
+
+/** A machine of its own beside a WebAssembly capsule, or beside the same program on this host. */
+export const benchmarks: readonly Benchmark[] = [
+  {
+    ...createBenchmark('machine-start', { unit: 'ms', better: 'lower', runs: 10 }),
+    baselineName: 'a WebAssembly capsule without a ready process',
+    target: { oursMax: 2000 },
+    open: async () => await besideCapsule(startTime, (capsule) => capsule.afterMs)
+  },
+  {
+    ...createBenchmark('machine-memory', { unit: 'MiB', better: 'lower', runs: 3 }),
+    baselineName: 'a WebAssembly capsule',
+    open: async () =>
+      await besideCapsule(
+        async (rig) => {
+          await using machine = rig.start('/bin/busybox', 'cat')
+          await machine.started
+          return await weigh(machine.pid)
+        },
+        async ({ pid }) => await weigh(pid)
+      )
+  },
+  {
+    ...createBenchmark('machine-echo', { unit: 'µs', better: 'lower', runs: 5 }),
+    baselineName: 'cat over pipes',
+    open: async () => await besideHost('cat', [], echoTime)
+  },
+  {
+    ...createBenchmark('machine-channel', { unit: 'MB/s', better: 'higher', runs: 5 }),
+    baselineName: 'the same over a pipe',
+    open: async () => await besideHost('head', ['-c', String(BULK_MB * 1e6), '/dev/zero'], bulkRate)
+  }
+]
+
+function createBenchmark(
+  name: string,
+  o: Pick<Benchmark, 'unit' | 'better' | 'runs'>
+): Pick<Benchmark, 'name' | 'unit' | 'better' | 'runs' | 'missing'> {
+  return { name, ...o, missing }
+}
+
+async function missing(): Promise<string | undefined> {
+  for (const needed of ['qemu', 'bubblewrap', 'prlimit'] as const)
+    if (!(await isMet(needed))) return `no ${needed}`
+  return await rigMissing()
+}
+
+async function createMachineRig(): Promise<MachineRig> {
+  const { guest, shell } = await buildTestGuest()
+  const report = await probeHere(guest)
+  const folder = await mkdtemp(join(tmpdir(), 'elastos-bench-'))
+  const image = join(folder, 'root.erofs')
+  await writeImage(image, shell)
+  console.error(`machines: ${report.tier} (${report.reason})`)
+  return {
+    start: (...args) => startTestMachine({ report, guest, image, program: { args } }),
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true })
+  }
+}
+
+/** Standard streams of a program, wherever it runs. */
+interface Program {
+  write(bytes: Uint8Array): Promise<unknown>
+  readonly output: AsyncIterator<Uint8Array>
+}
+
+/** From the call that starts it to the first byte of its program. */
+async function startTime(rig: MachineRig): Promise<number> {
+  const startedAt = performance.now()
+  await using machine = rig.start('/bin/busybox', 'echo', 'ready')
+  await machine.stdout.incoming[Symbol.asyncIterator]().next()
+  return performance.now() - startedAt
+}
+
+async function besideCapsule(
+  ours: (rig: MachineRig) => Promise<number>,
+  baseline: (capsule: {
+    readonly afterMs: Promise<number>
+    readonly pid: number | undefined
+  }) => Promise<number>
+): Promise<Sides> {
+  const machines = await createMachineRig()
+  const capsules = await createRig()
+  return {
+    ours: () => ours(machines),
+    baseline: async () => {
+      const { capsule, afterMs } = firstOutput(performance.now(), (onOutput) =>
+        capsules.start(WAITS, { onOutput, isCold: true })
+      )
+      await using running = capsule
+      await afterMs
+      return await baseline({ afterMs, pid: running.process.pid })
+    },
+    [Symbol.asyncDispose]: async () => {
+      await machines[Symbol.asyncDispose]()
+      await capsules[Symbol.asyncDispose]()
+    }
+  }
+}
+
+async function besideHost(
+  program: string,
+  args: readonly string[],
+  measure: (program: Program) => Promise<number>
+): Promise<Sides> {
+  const rig = await createMachineRig()
+  return {
+    ours: async () => {
+      await using machine = rig.start('/bin/busybox', program, ...args)
+      await machine.started
+      const { stdin, stdout } = machine
+      return await measure({
+        write: (bytes) => stdin.write(bytes),
+        output: stdout.incoming[Symbol.asyncIterator]()
+      })
+    },
+    baseline: onHost(program, args, measure),
+    [Symbol.asyncDispose]: () => rig[Symbol.asyncDispose]()
+  }
+}
+
+function onHost(
+  program: string,
+  args: readonly string[],
+  measure: (program: Program) => Promise<number>
+): Measure {
+  return async () => {
+    const child: ChildProcessByStdio<Writable, Readable, null> = spawn(program, args, {
+      stdio: ['pipe', 'pipe', 'ignore']
+    })
+    const exited = once(child, 'exit')
+    const output = (child.stdout as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]()
+    const write = async (bytes: Uint8Array): Promise<void> => void child.stdin.write(bytes)
+    const measured = await measure({ write, output })
+    child.kill('SIGKILL')
+    await exited
+    return measured
+  }
+}
+
+/** Median of a few bytes there and back, microseconds. */
+async function echoTime({ write, output }: Program): Promise<number> {
+  const times: number[] = []
+  for (let echo = 0; echo < ECHOES; echo += 1) {
+    const startedAt = performance.now()
+    await write(Buffer.alloc(ECHO_BYTES, echo))
+    for (let bytes = 0; bytes < ECHO_BYTES;) bytes += (await take(output))?.byteLength ?? ECHO_BYTES
+    times.push((performance.now() - startedAt) * 1000)
+  }
+  return times.toSorted((a, b) => a - b)[ECHOES / 2] ?? Number.NaN
+}
+
+/** From the first byte to the last. */
+async function bulkRate({ output }: Program): Promise<number> {
+  await output.next()
+  const startedAt = performance.now()
+  let bytes = 0
+  for (let chunk = await take(output); chunk !== undefined; chunk = await take(output))
+    bytes += chunk.byteLength
+  return bytes / 1e6 / ((performance.now() - startedAt) / 1000)
+}
+
+async function take(output: AsyncIterator<Uint8Array>): Promise<Uint8Array | undefined> {
+  const next = await output.next()
+  return next.done === true ? undefined : next.value
+}
