@@ -1,4 +1,5 @@
 import { decode, encode } from '@ipld/dag-cbor'
+import { decodePlain, encodePlain } from './canonical-plain.ts'
 import { CBOR_DEPTH_MAX, CBOR_ITEMS_MAX } from './constants.ts'
 import { DidError } from './errors.ts'
 
@@ -20,6 +21,8 @@ export interface CanonicalBounds {
  * @see https://ipld.io/specs/codecs/dag-cbor/spec/
  */
 export function encodeCanonical(value: unknown): Uint8Array {
+  const plain = encodePlain(value, { depthMax: CBOR_DEPTH_MAX, itemsMax: CBOR_ITEMS_MAX })
+  if (plain !== undefined) return plain
   let bytes: Uint8Array
   try {
     bytes = Uint8Array.from(encode(value))
@@ -40,7 +43,10 @@ export function decodeCanonical(bytes: Uint8Array, bounds: CanonicalBounds): unk
   if (bytes.length > bounds.bytesMax) {
     throw new DidError('ERR_CBOR_TOO_LARGE', `expected at most ${bounds.bytesMax} bytes, got ${bytes.length}`)
   }
-  scanItems(bytes, bounds.depthMax ?? CBOR_DEPTH_MAX, bounds.itemsMax ?? CBOR_ITEMS_MAX)
+  const { depthMax = CBOR_DEPTH_MAX, itemsMax = CBOR_ITEMS_MAX } = bounds
+  const plain = decodePlain(bytes, { depthMax, itemsMax })
+  if (plain !== undefined) return plain
+  scanItems(bytes, depthMax, itemsMax)
   let value: unknown
   let again: Uint8Array
   try {
