@@ -56,3 +56,6 @@ export const DNSLINK_CHARS_MAX = 1_024
 
 /** How long following a domain to its end may take. */
 export const DNSLINK_TIMEOUT_MS = 15_000
+
+/** Records of names that were verified lately and need not be again. */
+export const NAMES_OPENED_MAX = 512

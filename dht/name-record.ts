@@ -1,7 +1,9 @@
+import { hash } from 'node:crypto'
 import { privateKeyFromRaw } from '@libp2p/crypto/keys'
 import { createIPNSRecordWithExpiration, marshalIPNSRecord, unmarshalIPNSRecord, type IPNSRecord } from 'ipns'
 import { base36 } from 'multiformats/bases/base36'
 import { CID } from 'multiformats/cid'
+import { createRecent } from '#contracts'
 import {
   decodeCanonical,
   didFromIpnsName,
@@ -14,7 +16,7 @@ import {
 import type { Did, KeyPair } from '#did'
 import { RECORD_BYTES_MAX } from './constants.ts'
 import { DhtError } from './errors.ts'
-import { NAME_TTL_MS } from './name-constants.ts'
+import { NAME_TTL_MS, NAMES_OPENED_MAX } from './name-constants.ts'
 
 /** A verified IPNS record: what a name points to, and how new that is. */
 export interface NameRecord {
@@ -154,12 +156,25 @@ export function verifyNameRecord(did: Did, bytes: Uint8Array): NameRecord {
     const message = `expected a name record of at most ${RECORD_BYTES_MAX} bytes, got ${bytes.length}`
     throw new DhtError('ERR_NAME_TOO_LARGE', message)
   }
+  const digest = digestOf(bytes)
+  const known = opened.get(digest)
+  if (known?.did === did) return known
   const raw = decodeRecord(bytes)
   const signed = Buffer.concat([SIGNING_PREFIX, raw.data])
   if (!verifySignatureOnce(publicKeyFromDid(did), signed, raw.signatureV2)) {
     throw new DhtError('ERR_NAME_SIGNER', `expected a name record signed by ${did}`)
   }
-  return { did, value: readValue(raw.value), ...readRank(raw), signedAtMs: readSigningTime(raw.data), bytes }
+  const about = { did, value: readValue(raw.value), ...readRank(raw), signedAtMs: readSigningTime(raw.data) }
+  const record = Object.freeze({ ...about, bytes: Uint8Array.from(bytes) })
+  opened.set(digest, record)
+  return record
+}
+
+/** Records that were verified lately: the same one comes from each peer that holds it. */
+const opened = createRecent<NameRecord>(NAMES_OPENED_MAX)
+
+function digestOf(bytes: Uint8Array): string {
+  return hash('sha256', bytes, 'base64')
 }
 
 /**
@@ -201,7 +216,8 @@ function compareRanked(a: Ranked, b: Ranked): number {
 
 function tryRank(bytes: Uint8Array): Ranked {
   try {
-    return { ...readRank(decodeRecord(bytes)), bytes }
+    const { sequence, validUntilMs } = opened.get(digestOf(bytes)) ?? readRank(decodeRecord(bytes))
+    return { sequence, validUntilMs, bytes }
   } catch {
     return undefined
   }
