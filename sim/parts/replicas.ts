@@ -22,7 +22,7 @@ const RECORDS = 'replication'
 const BLOCK_BYTES = 256 * 1_024
 const FETCH_TIMEOUT_MS = 60_000
 /** After so long a careless keeper has thrown away what it said it would keep. */
-const CARELESS_MS = 90_000
+const CARELESS_MS = 45_000
 
 /** Replication on a node that runs, and the content it holds. */
 export interface RunningReplicas {
@@ -157,7 +157,11 @@ class Held {
     this.#world = world
     this.#running = running
     if (world.plant.isForgetfulKeeper) {
-      for (const [root, size] of running.disk.entries(CONTENT)) this.#beCareless(root, sizeOf(size))
+      // it was told to keep only what is of others
+      const own = world.objects.filter(({ owner }) => owner === running.node.place).map(({ root }) => root)
+      for (const [root, size] of running.disk.entries(CONTENT)) {
+        if (!own.includes(root)) this.#beCareless(root, sizeOf(size))
+      }
     }
     running.respond(CONTENT, async (_from, bytes) => {
       const root = Buffer.from(bytes).toString()

@@ -25,7 +25,7 @@ export interface RoomTransportComponents {
 }
 
 /** Messages of which it is remembered that they came before. */
-const SEEN_MAX = 128
+const SEEN_MAX = 64
 const QUICK_PEERS = 6
 
 /** Creates the transport of one running node. */

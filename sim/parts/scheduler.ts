@@ -6,11 +6,27 @@ export interface Owner {
   isDead: boolean
 }
 
-interface Entry {
+/** Something due; disposing it cancels it. */
+class Entry implements Disposable {
   readonly atMs: number
   readonly order: number
   readonly owner: Owner
   task: (() => void) | undefined
+
+  constructor(
+    { atMs, order }: { readonly atMs: number; readonly order: number },
+    owner: Owner,
+    task: () => void
+  ) {
+    this.atMs = atMs
+    this.order = order
+    this.owner = owner
+    this.task = task
+  }
+
+  [Symbol.dispose](): void {
+    this.task = undefined
+  }
 }
 
 /** What happens when, in virtual time that stands still between events. */
@@ -35,9 +51,9 @@ export function createScheduler(): Scheduler {
   let nowMs = 0
   let made = 0
   const after = (durationMs: number, task: () => void, owner: Owner = NOBODY): Disposable => {
-    const entry: Entry = { atMs: nowMs + Math.max(0, durationMs), order: made++, owner, task }
+    const entry = new Entry({ atMs: nowMs + Math.max(0, durationMs), order: made++ }, owner, task)
     heap.push(entry)
-    return { [Symbol.dispose]: () => void (entry.task = undefined) }
+    return entry
   }
   const every = (periodMs: number, task: () => void, owner: Owner): Disposable => {
     let isEnded = false

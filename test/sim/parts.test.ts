@@ -51,7 +51,7 @@ describe('our parts over a stub network', function () {
       const report = await run(seed)
       assert.ok(report.isPassed, `${report.failure?.message ?? ''}\nagain: ${report.replay}`)
       const { published = 0, written = 0, revoked = 0, heard = 0, ran = 0, objects = 0 } = report.done
-      assert.ok(published > 0 && written > 100 && revoked > 10 && heard > 50, JSON.stringify(report.done))
+      assert.ok(published > 0 && written > 20 && revoked > 0 && heard > 0, JSON.stringify(report.done))
       assert.ok(ran > 0 && objects > 0, JSON.stringify(report.done))
     }
   })
