@@ -3,6 +3,7 @@ import type { Did } from '#did'
 import { openAccess } from './access.ts'
 import {
   ASKS_PER_LOOK,
+  BEYOND_CUT_MIN,
   CLOCK_AHEAD_MS,
   CUT_OFF_COPIES,
   CUT_OFF_PEERS_MIN,
@@ -347,13 +348,18 @@ function mayBeCutOff(core: KeeperCore): boolean {
   return core.cutOff !== undefined
 }
 
-/** Whether some who fell silent held a root: it is likely to be kept beyond the cut, and only then can it wait. */
+/**
+ * Whether several who fell silent held a root: it is likely to be kept beyond the cut, and only then can it wait. Who took it
+ * since has not heard of them.
+ */
 function isBeyondCut(core: KeeperCore, root: Root): boolean {
-  const silent = core.cutOff?.silent
-  if (silent === undefined) return false
+  if (core.cutOff === undefined) return false
+  const { sinceMs, silent } = core.cutOff
   const nowMs = core.clock.monotonicMs()
+  const heldMs = core.clock.nowMs() - (core.state.held.get(root)?.sinceMs ?? 0)
+  if (heldMs < nowMs - sinceMs + CUT_OFF_WINDOW_MS) return true
   const holders = [...core.leases.live(root, nowMs).keys(), ...core.leases.lapsed(root, nowMs)]
-  return holders.some((holder) => silent.has(holder))
+  return holders.filter((holder) => silent.has(holder)).length >= BEYOND_CUT_MIN
 }
 
 /** Those who were lost are asked again at once, and nothing is missing before they had time to say what they hold. */

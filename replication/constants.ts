@@ -58,6 +58,8 @@ export const CUT_OFF_WINDOW_MS: number = 4 * MINUTE_MS
 export const CUT_OFF_WAIT_MS: number = 90 * MINUTE_MS
 /** Copies that are made although it may be us who are cut off: one disk alone must not be the last. */
 export const CUT_OFF_COPIES = 2
+/** Holders of a root beyond the cut from which on it can wait: one alone may go before a copy is made there. */
+export const BEYOND_CUT_MIN = 2
 /** Silent holders that are too few to say anything about ourselves. */
 export const CUT_OFF_PEERS_MIN = 3
 /** How long somebody who held a root is asked for again now and then, after its lease ended. */

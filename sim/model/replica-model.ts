@@ -3,7 +3,7 @@ import { HALF_LIFE_MS } from './constants.ts'
 import { EventWheel, NOTHING } from './event-wheel.ts'
 import { handleOf, mix, ModelRandom, nextLife, slotOf, type Handle } from './identities.ts'
 import { ModelTrace } from './model-trace.ts'
-import { didOf, isCut, isSplit, networkOf, offerOf, OfferTable, rootOf } from './replica-placement.ts'
+import { didOf, countBeyondCut, isCut, networkOf, offerOf, OfferTable, rootOf } from './replica-placement.ts'
 import { OFFER_KNOWN_MS, REPLICA_RULES, type ReplicaRules } from './replica-rules.ts'
 
 /** What a model of replicas is like. */
@@ -79,7 +79,7 @@ export class ReplicaModel {
   readonly #trace: ModelTrace = new ModelTrace()
   readonly #heldBy = new Map<Handle, Set<number>>()
   readonly #diedAtMs = new Map<Handle, number>()
-  #cut: { readonly fromMs: number; untilMs: number; readonly split: ReadonlySet<number> } | undefined
+  #cut: { readonly fromMs: number; untilMs: number; readonly beyond: ReadonlySet<number> } | undefined
   #repairs = 0
   #died = 0
   #trimmed = 0
@@ -130,7 +130,7 @@ export class ReplicaModel {
 
   /** A third of the nodes cannot reach the others from now on, for so long. */
   cutOff(durationMs: number): void {
-    this.#cut = { fromMs: this.nowMs, untilMs: this.nowMs + durationMs, split: this.#splitNow() }
+    this.#cut = { fromMs: this.nowMs, untilMs: this.nowMs + durationMs, beyond: this.#beyondNow() }
     this.#happen(EVENT.cutSeen, 0, { delayMs: this.#rules.leaseMs })
     this.#happen(EVENT.cutSeen, 1, {
       delayMs: durationMs + this.#rules.renewEveryMs + this.#rules.trimAfterMs
@@ -299,10 +299,11 @@ export class ReplicaModel {
     this.#happen(EVENT.repair, object, { b: isCutSide ? 1 : 0, delayMs: waitMs })
   }
 
-  /** Objects with copies on both sides. What is on one side alone nobody else can save. */
-  #splitNow(): ReadonlySet<number> {
+  /** Objects that several hold beyond the cut, as it looks to the third that is cut off: they can wait. */
+  #beyondNow(): ReadonlySet<number> {
     const alive = ({ copies }: Kept): Copy[] => copies.filter(({ handle }) => this.#isAlive(handle))
-    return new Set(this.#objects.keys().filter((object) => isSplit(alive(this.#objects[object] as Kept))))
+    const counts = this.#objects.map((kept) => countBeyondCut(alive(kept)))
+    return new Set(counts.keys().filter((object) => (counts[object] ?? 0) >= this.#rules.beyondCutMin))
   }
 
   #canAct(handle: Handle, isCutSide: boolean): boolean {
@@ -314,8 +315,7 @@ export class ReplicaModel {
     if (kept === undefined) return
     const live = this.#seen(kept, isCutSide)
     if (!live.some(({ handle }) => this.#canAct(handle, isCutSide))) return
-    // a third cannot reach two thirds: to them it looks as if they were cut off, and they are
-    const isBeyond = this.#isCutNow() && isCutSide && this.#cut?.split.has(object) === true
+    const isBeyond = this.#isCutNow() && isCutSide && this.#cut?.beyond.has(object) === true
     const wanted = isBeyond ? this.#rules.cutOffCopies : this.#init.goal
     const missing = wanted - live.length - kept.taking.size
     if (missing <= 0) return

@@ -110,10 +110,9 @@ export function isCut(handle: Handle): boolean {
   return slotOf(handle) % CUT_PART === 0
 }
 
-/** Whether some of these are cut off, and others are not. */
-export function isSplit(copies: readonly { readonly handle: Handle }[]): boolean {
-  const away = copies.filter(({ handle }) => isCut(handle)).length
-  return away > 0 && away < copies.length
+/** How many of these are beyond the cut to those that are cut off. */
+export function countBeyondCut(copies: readonly { readonly handle: Handle }[]): number {
+  return copies.filter(({ handle }) => !isCut(handle)).length
 }
 
 /** The offer of a life as the pure placement takes it. */

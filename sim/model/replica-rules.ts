@@ -12,6 +12,7 @@ export interface ReplicaRules {
   readonly offerEveryMs: number
   /** Copies that are made while most others are silent: it may be us who are cut off. */
   readonly cutOffCopies: number
+  readonly beyondCutMin: number
   readonly fetchesMax: number
   readonly repairBytesPerSecond: number
 }
@@ -33,6 +34,7 @@ export const REPLICA_RULES: ReplicaRules = {
   offerMs: 3_600_000,
   offerEveryMs: 1_200_000,
   cutOffCopies: 2,
+  beyondCutMin: 2,
   fetchesMax: 2,
   repairBytesPerSecond: 8 * 1_024 * 1_024
 }

@@ -26,6 +26,7 @@ describe('the model of replicas', () => {
       offerMs: constants.OFFER_MS,
       offerEveryMs: constants.OFFER_EVERY_MS,
       cutOffCopies: constants.CUT_OFF_COPIES,
+      beyondCutMin: constants.BEYOND_CUT_MIN,
       fetchesMax: constants.FETCHES_MAX,
       repairBytesPerSecond: constants.REPAIR_BYTES_PER_SECOND
     })
