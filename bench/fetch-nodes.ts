@@ -10,6 +10,7 @@ import { createLibp2p, type Libp2p } from 'libp2p'
 import { CID } from 'multiformats/cid'
 import { createBlockSource } from '../content/block-source.ts'
 import { walkDag } from '../content/dag-walk.ts'
+import { rehearseFetch } from '../content/rehearsal.ts'
 import { importTree } from '../content/local-tree.ts'
 import { startBitswap } from '../content/bitswap/index.ts'
 import { guardedYamux } from '../dht/guarded-muxer.ts'
@@ -41,7 +42,7 @@ async function openOurStore(folder: string): ReturnType<typeof openPackBlockStor
   return await openPackBlockStore({ files: createFilePowers(), folder, logger: silentLogger })
 }
 
-/** Our block store, our streams, bitswap behind them: what a node has. */
+/** Our block store, our streams, bitswap behind them: what a node has; and what it does by itself soon after its start. */
 async function startOurs(blocks: string, provider?: Where): Promise<{ libp2p: Libp2p } & Parts> {
   const powers = { clock: systemClock, random: systemRandom, logger: silentLogger }
   const sockets = createBulkSockets(powers)
@@ -69,6 +70,7 @@ async function startOurs(blocks: string, provider?: Where): Promise<{ libp2p: Li
     connect: (...to) => exchange.connect(...to),
     grantOf: async () => await Promise.resolve({ below: true, holds: () => true })
   })
+  await rehearseFetch(powers, new AbortController().signal)
   return { libp2p, store, streams, exchange, isDenied, ...powers }
 }
 

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { setTimeout } from 'node:timers/promises'
 import { helia, ours } from './fetch-nodes.ts'
 import { curl, kubo, tar, tls } from './fetch-plain.ts'
 import type { Fetch, Side, SideInit, Where } from './fetch-side.ts'
@@ -10,8 +11,11 @@ import type { Fetch, Side, SideInit, Where } from './fetch-side.ts'
  * A process of the `fetch-…` benchmarks: `fetch-peer.ts SIDE import|serve|fetch FOLDER SOURCE [IMPORTED]`. Importing, it
  * prints what it imported and ends. Serving, it prints where the content is, and answers each line with an event of that name:
  * the memory that it has now and the most that it had since the last such line. Fetching, it connects, answers the line that says where with
- * `connected`, and the next with `fetched` once the content is in files of its own.
+ * `connected` half a second later, and the next with `fetched` once the content is in files of its own.
  */
+
+/** How long the connection has been there when the fetch begins. */
+const SETTLE_MS = 500
 
 const SIDES: Readonly<Record<string, Side>> = { ours, helia, tls, tar, curl, kubo }
 
@@ -52,6 +56,8 @@ async function fetchOnce(side: Side, name: string, init: SideInit): Promise<void
   for await (const line of createInterface(process.stdin)) {
     if (fetch === undefined) {
       fetch = await side.connect(init, JSON.parse(line) as Where)
+      // What nodes of either side tell each other once they are connected is no part of a fetch.
+      await setTimeout(SETTLE_MS)
       say({ event: 'connected' })
       continue
     }

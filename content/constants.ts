@@ -104,3 +104,6 @@ export const REPROVIDE_RETRY_MS: { readonly first: number; readonly max: number 
 
 /** Bytes of a block that {@link Content.getBlock} and {@link Content.putBlock} handle at most. */
 export const SMALL_BLOCK_BYTES_MAX: number = 1024 * 1024
+
+/** How long after its start a node rehearses a fetch: when it has announced itself, and one that ends soon never does. */
+export const REHEARSAL_DELAY_MS = 2_000

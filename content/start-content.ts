@@ -13,6 +13,7 @@ import { Gate } from './gate.ts'
 import { NodeContent } from './node-content.ts'
 import { createFilePowers } from './powers.ts'
 import { openRootIndex } from './root-index.ts'
+import { rehearseSoon } from './rehearsal.ts'
 import { startDagStreams } from './stream/index.ts'
 import { openPackBlockStore } from './store/pack-block-store.ts'
 import { UnfinishedGets } from './unfinished-gets.ts'
@@ -186,6 +187,8 @@ async function openStreams(o: {
     { ...shared, routing: routing === 'off' ? undefined : routing },
     init.streams
   )
+  // A simulated node has its blocks in memory, and the clock of a simulation.
+  if (typeof o.components.blocks === 'string') o.stack.use(rehearseSoon({ clock, logger }))
   return o.stack.use(streams)
 }
 

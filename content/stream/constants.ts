@@ -61,6 +61,9 @@ export const IDLE_CHANNEL_MS = 5_000
 /** Blocks that the server reads in one go. */
 export const READ_BLOCKS_MAX = 64
 
+/** Blocks at the beginning of an answer that it reads one by one: of a large file its root and its first leaf. */
+export const SINGLE_READS = 2
+
 /** Bytes of blocks in all that a peer may be granted on one channel and has not sent. */
 export const CREDIT_BYTES_MAX: number = 64 * 1024 * 1024
 

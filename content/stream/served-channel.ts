@@ -6,7 +6,13 @@ import { RAW_CODEC } from '../cid.ts'
 import { ContentError } from '../errors.ts'
 import type { FlowChannel } from '../flow/index.ts'
 import type { Slabs } from '../slabs.ts'
-import { ASKS_PER_CHANNEL_MAX, CREDIT_BYTES_MAX, READ_BLOCKS_MAX, ROOTS_PER_REQUEST } from './constants.ts'
+import {
+  ASKS_PER_CHANNEL_MAX,
+  CREDIT_BYTES_MAX,
+  READ_BLOCKS_MAX,
+  ROOTS_PER_REQUEST,
+  SINGLE_READS
+} from './constants.ts'
 import type { StreamLimits } from './constants.ts'
 import { FrameReader } from './frame-reader.ts'
 import { FrameWriter } from './frame-writer.ts'
@@ -190,9 +196,10 @@ export class ServedChannel implements Disposable {
     using _hold = this.#components.store.hold()
     const walk = await createWalk(ask)
     const grants = new Grants(this.#components, { peerId: this.#init.peerId, ask })
-    for (;;) {
+    for (let runs = 0; ; runs++) {
       await this.#handBack(walk)
-      const run = walk.upcoming(READ_BLOCKS_MAX)
+      // The first go out as soon as each is read, not with those behind them.
+      const run = walk.upcoming(runs < SINGLE_READS ? 1 : READ_BLOCKS_MAX)
       if (run.length === 0) break
       await this.#sendRun(walk, run, grants)
     }
@@ -220,13 +227,19 @@ export class ServedChannel implements Disposable {
           await this.#write(async () => await this.#writer.frame({ type: 'absent' }))
         } else {
           const release = read === 'corrupt' ? undefined : read?.release
+          const isLeaf = block.cid.code === RAW_CODEC
           // Links are parts of the bytes that they are decoded from, and outlive these.
-          walk.take(release !== undefined && block.cid.code !== RAW_CODEC ? bytes.slice() : bytes)
+          const kept = release === undefined || isLeaf ? bytes : bytes.slice()
           this.#credit -= bytes.length
           this.blocksSent++
           this.#idleSinceMs = this.#components.clock.monotonicMs()
           this.bytesSent += bytes.length
-          await this.#write(async () => await this.#writer.block(bytes, release))
+          await this.#write(async () => {
+            await this.#writer.block(bytes, release)
+            // What leads to others is the last of its run: the peer decodes it while we do.
+            if (index === run.length - 1) await this.#writer.flush()
+          })
+          walk.take(kept)
         }
         // The store reads on in a new run.
         if (read === 'corrupt') return

@@ -230,7 +230,7 @@ class RunningDagStreams implements DagStreams {
       signal,
       runOnLimitedConnection: true,
       // who is not known not to speak it is asked without a round trip in which nothing is said
-      negotiateFully: await this.#isKnownToLack(connection.remotePeer),
+      negotiateFully: !this.#connected.has(peerId) && (await this.#isKnownToLack(connection.remotePeer)),
       windowBytes: this.#limits.streamCreditBytes
     }
     const stream = await connection.newStream(DAG_PROTOCOL, options)

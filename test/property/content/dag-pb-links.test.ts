@@ -55,7 +55,7 @@ describe('the quick decoder of links', () => {
         assert.deepEqual(textOf(links), decoded(bytes))
         for (const [index, link] of dagPb.decode(bytes).Links.entries()) {
           const quick = links?.[index]
-          assert.ok(quick?.equals(link.Hash))
+          assert.ok(quick !== undefined && quick.equals(link.Hash))
           assert.deepEqual(quick.multihash.bytes, link.Hash.multihash.bytes)
           assert.deepEqual(quick.multihash.digest, link.Hash.multihash.digest)
         }
