@@ -8,13 +8,13 @@ const SCRIPT_BYTES_MAX = 1024 * 1024
 const TABLE = makeTable()
 let scriptBytes = 0
 
-/** CRC-32 of `bytes`. What a program writes is mostly a few lines; for those nothing more is loaded. */
-export function checksum(bytes: Uint8Array): number {
-  if (scriptBytes > SCRIPT_BYTES_MAX) return crc32(bytes)
-  scriptBytes += bytes.byteLength
+/** CRC-32 of `bytes` from `start` up to `end`. What a program writes is mostly a few lines; for those nothing more is loaded. */
+export function checksum(bytes: Uint8Array, start: number = 0, end: number = bytes.length): number {
+  if (scriptBytes > SCRIPT_BYTES_MAX) return crc32(bytes.subarray(start, end))
+  scriptBytes += end - start
   let crc = -1
   // By index: an iterator costs more than the sum, and nothing has warmed up when most programs end.
-  for (let at = 0; at < bytes.length; at++) crc = (TABLE[(crc ^ (bytes[at] ?? 0)) & 255] ?? 0) ^ (crc >>> 8)
+  for (let at = start; at < end; at++) crc = (TABLE[(crc ^ (bytes[at] ?? 0)) & 255] ?? 0) ^ (crc >>> 8)
   return ~crc >>> 0
 }
 

@@ -7,6 +7,8 @@ import {
 } from './entries.ts'
 
 const BUFFER_BYTES = 60 * 1024
+/** Bytes that are copied sooner one by one than through a view. */
+const FEW_BYTES = 64
 /** A head, and the fields of a fixed length behind it. */
 const ROOM_BYTES = ENTRY_HEAD_BYTES + 16
 
@@ -55,6 +57,17 @@ export class EntryWriter {
     if (this.#length + 4 > BUFFER_BYTES) this.flush()
     this.#view.setUint32(this.#length, value, true)
     this.#length += 4
+  }
+
+  /** {@link put} of `length` bytes of `bytes` from `start`; mostly few, for which no view is made. */
+  putFrom(bytes: Uint8Array, start: number, length: number): void {
+    if (length > FEW_BYTES || this.#length + length > BUFFER_BYTES) {
+      this.put(bytes.subarray(start, start + length))
+      return
+    }
+    let to = this.#length
+    for (let at = start; at < start + length; at++) this.#buffer[to++] = bytes[at] ?? 0
+    this.#length = to
   }
 
   /** Bytes of a payload, any number of them. */

@@ -108,7 +108,7 @@ function randomCall(
     if (errno !== ERRNO.success) entries.head(KIND.random, { errno, check, length: 0 })
     else {
       entries.begin(KIND.random, check, length)
-      entries.put(memory.bytes(address, length))
+      entries.putFrom(memory.around(address, length), address >>> 0, length >>> 0)
     }
     return errno
   }
@@ -207,7 +207,9 @@ function streamAt(descriptors: DescriptorTable, number: number): number {
 function checksumAt(memory: GuestMemory, vectors: number): number {
   try {
     const length = memory.u32(vectors + 4)
-    return length > IO_BYTES_MAX ? NOWHERE : checksum(memory.bytes(memory.u32(vectors), length))
+    if (length > IO_BYTES_MAX) return NOWHERE
+    const address = memory.u32(vectors)
+    return checksum(memory.around(address, length), address, address + length)
   } catch {
     // The call will say what is wrong with its addresses.
     return NOWHERE

@@ -40,6 +40,17 @@ export class GuestMemory {
     return new Uint8Array(this.#buffer, start, size)
   }
 
+  /**
+   * All of memory, in which there are `length` bytes at `address`; for those who would make a view for a few bytes only.
+   *
+   * @throws WasiError `FAULT`
+   */
+  around(address: number, length: number): Uint8Array {
+    const end = (address >>> 0) + (length >>> 0)
+    if (end >= this.#all.length) this.#check(end)
+    return this.#all
+  }
+
   /** Reads an unsigned 16-bit number. */
   u16(address: number): number {
     const start = address >>> 0

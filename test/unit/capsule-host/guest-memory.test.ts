@@ -27,6 +27,8 @@ describe("a program's memory", () => {
         )
         assert.equal(memory.bytes(end - 4, 4)[0], 7 + pages)
         assert.equal(memory.bytes(end, 0).byteLength, 0)
+        assert.equal(memory.around(end - 4, 4)[end - 4], 7 + pages)
+        assert.equal(memory.around(end, 0).byteLength, end)
         for (const [at, length] of [
           [end, 1],
           [end - 4, 5],
@@ -35,6 +37,7 @@ describe("a program's memory", () => {
           [0, -1]
         ] as const) {
           assert.throws(() => memory.bytes(at, length), isFault)
+          assert.throws(() => memory.around(at, length), isFault)
         }
         assert.throws(() => memory.u16(end - 1), isFault)
         assert.throws(() => memory.u32(end - 3), isFault)
