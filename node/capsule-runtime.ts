@@ -19,7 +19,6 @@ import {
   type Broker,
   type BrokerSession,
   type CapsulePool,
-  type CapsuleMachine,
   type CapsuleProcess,
   type CapsuleSession,
   type ChannelFactory,
@@ -37,8 +36,10 @@ import {
 } from '#capsule-host'
 import { errorMessage, type Clock, type Logger, type Random } from '#contracts'
 import type { Did, Keystore } from '#did'
+import type { Machine } from '#vmm'
 import type { CapsuleStreams, VerifiedPackage } from './capsules.ts'
 import type { DataPaths } from './data-folder.ts'
+import { machineOf } from './machine-of.ts'
 import type { Machines } from './machines.ts'
 import { SHIPPED_PREFIX } from './shipped-capsules.ts'
 
@@ -106,7 +107,7 @@ interface Services {
 }
 
 /** What this machine holds capsules with. */
-interface Machine {
+interface Holding {
   readonly sandbox: SandboxReport
   readonly pool?: CapsulePool
 }
@@ -127,7 +128,7 @@ class LazyRuntime implements CapsuleRuntime {
   #services: Promise<Services> | undefined
   /** There when the first capsule runs. */
   #directory: RunningDirectory | undefined
-  #machine: Promise<Machine> | undefined
+  #machine: Promise<Holding> | undefined
   #isDisposed = false
 
   constructor(components: CapsuleRuntimeComponents) {
@@ -183,13 +184,19 @@ class LazyRuntime implements CapsuleRuntime {
     const { broker, vault } = await this.#opened()
     const { sandbox, pool } = await this.#probed()
     logger.info('capsule starts', { name: status.name, cid: status.cid })
-    const { onCalls, onLog, onSession, terminal, allowsEmulated: _allowsEmulated, ...standard } = streams
+    const { onCalls, onLog, onSession, terminal, ...standard } = streams
     const session = broker.open({
       ...this.#sessionOf(capsule),
       ...(terminal === undefined ? {} : { terminal }),
       ...(onLog === undefined ? {} : { log: onLog })
     })
-    onSession?.(session)
+    let machine: Machine | undefined
+    onSession?.({
+      resize: (size) => {
+        session.resize(size)
+        machine?.resize(size)
+      }
+    })
     const limits = capsuleLimits(opened.manifest)
     this.#noteQuota(capsule.lineage, limits.storageBytesMax)
     const root = opened.manifest.files
@@ -203,25 +210,20 @@ class LazyRuntime implements CapsuleRuntime {
         logger.warn('files of a capsule were not kept', { name: status.name, error: errorMessage(thrown) })
       }
     }
-    let machine: CapsuleMachine | undefined
     try {
-      machine = await this.#machineOf(capsule, streams)
+      machine = await machineOf(this.#components.machines, capsule, streams)
       const init = {
         ...standard,
         name: status.name,
         limits,
         channel: countMessages(session.channel, onCalls)
       }
+      const files = root === undefined ? {} : { files: serveFiles(session.files(root), limits) }
       const process =
         machine === undefined
           ? startCapsuleProcess(
               { powers, clock, logger, sandbox, pool },
-              {
-                ...init,
-                module: opened.entry,
-                ...(root === undefined ? {} : { files: serveFiles(session.files(root), limits) }),
-                isOwn
-              }
+              { ...init, ...files, module: opened.entry, isOwn }
             )
           : startMachineCapsule({ powers, clock, logger }, init, machine)
       void process.finished.then(letGo)
@@ -231,35 +233,6 @@ class LazyRuntime implements CapsuleRuntime {
       await machine?.[Symbol.asyncDispose]()
       throw thrown
     }
-  }
-
-  /** The machine of a capsule that runs in one. */
-  async #machineOf(
-    { opened, isOwn }: VerifiedPackage,
-    { args = [], signal, allowsEmulated = false, trace }: CapsuleStreams
-  ): Promise<CapsuleMachine | undefined> {
-    const { substrate, program = [] } = opened.manifest
-    if (substrate !== 'microvm') return undefined
-    const { machines } = this.#components
-    if (machines === undefined) {
-      throw new CapsuleError(
-        'ERR_SUBSTRATE_UNSUPPORTED',
-        'expected a capsule for wasm, this node has no microVMs'
-      )
-    }
-    if (trace !== undefined) {
-      throw new CapsuleError(
-        'ERR_SUBSTRATE_UNSUPPORTED',
-        'expected a capsule for wasm: only those are recorded'
-      )
-    }
-    const { memoryBytesMax, cpuSecondsMax, wallMsMax } = capsuleLimits(opened.manifest)
-    return await machines.start({
-      image: opened.entry,
-      program: [...program, ...args],
-      ...{ memoryBytesMax, cpuSecondsMax, wallMsMax, signal },
-      mayBeEmulated: isOwn || allowsEmulated
-    })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -323,7 +296,7 @@ class LazyRuntime implements CapsuleRuntime {
     return { authority, vault, broker }
   }
 
-  async #probed(): Promise<Machine> {
+  async #probed(): Promise<Holding> {
     this.#refuseWhenDisposed()
     const probing = (this.#machine ??= this.#probe())
     let isMended = false
@@ -337,7 +310,7 @@ class LazyRuntime implements CapsuleRuntime {
     }
   }
 
-  async #probe(): Promise<Machine> {
+  async #probe(): Promise<Holding> {
     const { guestEntry, ...components } = this.#components
     const sandbox = await probeSandbox(components, { guestEntry })
     // Without a sandbox a pool keeps nothing.

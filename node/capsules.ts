@@ -80,6 +80,8 @@ export type CapsuleStreams = Pick<
   readonly onCalls?: (count: number) => void
   /** Whether a stranger's capsule for a microVM may run where a machine is only emulated. */
   readonly allowsEmulated?: boolean
+  /** Called with what its user should know before it runs: by what its machine is held. */
+  readonly onNotice?: (text: string) => void
   /** The terminal of its user, where there is one and it may draw on it. */
   readonly terminal?: TerminalPower
 }

@@ -1,18 +1,19 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import type { CapsuleMachine } from '#capsule-host'
 import type { Clock, Logger, Random } from '#contracts'
 import {
   probeMachines,
   startMachine,
   VmmError,
   type GuestFiles,
+  type Machine,
   type MachineReport,
   type ProbeCache,
+  type VmTerminalSize,
   type VmmPowers
 } from '#vmm'
 import type { DataPaths } from './data-folder.ts'
-import { writeWhole } from './powers.ts'
+import { keepUsed, writeWhole } from './powers.ts'
 import type { TextFiles } from './text-files.ts'
 
 /** What {@link createMachines} works with. */
@@ -31,11 +32,15 @@ export interface MachineRequest {
   readonly image: Uint8Array
   /** The program by its path in the image, and its arguments. */
   readonly program: readonly string[]
+  /** Its standard streams are a terminal of this size. */
+  readonly terminal?: VmTerminalSize | undefined
   readonly memoryBytesMax: number
   readonly cpuSecondsMax: number
   readonly wallMsMax: number
   /** Whether a machine that is only emulated will do. */
   readonly mayBeEmulated: boolean
+  /** Called with by what it is held, a sentence for its user. */
+  readonly onHeld?: ((text: string) => void) | undefined
   readonly signal: AbortSignal
 }
 
@@ -46,7 +51,7 @@ export interface Machines {
    *
    * @throws VmmError `ERR_VM_UNAVAILABLE` where there is none, `ERR_VM_EMULATED` where one is only emulated and that will not do
    */
-  start(request: MachineRequest): Promise<CapsuleMachine>
+  start(request: MachineRequest): Promise<Machine>
 }
 
 const MIB = 1024 * 1024
@@ -55,6 +60,11 @@ const GUEST_MIB = 96
 /** What an emulated guest takes of the processor until its program runs. */
 const START_CPU_SECONDS = 30
 const ANSWERS_BYTES_MAX = 4096
+/** Root images that are kept for the next run; a machine that runs has its own open and needs its file no more. */
+const IMAGES_KEPT_MAX = 16
+
+const HELD_BY_PROCESSOR = 'it runs in a machine of its own, held by the processor (kvm)'
+const HELD_BY_EMULATOR = 'it runs in an emulated machine, which is no wall by itself (emulated)'
 
 /** Machines of this device. Nothing is looked at before the first one is asked for. */
 export function createMachines(components: MachinesComponents): Machines {
@@ -93,10 +103,12 @@ export function createMachines(components: MachinesComponents): Machines {
           detail: ['an emulated machine is no wall; --allow-emulated runs it all the same']
         })
       }
+      request.onHeld?.(tier === 'kvm' ? HELD_BY_PROCESSOR : `${HELD_BY_EMULATOR}: ${reason}`)
       const digest = createHash('sha256').update(request.image).digest('hex')
       const image = join(paths.machines, `${digest}.erofs`)
       // What lies there may have been changed since it was written.
       if ((await powers.hashFile(image)) !== digest) await writeWhole(image, request.image)
+      await keepUsed(image, { filesMax: IMAGES_KEPT_MAX, nowMs: clock.nowMs() })
       return startMachine(
         { powers, clock, random },
         {
@@ -106,7 +118,10 @@ export function createMachines(components: MachinesComponents): Machines {
             cpuSecondsMax: request.cpuSecondsMax + START_CPU_SECONDS
           },
           disks: [{ path: image, isReadOnly: true }],
-          program: { args: request.program },
+          program: {
+            args: request.program,
+            ...(request.terminal === undefined ? {} : { terminal: request.terminal })
+          },
           wallMsMax: request.wallMsMax,
           signal: request.signal
         }

@@ -8,11 +8,11 @@ import {
   renameSync,
   statSync
 } from 'node:fs'
-import { lstat, mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { Resolver } from 'node:dns/promises'
 import { createServer, type Server, type Socket } from 'node:net'
 import { homedir, tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { basename, dirname, extname, join } from 'node:path'
 import {
   CONTROL_LIMITS,
   controlSocketPath,
@@ -226,4 +226,26 @@ export async function writeWhole(path: string, bytes: Uint8Array): Promise<void>
   } finally {
     await rm(fresh, { force: true })
   }
+}
+
+/**
+ * Notes that a file was used just now and removes those with the same ending in its folder that were not for longest, so that
+ * `filesMax` stay. Best effort.
+ */
+export async function keepUsed(
+  path: string,
+  { filesMax, nowMs }: { filesMax: number; nowMs: number }
+): Promise<void> {
+  const folder = dirname(path)
+  const now = new Date(nowMs)
+  await utimes(path, now, now).catch(() => undefined)
+  const names = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith(extname(path)))
+  const used = await Promise.all(
+    names.map(async (name) => ({
+      name,
+      ms: (await stat(join(folder, name)).catch(() => undefined))?.mtimeMs ?? 0
+    }))
+  )
+  const oldest = used.filter(({ name }) => name !== basename(path)).toSorted((a, b) => b.ms - a.ms)
+  for (const { name } of oldest.slice(filesMax - 1)) await rm(join(folder, name), { force: true })
 }

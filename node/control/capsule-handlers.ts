@@ -96,6 +96,7 @@ export function createCapsuleHandlers(
       const run = async (trace?: RunTrace): Promise<number> =>
         await runAttached({ capsules, installed }, capsule, {
           ...{ args, signal, allowsEmulated, ...terminal.streams, ...standardStreams(context) },
+          onNotice: (text) => void context.emit({ kind: 'notice', text }).catch(() => undefined),
           ...(trace === undefined ? {} : { trace })
         })
       if (params.record === undefined) return { exitCode: await run(), capsule: capsule.status }

@@ -4,9 +4,11 @@ import { dirname, join } from 'node:path'
 import { createCliHome } from '../support/cli.ts'
 import { startCliNode } from '../support/cli-node.ts'
 import { provideGuest } from '../support/guest.ts'
+import { isMet } from '../support/requirements.ts'
 
-/** Greets, repeats a line, and asks who it is over its channel. */
+/** Greets, repeats a line, and asks who it is over its channel; on a screen it says how large that is. */
 const PROGRAM = `
+if [ "$1" = screen ]; then stty size; read -r line; echo "typed $line"; exit 5; fi
 echo "hello $1"; read -r line; echo "$line"
 echo '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"versions":[1]}}' >&3
 read -r answer <&3; echo "$answer"
@@ -38,11 +40,20 @@ describe('a capsule for a microVM', function () {
     await symlink(dirname(guest.kernel), join(data, 'guest'))
     const ran = await node.run(['capsule', 'run', folder, 'Ada', '--dev'], { input: 'a line\n' })
     assert.equal(ran.code, 6, ran.stderr)
+    assert.match(ran.stderr, /machine of its own|emulated machine/, 'its user is told what holds it')
     const [greeting, line, answer = ''] = ran.stdout.split('\n')
     assert.deepEqual([greeting, line], ['hello Ada', 'a line'])
     const { result } = JSON.parse(answer) as { result: { version: number; capsule: { name: string } } }
     assert.deepEqual([result.version, result.capsule.name], [1, 'greeter'])
     assert.ok(image.equals(await readFile(join(folder, 'greeter.erofs'))), 'built again, the same bytes')
+    if (await isMet('terminal')) {
+      const args = ['capsule', 'run', folder, 'screen', '--dev', '--raw', '--data', data]
+      await using screen = await home.terminal(args)
+      await screen.stdout.match(/30 100/)
+      screen.type('höher')
+      await screen.stdout.match(/typed höher/)
+      assert.equal((await screen.ended).code, 5)
+    }
     await node.answers()
   })
 })

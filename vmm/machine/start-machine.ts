@@ -72,13 +72,18 @@ export function startMachine(components: MachineComponents, init: MachineInit): 
   const run = new MachineRun(components, init)
   const { monitor } = run
   const { stdin, stdout, stderr, channel } = monitor.channel
-  void run.finished
+  // A guest whose program does not run yet takes no such thing.
+  const tell = (frame: Uint8Array): void =>
+    void run.started.then(
+      () => monitor.send(frame),
+      () => undefined
+    )
   return {
     ...{ pid: monitor.pid, stdin, stdout, stderr, channel },
     started: run.started,
     finished: run.finished,
-    signal: (number) => monitor.send(encodeVmFrame(VM_FRAME.signal, 0, Uint8Array.of(number))),
-    resize: (size) => monitor.send(encodeVmFrame(VM_FRAME.resize, 0, encodeTerminalSize(size))),
+    signal: (number) => tell(encodeVmFrame(VM_FRAME.signal, 0, Uint8Array.of(number))),
+    resize: (size) => tell(encodeVmFrame(VM_FRAME.resize, 0, encodeTerminalSize(size))),
     [Symbol.asyncDispose]: async () => {
       run.stop()
       await run.finished

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { silentLogger, systemClock, systemRandom } from '#contracts'
@@ -22,10 +23,16 @@ async function openLab(change: Partial<VmmPowers> = {}, hasGuest = true): Promis
   const paths = { guest: join(folder, 'guest'), machines: join(folder, 'machines') }
   await mkdir(paths.guest)
   if (hasGuest) for (const name of ['kernel', 'initrd']) await writeFile(join(paths.guest, name), name)
-  const monitor = createFakeMonitor()
+  const spawned: MonitorSpawn[] = []
+  let monitor = createFakeMonitor()
   const powers: VmmPowers = {
     ...systemVmmPowers,
-    ...monitor.powers,
+    spawnMonitor: (init) => {
+      spawned.push(init)
+      monitor = createFakeMonitor()
+      return monitor.powers.spawnMonitor(init)
+    },
+    killProcess: (pid) => monitor.powers.killProcess(pid),
     platform: 'linux',
     arch: 'x64',
     findProgram: async (name) => `/usr/bin/${name}`,
@@ -40,7 +47,7 @@ async function openLab(change: Partial<VmmPowers> = {}, hasGuest = true): Promis
   return {
     folder,
     machines,
-    spawned: monitor.spawned,
+    spawned,
     [Symbol.asyncDispose]: () => temporary[Symbol.asyncDispose]()
   }
 }
@@ -60,7 +67,10 @@ describe('machines of a node', () => {
     await using lab = await openLab()
     await assert.rejects(lab.machines.start(REQUEST), { code: 'ERR_VM_EMULATED' })
     assert.equal(lab.spawned.length, 0)
-    await using machine = await lab.machines.start({ ...REQUEST, mayBeEmulated: true })
+    const told: string[] = []
+    const onHeld = (text: string): void => void told.push(text)
+    await using machine = await lab.machines.start({ ...REQUEST, mayBeEmulated: true, onHeld })
+    assert.match(told.join(), /emulated machine, which is no wall .*dev\/kvm does not open/)
     assert.ok(machine.pid !== undefined)
     assert.equal(lab.spawned.length, 1)
     const args = lab.spawned[0]?.args ?? []
@@ -83,6 +93,19 @@ describe('machines of a node', () => {
     assert.equal(await readFile(image, 'utf8'), 'an image')
     assert.ok(lab.spawned[1]?.args.includes(image))
     assert.deepEqual((await readdir(join(lab.folder, 'machines'))).length, 1)
+  })
+
+  it('keep the images of the last ones that ran', async () => {
+    await using lab = await openLab()
+    const images = async (): Promise<string[]> =>
+      (await readdir(join(lab.folder, 'machines'))).filter((name) => name.endsWith('.erofs'))
+    for (let index = 0; index < 20; index += 1) {
+      const image = Buffer.from(`image ${index}`)
+      await using _machine = await lab.machines.start({ ...REQUEST, image, mayBeEmulated: true })
+    }
+    assert.equal((await images()).length, 16)
+    const last = createHash('sha256').update('image 19').digest('hex')
+    assert.ok((await images()).includes(`${last}.erofs`))
   })
 
   it('say what to install or to build where there are none', async () => {

@@ -26,7 +26,10 @@ static struct stream_state streams[STREAMS];
 static int terminal = -1;
 
 static void unblock(int fd) {
-  if (fd >= 0) fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+  if (fd < 0) return;
+  fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+  /* No pipe, no matter. */
+  fcntl(fd, F_SETPIPE_SZ, WINDOW_BYTES);
 }
 
 static void open_stream(enum stream id, int to_program, int from_program) {
