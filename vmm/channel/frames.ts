@@ -3,7 +3,7 @@ import { VmmError } from '../errors.ts'
 
 /** What a frame of a machine's channel is. Below 16 the host speaks, from 16 the guest, from 32 both. */
 export const VM_FRAME = {
-  /** Host: what to run, fields of {@link encodeStart}. */
+  /** Host: what to run, its fields are in docs/protocols/vm-channel.md. */
   start: 1,
   /** Host: u8, a signal for the program. */
   signal: 2,

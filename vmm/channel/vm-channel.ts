@@ -41,7 +41,7 @@ export interface VmChannel {
 
 /**
  * One ordered stream of bytes to a guest, cut into frames of several streams. Each side sends of a stream only what the other
- * allowed, so that one that nobody reads holds back no other and memory is bounded: {@link VM_STREAM_WINDOW_BYTES} a stream.
+ * allowed, so that one that nobody reads holds back no other and memory is bounded: 256 KiB a stream.
  *
  * @see docs/protocols/vm-channel.md
  */
