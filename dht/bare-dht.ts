@@ -140,18 +140,17 @@ function bareTransport(
   }
 }
 
-const encoded = new WeakMap<BookPeer, WirePeer>()
-
 function wireOf(peers: readonly BookPeer[]): WirePeer[] {
-  return peers.flatMap((peer) => {
-    if (peer.multiaddrs.length === 0) return []
-    const known = encoded.get(peer)
-    if (known?.multiaddrs === peer.multiaddrs) return [known]
-    const wire = { id: peer.id, multiaddrs: peer.multiaddrs }
-    const entry: WirePeer = { ...wire, encoded: encodePeer(wire) }
-    encoded.set(peer, entry)
-    return [entry]
-  })
+  const named: WirePeer[] = []
+  for (const peer of peers) {
+    const { id, multiaddrs } = peer
+    if (multiaddrs.length === 0) continue
+    if (peer.wire?.multiaddrs !== multiaddrs) {
+      peer.wire = { id, multiaddrs, encoded: encodePeer({ id, multiaddrs }) }
+    }
+    named.push(peer.wire)
+  }
+  return named
 }
 
 /** A message without the length before it. */

@@ -1,6 +1,6 @@
 import { CLOSEST_PEERS } from './constants.ts'
 import type { DhtTable } from './dht-service.ts'
-import { idText, nearestOf } from './query/peer-book.ts'
+import { idText, nearestOf, nearestPeers } from './query/peer-book.ts'
 import type { BookPeer, PeerBook } from './query/peer-book.ts'
 import { commonPrefixBits } from './table-refresh.ts'
 
@@ -18,10 +18,13 @@ export function createBareTable(own: BookPeer, book: PeerBook, bucketMax: number
   const buckets = new Map<number, number>()
   // by id: the book forgets whoever was not named for long, and makes them anew
   const peers = new Map<string, BookPeer>()
+  /** The same ones, made anew after somebody came or went. */
+  let list: readonly BookPeer[] | undefined
   const ownText = idText(own.id)
   const adding = new Set<(peerId: string) => void>()
   const changing = new Set<() => void>()
   const changed = (): void => {
+    list = undefined
     for (const handler of changing) handler()
   }
   const bucketOf = (peer: BookPeer): number => commonPrefixBits(own.kadId, peer.kadId)
@@ -49,7 +52,7 @@ export function createBareTable(own: BookPeer, book: PeerBook, bucketMax: number
     ...{ add, drop },
     has: (peer) => peers.has(idText(peer.id)),
     nearest: (target, count, except = []) =>
-      nearestOf(target, peers.values(), count + except.length)
+      nearestPeers(target, (list ??= [...peers.values()]), count + except.length)
         .filter((peer) => !except.includes(peer))
         .slice(0, count),
     size: () => peers.size,

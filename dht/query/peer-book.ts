@@ -56,6 +56,38 @@ export function nearestOf<T extends Pick<DhtPeer, 'kadId'>>(
   return nearest
 }
 
+/** The `count` of peers that are nearest to a place, nearest first: {@link nearestOf} for a table that is asked all the time. */
+export function nearestPeers(target: Uint8Array, peers: readonly BookPeer[], count: number): BookPeer[] {
+  const bits = firstBits(target)
+  const nearest: BookPeer[] = []
+  const distances: number[] = []
+  let farthest = Infinity
+  for (const peer of peers) {
+    const distance = (bits ^ peer.kadBits) >>> 0
+    if (distance > farthest) continue
+    let index = nearest.length
+    for (; index > 0; index -= 1) {
+      const before = distances[index - 1] ?? 0
+      if (before < distance) break
+      const other = nearest[index - 1]
+      if (before === distance && other && compareDistance(target, other.kadId, peer.kadId) <= 0) break
+    }
+    nearest.splice(index, 0, peer)
+    distances.splice(index, 0, distance)
+    if (nearest.length > count) {
+      nearest.pop()
+      distances.pop()
+    }
+    if (nearest.length === count) farthest = distances[count - 1] ?? Infinity
+  }
+  return nearest
+}
+
+function firstBits(place: Uint8Array): number {
+  const high = ((place[0] ?? 0) << 24) | ((place[1] ?? 0) << 16)
+  return (high | ((place[2] ?? 0) << 8) | (place[3] ?? 0)) >>> 0
+}
+
 /** The first 32 bits of the distance between two places. */
 function distanceBits(target: Uint8Array, kadId: Uint8Array): number {
   const first = ((target[0] ?? 0) ^ (kadId[0] ?? 0)) << 24
@@ -68,13 +100,18 @@ function distanceBits(target: Uint8Array, kadId: Uint8Array): number {
 export class BookPeer implements DhtPeer {
   readonly id: Uint8Array
   readonly kadId: Uint8Array
+  /** The first 32 bits of its place: they decide nearly always which of two is nearer. */
+  readonly kadBits: number
   multiaddrs: readonly Uint8Array[] = []
+  /** As answers name it; stands for the addresses that it has. */
+  wire: WirePeer | undefined
   #peerId: string | undefined
   #libp2pId: PeerId | 'none' | undefined
 
   constructor(id: Uint8Array) {
     this.id = id
     this.kadId = kadIdOf(id)
+    this.kadBits = firstBits(this.kadId)
   }
 
   get peerId(): string {
@@ -98,7 +135,8 @@ function readPeerId(id: Uint8Array): PeerId | undefined {
 
 /** An id as text, to find it by: faster than that of a PeerId. */
 export function idText(id: Uint8Array): string {
-  return Buffer.from(id.buffer, id.byteOffset, id.length).toString('latin1')
+  const bytes = Buffer.isBuffer(id) ? id : Buffer.from(id.buffer, id.byteOffset, id.length)
+  return bytes.toString('latin1')
 }
 
 /** The peers that queries have to do with, the latest ones, within a bound. */
@@ -111,9 +149,12 @@ export interface PeerBook {
   named(peer: WirePeer): BookPeer
 }
 
-/** A book with nobody in it, but for ourselves when `ownId` is given: that one is never forgotten. */
+/**
+ * A book with nobody in it, but for ourselves when `ownId` is given: that one is never forgotten. Of others at least half of
+ * `peersMax` are remembered, those that came up last.
+ */
 export function createPeerBook(peersMax: number = NAMED_PEERS_MAX, ownId?: Uint8Array): PeerBook {
-  const peers = new Map<string, BookPeer>()
+  const peers = createRecent<BookPeer>(peersMax)
   // reading a PeerId takes longer than everything else that is done about a peer that is known
   const ids = createRecent<Uint8Array>(peersMax)
   const own = ownId && new BookPeer(Uint8Array.from(ownId))
@@ -121,18 +162,10 @@ export function createPeerBook(peersMax: number = NAMED_PEERS_MAX, ownId?: Uint8
     if (own !== undefined && equals(own.id, id)) return own
     const key = idText(id)
     const known = peers.get(key)
-    if (known !== undefined) {
-      peers.delete(key)
-      peers.set(key, known)
-      return known
-    }
+    if (known !== undefined) return known
     // a copy, for what comes over a stream is a view of a larger buffer
     const peer = new BookPeer(Uint8Array.from(id))
     peers.set(key, peer)
-    if (peers.size > peersMax) {
-      const [oldest] = peers.keys()
-      if (oldest !== undefined) peers.delete(oldest)
-    }
     return peer
   }
   return {
@@ -154,13 +187,18 @@ export function createPeerBook(peersMax: number = NAMED_PEERS_MAX, ownId?: Uint8
 
 /** Keeps what was named last in front: who lies about a peer's addresses does not make the true ones go at once. */
 function remember(peer: BookPeer, named: readonly Uint8Array[]): void {
-  const unknown = named.filter((address) => !peer.multiaddrs.some((known) => equals(known, address)))
-  if (unknown.length === 0) return
+  const isUnknown = (address: Uint8Array): boolean => !peer.multiaddrs.some((known) => equals(known, address))
+  // mostly nothing is new
+  if (!named.some(isUnknown)) return
+  const unknown = named.filter(isUnknown)
   const taken = peer.multiaddrs.length === 0 ? unknown : unknown.slice(0, ADDRESSES_PER_NAMING_MAX)
   const copies = taken.map((address) => Uint8Array.from(address))
   peer.multiaddrs = [...copies, ...peer.multiaddrs].slice(0, ADDRESSES_PER_PEER_MAX)
 }
 
 function equals(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && Buffer.compare(a, b) === 0
+  if (a.length !== b.length) return false
+  // ids and addresses are short: a call of the system's comparison takes longer
+  for (let index = 0; index < a.length; index++) if (a[index] !== b[index]) return false
+  return true
 }

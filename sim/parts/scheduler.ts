@@ -48,11 +48,15 @@ const NOBODY: Owner = { isDead: false }
 /** A scheduler on a binary heap; events at the same time come in the order in which they were made. */
 export function createScheduler(): Scheduler {
   const heap = createHeap()
+  // deadlines are all of a few durations, and nearly none of them comes: those of one duration stand in a row
+  const rows = new Map<number, Row>()
   let nowMs = 0
   let made = 0
   const after = (durationMs: number, task: () => void, owner: Owner = NOBODY): Disposable => {
     const entry = new Entry({ atMs: nowMs + Math.max(0, durationMs), order: made++ }, owner, task)
-    heap.push(entry)
+    const row = rowOf(rows, durationMs)
+    if (row === undefined) heap.push(entry)
+    else row.push(entry)
     return entry
   }
   const every = (periodMs: number, task: () => void, owner: Owner): Disposable => {
@@ -83,19 +87,72 @@ export function createScheduler(): Scheduler {
     }),
     next: (untilMs) => {
       for (;;) {
-        const first = heap.first()
+        let first = heap.first()
+        let from: Row | undefined
+        for (const row of rows.values()) {
+          const due = row.first()
+          if (due === undefined || (first !== undefined && isBefore(first, due))) continue
+          first = due
+          from = row
+        }
         if (first === undefined || first.atMs > untilMs) {
           nowMs = Math.max(nowMs, untilMs)
           return undefined
         }
-        heap.pop()
+        if (from === undefined) heap.pop()
+        else from.shift()
         const { task } = first
         if (task === undefined || first.owner.isDead) continue
         nowMs = first.atMs
         return task
       }
     },
-    waitingCount: () => heap.size()
+    waitingCount: () => rows.values().reduce((sum, row) => sum + row.size(), heap.size())
+  }
+}
+
+/** Deadlines of so many durations stand in rows of their own. */
+const ROWS_MAX = 8
+/** What is due sooner mostly comes, and at times that are no round numbers. */
+const ROW_MS_MIN = 1_000
+
+/** The row of a duration; `undefined` when it has none. */
+function rowOf(rows: Map<number, Row>, durationMs: number): Row | undefined {
+  const known = rows.get(durationMs)
+  if (known !== undefined || durationMs < ROW_MS_MIN || rows.size >= ROWS_MAX) return known
+  if (!Number.isInteger(durationMs)) return undefined
+  const row = new Row()
+  rows.set(durationMs, row)
+  return row
+}
+
+/** Entries of one duration: whoever comes later is due later. */
+class Row {
+  #entries: Entry[] = []
+  #at = 0
+
+  push(entry: Entry): void {
+    this.#entries.push(entry)
+  }
+
+  /** The first that was not cancelled. */
+  first(): Entry | undefined {
+    for (; this.#at < this.#entries.length; this.shift()) {
+      const entry = this.#entries[this.#at]
+      if (entry?.task !== undefined) return entry
+    }
+    return undefined
+  }
+
+  shift(): void {
+    this.#at += 1
+    if (this.#at < 1_024 || 2 * this.#at < this.#entries.length) return
+    this.#entries = this.#entries.slice(this.#at)
+    this.#at = 0
+  }
+
+  size(): number {
+    return this.#entries.length - this.#at
   }
 }
 
