@@ -87,28 +87,40 @@ export function createScheduler(): Scheduler {
     }),
     next: (untilMs) => {
       for (;;) {
-        let first = heap.first()
-        let from: Row | undefined
-        for (const row of rows.values()) {
-          const due = row.first()
-          if (due === undefined || (first !== undefined && isBefore(first, due))) continue
-          first = due
-          from = row
-        }
-        if (first === undefined || first.atMs > untilMs) {
+        const first = earliest(heap, rows)
+        if (first === undefined || first.entry.atMs > untilMs) {
           nowMs = Math.max(nowMs, untilMs)
           return undefined
         }
-        if (from === undefined) heap.pop()
-        else from.shift()
-        const { task } = first
-        if (task === undefined || first.owner.isDead) continue
-        nowMs = first.atMs
+        first.take()
+        const { task, owner, atMs } = first.entry
+        if (task === undefined || owner.isDead) continue
+        nowMs = atMs
         return task
       }
     },
     waitingCount: () => rows.values().reduce((sum, row) => sum + row.size(), heap.size())
   }
+}
+
+/** What is due first, and how to take it out. */
+function earliest(
+  heap: Heap,
+  rows: ReadonlyMap<number, Row>
+): { readonly entry: Entry; take(): void } | undefined {
+  let entry = heap.first()
+  let from: Row | undefined
+  for (const row of rows.values()) {
+    const due = row.first()
+    if (due === undefined || (entry !== undefined && isBefore(entry, due))) continue
+    entry = due
+    from = row
+  }
+  const take = (): void => {
+    if (from === undefined) heap.pop()
+    else from.shift()
+  }
+  return entry && { entry, take }
 }
 
 /** Deadlines of so many durations stand in rows of their own. */
@@ -137,9 +149,10 @@ class Row {
 
   /** The first that was not cancelled. */
   first(): Entry | undefined {
-    for (; this.#at < this.#entries.length; this.shift()) {
+    while (this.#at < this.#entries.length) {
       const entry = this.#entries[this.#at]
       if (entry?.task !== undefined) return entry
+      this.shift()
     }
     return undefined
   }
