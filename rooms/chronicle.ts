@@ -67,10 +67,11 @@ export function startChronicle(components: ChronicleComponents): Chronicle {
     },
     take: (text) => {
       const before = order.heldCount
+      const hadGap = order.dueMs !== undefined
       const released = order.take(text, { nowMs: clock.monotonicMs(), isPast: text.isPast })
       const isHeld = released.length === 0 && order.heldCount > before
       release(released)
-      if (isHeld) components.onGap()
+      if (isHeld && !hadGap) components.onGap()
       return isHeld || released.length > 0
     },
     written: async () => {

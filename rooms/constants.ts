@@ -184,6 +184,8 @@ export const DEVICES_MARKED_MAX = 8_192
 export const GAP_MS: number = 30 * SECOND_MS
 /** The same for the first text of a device that was never heard here. */
 export const GAP_FIRST_MS: number = 3 * SECOND_MS
+/** How soon somebody is asked for a text that is missing; most only take another way, and come by themselves. */
+export const GAP_ASK_MS = 250
 /** Gaps of one device that stay open for what comes late. */
 export const HOLES_MAX = 16
 /** Texts of one room that wait for others; with more, one device's are let through. */
@@ -263,10 +265,11 @@ export const MAILBOX_CARE_MS: number = 6 * HOUR_MS
 export const MAILBOX_GATHER_MS = 500
 /** Texts that wait to be deposited; of more the oldest are not. */
 export const MAILBOX_WAITING_MAX = 256
-/** Wait after a room was joined before its mailbox is read: members, who are faster, come first. */
-export const MAILBOX_READ_AFTER_MS: number = SECOND_MS
-/** How often a room's mailbox is read again. */
-export const MAILBOX_READ_EVERY_MS: number = 10 * MINUTE_MS
+/**
+ * Waits before a room's mailbox is read: members, who are faster, come first, and whoever just started may know nobody yet. The
+ * last one for all further ones.
+ */
+export const MAILBOX_READ_MS: readonly number[] = [SECOND_MS, 4 * SECOND_MS, 15 * SECOND_MS, 10 * MINUTE_MS]
 /** Time that reading or filling a mailbox may take. */
 export const MAILBOX_TIMEOUT_MS: number = 20 * SECOND_MS
 /** Time that leaving a room may take for what was not deposited yet. */

@@ -1,6 +1,7 @@
 import { errorCode, type Clock, type Logger, type Random } from '#contracts'
 import {
   EXCHANGE_TIMEOUT_MS,
+  GAP_ASK_MS,
   HISTORY_ANSWER_BYTES_MAX,
   HISTORY_INTERVAL_MS,
   HISTORY_JOIN_PEERS,
@@ -51,6 +52,7 @@ export function startHistorySync(components: HistorySyncComponents, init: Histor
   const pause = createPause(clock)
   const stopping = new AbortController()
   let toMeet = HISTORY_JOIN_PEERS
+  let hurrying: Disposable | undefined
   let lastMetMs = -Infinity
 
   const ask = (peerId: string): void => {
@@ -89,9 +91,15 @@ export function startHistorySync(components: HistorySyncComponents, init: Histor
       toMeet--
       ask(peerId)
     },
-    hurry: () => pause.cut(),
+    hurry: () => {
+      hurrying?.[Symbol.dispose]()
+      hurrying = clock.after(GAP_ASK_MS, () => {
+        if (init.hasGap()) pause.cut()
+      })
+    },
     [Symbol.asyncDispose]: async () => {
       stopping.abort()
+      hurrying?.[Symbol.dispose]()
       await running
     }
   }

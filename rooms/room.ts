@@ -327,6 +327,7 @@ function createRoom(parts: RoomParts): Room {
   const { clock, speaker, outbox, members, labels, counters, hub, history } = parts
   const joinedAtMs = clock.nowMs()
   let disposing: Promise<void> | undefined
+  let keptLast: Promise<unknown> = Promise.resolve()
   const self = (): Member => {
     const { author, device, nick } = speaker
     return { author, device, nick, label: labels.label(author, nick), isSelf: true, joinedAtMs }
@@ -335,6 +336,7 @@ function createRoom(parts: RoomParts): Room {
     if (disposing !== undefined) throw new RoomError('ERR_ROOM_CLOSED', 'expected a room that was not left')
   }
   const stop = async (): Promise<void> => {
+    await keptLast
     await outbox.publishOnce(speaker.say('leave'))
     await parts.running[Symbol.asyncDispose]()
     hub.close()
@@ -366,8 +368,13 @@ function createRoom(parts: RoomParts): Room {
       // Nobody hears what is not in our own history: after a crash we know what we said.
       const kept = Promise.withResolvers<void>()
       const posted = outbox.post(bytes, kept.promise)
-      await history.keepOwn(message, bytes).finally(() => kept.resolve())
-      parts.mail?.post(bytes)
+      const keeping = history.keepOwn(message, bytes).then(() => {
+        parts.mail?.post(bytes)
+        kept.resolve()
+      })
+      // Whoever leaves right after speaking has spoken.
+      keptLast = Promise.all([keptLast, keeping])
+      await keeping
       const recipients = await posted
       if (recipients > 0) counters.sent++
       else counters.unheard++

@@ -5,12 +5,12 @@ import {
   MAILBOX_DOMAIN,
   MAILBOX_GATHER_MS,
   MAILBOX_LEAVE_MS,
-  MAILBOX_READ_AFTER_MS,
-  MAILBOX_READ_EVERY_MS,
+  MAILBOX_READ_MS,
   MAILBOX_TIMEOUT_MS,
   MAILBOX_WAITING_MAX
 } from '../constants.ts'
 import { startDeadline } from '../deadline.ts'
+import { nthWait } from '../pause.ts'
 import type { Mailbox } from './mailbox.ts'
 
 const NONCE_BYTES = 12
@@ -97,10 +97,10 @@ export function startRoomMail(components: RoomMailComponents, { room, take }: Ro
     }
   }
   const run = async (): Promise<void> => {
-    await clock.sleep(MAILBOX_READ_AFTER_MS, stopping.signal).catch(() => undefined)
-    while (!stopping.signal.aborted) {
+    for (let reads = 0; !stopping.signal.aborted; reads++) {
+      await clock.sleep(nthWait(MAILBOX_READ_MS, reads), stopping.signal).catch(() => undefined)
+      if (stopping.signal.aborted) return
       await read().catch((error: unknown) => logger.debug('mailbox not read', { code: errorCode(error) }))
-      await clock.sleep(MAILBOX_READ_EVERY_MS, stopping.signal).catch(() => undefined)
     }
   }
   const reading = run()
