@@ -219,6 +219,20 @@ export interface ContactStatus {
   readonly did: string
 }
 
+/** A private room or a direct conversation of this device. */
+export interface PrivateRoomStatus {
+  readonly kind: 'direct' | 'room'
+  /** The name of a room; empty for a direct conversation. */
+  readonly name: string
+  /** What tells it from all others: 64 hexadecimal digits. */
+  readonly group: string
+  /** Who is in, each person once. */
+  readonly persons: readonly string[]
+  readonly devices: number
+  /** Whether this device takes part now. */
+  readonly isIn: boolean
+}
+
 /** A device of the owner. */
 export interface DeviceStatus {
   readonly device: string
@@ -303,7 +317,12 @@ export interface ControlMethods
   'deny.add': { params: { subject: string }; result: { subject: string } }
   'deny.remove': { params: { subject: string }; result: { subject: string } }
   'deny.list': { params: { all?: boolean }; result: { subjects: string[]; isCut: boolean } }
-  'chat.join': { params: { room: string; nick: string }; result: { room: string } }
+  'chat.join': { params: { room: string; nick: string; isPrivate?: boolean }; result: { room: string } }
+  'room.list': { params: Record<string, never>; result: { rooms: PrivateRoomStatus[] } }
+  'room.create': { params: { name: string }; result: PrivateRoomStatus }
+  'room.invite': { params: { room: string; person: string }; result: { room: string; person: string } }
+  'room.remove': { params: { room: string; person: string }; result: { room: string; person: string } }
+  'room.leave': { params: { room: string }; result: { room: string } }
 }
 
 /** The name of a method. */

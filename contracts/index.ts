@@ -67,6 +67,7 @@ export type {
   OutputEvent,
   PeerStatus,
   PinStatus,
+  PrivateRoomStatus,
   RoomControlEvent,
   RowsEvent,
   TrafficStatus,

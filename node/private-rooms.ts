@@ -1,16 +1,19 @@
-import { hkdfSync } from 'node:crypto'
+import { hash, hkdfSync } from 'node:crypto'
 import type { Datastore } from 'interface-datastore'
-import type { Clock, Logger, Random } from '#contracts'
+import { createRecent, errorCode, type Clock, type Logger, type Random } from '#contracts'
 import type { Host } from '#dht'
-import { peerIdFromDid, type Did, type Keystore } from '#did'
+import { encodeCanonical, peerIdFromDid, type Did, type Keystore } from '#did'
 import {
   FRAME_BYTES_MAX,
   openPrekeyDepot,
   PRIVATE_EXCHANGE,
+  RoomError,
   startPrekeyNetwork,
   startPrivateRooms,
+  type Mailbox,
   type PrivateRooms
 } from '#rooms'
+import { createDeadline } from './deadline.ts'
 import { createRoomStore, createRoomTransport } from './rooms.ts'
 
 /** What private rooms need of the other parts of a node. */
@@ -24,12 +27,22 @@ export interface PrivateRoomServiceComponents {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
+  /** Where frames for devices that are away are left, and found. */
+  readonly mailbox: Mailbox
   readonly isDenied: (did: string) => boolean
   readonly isRevoked: (person: Did, device: Did) => boolean
 }
 
 const STORE_KEY_PURPOSE = 'elastos/private/1 store'
 const STORE_KEY_BYTES = 32
+/** Time for a device to answer itself; then its mailbox is tried. */
+const ANSWER_MS = 5_000
+/** How often this device looks into its mailbox. */
+const COLLECT_INTERVAL_MS = 10 * 60_000
+/** How soon it does so when nobody is connected yet. */
+const COLLECT_RETRY_MS = 1_000
+/** Frames from the mailbox that are known again. */
+const COLLECTED_MAX = 4_096
 const TAKEN: Uint8Array<ArrayBuffer> = Uint8Array.of(1)
 
 /** Joins private rooms to the network of this node: frames and prekeys go over exchanges of their own. */
@@ -58,11 +71,7 @@ export async function startPrivateRoomService(
       isAllowed: (one) =>
         !isDenied(one.person) && !isDenied(one.device) && !isRevoked(one.person, one.device),
       transport: {
-        deliver: async (to, bytes, { signal }) => {
-          await host.exchange.request(peerIdFromDid(to), PRIVATE_EXCHANGE, bytes, {
-            ...{ signal, responseBytesMax: TAKEN.length }
-          })
-        }
+        deliver: async (to, bytes, { signal }) => await deliver(components, { to, bytes, signal })
       }
     })
   )
@@ -74,8 +83,25 @@ export async function startPrivateRoomService(
   // Whoever was away and comes back is told what waits for them.
   const hurry = createHurry(host, rooms)
   stack.use(hurry)
+  stack.use(startCollecting(components, rooms))
   const running = stack.move()
   return { ...rooms, [Symbol.asyncDispose]: () => running.disposeAsync() }
+}
+
+/** The private rooms of a node that has none. */
+export function createNoPrivateRooms(keystore: Pick<Keystore, 'device' | 'personDid'>): PrivateRooms {
+  const refuse = async (): Promise<never> => {
+    await Promise.resolve()
+    throw new RoomError('ERR_PRIVATE_UNKNOWN', 'expected a node with private rooms')
+  }
+  return {
+    own: { person: keystore.personDid, device: keystore.device.did },
+    ...{ list: () => [], waiting: () => 0, hurry: () => undefined },
+    ...{ sayTo: refuse, say: refuse, createRoom: refuse, invite: refuse, remove: refuse, leave: refuse },
+    ...{ texts: refuse, receive: refuse, unseen: async () => await Promise.resolve([]) },
+    events: async function* () {},
+    [Symbol.asyncDispose]: async () => await Promise.resolve()
+  }
 }
 
 function createHurry(host: Pick<Host, 'onPeer' | 'peers'>, rooms: Pick<PrivateRooms, 'hurry'>): Disposable {
@@ -84,4 +110,61 @@ function createHurry(host: Pick<Host, 'onPeer' | 'peers'>, rooms: Pick<PrivateRo
     const did = host.peers().find((peer) => peer.peerId === peerId)?.did
     if (did !== undefined) rooms.hurry(did)
   })
+}
+
+async function deliver(
+  { host, mailbox, clock }: PrivateRoomServiceComponents,
+  { to, bytes, signal }: { readonly to: Did; readonly bytes: Uint8Array; readonly signal: AbortSignal }
+): Promise<void> {
+  try {
+    using deadline = createDeadline({ clock, signal, idleMs: ANSWER_MS, what: 'no answer' })
+    const options = { signal: deadline.signal, responseBytesMax: TAKEN.length }
+    await host.exchange.request(peerIdFromDid(to), PRIVATE_EXCHANGE, bytes, options)
+  } catch (error) {
+    signal.throwIfAborted()
+    const keepers = await mailbox.deposit(mailboxOf(to), [bytes], { signal })
+    if (keepers === 0) throw error
+  }
+}
+
+/** The address of a device's mailbox. See docs/protocols/mailbox.md. */
+function mailboxOf(device: Did): Uint8Array {
+  return hash('sha256', encodeCanonical(['elastos/mailbox/1', 'device', device]), 'buffer')
+}
+
+/** Reads the mailbox of this device, at the start and from time to time. */
+function startCollecting(
+  { host, keystore, mailbox, clock, logger }: PrivateRoomServiceComponents,
+  rooms: Pick<PrivateRooms, 'receive'>
+): AsyncDisposable {
+  const stopping = new AbortController()
+  const { signal } = stopping
+  const address = mailboxOf(keystore.device.did)
+  const known = createRecent<true>(COLLECTED_MAX)
+  const collect = async (): Promise<void> => {
+    for await (const bytes of mailbox.collect(address, { signal })) {
+      const name = hash('sha256', bytes, 'base64')
+      if (known.get(name) === true) continue
+      await rooms.receive(bytes)
+      known.set(name, true)
+    }
+  }
+  const run = async (): Promise<void> => {
+    while (!signal.aborted) {
+      const isAlone = host.peers().length === 0
+      try {
+        if (!isAlone) await collect()
+      } catch (error) {
+        logger.debug('mailbox not read', { code: errorCode(error) })
+      }
+      await clock.sleep(isAlone ? COLLECT_RETRY_MS : COLLECT_INTERVAL_MS, signal).catch(() => undefined)
+    }
+  }
+  const running = run()
+  return {
+    [Symbol.asyncDispose]: async () => {
+      stopping.abort(new Error('private rooms stop'))
+      await running
+    }
+  }
 }

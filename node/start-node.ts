@@ -14,7 +14,7 @@ import { findFirstContact, type FirstContact } from './first-peers.ts'
 import { realFolder, systemResolveTxt } from './powers.ts'
 import { createSourceHints, type SourceHints } from './replicas/content.ts'
 import { startReplicas } from './replicas/replicas.ts'
-import { startPrivateRoomService } from './private-rooms.ts'
+import { createNoPrivateRooms, startPrivateRoomService } from './private-rooms.ts'
 import { startRoomService } from './rooms.ts'
 import { createInboundLimit, startSeed } from './seed.ts'
 import { createStatusReader } from './status.ts'
@@ -56,7 +56,11 @@ async function compose(init: NodeInit): Promise<ElastosNode> {
   const devices = stack.use(await startDevices({ ...base, host, index, content, revocations }))
   const denials = { isDenied: (did: string) => denyList.isDeniedDid(did), isRevoked: revocations.isRevoked }
   const rooms = stack.use(await startRoomService({ ...base, host, ...denials }))
-  const privateRooms = stack.use(await startPrivateRoomService({ ...base, host, ...denials }))
+  const privateRooms = stack.use(
+    init.privateRooms === false
+      ? createNoPrivateRooms(base.keystore)
+      : await startPrivateRoomService({ ...base, host, mailbox: rooms.mailbox, ...denials })
+  )
   const isDenied = (name: string): boolean =>
     name.startsWith('did:')
       ? denyList.isDeniedDid(name) || revocations.isRevokedDevice(name)

@@ -56,6 +56,8 @@ export interface NodeInit {
   readonly replicaLimits?: Partial<ReplicationLimits>
   /** Aborts the start. */
   readonly signal?: AbortSignal
+  /** False: no direct conversations and private rooms, and no prekeys made and published for them. */
+  readonly privateRooms?: boolean
   /** Replaces the operating system, for a simulator. */
   readonly powers?: Partial<NodePowers>
 }

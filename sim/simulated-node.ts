@@ -42,6 +42,8 @@ export async function startSimulatedNode(
     isControlled: false
   }
   const node = await startNode({
+    // Their keys are derived on other threads, which no virtual clock waits for.
+    privateRooms: false,
     dataFolder: `/simulated/${name}`,
     reach: 'local',
     listen: [`/memory/${name}`],

@@ -51,11 +51,51 @@ export const PEOPLE_COMMANDS: readonly CommandSpec[] = [
     args: ['[room]'],
     options: [
       { flags: '--nick <name>', summary: 'what others see you as' },
-      { flags: '--line', summary: 'plain lines, even on a terminal' }
+      { flags: '--line', summary: 'plain lines, even on a terminal' },
+      { flags: '--private', summary: 'the rooms of this chat are private ones: see elastos room' }
     ],
     summary: 'talk in a room; nobody has to introduce you',
     example: 'elastos chat garden --nick ada',
     load: async () => await import('../commands/chat.ts')
+  },
+  {
+    path: ['room', 'create'],
+    needsNode: true,
+    args: ['<name>'],
+    summary: 'open a private room, end to end encrypted, for those you invite',
+    example: 'elastos room create plans',
+    load: async () => await import('../commands/room-create.ts')
+  },
+  {
+    path: ['room', 'invite'],
+    needsNode: true,
+    args: ['<name>', '<person>'],
+    summary: 'take a person, by petname or did, into a private room with all their devices',
+    example: 'elastos room invite plans alice',
+    load: async () => await import('../commands/room-invite.ts')
+  },
+  {
+    path: ['room', 'remove'],
+    needsNode: true,
+    args: ['<name>', '<person>'],
+    summary: 'take a person out of a private room you founded; its keys change',
+    example: 'elastos room remove plans alice',
+    load: async () => await import('../commands/room-remove.ts')
+  },
+  {
+    path: ['room', 'leave'],
+    needsNode: true,
+    args: ['<name>'],
+    summary: 'leave a private room; the others change its keys',
+    example: 'elastos room leave plans',
+    load: async () => await import('../commands/room-leave.ts')
+  },
+  {
+    path: ['room', 'list'],
+    needsNode: true,
+    summary: 'your private rooms and direct conversations',
+    example: 'elastos room list',
+    load: async () => await import('../commands/room-list.ts')
   },
   {
     path: ['deny', 'add'],

@@ -1,7 +1,7 @@
 import type { ChatInit } from '#chat'
 import { runChatJson } from '../chat-json.ts'
 import { runChatLines, runChatScreen } from '../chat-session.ts'
-import type { CliContext, CommandInput } from '../context.ts'
+import type { CliContext, CommandInput, ControlClient } from '../context.ts'
 import { optionalArgument, switchOption, textOption } from '../input.ts'
 
 const ROOM_DEFAULT = 'lobby'
@@ -10,7 +10,8 @@ const ROOM_DEFAULT = 'lobby'
 export async function run(input: CommandInput, context: CliContext): Promise<undefined> {
   const room = optionalArgument(input, 'room') ?? ROOM_DEFAULT
   const nick = textOption(input, 'nick') ?? context.environment['USER'] ?? 'someone'
-  await using client = await context.connect()
+  await using connected = await context.connect()
+  const client = switchOption(input, 'private') ? inPrivate(connected) : connected
   if (context.json) {
     await runChatJson(context, client, { room, nick })
     return
@@ -26,4 +27,16 @@ export async function run(input: CommandInput, context: CliContext): Promise<und
     ...(isScreen ? { columns: context.stdout.columns, rows: context.stdout.rows } : {})
   }
   await (isScreen ? runChatScreen : runChatLines)(context, client, init)
+}
+
+/** The rooms that are joined over this client are private ones. */
+function inPrivate(client: ControlClient): ControlClient {
+  return {
+    call: async (...call) => await client.call(...call),
+    open: (method, params, options) => {
+      const isJoin = method === 'chat.join'
+      return client.open(method, isJoin ? { ...params, isPrivate: true } : params, options)
+    },
+    [Symbol.asyncDispose]: async () => await client[Symbol.asyncDispose]()
+  }
 }

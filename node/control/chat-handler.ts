@@ -1,7 +1,9 @@
-import { errorCode, errorMessage, type Clock } from '#contracts'
+import type { Clock } from '#contracts'
 import type { PrivateRooms, Room, Rooms } from '#rooms'
 import type { Contacts } from '../contacts.ts'
+import { attempt } from './attempt.ts'
 import { createDirectTalk } from './direct-talk.ts'
+import { createPrivateChat } from './private-chat.ts'
 import type { CallContext } from './server.ts'
 import type { Handler } from './handlers.ts'
 
@@ -19,8 +21,10 @@ export interface ChatHandlerParts {
 export function createChatHandler(parts: ChatHandlerParts): Handler<'chat.join'> {
   const { rooms, noteUse } = parts
   const direct = createDirectTalk(parts)
-  return async ({ room: name, nick }, context) => {
+  const visitPrivate = createPrivateChat(parts)
+  return async ({ room: name, nick, isPrivate = false }, context) => {
     const { signal, emit } = context
+    if (isPrivate) return await visitPrivate(name, context)
     await using room = await rooms.join({ room: name, nick })
     await noteUse()
     await emit({ kind: 'room', event: { type: 'here', room: room.name, members: room.members() } })
@@ -46,14 +50,4 @@ async function relayEvents(room: Room, { signal, emit }: CallContext): Promise<v
     if (signal.aborted) return
     await emit({ kind: 'room', event: { ...event } })
   }
-}
-
-/** What a room refuses is told to who asked for it, and ends nothing. */
-function attempt({ emit }: CallContext, asked: 'send' | 'nick' | 'direct', action: () => unknown): void {
-  void Promise.try(action)
-    .catch(async (thrown: unknown) => {
-      const code = errorCode(thrown) ?? 'ERR_UNKNOWN'
-      await emit({ kind: 'room', event: { type: 'refused', asked, code, message: errorMessage(thrown) } })
-    })
-    .catch(() => undefined)
 }

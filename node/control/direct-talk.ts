@@ -1,5 +1,5 @@
 import type { Clock } from '#contracts'
-import { parseDid } from '#did'
+import { parseDid, type Did } from '#did'
 import type { PrivateRooms, Room } from '#rooms'
 import type { Contacts } from '../contacts.ts'
 import type { CallContext } from './server.ts'
@@ -28,13 +28,13 @@ export function createDirectTalk(parts: DirectTalkParts): {
   return {
     join: (room, context) => {
       open.push(context)
-      const labelOf = (did: string): string =>
+      const labelOf = (did: Did): string =>
         parts.contacts.list().find((contact) => contact.did === did)?.petname ??
         room.members().find(({ author }) => author === did)?.label ??
         did.slice(DID_PREFIX.length, DID_PREFIX.length + SHORT_DID_CHARS)
       void relay(parts, context, { labelOf, isTurn: () => open[0] === context }).catch(() => undefined)
       return {
-        say: async (to, text) => await say(parts, context, { to, text, labelOf }),
+        say: async (to, text) => await sayDirect(parts, context, { to, text, labelOf }),
         [Symbol.dispose]: () => {
           open.splice(open.indexOf(context), 1)
         }
@@ -43,7 +43,7 @@ export function createDirectTalk(parts: DirectTalkParts): {
   }
 }
 
-type LabelOf = (did: string) => string
+type LabelOf = (did: Did) => string
 
 async function relay(
   { privateRooms, clock }: DirectTalkParts,
@@ -67,14 +67,15 @@ async function relay(
   }
 }
 
-async function say(
-  { privateRooms, clock }: DirectTalkParts,
+/** Says something to a person, and shows it as said. */
+export async function sayDirect(
+  { privateRooms, clock }: Pick<DirectTalkParts, 'privateRooms' | 'clock'>,
   { signal, emit }: CallContext,
   { to, text, labelOf }: { readonly to: string; readonly text: string; readonly labelOf: LabelOf }
 ): Promise<void> {
   const person = parseDid(to)
-  const { id, devices, own } = await privateRooms.sayTo(person, text, { signal })
-  const says = { id, author: own, label: labelOf(person), isSelf: true, text }
+  const { id, devices } = await privateRooms.sayTo(person, text, { signal })
+  const says = { id, author: privateRooms.own.person, label: labelOf(person), isSelf: true, text }
   await emit({ kind: 'room', event: { type: 'direct', ...says, receivedAtMs: clock.nowMs() } })
   // It is on its way to so many devices, and is brought to each when it can be reached.
   await emit({ kind: 'room', event: { type: 'sent', id, recipients: devices } })

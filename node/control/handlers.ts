@@ -16,6 +16,7 @@ import { createDeviceHandlers } from './device-handlers.ts'
 import { createGrantHandlers } from './grant-handlers.ts'
 import { createLifecycleHandlers } from './lifecycle-handlers.ts'
 import { createNameHandlers } from './name-handlers.ts'
+import { createPrivateRoomHandlers } from './private-room-handlers.ts'
 import { createProviderHandlers } from './provider-handlers.ts'
 import { createQuestionHandlers } from './question-handlers.ts'
 import { takeRows } from './rows.ts'
@@ -61,6 +62,7 @@ export function createHandlers(base: NodeBase, parts: HandlerParts): ControlHand
     ...createDhtHandlers(node),
     ...createDeviceHandlers(node.devices),
     ...createReplicaHandlers(node),
+    ...createPrivateRoomHandlers(node),
     ...createDenyHandlers(denyList, async () => {
       await leaveDenied(node.host, denyList)
       await withdrawDenied(node, denyList)

@@ -179,7 +179,16 @@ const PARAMS = {
   'deny.add': z.strictObject({ subject: label }),
   'deny.remove': z.strictObject({ subject: label }),
   'deny.list': z.strictObject({ all: z.boolean().optional() }),
-  'chat.join': z.strictObject({ room: z.string().min(1).max(1024), nick: z.string().min(1).max(1024) })
+  'chat.join': z.strictObject({
+    room: z.string().min(1).max(1024),
+    nick: z.string().min(1).max(1024),
+    isPrivate: z.boolean().optional()
+  }),
+  'room.list': empty,
+  'room.create': z.strictObject({ name: z.string().min(1).max(1024) }),
+  'room.invite': z.strictObject({ room: z.string().min(1).max(1024), person: label }),
+  'room.remove': z.strictObject({ room: z.string().min(1).max(1024), person: label }),
+  'room.leave': z.strictObject({ room: z.string().min(1).max(1024) })
 } satisfies Record<ControlMethod, z.ZodType>
 
 const id = z.int().min(1)

@@ -41,7 +41,7 @@ export const HELD_OF_DEVICE_MAX = 64
 /** Frames that wait for what comes before them, in all. */
 export const HELD_MAX = 256
 /** How long a frame waits for what comes before it. */
-export const HELD_MS: number = 10 * MINUTE_MS
+export const HELD_MS: number = 60 * MINUTE_MS
 /** Frames that wait to be delivered, in all; more are refused. */
 export const OUTGOING_MAX = 4_096
 /** Waits between attempts to deliver to a device. */
@@ -73,6 +73,8 @@ export const PREKEYS_LOW = 16
 export const PREKEYS_MAX = 128
 /** How long a prekey may be used after it was made; the last resort is replaced at half of it. */
 export const PREKEY_LIFETIME_MS: number = 30 * DAY_MS
+/** How long after the start prekeys are made and published. */
+export const PREKEYS_START_MS: number = 3 * SECOND_MS
 /** How often the prekeys of this device are published anew. */
 export const PREKEYS_PUBLISH_MS: number = 3 * 60 * MINUTE_MS
 /** Largest prekey. */

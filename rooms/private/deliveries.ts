@@ -34,6 +34,8 @@ export interface Deliveries extends AsyncDisposable {
   start(planned: PlannedDeliveries): void
   /** A device is there: what waits for it is tried at once. */
   hurry(device: Did): void
+  /** How many frames were not taken yet. */
+  waiting(): number
 }
 
 /** Frames with their places in the store. */
@@ -90,6 +92,7 @@ export async function startDeliveries(components: DeliveriesComponents): Promise
       lanes.pump()
     },
     hurry: lanes.hurry,
+    waiting: lanes.count,
     [Symbol.asyncDispose]: async () => {
       ticking[Symbol.dispose]()
       stopping.abort(new RoomError('ERR_ROOM_CLOSED', 'expected private rooms that were not stopped'))

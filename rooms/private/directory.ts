@@ -94,7 +94,7 @@ export async function startPrekeyNetwork(components: PrekeyNetworkComponents): P
       if (own !== undefined) announce(await depot.deposit(own))
       await leave(components, others, signal)
     },
-    take: async (person, { signal }) => await takeAll(components, person, signal),
+    take: async (person, options) => await takeAll(components, person, options),
     [Symbol.asyncDispose]: async () => {
       ticking[Symbol.dispose]()
       stopping.abort(new RoomError('ERR_ROOM_CLOSED', 'expected prekeys that are still given out'))
@@ -136,19 +136,21 @@ async function leave(
 async function takeAll(
   components: PrekeyNetworkComponents,
   person: Did,
-  stopping: AbortSignal
+  options: Parameters<PrekeyDirectory['take']>[1]
 ): Promise<readonly Uint8Array[]> {
   const { transport, depot, own, clock } = components
+  const { signal: stopping, except = [] } = options
   using deadline = startDeadline(clock, DEPOT_SEARCH_MS, stopping)
   const { signal } = deadline
   const found = new Map<Did, Uint8Array>()
   const keep = (prekeys: readonly Uint8Array[]): void => {
     for (const bytes of prekeys) {
       const device = deviceOf(bytes)
-      if (device !== undefined && !found.has(device)) found.set(device, bytes)
+      if (device !== undefined && !found.has(device) && !except.includes(device)) found.set(device, bytes)
     }
   }
-  keep(await depot.take(person, { taker: own }))
+  keep(await depot.take(person, { taker: own, except }))
+  const exceptions = (): readonly Did[] => [...found.keys(), ...except].slice(0, DEPOT_DEVICES_OF_PERSON_MAX)
   const tried = new Set<string>()
   try {
     const providers = transport.findProviders(prekeysCid(person), { signal, quick: false })
@@ -156,7 +158,7 @@ async function takeAll(
       if (tried.has(peerId) || peerId === peerIdFromDid(own)) continue
       tried.add(peerId)
       await transport.connect({ peerId, multiaddrs }, { signal }).catch(() => undefined)
-      const request = { kind: 'take', person, except: [...found.keys()] } as const
+      const request = { kind: 'take', person, except: exceptions() } as const
       keep((await ask(components, peerId, { request, signal })) ?? [])
       if (tried.size >= DEPOTS_TRIED_MAX) break
     }

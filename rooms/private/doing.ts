@@ -16,6 +16,8 @@ export type Doing = Pick<PrivateRooms, 'sayTo' | 'say' | 'createRoom' | 'invite'
 export interface DoingParts extends Pick<PrivateRoomsComponents, 'prekeys' | 'random'> {
   readonly keeper: Keeper
   readonly context: () => StepContext
+  /** Takes in devices of the two persons of a conversation that are not in it yet, when there is time. */
+  readonly lookFor: (group: string) => void
 }
 
 /** What a user does, over the conversations that `keeper` has. */
@@ -27,8 +29,10 @@ export function createDoing(parts: DoingParts): Doing {
     sayTo: async (person, text, { signal }) => {
       if (person === own.person)
         throw new RoomError('ERR_PRIVATE_REFUSED', 'expected somebody else to talk to')
-      const group = directWith(keeper, person) ?? (await openDirect(parts, person, signal))
-      return { group, own: own.person, ...(await say(parts, group, text)) }
+      const known = directWith(keeper, person)
+      if (known !== undefined) parts.lookFor(known)
+      const group = known ?? (await openDirect(parts, person, signal))
+      return { group, ...(await say(parts, group, text)) }
     },
     createRoom: async (name) => {
       const room = { kind: 'room', name: parseRoomName(name), persons: [] } as const

@@ -105,7 +105,9 @@ async function takeIn(parts: HearerParts, isTime: Paces, frame: EpochFrame): Pro
     throw new RoomError('ERR_PRIVATE_FULL', `expected at most ${CONVERSATIONS_MAX} conversations`)
   const prekey = stock.find(refsOfWelcome(frame.body))
   if (prekey === undefined) {
-    // Somebody else was given the same prekey and came first: with a fresh one it works.
+    // Somebody else was given the same prekey and came first: with a fresh one it works. A welcome that was
+    // taken long ago and comes again is none of that.
+    if (known !== undefined && (isIn(known) || known.hasLeft)) return false
     if (!isTime(`welcome ${frame.from}`, REJOIN_INTERVAL_MS)) return false
     const fresh = await stock.make(context().nowMs)
     const { group, from } = frame

@@ -27,8 +27,11 @@ export interface PrekeyDirectory {
    * them give out the same; the first is for this node itself.
    */
   publish(parts: readonly Uint8Array[], options: { readonly signal: AbortSignal }): Promise<void>
-  /** One prekey for each device of a person that has some, each given to nobody else unless it is a last resort. */
-  take(person: Did, options: { readonly signal: AbortSignal }): Promise<readonly Uint8Array[]>
+  /** One prekey for each device of a person but `except`, each given to nobody else unless it is a last resort. */
+  take(
+    person: Did,
+    options: { readonly signal: AbortSignal; readonly except?: readonly Did[] }
+  ): Promise<readonly Uint8Array[]>
 }
 
 /** What private rooms work with. */
@@ -60,6 +63,8 @@ export interface ConversationStatus extends ConversationInfo {
 
 /** Private rooms and direct conversations of one device. */
 export interface PrivateRooms extends AsyncDisposable {
+  /** Who this device is. */
+  readonly own: DeviceOfPerson
   list(): readonly ConversationStatus[]
   /**
    * Says something to a person, on every device of theirs that published prekeys, and on the other devices of our own.
@@ -75,8 +80,6 @@ export interface PrivateRooms extends AsyncDisposable {
     readonly id: string
     /** How many devices it is on its way to. */
     readonly devices: number
-    /** Who we are. */
-    readonly own: Did
   }>
   /** Says something in a conversation. @throws RoomError `ERR_PRIVATE_UNKNOWN`, `ERR_TEXT_…`, `ERR_PRIVATE_FULL` */
   say(group: string, text: string): Promise<{ readonly id: string; readonly devices: number }>
@@ -94,6 +97,8 @@ export interface PrivateRooms extends AsyncDisposable {
   unseen(kind: ConversationInfo['kind']): Promise<readonly (PrivateText & { readonly group: string })[]>
   /** Takes bytes that came from another device, by whatever way. Resolves once what they mean is stored. */
   receive(bytes: Uint8Array): Promise<void>
+  /** How many frames are on their way to other devices: 0 when all were taken, by them or by who keeps them. */
+  waiting(): number
   /** A device can be reached: what waits for it is delivered at once. */
   hurry(device: Did): void
   /** What happens from now on. @throws RoomError `ERR_ROOM_BUSY` when there are too many consumers */
@@ -115,10 +120,11 @@ export async function startPrivateRooms(components: PrivateRoomsComponents): Pro
   const parts = { vault, suite, deliveries, stock, texts, logger, context, emit: hub.emit }
   const keeper = stack.use(await startKeeper(parts))
   const upkeep = stack.use(startUpkeep({ ...components, keeper, stock, context, periodMs: TICK_MS }))
-  const doing = createDoing({ ...components, keeper, context })
+  const doing = createDoing({ ...components, keeper, context, lookFor: upkeep.lookFor })
   const running = stack.move()
   return {
     ...doing,
+    own: suite.own,
     list: () => [...keeper.conversations.values()].map(statusOf),
     texts: async (group) => await texts.read(group),
     unseen: async (kind) => {
@@ -126,6 +132,7 @@ export async function startPrivateRooms(components: PrivateRoomsComponents): Pro
       return await keeper.alone(async () => await texts.unseen(isWanted))
     },
     receive: async (bytes) => await keeper.receive(bytes),
+    waiting: () => deliveries.waiting(),
     hurry: (device) => {
       deliveries.hurry(device)
       upkeep.hurry()

@@ -3,7 +3,13 @@ import type { Signer } from '#did'
 import { orAborted, startDeadline } from '../deadline.ts'
 import { RoomError } from '../errors.ts'
 import { nthWait } from '../pause.ts'
-import { DELIVER_RETRY_MS, DELIVER_TIMEOUT_MS, DEPOTS_COUNT, PREKEYS_PUBLISH_MS } from './constants.ts'
+import {
+  DELIVER_RETRY_MS,
+  DELIVER_TIMEOUT_MS,
+  DEPOTS_COUNT,
+  PREKEYS_PUBLISH_MS,
+  PREKEYS_START_MS
+} from './constants.ts'
 import {
   currentMembers,
   isIn,
@@ -16,6 +22,7 @@ import {
 import type { Keeper } from './keeper.ts'
 import type { PrekeyStock } from './prekey-stock.ts'
 import { sealPrekeys } from './prekeys.ts'
+import { createNewcomers } from './newcomers.ts'
 import type { PrekeyDirectory } from './private-rooms.ts'
 import { commitDue } from './speaking.ts'
 
@@ -35,6 +42,8 @@ export interface UpkeepComponents {
 export interface Upkeep extends AsyncDisposable {
   /** Somebody is there: what failed before for want of peers is tried at once. */
   hurry(): void
+  /** Looks soon for devices of the two persons of a direct conversation that are not in it yet, at most every ten minutes. */
+  lookFor(group: string): void
 }
 
 /**
@@ -45,6 +54,7 @@ export function startUpkeep(components: UpkeepComponents): Upkeep {
   const { keeper, clock, logger, periodMs } = components
   const stopping = new AbortController()
   const publishing = createPublishing(components)
+  const newcomers = createNewcomers(components)
   let round: Promise<void> | undefined
   const begin = (): void => {
     // One round at a time; a slow one skips those that fall into it.
@@ -56,6 +66,7 @@ export function startUpkeep(components: UpkeepComponents): Upkeep {
     try {
       for (const group of [...keeper.conversations.keys()]) await keepUp(components, group)
       await publishing.publishWhenDue(stopping.signal)
+      await newcomers.takeIn(stopping.signal)
     } catch (error) {
       logger.warn('private rooms not kept up', { code: errorCode(error) })
     }
@@ -64,6 +75,7 @@ export function startUpkeep(components: UpkeepComponents): Upkeep {
   begin()
   return {
     hurry: publishing.hurry,
+    lookFor: newcomers.lookFor,
     [Symbol.asyncDispose]: async () => {
       ticking[Symbol.dispose]()
       stopping.abort(new RoomError('ERR_ROOM_CLOSED', 'expected private rooms that were not stopped'))
@@ -118,12 +130,15 @@ function createPublishing({ stock, prekeys, signer, clock, logger }: UpkeepCompo
   hurry: () => void
 } {
   let failures = 0
-  let dueAtMs = clock.monotonicMs()
+  // What somebody waits for at the start goes first.
+  const startAtMs = clock.monotonicMs() + PREKEYS_START_MS
+  let dueAtMs = startAtMs
   return {
     hurry: () => {
       if (failures > 0) dueAtMs = clock.monotonicMs()
     },
     publishWhenDue: async (stopping) => {
+      if (clock.monotonicMs() < startAtMs) return
       if (await stock.replenish(clock.nowMs())) dueAtMs = clock.monotonicMs()
       if (clock.monotonicMs() < dueAtMs) return
       using deadline = startDeadline(clock, DELIVER_TIMEOUT_MS, stopping)

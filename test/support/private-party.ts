@@ -88,7 +88,7 @@ export function createPrivateWorld(seed = 1): PrivateWorld {
           if (devices.get(key.did)?.isOnline === false || bytes === undefined) throw new Error('not reached')
           await depot.deposit(bytes)
         },
-        take: async (of) => await depot.take(of, { taker: key.did })
+        take: async (of, { except = [] }) => await depot.take(of, { taker: key.did, except })
       }
     })
   }

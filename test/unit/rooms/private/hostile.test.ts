@@ -13,7 +13,13 @@ import {
   membersOf,
   readMessage
 } from '../../../../rooms/private/group.ts'
-import { createPrekey, openPrekeys, readPrekey, sealPrekeys } from '../../../../rooms/private/prekeys.ts'
+import {
+  createPrekey,
+  openPrekeys,
+  readPrekey,
+  sealPrekeys,
+  type OwnPrekey
+} from '../../../../rooms/private/prekeys.ts'
 import { createSuite, type Suite } from '../../../../rooms/private/suite.ts'
 import { createPrivateWorld } from '../../../support/private-party.ts'
 import { createSeededRandom } from '../../../support/seeded-random.ts'
@@ -52,7 +58,7 @@ async function group(
   for (let seed = 1; seed <= count; seed++) devices.push(await device(seed))
   const [founder, ...others] = devices
   assert.ok(founder)
-  const own = []
+  const own: OwnPrekey[] = []
   for (const { suite } of others) own.push(await createPrekey(suite, { nowMs: NOW_MS, isLastResort: false }))
   const add = []
   for (const { bytes } of own) add.push(await readPrekey(founder.suite, bytes, NOW_MS))
@@ -60,7 +66,7 @@ async function group(
   const { state, welcome } = await commitChange(founder.suite, founded, { add, remove: [] })
   const states = [state]
   for (const [index, { suite }] of others.entries()) {
-    const prekey = own[index]
+    const prekey: OwnPrekey | undefined = own[index]
     assert.ok(prekey && welcome)
     states.push(await enterGroup(suite, welcome, prekey))
   }

@@ -209,4 +209,18 @@ describe('private rooms', () => {
     await world.until(() => phone.texts().includes('between us'))
     assert.ok(!lost.texts().includes('between us'))
   })
+
+  it('take in a device that was certified since, and let it hear what is said from then on', async () => {
+    await using world = createPrivateWorld(10)
+    const bob = world.person()
+    const [ann, phone] = [await world.device(world.person()), await world.device(bob)]
+    const { group } = await ann.rooms.sayTo(bob.did, 'one', { signal })
+    await world.until(() => phone.texts().length === 1)
+    const tablet = await world.device(bob)
+    await ann.rooms.sayTo(bob.did, 'two', { signal })
+    await world.until(() => membersIn(tablet, group) === 3)
+    await ann.rooms.sayTo(bob.did, 'three', { signal })
+    await world.until(() => tablet.texts().includes('three') && phone.texts().length === 3)
+    assert.deepEqual(tablet.texts(), ['three'])
+  })
 })
