@@ -12,7 +12,7 @@ export const smallChurn: PartsScenario = {
   happens: [
     { at: '0s', do: 'join', within: '3s' },
     { at: '4s', do: 'sybils', nodes: 2 },
-    { at: '6s', do: 'keep', objects: 2, bytes: 200_000, goal: 3 },
+    { at: '6s', do: 'keep', objects: 2, bytes: 200_000, goal: 2 },
     { at: '8s', do: 'write', nodes: 3, every: '5s' },
     { at: '8s', do: 'grant', nodes: 2, every: '20s' },
     { at: '8s', do: 'talk', rooms: 1, members: 4, every: '15s' },
