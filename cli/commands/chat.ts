@@ -11,7 +11,8 @@ export async function run(input: CommandInput, context: CliContext): Promise<und
   const room = optionalArgument(input, 'room') ?? ROOM_DEFAULT
   const nick = textOption(input, 'nick') ?? context.environment['USER'] ?? 'someone'
   await using connected = await context.connect()
-  const client = switchOption(input, 'private') ? inPrivate(connected) : connected
+  const isPrivate = switchOption(input, 'private')
+  const client = isPrivate ? inPrivate(connected) : connected
   if (context.json) {
     await runChatJson(context, client, { room, nick })
     return
@@ -23,7 +24,8 @@ export async function run(input: CommandInput, context: CliContext): Promise<und
     ...{ room, nick },
     nowMs: context.clock.nowMs(),
     utcOffsetMinutes: context.utcOffsetMinutes,
-    isFirstUse: !hasChatted,
+    // The notice is about rooms that anybody may join.
+    isFirstUse: !hasChatted && !isPrivate,
     ...(isScreen ? { columns: context.stdout.columns, rows: context.stdout.rows } : {})
   }
   await (isScreen ? runChatScreen : runChatLines)(context, client, init)
