@@ -13,6 +13,8 @@ export interface PartsPlant {
   bound(max: number): number
   /** To how many a message of a room is sent, and how many of others are passed on. */
   readonly fanOut: { readonly own: number; readonly others: number }
+  /** Whether a protocol of rooms is answered: those who miss a message ask for it. */
+  servesRoom(protocol: string): boolean
   /** Whether what is run is verified first. */
   readonly verifiesCode: boolean
   /** Whether disks acknowledge writes before they are durable. */
@@ -28,6 +30,7 @@ export const NO_PLANT: PartsPlant = {
   authorityStore: (store) => store,
   bound: (max) => max,
   fanOut: { own: Infinity, others: Infinity },
+  servesRoom: () => true,
   ...{ verifiesCode: true, isHastyDisk: false, isForgetfulKeeper: false }
 }
 
@@ -42,7 +45,14 @@ export const PARTS_PLANTS: Readonly<
   },
   'lost-revocation': { finds: 'grants', plant: { ...NO_PLANT, authorityStore: unwritten } },
   'careless-keeper': { finds: 'replicas', plant: { ...NO_PLANT, isForgetfulKeeper: true } },
-  'deaf-relay': { finds: 'messages', plant: { ...NO_PLANT, fanOut: { own: 1, others: 0 } } },
+  'deaf-relay': {
+    finds: 'messages',
+    plant: {
+      ...NO_PLANT,
+      fanOut: { own: 1, others: 0 },
+      servesRoom: (protocol) => protocol.includes('/members/')
+    }
+  },
   'endless-memory': { finds: 'queues', plant: { ...NO_PLANT, bound: () => Infinity } },
   'trusting-runner': { finds: 'code', plant: { ...NO_PLANT, verifiesCode: false } }
 }

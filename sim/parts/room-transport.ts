@@ -99,7 +99,9 @@ class StubTransport implements StubRoomTransport {
     handler: RequestHandler,
     { requestBytesMax }: { readonly requestBytesMax: number }
   ): Promise<AsyncDisposable> {
-    this.#serving.set(protocol, { handler, requestBytesMax })
+    if (this.#components.around.plant.servesRoom(protocol)) {
+      this.#serving.set(protocol, { handler, requestBytesMax })
+    }
     return { [Symbol.asyncDispose]: async () => void this.#serving.delete(protocol) }
   }
 
