@@ -17,8 +17,12 @@ export interface KeptObject {
   readonly owner: Place
   /** The goal was met once: from then on it is promised. */
   isPromised: boolean
-  /** Since when there are fewer copies than the goal, in a network that is whole. */
-  belowSinceMs: number | undefined
+  /** Those who had a copy at the last look, beside its owner. */
+  holders: readonly Place[]
+  /** Every disk that had one then, those of devices that are gone too. */
+  disks: readonly Place[]
+  /** Since when each copy that is missing is, in a network that is whole; the oldest first. */
+  missingSinceMs: number[]
 }
 
 /** A copy that died is there again within this: what is promised, detection included. */
@@ -70,7 +74,7 @@ async function addObject(
   const { replication, add } = await keeperOf(world, owner)
   await add(about.root, about.bytes)
   await replication.setGoal(about.root, { copies: about.goal, isPublic: true })
-  world.objects.push({ ...about, isPromised: false, belowSinceMs: owner.clock.monotonicMs() })
+  world.objects.push({ ...about, isPromised: false, holders: [], disks: [], missingSinceMs: [] })
 }
 
 async function keeperOf(world: World, running: RunningNode): Promise<RunningReplicas> {
@@ -79,14 +83,24 @@ async function keeperOf(world: World, running: RunningNode): Promise<RunningRepl
   return await starting
 }
 
-/** Where each object is: on nodes that run, and on disks that may come back. */
-function countCopies(world: World): Map<string, { running: Place[]; onDisk: number }> {
-  const copies = new Map(world.objects.map(({ root }) => [root, { running: [] as Place[], onDisk: 0 }]))
+/** Where an object is: on nodes that run, on any disk, and on how many disks that may come back. */
+interface Copies {
+  readonly running: Place[]
+  readonly disks: Place[]
+  onDisk: number
+}
+
+/** Where each object is. */
+function countCopies(world: World): Map<string, Copies> {
+  const copies = new Map(
+    world.objects.map(({ root }): [string, Copies] => [root, { running: [], disks: [], onDisk: 0 }])
+  )
   for (const node of world.devices()) {
-    if (node.isGone) continue
     for (const root of heldBytes(world, node.place).keys()) {
       const count = copies.get(root)
       if (count === undefined) continue
+      count.disks.push(node.place)
+      if (node.isGone) continue
       count.onDisk += 1
       if (node.running !== undefined) count.running.push(node.place)
     }
@@ -99,26 +113,44 @@ function checkObjects(world: World): void {
   const nowMs = world.clock.monotonicMs()
   const copies = countCopies(world)
   for (const object of world.objects) {
-    const { running = [], onDisk = 0 } = copies.get(object.root) ?? {}
+    const { running = [], disks = [], onDisk = 0 } = copies.get(object.root) ?? {}
     if (object.isPromised && onDisk === 0) {
       world.history.violate('writes', `${object.root} is on no disk any more, its goal was ${object.goal}`)
     }
-    const others = running.filter((place) => place !== object.owner).length
-    if (others >= object.goal) {
-      object.isPromised = true
-      object.belowSinceMs = undefined
-      continue
-    }
-    object.belowSinceMs ??= nowMs
-    if (!world.isCalm(0)) object.belowSinceMs = nowMs
-    const belowMs = nowMs - object.belowSinceMs
-    if (belowMs <= (object.isPromised ? REPAIRED_MS : FIRST_COPIES_MS)) continue
-    const minutes = (belowMs / 60_000).toFixed(1)
+    const holders = running.filter((place) => place !== object.owner)
+    noteCopies(object, { holders, disks }, nowMs)
+    if (holders.length >= object.goal) object.isPromised = true
+    if (!world.isCalm(0)) object.missingSinceMs.fill(nowMs)
+    const missingMs = nowMs - (object.missingSinceMs[0] ?? nowMs)
+    if (missingMs <= (object.isPromised ? REPAIRED_MS : FIRST_COPIES_MS)) continue
+    const minutes = (missingMs / 60_000).toFixed(1)
     world.history.violate(
       'replicas',
-      `${object.root} has ${others} of ${object.goal} copies since ${minutes} minutes`
+      `${object.root} has ${holders.length} of ${object.goal} copies, and one is missing since ${minutes} minutes`
     )
   }
+}
+
+/** Each copy that went has its own time; each that came is in the place of the one that is missing for longest. */
+function noteCopies(
+  object: KeptObject,
+  { holders, disks }: Pick<KeptObject, 'holders' | 'disks'>,
+  nowMs: number
+): void {
+  const { holders: before, missingSinceMs: missing, goal } = object
+  for (const place of before) if (!holders.includes(place)) missing.push(nowMs)
+  for (const place of holders) if (!before.includes(place)) missing.shift()
+  // made and lost again since the last look: its maker kept the promise, and now it has until then
+  for (const place of disks) {
+    if (before.includes(place) || holders.includes(place) || object.disks.includes(place)) continue
+    if (missing.shift() !== undefined) missing.push(nowMs)
+  }
+  const count = Math.max(0, goal - holders.length)
+  // what went first was too many
+  missing.splice(0, missing.length - count)
+  while (missing.length < count) missing.push(nowMs)
+  object.holders = holders
+  object.disks = disks
 }
 
 /** Many want the same at once. */
