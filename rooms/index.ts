@@ -72,7 +72,7 @@ export type {
   PrekeyDirectory,
   PrivateRooms,
   PrivateRoomsComponents
-} from './private/private-rooms.ts'
+} from './private/types.ts'
 export type { ConversationInfo } from './private/info.ts'
 export type { PrivateEvent } from './private/conversation.ts'
 export type { PrivateTransport } from './private/deliveries.ts'

@@ -24,7 +24,7 @@ import {
 } from './constants.ts'
 import type { PrekeyDepot } from './depot.ts'
 import { decodeKeyPackage } from './prekeys.ts'
-import type { PrekeyDirectory } from './private-rooms.ts'
+import type { PrekeyDirectory } from './types.ts'
 import { readCredential } from './suite.ts'
 
 const SHA_256 = 0x12

@@ -6,7 +6,7 @@ import { currentMembers, isIn, type Conversation, type StepContext } from './con
 import type { ConversationInfo } from './info.ts'
 import type { Keeper } from './keeper.ts'
 import { readPrekey, type Prekey } from './prekeys.ts'
-import { statusOf, type PrivateRooms, type PrivateRoomsComponents } from './private-rooms.ts'
+import { statusOf, type PrivateRooms, type PrivateRoomsComponents } from './types.ts'
 import { askFor, foundConversation, sayIn } from './speaking.ts'
 
 /** What the user of private rooms does. */

@@ -23,7 +23,7 @@ import type { Keeper } from './keeper.ts'
 import type { PrekeyStock } from './prekey-stock.ts'
 import { sealPrekeys } from './prekeys.ts'
 import { createNewcomers } from './newcomers.ts'
-import type { PrekeyDirectory } from './private-rooms.ts'
+import type { PrekeyDirectory } from './types.ts'
 import { commitDue } from './speaking.ts'
 
 /** What upkeep works with. */
