@@ -1,8 +1,8 @@
-import { hash, hkdfSync } from 'node:crypto'
+import { hkdfSync } from 'node:crypto'
 import type { Datastore } from 'interface-datastore'
-import { createRecent, errorCode, type Clock, type Logger, type Random } from '#contracts'
+import type { Clock, Logger, Random } from '#contracts'
 import type { Host } from '#dht'
-import { encodeCanonical, peerIdFromDid, type Did, type Keystore } from '#did'
+import { peerIdFromDid, type Did, type Keystore } from '#did'
 import {
   FRAME_BYTES_MAX,
   openPrekeyDepot,
@@ -14,6 +14,7 @@ import {
   type PrivateRooms
 } from '#rooms'
 import { createDeadline } from './deadline.ts'
+import { deviceMailbox, startReadingMailbox } from './device-mailbox.ts'
 import { createRoomStore, createRoomTransport } from './rooms.ts'
 
 /** What private rooms need of the other parts of a node. */
@@ -37,12 +38,6 @@ const STORE_KEY_PURPOSE = 'elastos/private/1 store'
 const STORE_KEY_BYTES = 32
 /** Time for a device to answer itself; then its mailbox is tried. */
 const ANSWER_MS = 5_000
-/** How often this device looks into its mailbox. */
-const COLLECT_INTERVAL_MS = 10 * 60_000
-/** How soon it does so when nobody is connected yet. */
-const COLLECT_RETRY_MS = 1_000
-/** Frames from the mailbox that are known again. */
-const COLLECTED_MAX = 4_096
 const TAKEN: Uint8Array<ArrayBuffer> = Uint8Array.of(1)
 
 /** Joins private rooms to the network of this node: frames and prekeys go over exchanges of their own. */
@@ -83,7 +78,8 @@ export async function startPrivateRoomService(
   // Whoever was away and comes back is told what waits for them.
   const hurry = createHurry(host, rooms)
   stack.use(hurry)
-  stack.use(startCollecting(components, rooms))
+  const take = async (bytes: Uint8Array): Promise<void> => await rooms.receive(bytes)
+  stack.use(startReadingMailbox(components, { device: device.did, take }))
   const running = stack.move()
   return { ...rooms, [Symbol.asyncDispose]: () => running.disposeAsync() }
 }
@@ -122,49 +118,7 @@ async function deliver(
     await host.exchange.request(peerIdFromDid(to), PRIVATE_EXCHANGE, bytes, options)
   } catch (error) {
     signal.throwIfAborted()
-    const keepers = await mailbox.deposit(mailboxOf(to), [bytes], { signal })
+    const keepers = await mailbox.deposit(deviceMailbox(to), [bytes], { signal })
     if (keepers === 0) throw error
-  }
-}
-
-/** The address of a device's mailbox. See docs/protocols/mailbox.md. */
-function mailboxOf(device: Did): Uint8Array {
-  return hash('sha256', encodeCanonical(['elastos/mailbox/1', 'device', device]), 'buffer')
-}
-
-/** Reads the mailbox of this device, at the start and from time to time. */
-function startCollecting(
-  { host, keystore, mailbox, clock, logger }: PrivateRoomServiceComponents,
-  rooms: Pick<PrivateRooms, 'receive'>
-): AsyncDisposable {
-  const stopping = new AbortController()
-  const { signal } = stopping
-  const address = mailboxOf(keystore.device.did)
-  const known = createRecent<true>(COLLECTED_MAX)
-  const collect = async (): Promise<void> => {
-    for await (const bytes of mailbox.collect(address, { signal })) {
-      const name = hash('sha256', bytes, 'base64')
-      if (known.get(name) === true) continue
-      await rooms.receive(bytes)
-      known.set(name, true)
-    }
-  }
-  const run = async (): Promise<void> => {
-    while (!signal.aborted) {
-      const isAlone = host.peers().length === 0
-      try {
-        if (!isAlone) await collect()
-      } catch (error) {
-        logger.debug('mailbox not read', { code: errorCode(error) })
-      }
-      await clock.sleep(isAlone ? COLLECT_RETRY_MS : COLLECT_INTERVAL_MS, signal).catch(() => undefined)
-    }
-  }
-  const running = run()
-  return {
-    [Symbol.asyncDispose]: async () => {
-      stopping.abort(new Error('private rooms stop'))
-      await running
-    }
   }
 }

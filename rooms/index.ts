@@ -26,6 +26,7 @@
 export { RoomError } from './errors.ts'
 export type { RoomDropCode, RoomErrorCode, RoomRefusalCode } from './errors.ts'
 export {
+  MAILBOX_READ_MS,
   MEMBERS_MAX,
   MEMBERS_PROTOCOL,
   MESSAGE_BYTES_MAX,
