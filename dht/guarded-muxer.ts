@@ -45,7 +45,8 @@ export function guardedYamux(init: YamuxMuxerInit): () => StreamMuxerFactory {
 }
 
 function guard(muxer: SendingMuxer, connection: Connected): StreamMuxer {
-  joinFrames(connection)
+  const flush = joinFrames(connection)
+  flushAtTheEnd(muxer, flush)
   const send = muxer.send.bind(muxer)
   muxer.send = (data) => {
     try {
@@ -59,6 +60,26 @@ function guard(muxer: SendingMuxer, connection: Connected): StreamMuxer {
   const newStream = maker._newStream?.bind(muxer)
   if (newStream !== undefined) maker._newStream = (...of) => renewHalves(newStream(...of))
   return muxer
+}
+
+/**
+ * A muxer's last words. libp2p closes the socket in the same turn as the muxer, without the connection between: what
+ * waited for the end of that turn would find the socket closed, and make an abort of it.
+ */
+function flushAtTheEnd(muxer: StreamMuxer, flush: () => void): void {
+  const close = muxer.close.bind(muxer)
+  const abort = muxer.abort.bind(muxer)
+  muxer.close = async (options) => {
+    try {
+      await close(options)
+    } finally {
+      flush()
+    }
+  }
+  muxer.abort = (error) => {
+    abort(error)
+    flush()
+  }
 }
 
 function renewHalves(stream: WindowedStream): WindowedStream {

@@ -15,12 +15,14 @@ interface Buffering extends MessageStream {
  * Writes what is sent within one turn of the event loop in one piece. A new stream says that it begins, how large its window is,
  * which protocol it wants, what it wants to know, and that this is all: five frames, each of which would be encrypted, written
  * and read by itself. Seven of ten writes of a node that meets others went to somebody to whom it had just written.
+ *
+ * @returns writes at once what waits: to be called before what is below the connection is closed, which ends within the turn
  */
-export function joinFrames(connection: MessageStream): void {
+export function joinFrames(connection: MessageStream): () => void {
   const joined = connection as Buffering
   const { writeBuffer } = joined
   const write = joined.processSendQueue?.bind(joined)
-  if (writeBuffer === undefined || write === undefined) return
+  if (writeBuffer === undefined || write === undefined) return () => undefined
   const send = joined.send.bind(joined)
   const abort = joined.abort.bind(joined)
   let isWaiting = false
@@ -49,4 +51,5 @@ export function joinFrames(connection: MessageStream): void {
     flush()
     abort(error)
   }
+  return flush
 }
