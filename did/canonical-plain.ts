@@ -150,8 +150,8 @@ class PlainReader {
     const head = this.#bytes[this.#at++] ?? notPlain()
     if (head >> 5 !== TEXT) notPlain()
     const key = this.#text(this.#argument(head & 31))
-    // setting that one does something else
-    return key === '__proto__' ? notPlain() : key
+    // setting the first does something else; a map with one of the others may look like a link to the general codec
+    return key === '__proto__' || key === '/' || key === 'asCID' ? notPlain() : key
   }
 
   /** Each child takes a byte at least, so that a count beyond what is left is a lie. */

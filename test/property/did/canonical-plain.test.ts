@@ -98,7 +98,11 @@ describe('properties of the codec of plain data', () => {
       '1b0000000000000017',
       'a2616201616101',
       'a2616101616102',
-      '62c3a4'
+      '62c3a4',
+      // maps that look like links
+      'a2612f0165627974657301',
+      'a2612f61786562797465736178',
+      'a16561734349440a'
     ]
     for (const hex of [
       ...left,
