@@ -58,7 +58,8 @@ export class OfferBook {
     const before = known?.get(offer.holder)
     if (before !== undefined && before.offer.issuedAtMs >= offer.issuedAtMs) return undefined
     const offers = known ?? new Map<Did, KnownOffer>()
-    if (before === undefined && !isOneMore(offers, offer.person, batch)) return undefined
+    const isCounted = before?.offer.person === offer.person && before.offer.expiresAtMs > nowMs
+    if (!isCounted && !isOneMore(offers, offer.person, batch)) return undefined
     if (before === undefined && this.#isFull(offers)) {
       this.#prune(nowMs)
       if (this.#isFull(offers)) return undefined
