@@ -23,6 +23,8 @@ export interface KeptObject {
   disks: readonly Place[]
   /** Since when each copy that is missing is, in a network that is whole; the oldest first. */
   missingSinceMs: number[]
+  /** When each disk that had it, beside its owner's, was seen to have gone for ever. */
+  readonly goneAtMs: Map<Place, number>
 }
 
 /** A copy that died is there again within this: what is promised, detection included. */
@@ -74,7 +76,14 @@ async function addObject(
   const { replication, add } = await keeperOf(world, owner)
   await add(about.root, about.bytes)
   await replication.setGoal(about.root, { copies: about.goal, isPublic: true })
-  world.objects.push({ ...about, isPromised: false, holders: [], disks: [], missingSinceMs: [] })
+  world.objects.push({
+    ...about,
+    isPromised: false,
+    holders: [],
+    disks: [],
+    missingSinceMs: [],
+    goneAtMs: new Map()
+  })
 }
 
 async function keeperOf(world: World, running: RunningNode): Promise<RunningReplicas> {
@@ -87,20 +96,24 @@ async function keeperOf(world: World, running: RunningNode): Promise<RunningRepl
 interface Copies {
   readonly running: Place[]
   readonly disks: Place[]
+  readonly gone: Place[]
   onDisk: number
 }
 
 /** Where each object is. */
 function countCopies(world: World): Map<string, Copies> {
   const copies = new Map(
-    world.objects.map(({ root }): [string, Copies] => [root, { running: [], disks: [], onDisk: 0 }])
+    world.objects.map(({ root }): [string, Copies] => [root, { running: [], disks: [], gone: [], onDisk: 0 }])
   )
   for (const node of world.devices()) {
     for (const root of heldBytes(world, node.place).keys()) {
       const count = copies.get(root)
       if (count === undefined) continue
       count.disks.push(node.place)
-      if (node.isGone) continue
+      if (node.isGone) {
+        count.gone.push(node.place)
+        continue
+      }
       count.onDisk += 1
       if (node.running !== undefined) count.running.push(node.place)
     }
@@ -112,9 +125,16 @@ function countCopies(world: World): Map<string, Copies> {
 function checkObjects(world: World): void {
   const nowMs = world.clock.monotonicMs()
   const copies = countCopies(world)
-  for (const object of world.objects) {
-    const { running = [], disks = [], onDisk = 0 } = copies.get(object.root) ?? {}
+  for (const object of [...world.objects]) {
+    const { running = [], disks = [], gone = [], onDisk = 0 } = copies.get(object.root) ?? {}
+    for (const place of gone) {
+      if (place !== object.owner && !object.goneAtMs.has(place)) object.goneAtMs.set(place, nowMs)
+    }
     if (object.isPromised && onDisk === 0) {
+      if (isBeyondPromise(object, nowMs)) {
+        forget(world, object)
+        continue
+      }
       world.history.violate('writes', `${object.root} is on no disk any more, its goal was ${object.goal}`)
     }
     const holders = running.filter((place) => place !== object.owner)
@@ -129,6 +149,16 @@ function checkObjects(world: World): void {
       `${object.root} has ${holders.length} of ${object.goal} copies, and one is missing since ${minutes} minutes`
     )
   }
+}
+
+/** As many disks as there should be copies went for ever before one copy could be made anew: no goal is met from nothing. */
+function isBeyondPromise({ goal, goneAtMs }: KeptObject, nowMs: number): boolean {
+  return [...goneAtMs.values()].filter((atMs) => nowMs - atMs <= REPAIRED_MS).length >= goal
+}
+
+function forget(world: World, object: KeptObject): void {
+  world.history.count('lost with all who had it')
+  world.objects.splice(world.objects.indexOf(object), 1)
 }
 
 /** Each copy that went has its own time; each that came is in the place of the one that is missing for longest. */
