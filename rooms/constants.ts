@@ -235,6 +235,8 @@ export const MAILBOX_ADDRESS_BYTES = 32
 export const MAILBOX_KEPT_MS: number = 7 * DAY_MS
 /** Largest item. */
 export const MAILBOX_ITEM_BYTES_MAX: number = 65 * 1_024
+/** What an item counts at least in the quotas of bytes. */
+export const MAILBOX_ITEM_BYTES_MIN = 512
 /** Items in one deposit, and in one answer. */
 export const MAILBOX_ITEMS_MAX = 64
 /** Largest request and largest answer of the mailbox exchange. */
@@ -249,6 +251,8 @@ export const MAILBOX_PEER_BYTES_MAX: number = 4 * 1_024 * 1_024
 export const MAILBOX_BYTES_MAX: number = 64 * 1_024 * 1_024
 /** Mailboxes kept, each of which is announced. */
 export const MAILBOX_BOXES_MAX = 1_024
+/** Mailboxes kept that one depositor opened. */
+export const MAILBOX_PEER_BOXES_MAX = 64
 /** Mailbox requests one peer may make at once. */
 export const MAILBOX_BURST = 64
 /** Mailbox requests one peer may make per second in the long run. */

@@ -7,8 +7,10 @@ import {
   MAILBOX_BYTES_MAX,
   MAILBOX_ITEMS_MAX,
   MAILBOX_ITEM_BYTES_MAX,
+  MAILBOX_ITEM_BYTES_MIN,
   MAILBOX_KEPT_MS,
   MAILBOX_MESSAGE_BYTES_MAX,
+  MAILBOX_PEER_BOXES_MAX,
   MAILBOX_PEER_BYTES_MAX
 } from '../constants.ts'
 import type { RoomStore, RoomStoreChange } from '../store.ts'
@@ -25,6 +27,7 @@ export interface Shelf {
   take(box: string, after: number, nowMs: number): Promise<TakeAnswer>
   /** Throws away what has expired. */
   expire(nowMs: number): Promise<void>
+  /** What all items are charged. */
   readonly bytesCount: number
 }
 
@@ -56,7 +59,9 @@ export async function openShelf(store: RoomStore): Promise<Shelf> {
     const read = readKept(Number(digits), value)
     if (read === undefined) continue
     last = Math.max(last, read.number)
-    boxes.set(box, [...(boxes.get(box) ?? []), read])
+    const others = boxes.get(box)
+    if (others === undefined) boxes.set(box, [read])
+    else others.push(read)
   }
   for (const kept of boxes.values()) kept.sort((one, other) => one.number - other.number)
   return new StoredShelf(store, boxes, last)
@@ -136,9 +141,17 @@ class StoredShelf implements Shelf {
   }
 
   #mayKeep(kept: readonly Kept[], item: { box: string; from: string; bytesCount: number }): boolean {
-    if (kept.length === 0 && !this.#boxes.has(item.box) && this.#boxes.size >= MAILBOX_BOXES_MAX) return false
-    if ((this.#ofPeers.get(item.from) ?? 0) + item.bytesCount > MAILBOX_PEER_BYTES_MAX) return false
-    return this.bytesCount + item.bytesCount <= MAILBOX_BYTES_MAX
+    if (kept.length === 0 && !this.#boxes.has(item.box) && !this.#mayOpen(item.from)) return false
+    const bytesCount = charged(item)
+    if ((this.#ofPeers.get(item.from) ?? 0) + bytesCount > MAILBOX_PEER_BYTES_MAX) return false
+    return this.bytesCount + bytesCount <= MAILBOX_BYTES_MAX
+  }
+
+  /** Whether a depositor may open one more mailbox: one that has the oldest item of too many leaves room for others. */
+  #mayOpen(from: string): boolean {
+    if (this.#boxes.size >= MAILBOX_BOXES_MAX) return false
+    const opened = this.#boxes.values().filter(([first]) => first?.from === from)
+    return [...opened].length < MAILBOX_PEER_BOXES_MAX
   }
 
   /** The oldest item of a depositor gives way, by default of whoever has the most here: a flood pushes out itself. */
@@ -152,12 +165,18 @@ class StoredShelf implements Shelf {
     return { key: keyOf(box, gone?.number ?? 0) }
   }
 
-  #count({ from, bytesCount }: Kept, sign: 1 | -1): void {
+  #count({ from, ...kept }: Kept, sign: 1 | -1): void {
+    const bytesCount = charged(kept)
     this.bytesCount += sign * bytesCount
     const left = (this.#ofPeers.get(from) ?? 0) + sign * bytesCount
     if (left > 0) this.#ofPeers.set(from, left)
     else this.#ofPeers.delete(from)
   }
+}
+
+/** What an item costs: one of a few bytes takes its place as well. */
+function charged({ bytesCount }: Pick<Kept, 'bytesCount'>): number {
+  return Math.max(bytesCount, MAILBOX_ITEM_BYTES_MIN)
 }
 
 function keyOf(box: string, number: number): string {

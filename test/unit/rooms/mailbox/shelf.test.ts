@@ -5,7 +5,9 @@ import {
   MAILBOX_BOX_ITEMS_MAX,
   MAILBOX_BOX_PEER_ITEMS_MAX,
   MAILBOX_ITEM_BYTES_MAX,
+  MAILBOX_ITEM_BYTES_MIN,
   MAILBOX_KEPT_MS,
+  MAILBOX_PEER_BOXES_MAX,
   MAILBOX_PEER_BYTES_MAX
 } from '../../../../rooms/constants.ts'
 import { openShelf, type Shelf } from '../../../../rooms/mailbox/shelf.ts'
@@ -103,5 +105,25 @@ describe('what a peer keeps for others', () => {
     }
     assert.equal(await put(shelf, ['x'], { from: 'bob', box: 'one more' }), 0)
     assert.equal(await put(shelf, ['y'], { from: 'bob', box: 'box0' }), 1)
+  })
+
+  it('is not closed to others by one who opens many mailboxes', async () => {
+    const store = createMemoryRoomStore()
+    const shelf = await openShelf(store)
+    const open = async (to: Shelf, box: string, from = 'eve'): Promise<number> =>
+      await put(to, ['x'], { from, box })
+    for (let box = 0; box < MAILBOX_PEER_BOXES_MAX; box++) assert.equal(await open(shelf, `box${box}`), 1)
+    assert.equal(await open(shelf, 'one more'), 0)
+    assert.equal(await put(shelf, ['y'], { from: 'eve', box: 'box0' }), 1)
+    assert.equal(await open(shelf, 'of ann', 'ann'), 1)
+    const again = await openShelf(store)
+    assert.equal(await open(again, 'one more'), 0)
+    assert.equal(await open(again, 'one more', 'bob'), 1)
+  })
+
+  it('counts the place that small items take', async () => {
+    const shelf = await openShelf(createMemoryRoomStore())
+    await put(shelf, ['x', 'y'])
+    assert.equal(shelf.bytesCount, 2 * MAILBOX_ITEM_BYTES_MIN)
   })
 })
