@@ -1,8 +1,10 @@
 import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { errorCode } from '#contracts'
+import { VmmError } from '../errors.ts'
 
 /** A program that ran to its end. */
 export interface ProgramEnd {
@@ -21,7 +23,12 @@ export interface GuestBuildPowers {
   /** Paths of all files below a folder, relative to it. */
   listFiles(folder: string): Promise<string[]>
   readFile(path: string): Promise<Uint8Array>
-  /** Writes all of `files` into the new folder `folder`, or nothing; what was there before is replaced. */
+  /**
+   * Writes all of `files` into the new folder `folder`, or nothing. Files of the same names that were there before are replaced;
+   * when somebody else writes the same folder meanwhile, theirs is kept.
+   *
+   * @throws VmmError `ERR_VM_GUEST_BUILD` when there is anything else
+   */
   writeFolder(folder: string, files: ReadonlyMap<string, Uint8Array>): Promise<void>
   /** The folder with the sources of a guest's first process. */
   readonly initSources: string
@@ -52,17 +59,41 @@ export const systemGuestBuildPowers: GuestBuildPowers = {
       .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
   },
   readFile: (path) => readFile(path),
-  writeFolder: async (folder, files) => {
-    await mkdir(dirname(folder), { recursive: true })
-    // Beside the place it goes to, so that it comes there whole or not at all.
-    const fresh = await mkdtemp(`${folder}-`)
-    try {
-      for (const [name, bytes] of files) await writeFile(join(fresh, name), bytes)
-      await rm(folder, { recursive: true, force: true })
-      await rename(fresh, folder)
-    } finally {
-      await rm(fresh, { recursive: true, force: true })
-    }
-  },
+  writeFolder,
   initSources: fileURLToPath(new URL('init', import.meta.url))
+}
+
+async function writeFolder(path: string, files: ReadonlyMap<string, Uint8Array>): Promise<void> {
+  const folder = resolve(path)
+  await refuseOthers(folder, new Set(files.keys()))
+  await mkdir(dirname(folder), { recursive: true })
+  // Beside the place it goes to, so that it comes there whole or not at all.
+  const aside = await mkdtemp(`${folder}-`)
+  try {
+    const fresh = join(aside, 'new')
+    await mkdir(fresh, { mode: 0o700 })
+    for (const [name, bytes] of files) await writeFile(join(fresh, name), bytes)
+    await rename(folder, join(aside, 'old')).catch(unless('ENOENT'))
+    // There is one only when somebody built the same meanwhile.
+    await rename(fresh, folder).catch(unless('ENOTEMPTY', 'EEXIST'))
+  } finally {
+    await rm(aside, { recursive: true, force: true })
+  }
+}
+
+/** Whatever else lies in a folder, nobody asked for its removal. */
+async function refuseOthers(folder: string, names: ReadonlySet<string>): Promise<void> {
+  const isOurs = await readdir(folder, { withFileTypes: true }).then(
+    (entries) => entries.every((entry) => entry.isFile() && names.has(entry.name)),
+    (thrown: unknown) => errorCode(thrown) === 'ENOENT'
+  )
+  if (isOurs) return
+  const text = `expected a new folder for a guest or one with a guest in it, ${folder} holds something else`
+  throw new VmmError('ERR_VM_GUEST_BUILD', text)
+}
+
+function unless(...codes: readonly string[]): (thrown: unknown) => void {
+  return (thrown) => {
+    if (!codes.includes(errorCode(thrown) ?? '')) throw thrown
+  }
 }

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
-import { buildGuest, type GuestBuildPowers, type ProgramEnd } from '#vmm'
+import { buildGuest, systemGuestBuildPowers, type GuestBuildPowers, type ProgramEnd } from '#vmm'
 import { extractKernel } from '../../../vmm/guest/kernel-image.ts'
 import { unpackLz4Legacy } from '../../../vmm/guest/lz4.ts'
 import { builtInModules, moduleDependencies, moduleOrder } from '../../../vmm/guest/modules.ts'
@@ -107,6 +110,51 @@ describe('the building of a guest', () => {
         detail: [said]
       })
     }
+  })
+})
+
+describe('the folder of a guest', () => {
+  const write = (folder: string, text: string): Promise<void> =>
+    systemGuestBuildPowers.writeFolder(
+      folder,
+      new Map(['kernel', 'initrd', 'guest.json'].map((name) => [name, Buffer.from(text)]))
+    )
+  let parent = ''
+  beforeEach(async () => {
+    parent = await mkdtemp(join(tmpdir(), 'elastos-test-'))
+  })
+  afterEach(() => rm(parent, { recursive: true, force: true }))
+
+  it('is made, and replaced when it holds a guest, with a slash at its end too', async () => {
+    const folder = join(parent, 'below', 'guest')
+    for (const [path, text] of [
+      [folder, 'first'],
+      [`${folder}/`, 'second']
+    ] as const) {
+      await write(path, text)
+      assert.deepEqual((await readdir(folder)).toSorted(), ['guest.json', 'initrd', 'kernel'])
+      assert.equal(await readFile(join(folder, 'kernel'), 'utf8'), text)
+    }
+    assert.deepEqual(await readdir(join(parent, 'below')), ['guest'])
+  })
+
+  it('is refused when it holds anything else, which stays', async () => {
+    await mkdir(join(parent, 'home'))
+    await writeFile(join(parent, 'home', 'letter'), 'dear')
+    await mkdir(join(parent, 'sources', 'kernel'), { recursive: true })
+    await writeFile(join(parent, 'file'), 'dear')
+    for (const path of ['home', 'home/', 'sources', 'file', 'home/../home']) {
+      await assert.rejects(write(`${parent}/${path}`, 'guest'), { code: 'ERR_VM_GUEST_BUILD' })
+    }
+    assert.equal(await readFile(join(parent, 'home', 'letter'), 'utf8'), 'dear')
+    assert.deepEqual((await readdir(parent)).toSorted(), ['file', 'home', 'sources'])
+  })
+
+  it('is whole whoever of two builds wins', async () => {
+    const folder = join(parent, 'guest')
+    await Promise.all([write(folder, 'one'), write(folder, 'two')])
+    assert.deepEqual((await readdir(folder)).toSorted(), ['guest.json', 'initrd', 'kernel'])
+    assert.deepEqual(await readdir(parent), ['guest'])
   })
 })
 
