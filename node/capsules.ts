@@ -39,7 +39,7 @@ export interface CapsulesComponents {
   readonly contacts: Pick<Contacts, 'didOf'>
   readonly powers: HostPowers
   /** Makes root images of capsules for microVMs. */
-  readonly makeImage: (folder: string, file: string) => Promise<void>
+  readonly makeImage: (folder: string, file: string, bytesMax: number) => Promise<void>
   readonly clock: Clock
   readonly logger: Logger
   readonly isDenied: (did: string) => boolean

@@ -12,8 +12,8 @@ import { compileEntry } from './compile-entry.ts'
 export interface BuildComponents {
   powers: HostPowers
   clock: Clock
-  /** Makes the root image `file` of all that is in `folder`, for capsules of a microVM that have one made. */
-  makeImage?: ((folder: string, file: string) => Promise<void>) | undefined
+  /** Makes the root image `file` of at most `bytesMax` of all that is in `folder`, for capsules of a microVM that have one made. */
+  makeImage?: ((folder: string, file: string, bytesMax: number) => Promise<void>) | undefined
 }
 
 /** What {@link buildCapsule} made, or found. */
@@ -69,7 +69,15 @@ async function buildImage(
   const isMade = image !== undefined && makeImage !== undefined
   if (isMade) {
     if (entry.includes('/')) await powers.makeFolder(file.slice(0, file.lastIndexOf('/')), { isShared: true })
-    await makeImage(`${folder}/${image}`, file)
+    const source = `${folder}/${image}`
+    // Nobody who builds a stranger's package means to publish what a link in it leads to.
+    if ((await powers.resolvePath(source)) !== source) {
+      throw new CapsuleError(
+        'ERR_PACKAGE_INVALID',
+        `expected ${image} to be a folder in the package and no link`
+      )
+    }
+    await makeImage(source, file, PACKAGE_FILE_BYTES_MAX)
   }
   const entryBytes = await powers.fileBytes(file)
   if (entryBytes === undefined) throw noEntry(entry)

@@ -31,10 +31,20 @@ export async function readImageFolder(powers: ImageFolderPowers, folder: string)
 /**
  * Makes the root image `file` of all that is in `folder`.
  *
- * @throws VmmError `ERR_VM_IMAGE`
+ * @throws VmmError `ERR_VM_IMAGE`, also for more than `bytesMax` bytes: there is no file then
  */
-export async function makeRootImage(folder: string, file: string): Promise<void> {
-  await systemImagePowers.writeFile(file, erofsImage(await readImageFolder(systemImagePowers, folder)))
+export async function makeRootImage(folder: string, file: string, bytesMax: number): Promise<void> {
+  const image = erofsImage(await readImageFolder(systemImagePowers, folder))
+  await systemImagePowers.writeFile(file, atMost(bytesMax, image))
+}
+
+async function* atMost(bytesMax: number, source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let bytes = 0
+  for await (const chunk of source) {
+    bytes += chunk.byteLength
+    if (bytes > bytesMax) throw new VmmError('ERR_VM_IMAGE', `expected an image of at most ${bytesMax} bytes`)
+    yield chunk
+  }
 }
 
 function entryOf(

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { chmod, mkdir, symlink, utimes, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { erofsImage, readImageFolder, systemImagePowers, type ImageEntry } from '#vmm'
+import { erofsImage, makeRootImage, readImageFolder, systemImagePowers, type ImageEntry } from '#vmm'
 import { cpioArchive, type CpioEntry } from '../../../vmm/image/cpio.ts'
 import { createTemporaryFolder } from '../../support/temporary-folder.ts'
 import { startProcess } from '../../support/process.ts'
@@ -44,6 +44,17 @@ describe('a root image', () => {
     const other = await make(0o644, 2_000_000, ['run', 'b', 'a'])
     assert.ok(one.equals(other))
     assert.equal(one.equals(await make(0o644, 0, ['run', 'b', 'c'])), false)
+  })
+
+  it('is written to its end or not at all, and no longer than it may be', async () => {
+    await using folder = await createTemporaryFolder()
+    const [source, image] = [join(folder.path, 'root'), join(folder.path, 'root.erofs')]
+    await mkdir(source)
+    await writeFile(join(source, 'file'), 'x'.repeat(5000))
+    await assert.rejects(makeRootImage(source, image, 8192), { code: 'ERR_VM_IMAGE' })
+    assert.deepEqual(await readdir(folder.path), ['root'])
+    await makeRootImage(source, image, 65_536)
+    assert.ok((await stat(image)).size > 8192)
   })
 
   it('holds no device, pipe or socket', async () => {
