@@ -13,7 +13,7 @@ import {
   type VmmPowers
 } from '#vmm'
 import type { DataPaths } from './data-folder.ts'
-import { keepUsed, writeWhole } from './powers.ts'
+import { keepUsed, removeUnfinished, writeWhole } from './powers.ts'
 import type { TextFiles } from './text-files.ts'
 
 /** What {@link createMachines} works with. */
@@ -70,20 +70,8 @@ const HELD_BY_EMULATOR = 'it runs in an emulated machine, which is no wall by it
 export function createMachines(components: MachinesComponents): Machines {
   const { paths, powers, clock, random, logger } = components
   const guest: GuestFiles = { kernel: join(paths.guest, 'kernel'), initrd: join(paths.guest, 'initrd') }
-  const cache = createProbeCache(components)
-  let probing: Promise<MachineReport> | undefined
-  const probe = async (): Promise<MachineReport> => {
-    for (const path of [guest.kernel, guest.initrd]) {
-      if ((await powers.resolvePath(path)) !== undefined) continue
-      throw new VmmError('ERR_VM_UNAVAILABLE', `expected the guest of microVMs at ${path}, got none`, {
-        detail: [`in the project's sources: node scripts/build-guest.ts ${paths.guest}`]
-      })
-    }
-    const report = await (probing ??= probeMachines({ powers, clock, cache }, guest))
-    // What was lacking may be mended by now.
-    if (report.tier === 'none') probing = undefined
-    return report
-  }
+  const placeImage = createImageShelf(components)
+  const probe = createProbe(components, guest)
   return {
     start: async (request) => {
       const report = await probe()
@@ -104,11 +92,7 @@ export function createMachines(components: MachinesComponents): Machines {
         })
       }
       request.onHeld?.(tier === 'kvm' ? HELD_BY_PROCESSOR : `${HELD_BY_EMULATOR}: ${reason}`)
-      const digest = createHash('sha256').update(request.image).digest('hex')
-      const image = join(paths.machines, `${digest}.erofs`)
-      // What lies there may have been changed since it was written.
-      if ((await powers.hashFile(image)) !== digest) await writeWhole(image, request.image)
-      await keepUsed(image, { filesMax: IMAGES_KEPT_MAX, nowMs: clock.nowMs() })
+      const image = await placeImage(request.image)
       return startMachine(
         { powers, clock, random },
         {
@@ -127,6 +111,54 @@ export function createMachines(components: MachinesComponents): Machines {
         }
       )
     }
+  }
+}
+
+/** Finds out once how machines are held here; again when none can be, or that could not be found out. */
+function createProbe(components: MachinesComponents, guest: GuestFiles): () => Promise<MachineReport> {
+  const { paths, powers, clock } = components
+  const cache = createProbeCache(components)
+  let probing: Promise<MachineReport> | undefined
+  return async () => {
+    for (const path of [guest.kernel, guest.initrd]) {
+      if ((await powers.resolvePath(path)) !== undefined) continue
+      throw new VmmError('ERR_VM_UNAVAILABLE', `expected the guest of microVMs at ${path}, got none`, {
+        detail: [`in the project's sources: node scripts/build-guest.ts ${paths.guest}`]
+      })
+    }
+    const asked = (probing ??= probeMachines({ powers, clock, cache }, guest))
+    let report: MachineReport | undefined
+    try {
+      report = await asked
+      return report
+    } finally {
+      // What was lacking may be mended by now.
+      if ((report === undefined || report.tier === 'none') && probing === asked) probing = undefined
+    }
+  }
+}
+
+/** Puts root images where machines can open them, each by one writer at a time, and returns their paths. */
+function createImageShelf({
+  paths,
+  powers,
+  clock
+}: Pick<MachinesComponents, 'paths' | 'powers' | 'clock'>): (bytes: Uint8Array) => Promise<string> {
+  const placing = new Map<string, Promise<void>>()
+  let cleaned: Promise<void> | undefined
+  const place = async (image: string, digest: string, bytes: Uint8Array): Promise<void> => {
+    // What lies there may have been changed since it was written.
+    if ((await powers.hashFile(image)) !== digest) await writeWhole(image, bytes)
+    await keepUsed(image, { filesMax: IMAGES_KEPT_MAX, nowMs: clock.nowMs() })
+  }
+  return async (bytes) => {
+    await (cleaned ??= removeUnfinished(paths.machines))
+    const digest = createHash('sha256').update(bytes).digest('hex')
+    const image = join(paths.machines, `${digest}.erofs`)
+    const current = placing.get(digest) ?? place(image, digest, bytes).finally(() => placing.delete(digest))
+    placing.set(digest, current)
+    await current
+    return image
   }
 }
 

@@ -228,6 +228,14 @@ export async function writeWhole(path: string, bytes: Uint8Array): Promise<void>
   }
 }
 
+/** Removes what {@link writeWhole} of a process that was killed left in a folder nobody writes to now. Best effort. */
+export async function removeUnfinished(folder: string): Promise<void> {
+  const names = await readdir(folder).catch(() => [])
+  for (const name of names) {
+    if (/\.\d+\.new$/.test(name)) await rm(join(folder, name), { force: true }).catch(() => undefined)
+  }
+}
+
 /**
  * Notes that a file was used just now and removes those with the same ending in its folder that were not for longest, so that
  * `filesMax` stay. Best effort.

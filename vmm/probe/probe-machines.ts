@@ -45,6 +45,7 @@ const CPU_INFO_BYTES_MAX = 65_536
 const BOOT_ID_BYTES_MAX = 64
 /** What a trial start answered when it went well; everything else is why it did not. */
 const STARTED = 'started'
+const TOO_SLOW = `none within ${VM_PROBE_MS_MAX} ms`
 const PROBE_MEMORY_MIB = 128
 const PROBE_CPU_SECONDS = 5
 
@@ -89,10 +90,12 @@ async function rememberedStart(
     ...[trial.layout.monitor, trial.guest.kernel, trial.guest.initrd].map((path) => powers.hashFile(path))
   ])
   const key = createHash('sha256').update(JSON.stringify(inputs)).digest('hex')
-  const known = await cache.get(key)
+  // To remember only saves time: a disk that is full or broken keeps nobody from a machine.
+  const known = await cache.get(key).catch(() => undefined)
   if (known !== undefined) return known
   const answer = await tryStart(components, trial)
-  await cache.set(key, answer)
+  // One that was slow may only have been busy.
+  if (answer !== TOO_SLOW) await cache.set(key, answer).catch(() => undefined)
   return answer
 }
 
@@ -115,7 +118,7 @@ async function tryStart(
       fail: (error) => decided.resolve(error.message)
     }
   )
-  using _deadline = clock.after(VM_PROBE_MS_MAX, () => decided.resolve(`none within ${VM_PROBE_MS_MAX} ms`))
+  using _deadline = clock.after(VM_PROBE_MS_MAX, () => decided.resolve(TOO_SLOW))
   void monitor.ended.then(({ code, signal }) =>
     decided.resolve(
       `its monitor ended with ${signal ?? code ?? 'nothing'} ${monitor.log().at(-1) ?? ''}`.trim()

@@ -8,7 +8,7 @@ import { systemVmmPowers, type MonitorSpawn, type VmmPowers } from '#vmm'
 import { createMachines, type Machines } from '../../../node/machines.ts'
 import { createTextFiles } from '../../../node/text-files.ts'
 import { createTemporaryFolder } from '../../support/temporary-folder.ts'
-import { createFakeMonitor } from '../vmm/fake-monitor.ts'
+import { createFakeMonitor, type FakeMonitor } from '../vmm/fake-monitor.ts'
 
 interface Lab extends AsyncDisposable {
   readonly folder: string
@@ -24,15 +24,17 @@ async function openLab(change: Partial<VmmPowers> = {}, hasGuest = true): Promis
   await mkdir(paths.guest)
   if (hasGuest) for (const name of ['kernel', 'initrd']) await writeFile(join(paths.guest, name), name)
   const spawned: MonitorSpawn[] = []
-  let monitor = createFakeMonitor()
+  const monitors: FakeMonitor[] = []
   const powers: VmmPowers = {
     ...systemVmmPowers,
     spawnMonitor: (init) => {
       spawned.push(init)
-      monitor = createFakeMonitor()
+      const monitor = createFakeMonitor()
+      monitors.push(monitor)
       return monitor.powers.spawnMonitor(init)
     },
-    killProcess: (pid) => monitor.powers.killProcess(pid),
+    // They all say the same process.
+    killProcess: (pid) => monitors.forEach((monitor) => monitor.powers.killProcess(pid)),
     platform: 'linux',
     arch: 'x64',
     findProgram: async (name) => `/usr/bin/${name}`,
@@ -93,6 +95,34 @@ describe('machines of a node', () => {
     assert.equal(await readFile(image, 'utf8'), 'an image')
     assert.ok(lab.spawned[1]?.args.includes(image))
     assert.deepEqual((await readdir(join(lab.folder, 'machines'))).length, 1)
+  })
+
+  it('share one image, written once, and nothing half-written stays', async () => {
+    await using lab = await openLab()
+    const folder = join(lab.folder, 'machines')
+    await mkdir(folder)
+    await writeFile(join(folder, 'left.erofs.123.new'), 'half')
+    const requests = [1, 2, 3].map(() => lab.machines.start({ ...REQUEST, mayBeEmulated: true }))
+    const machines = await Promise.all(requests)
+    for (const machine of machines) await machine[Symbol.asyncDispose]()
+    const digest = createHash('sha256').update(REQUEST.image).digest('hex')
+    assert.deepEqual(await readdir(folder), [`${digest}.erofs`])
+    assert.equal(await readFile(join(folder, `${digest}.erofs`), 'utf8'), 'an image')
+  })
+
+  it('are looked for again when looking failed', async () => {
+    let tries = 0
+    await using lab = await openLab({
+      linkedFiles: async () => {
+        tries += 1
+        if (tries === 1) throw new Error('too many open files')
+        return ''
+      }
+    })
+    const request = { ...REQUEST, mayBeEmulated: true }
+    await assert.rejects(lab.machines.start(request), /too many open files/)
+    await using machine = await lab.machines.start(request)
+    assert.ok(machine.pid !== undefined)
   })
 
   it('keep the images of the last ones that ran', async () => {

@@ -92,7 +92,8 @@ describe('the probe of machines', () => {
       const monitor = createFakeMonitor()
       const clock = createVirtualClock()
       const powers = machineOf({ opensKvm: true }, monitor)
-      const probing = probeMachines({ powers, clock, cache: memoryCache() }, GUEST)
+      const cache = memoryCache()
+      const probing = probeMachines({ powers, clock, cache }, GUEST)
       await monitor.until(() => monitor.spawned.length > 0)
       await monitor.until(() => true)
       await fail(monitor, clock)
@@ -101,8 +102,21 @@ describe('the probe of machines', () => {
       assert.match(report.reason, /no guest starts under KVM/)
       assert.equal('timestampKhz' in report && report.timestampKhz, 2_596_000)
       assert.equal(monitor.isKilled || name === 'ends early', true)
+      assert.equal(cache.answers.size, name === 'is silent for 3 s' ? 0 : 1, 'a busy machine is asked again')
     })
   }
+
+  it('finds kvm where nothing can be remembered', async () => {
+    const monitor = createFakeMonitor()
+    monitor.say(encodeVmFrame(VM_FRAME.hello, 0, Uint8Array.of(1)))
+    const fail = (): Promise<never> => Promise.reject(new Error('the disk is full'))
+    const components = {
+      powers: machineOf({ opensKvm: true }, monitor),
+      clock: createVirtualClock(),
+      cache: { get: fail, set: fail }
+    }
+    assert.equal((await probeMachines(components, GUEST)).tier, 'kvm')
+  })
 
   it('does not guess how fast a time stamp counter is', () => {
     assert.equal(timestampKhz('processor : 0\n'), undefined)
