@@ -225,7 +225,7 @@ class LazyRuntime implements CapsuleRuntime {
               { powers, clock, logger, sandbox, pool },
               { ...init, ...files, module: opened.entry, isOwn }
             )
-          : startMachineCapsule({ powers, clock, logger }, init, machine)
+          : startMachineCapsule({ powers, clock, logger, pool }, init, machine)
       void process.finished.then(letGo)
       return { process, session }
     } catch (thrown) {

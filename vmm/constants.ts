@@ -23,6 +23,8 @@ export const VM_DISKS_MAX = 4
 export const VM_MONITOR_MIB = 768
 /** Mebibytes of translated code an emulator may keep; part of {@link VM_MONITOR_MIB}. */
 export const VM_TRANSLATION_MIB = 64
+/** Niceness of monitors and their machines: the node comes first, and a guest still starts in time on a busy machine. */
+export const VM_MONITOR_NICENESS = 5
 /** Descriptors a monitor may have open. */
 export const VM_MONITOR_FILES_MAX = 64
 /** Characters of a path a monitor is given. */

@@ -16,7 +16,7 @@ export type MachineErrorCode =
   | 'ERR_VM_PROGRAM'
   /** The machine ended without saying how its program did. */
   | 'ERR_VM_CRASHED'
-  /** The machine ran longer than it may. */
+  /** The machine ran longer than it may, or used more of the processor. */
   | 'ERR_VM_TIME_LIMIT'
   /** Its owner ended the machine. */
   | 'ERR_VM_STOPPED'

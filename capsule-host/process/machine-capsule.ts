@@ -1,5 +1,5 @@
-import { errorDetail, errorMessage } from '#contracts'
-import { CapsuleError } from '../errors.ts'
+import { errorCode, errorDetail, errorMessage } from '#contracts'
+import { CapsuleError, type CapsuleErrorCode } from '../errors.ts'
 import {
   encodeFrame,
   encodeNumberFrame,
@@ -50,6 +50,11 @@ export type MachineCapsuleInit = Omit<CapsuleProcessInit, 'module' | 'args' | 'f
 
 /** Exit codes of a program that a signal ended, as a shell tells them. */
 const SIGNAL_EXIT_CODE = 128
+/** What a run calls the ends of machines that are no fault of the program. */
+const CODES: ReadonlyMap<string, CapsuleErrorCode> = new Map([
+  ['ERR_VM_START', 'ERR_SANDBOX_UNAVAILABLE'],
+  ['ERR_VM_TIME_LIMIT', 'ERR_CAPSULE_TIME_LIMIT']
+])
 const NOTHING = new Uint8Array(0)
 
 /**
@@ -57,7 +62,7 @@ const NOTHING = new Uint8Array(0)
  * machine may use of this one (memory, processor time, disks) it was started with.
  */
 export function startMachineCapsule(
-  components: Omit<CapsuleProcessComponents, 'sandbox' | 'pool'>,
+  components: Omit<CapsuleProcessComponents, 'sandbox'>,
   init: MachineCapsuleInit,
   machine: CapsuleMachine
 ): CapsuleProcess {
@@ -155,7 +160,8 @@ async function pumpMachine(
     await frames.close()
   } catch (cause) {
     const message = `the capsule's machine ended: ${errorMessage(cause)}`
-    const error = new CapsuleError('ERR_CAPSULE_CRASHED', message, { cause, detail: errorDetail(cause) })
+    const code = CODES.get(errorCode(cause) ?? '') ?? 'ERR_CAPSULE_CRASHED'
+    const error = new CapsuleError(code, message, { cause, detail: errorDetail(cause) })
     await frames.abort(error).catch(() => undefined)
   }
 }

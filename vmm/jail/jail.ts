@@ -5,6 +5,8 @@ import type { MonitorIdentity } from '../powers.ts'
 export interface MonitorLayout {
   readonly bubblewrap: string
   readonly prlimit: string
+  /** Lowers its priority where there is one. */
+  readonly nice?: string | undefined
   /** It is shown where it is: it finds its firmware and its own parts from there. */
   readonly monitor: string
   /** Files and folders it reads, at the paths where it looks for them: libraries, the loader, its firmware. */

@@ -1,7 +1,7 @@
 import type { Clock } from '#contracts'
 import { createVmChannel, type VmChannel } from '../channel/vm-channel.ts'
 import type { VmFrame } from '../channel/frames.ts'
-import { VM_CONSOLE_BYTES_MAX, VM_END_MS_MAX } from '../constants.ts'
+import { VM_CONSOLE_BYTES_MAX, VM_END_MS_MAX, VM_MONITOR_NICENESS } from '../constants.ts'
 import { VmmError } from '../errors.ts'
 import {
   JAIL_DESCRIPTOR,
@@ -68,12 +68,14 @@ export function startMonitor(
   init: MonitorInit,
   events: MonitorEvents
 ): Monitor {
-  const { layout } = init
-  const process = components.powers.spawnMonitor({
-    command: layout.bubblewrap,
-    args: monitorArguments(init),
-    identity: layout.identity
-  })
+  const { bubblewrap, nice, identity } = init.layout
+  const args = monitorArguments(init)
+  const process = components.powers.spawnMonitor(
+    // What it starts keeps its priority, and may not raise it.
+    nice === undefined
+      ? { command: bubblewrap, args, identity }
+      : { command: nice, args: ['-n', String(VM_MONITOR_NICENESS), bubblewrap, ...args], identity }
+  )
   const send = (frame: Uint8Array): void => process.write(frame)
   const channel = createVmChannel({ send, take: (frame) => events.take(frame) })
   const logs = [keepTail(process.stdout), keepTail(process.stderr)]

@@ -58,6 +58,8 @@ export interface Machine extends AsyncDisposable {
 
 /** The user a guest's program runs as: nobody there has more, and the host's nobody is somebody else. */
 const PROGRAM_USER = 1000
+/** How bubblewrap ends when what it holds was killed. */
+const KILLED_EXIT_CODE = 137
 
 /**
  * Starts a machine in its jail and its program in the machine.
@@ -100,12 +102,14 @@ class MachineRun {
   readonly #init: MachineInit
   readonly #running: PromiseWithResolvers<void> = Promise.withResolvers()
   readonly #decided: PromiseWithResolvers<MachineOutcome> = Promise.withResolvers()
+  readonly #startedMs: number
   /** What the guest says next. */
   #awaits: 'hello' | 'running' | 'exit' | 'nothing' = 'hello'
 
   constructor(components: MachineComponents, init: MachineInit) {
     this.#components = components
     this.#init = init
+    this.#startedMs = components.clock.monotonicMs()
     this.monitor = startMonitor(components, init, {
       take: (frame) => this.#take(frame),
       fail: (error) => this.#fail(error)
@@ -134,7 +138,7 @@ class MachineRun {
     void this.monitor.ended.then(({ code, signal: by, failure }) => {
       const how = failure?.message ?? `its monitor ended with ${by ?? code ?? 'nothing'}`
       if (this.#awaits === 'hello') this.#failStart(how)
-      else this.#fail(this.#crash(how))
+      else this.#fail(by === 'SIGKILL' || code === KILLED_EXIT_CODE ? this.#killed(how) : this.#crash(how))
     })
     const outcome = await this.#decided.promise
     signal.removeEventListener('abort', stop)
@@ -176,6 +180,16 @@ class MachineRun {
         detail: this.monitor.log()
       })
     )
+  }
+
+  /** The kernel kills so whoever used up its processor time, and says no reason: it takes at least so long to use it up. */
+  #killed(how: string): VmmError {
+    const { cpus, limits } = this.#init
+    // Beside its processors a machine has a thread that moves its bytes.
+    const msMin = (limits.cpuSecondsMax * 1000) / (cpus + 1)
+    if (this.#components.clock.monotonicMs() - this.#startedMs < msMin) return this.#crash(how)
+    const text = `the machine was killed, as one is that used ${limits.cpuSecondsMax} s of processor time`
+    return new VmmError('ERR_VM_TIME_LIMIT', text, { detail: this.monitor.log() })
   }
 
   #crash(how: string): VmmError {

@@ -45,13 +45,14 @@ export async function findMonitorLayout(
   const missing = needed.filter((_, index) => paths[index] === undefined)
   const [monitor, bubblewrap, prlimit] = paths
   if (monitor === undefined || bubblewrap === undefined || prlimit === undefined) return { missing }
+  const nice = await powers.findProgram('nice')
   const { folders, emulator, firmware } = PARTS[arch]
   const [parts] = await existing(powers, folders)
   const linked = [monitor, prlimit, ...(parts === undefined ? [] : [`${parts}/${emulator}`])]
   const libraries = await Promise.all(linked.map(async (path) => linkedFiles(await powers.linkedFiles(path))))
   const firmwares = await existing(powers, firmware)
   const reads = [...new Set(libraries.flat()), ...(parts === undefined ? [] : [parts]), ...firmwares]
-  return { layout: { bubblewrap, prlimit, monitor, reads } }
+  return { layout: { bubblewrap, prlimit, nice, monitor, reads } }
 }
 
 async function existing(powers: FindPowers, paths: readonly string[]): Promise<string[]> {

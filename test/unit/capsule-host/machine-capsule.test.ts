@@ -67,7 +67,11 @@ interface Trial {
   readonly written: { stdout: string; stderr: string }
 }
 
-function start(limits: Partial<CapsuleLimits> = {}, stdin: readonly string[] = []): Trial {
+function start(
+  limits: Partial<CapsuleLimits> = {},
+  stdin: readonly string[] = [],
+  pool?: Parameters<typeof startMachineCapsule>[0]['pool']
+): Trial {
   const machine = createFakeMachine()
   const written = { stdout: '', stderr: '' }
   const sink = (name: 'stdout' | 'stderr'): { write(bytes: Uint8Array): void } => ({
@@ -76,7 +80,7 @@ function start(limits: Partial<CapsuleLimits> = {}, stdin: readonly string[] = [
     }
   })
   const capsule = startMachineCapsule(
-    { powers: systemPowers, clock: systemClock, logger: silentLogger },
+    { powers: systemPowers, clock: systemClock, logger: silentLogger, pool },
     {
       name: 'hello',
       limits: { ...DEFAULT_CAPSULE_LIMITS, ...limits },
@@ -88,6 +92,10 @@ function start(limits: Partial<CapsuleLimits> = {}, stdin: readonly string[] = [
     machine
   )
   return { machine, capsule, written }
+}
+
+function coded(code: string): Error {
+  return Object.assign(new Error('gone'), { code })
 }
 
 async function* inputOf(texts: readonly string[]): AsyncGenerator<Uint8Array> {
@@ -125,6 +133,16 @@ describe('a capsule in a machine', () => {
     await capsule[Symbol.asyncDispose]()
   })
 
+  it('shares with all others what they may write in a second', async () => {
+    const taken: number[] = []
+    const output = { take: async (bytes: number) => void taken.push(bytes) }
+    const { machine, capsule } = start({}, [], { output, take: () => undefined })
+    machine.say('stdout', 'x'.repeat(1000))
+    machine.end({ kind: 'exit', exit: { kind: 'code', code: 0 } })
+    await capsule.finished
+    assert.ok(taken.reduce((sum, bytes) => sum + bytes, 0) >= 1000)
+  })
+
   const ends: readonly (readonly [string, (trial: Trial) => void, string])[] = [
     [
       'writes more than it may',
@@ -142,6 +160,16 @@ describe('a capsule in a machine', () => {
       'loses its machine',
       ({ machine }) => machine.end({ kind: 'error', error: new Error('gone') }),
       'ERR_CAPSULE_CRASHED'
+    ],
+    [
+      'never gets a machine',
+      ({ machine }) => machine.end({ kind: 'error', error: coded('ERR_VM_START') }),
+      'ERR_SANDBOX_UNAVAILABLE'
+    ],
+    [
+      'has used up its time',
+      ({ machine }) => machine.end({ kind: 'error', error: coded('ERR_VM_TIME_LIMIT') }),
+      'ERR_CAPSULE_TIME_LIMIT'
     ]
   ]
   for (const [name, act, code] of ends) {

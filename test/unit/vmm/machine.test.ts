@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict'
 import { systemRandom } from '#contracts'
-import { encodeVmFrame, startMachine, VM_FRAME, type Machine, type MonitorSpawn } from '#vmm'
+import {
+  encodeVmFrame,
+  startMachine,
+  VM_FRAME,
+  type Machine,
+  type MonitorLayout,
+  type MonitorSpawn
+} from '#vmm'
 import { VmFrameDecoder } from '../../../vmm/channel/frames.ts'
 import { createVirtualClock, type VirtualClock } from '../../support/virtual-clock.ts'
 import { createFakeMonitor, type FakeMonitor } from './fake-monitor.ts'
@@ -16,13 +23,13 @@ interface Trial {
   readonly clock: VirtualClock
 }
 
-function start(signal = new AbortController().signal): Trial {
+function start(signal = new AbortController().signal, layout: MonitorLayout = LAYOUT): Trial {
   const clock = createVirtualClock()
   const monitor = createFakeMonitor()
   const machine = startMachine(
     { powers: monitor.powers, clock, random: systemRandom },
     {
-      ...{ layout: LAYOUT, arch: 'x86_64', tier: 'emulated', cpus: 1, signal },
+      ...{ layout, arch: 'x86_64', tier: 'emulated', cpus: 1, signal },
       limits: { memoryMib: 128, cpuSecondsMax: 10 },
       guest: { kernel: '/k', initrd: '/i' },
       disks: [{ path: '/r', isReadOnly: true }],
@@ -68,6 +75,14 @@ describe('a machine that starts', () => {
     await assert.rejects(machine.started, { code: 'ERR_VM_START' })
   })
 
+  it('yields to the node where programs can', async () => {
+    const { machine, monitor } = start(undefined, { ...LAYOUT, nice: '/nice' })
+    await machine[Symbol.asyncDispose]()
+    const [spawned] = monitor.spawned
+    assert.equal(spawned?.command, '/nice')
+    assert.deepEqual(spawned.args.slice(0, 3), ['-n', '5', '/bwrap'])
+  })
+
   it('is ended when it runs too long', async () => {
     const { machine, monitor, clock } = start()
     monitor.say(HELLO)
@@ -97,6 +112,17 @@ describe('a machine that starts', () => {
     monitor.end({ code: null, signal: 'SIGKILL' })
     const outcome = await machine.finished
     assert.equal(outcome.kind === 'error' && outcome.error.code, 'ERR_VM_CRASHED')
+  })
+
+  it('has used up its time when it is killed once it can have used that', async () => {
+    const { machine, monitor, clock } = start()
+    monitor.say(HELLO)
+    monitor.say(RUNNING)
+    await machine.started
+    await clock.advance(10_000)
+    monitor.end({ code: 137, signal: null })
+    const outcome = await machine.finished
+    assert.equal(outcome.kind === 'error' && outcome.error.code, 'ERR_VM_TIME_LIMIT')
   })
 
   const hostile: Readonly<Record<string, readonly Uint8Array[]>> = {
