@@ -63,9 +63,10 @@ export function createRoomTransport(host: RoomServiceComponents['host']): RoomTr
   const { exchange, pubsub, ownRouting: routing } = host
   return {
     addresses: () => host.addresses(),
-    // The first acknowledgement is enough for others to find us; the rest of the record's holders follow.
+    // The first acknowledgement is enough for others to find us; the rest of the record's holders follow. Rooms, mailboxes
+    // and prekeys announce themselves again for as long as there is something to announce.
     provide: async (cid, options) => {
-      await routing.provideQuick(cid, options)
+      await routing.provideQuick(cid, { ...options, transient: true })
     },
     findProviders: (cid, options) => routing.findProviders(cid, options),
     connect: async (peer, { signal }) => {
