@@ -83,7 +83,11 @@ export function infoOf(state: ClientState): Uint8Array {
   return found.extensionData
 }
 
-/** Takes devices in and out, and changes the keys of the group; the state after it and what is to be sent. */
+/**
+ * Takes devices in and out, and changes the keys of the group; the state after it and what is to be sent.
+ *
+ * @throws RoomError `ERR_PRIVATE_REFUSED` when MLS does not allow it, as with a key that nothing can be encrypted for
+ */
 export async function commitChange(
   suite: Suite,
   state: ClientState,
@@ -96,7 +100,9 @@ export async function commitChange(
   const made = await createCommit(
     { state, cipherSuite: suite.cipherSuite, pskIndex: emptyPskIndex },
     { extraProposals, ratchetTreeExtension: true }
-  )
+  ).catch((cause: unknown) => {
+    throw new RoomError('ERR_PRIVATE_REFUSED', 'expected a change that MLS allows', { cause })
+  })
   const welcome =
     made.welcome === undefined
       ? undefined

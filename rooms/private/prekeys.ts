@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import {
   decodeMlsMessage,
   encodeMlsMessage,
@@ -30,6 +31,8 @@ const CAPABILITIES: Capabilities = {
   proposals: [],
   credentials: ['basic']
 }
+/** Of a key package: until when it may be used is said by our extension. */
+const LIFETIME = { notBefore: 0n, notAfter: 0x7fff_ffff_ffff_ffffn }
 const KEY_BYTES = 32
 
 /** A prekey of somebody, verified: the key package by which their device is taken into a group. */
@@ -91,7 +94,7 @@ export async function newKeyPackage(
   return await generateKeyPackageWithKey(
     suite.credential,
     CAPABILITIES,
-    { notBefore: 0n, notAfter: 0x7fff_ffff_ffff_ffffn },
+    LIFETIME,
     [{ extensionType: PREKEY_EXTENSION, extensionData }],
     { signKey: new Uint8Array(), publicKey: suite.publicKey },
     suite.cipherSuite
@@ -111,6 +114,7 @@ export async function readPrekey(suite: Suite, bytes: Uint8Array, nowMs: number)
   if (name !== SUITE_NAME || version !== 'mls10') throw malformed('a prekey of our suite')
   if (keyPackage.initKey.length !== KEY_BYTES || leafNode.hpkePublicKey.length !== KEY_BYTES)
     throw malformed('keys of 32 bytes')
+  if (!isOfOurKind(keyPackage)) throw malformed('the capabilities and the lifetime of every prekey')
   const known = readCredential(leafNode.credential, leafNode.signaturePublicKey)
   const { signature } = suite.cipherSuite
   const isSigned =
@@ -121,7 +125,34 @@ export async function readPrekey(suite: Suite, bytes: Uint8Array, nowMs: number)
   if (!isSigned) throw new RoomError('ERR_PRIVATE_FOREIGN', 'expected a prekey of a certified device')
   if (says.expiresAtMs <= nowMs || says.expiresAtMs > nowMs + 2 * PREKEY_LIFETIME_MS)
     throw new RoomError('ERR_PRIVATE_STALE', 'expected a prekey within its time')
+  await assertUsable(suite, keyPackage)
   return { ...known, ...says, bytes, keyPackage, ref: await refOf(suite, keyPackage) }
+}
+
+/** MLS refuses a whole commit for one key package that does not fit: what could differ from ours is refused before. */
+function isOfOurKind({ initKey, leafNode }: KeyPackage): boolean {
+  const { capabilities, leafNodeSource, extensions, hpkePublicKey } = leafNode
+  const { versions, ciphersuites, proposals, credentials } = capabilities
+  const says = { versions, ciphersuites, extensions: capabilities.extensions, proposals, credentials }
+  return (
+    isDeepStrictEqual(says, CAPABILITIES) &&
+    leafNodeSource === 'key_package' &&
+    isDeepStrictEqual({ ...leafNode.lifetime }, LIFETIME) &&
+    extensions.length === 0 &&
+    Buffer.compare(initKey, hpkePublicKey) !== 0
+  )
+}
+
+/** Points of small order are keys by their length, but nothing can be encrypted for them (RFC 9180 §7.1.4). */
+async function assertUsable({ cipherSuite }: Suite, { initKey, leafNode }: KeyPackage): Promise<void> {
+  const { hpke } = cipherSuite
+  const nothing = new Uint8Array()
+  try {
+    for (const key of [initKey, leafNode.hpkePublicKey])
+      await hpke.seal(await hpke.importPublicKey(key), nothing, nothing)
+  } catch (cause) {
+    throw malformed('keys that can be encrypted for', cause)
+  }
 }
 
 /** Signs what prekeys this device has, for those who give them out. */

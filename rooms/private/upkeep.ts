@@ -63,8 +63,11 @@ export function startUpkeep(components: UpkeepComponents): Upkeep {
     })
   }
   const run = async (): Promise<void> => {
+    for (const group of [...keeper.conversations.keys()])
+      await keepUp(components, group).catch((error: unknown) => {
+        logger.warn('private room not kept up', { code: errorCode(error), group })
+      })
     try {
-      for (const group of [...keeper.conversations.keys()]) await keepUp(components, group)
       await publishing.publishWhenDue(stopping.signal)
       await newcomers.takeIn(stopping.signal)
     } catch (error) {
