@@ -2,7 +2,7 @@ import { hkdfSync } from 'node:crypto'
 import type { Datastore } from 'interface-datastore'
 import type { Clock, Logger, Random } from '#contracts'
 import type { Host } from '#dht'
-import { peerIdFromDid, type Did, type Keystore } from '#did'
+import type { Did, Keystore } from '#did'
 import {
   FRAME_BYTES_MAX,
   openPrekeyDepot,
@@ -13,8 +13,8 @@ import {
   type Mailbox,
   type PrivateRooms
 } from '#rooms'
-import { createDeadline } from './deadline.ts'
-import { deviceMailbox, startReadingMailbox } from './device-mailbox.ts'
+import { startReadingMailbox } from './device-mailbox.ts'
+import { createPrivateDelivery, TAKEN_BYTES } from './private-delivery.ts'
 import { createRoomStore, createRoomTransport } from './rooms.ts'
 
 /** What private rooms need of the other parts of a node. */
@@ -36,15 +36,13 @@ export interface PrivateRoomServiceComponents {
 
 const STORE_KEY_PURPOSE = 'elastos/private/1 store'
 const STORE_KEY_BYTES = 32
-/** Time for a device to answer itself; then its mailbox is tried. */
-const ANSWER_MS = 5_000
-const TAKEN: Uint8Array<ArrayBuffer> = Uint8Array.of(1)
+const TAKEN: Uint8Array<ArrayBuffer> = new Uint8Array(TAKEN_BYTES).fill(1)
 
 /** Joins private rooms to the network of this node: frames and prekeys go over exchanges of their own. */
 export async function startPrivateRoomService(
   components: PrivateRoomServiceComponents
 ): Promise<PrivateRooms> {
-  const { host, keystore, datastore, clock, random, logger, isDenied, isRevoked } = components
+  const { host, keystore, datastore, mailbox, clock, random, logger, isDenied, isRevoked } = components
   const { device, certificate } = keystore
   await using stack = new AsyncDisposableStack()
   const store = createRoomStore(datastore)
@@ -65,9 +63,7 @@ export async function startPrivateRoomService(
       storeKey: new Uint8Array(key),
       isAllowed: (one) =>
         !isDenied(one.person) && !isDenied(one.device) && !isRevoked(one.person, one.device),
-      transport: {
-        deliver: async (to, bytes, { signal }) => await deliver(components, { to, bytes, signal })
-      }
+      transport: { deliver: createPrivateDelivery({ host, mailbox, store, clock }) }
     })
   )
   const handler = async ({ bytes }: { readonly bytes: Uint8Array }): Promise<Uint8Array> => {
@@ -106,19 +102,4 @@ function createHurry(host: Pick<Host, 'onPeer' | 'peers'>, rooms: Pick<PrivateRo
     const did = host.peers().find((peer) => peer.peerId === peerId)?.did
     if (did !== undefined) rooms.hurry(did)
   })
-}
-
-async function deliver(
-  { host, mailbox, clock }: PrivateRoomServiceComponents,
-  { to, bytes, signal }: { readonly to: Did; readonly bytes: Uint8Array; readonly signal: AbortSignal }
-): Promise<void> {
-  try {
-    using deadline = createDeadline({ clock, signal, idleMs: ANSWER_MS, what: 'no answer' })
-    const options = { signal: deadline.signal, responseBytesMax: TAKEN.length }
-    await host.exchange.request(peerIdFromDid(to), PRIVATE_EXCHANGE, bytes, options)
-  } catch (error) {
-    signal.throwIfAborted()
-    const keepers = await mailbox.deposit(deviceMailbox(to), [bytes], { signal })
-    if (keepers === 0) throw error
-  }
 }

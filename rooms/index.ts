@@ -26,6 +26,8 @@
 export { RoomError } from './errors.ts'
 export type { RoomDropCode, RoomErrorCode, RoomRefusalCode } from './errors.ts'
 export {
+  MAILBOX_BOX_PEER_ITEMS_MAX,
+  MAILBOX_KEPT_MS,
   MAILBOX_READ_MS,
   MEMBERS_MAX,
   MEMBERS_PROTOCOL,

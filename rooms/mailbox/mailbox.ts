@@ -33,10 +33,10 @@ export interface MailboxOptions {
  */
 export interface Mailbox {
   /**
-   * Gives items to peers to keep, in this order; resolves with how many peers keep all of them now, 0 to 3.
+   * Gives items to peers to keep, in this order; resolves with how many peers say that they keep all of them now, 0 to 3.
    *
    * @param address 32 bytes, from a secret that those share who may read
-   * @throws the reason of the signal
+   * @throws the reason of the signal when nobody took them before
    */
   deposit(address: Uint8Array, items: readonly Uint8Array[], options: MailboxOptions): Promise<number>
   /**
@@ -53,16 +53,25 @@ export function createMailbox(components: MailboxComponents): Mailbox {
   const { logger } = components
   return {
     deposit: async (address, items, { signal }) => {
+      const peers = nearest(components, address).values()
       let keepers = 0
-      for (const peer of nearest(components, address)) {
-        if (keepers >= MAILBOX_KEEPERS) break
-        signal.throwIfAborted()
-        const isKept = await deposit(components, { peer, address, items, signal }).catch((error: unknown) => {
-          logger.debug('mailbox not filled', { peer: peer.peerId, code: errorCode(error) })
-          return false
-        })
-        if (isKept) keepers++
+      // Side by side: a peer that hangs holds up one of them only.
+      const findOne = async (): Promise<void> => {
+        for (const peer of peers) {
+          signal.throwIfAborted()
+          const isKept = await deposit(components, { peer, address, items, signal }).catch(
+            (error: unknown) => {
+              logger.debug('mailbox not filled', { peer: peer.peerId, code: errorCode(error) })
+              return false
+            }
+          )
+          if (!isKept) continue
+          keepers++
+          return
+        }
       }
+      await Promise.allSettled(Array.from({ length: MAILBOX_KEEPERS }, findOne))
+      if (keepers === 0) signal.throwIfAborted()
       return keepers
     },
     collect: (address, { signal }) => collect(components, address, signal)
