@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { findProgram, runCommand } from './command.js'
 
+/** @typedef {import('./command.js').CommandResult} CommandResult */
+
 /** @typedef {'start' | 'test' | 'check'} SetupMode what the setup is for */
 
 /**
@@ -11,6 +13,7 @@ import { findProgram, runCommand } from './command.js'
  * @property {string} program what shows that it is there
  * @property {string} purpose what does not work without it
  * @property {readonly SetupMode[]} modes which jobs want it
+ * @property {boolean} [forMachines] whether it is for microVMs, whose tests run on x86-64 only
  */
 
 /**
@@ -39,9 +42,16 @@ export const SYSTEM_PACKAGES = [
     name: 'qemu-system-x86',
     program: 'qemu-system-x86_64',
     purpose: 'tests in a microVM are skipped',
-    modes: ['test']
+    modes: ['test'],
+    forMachines: true
   },
-  { name: 'musl-tools', program: 'musl-gcc', purpose: 'tests in a microVM are skipped', modes: ['test'] }
+  {
+    name: 'musl-tools',
+    program: 'musl-gcc',
+    purpose: 'tests in a microVM are skipped',
+    modes: ['test'],
+    forMachines: true
+  }
 ]
 
 const APT_TIMEOUT_MS = 5 * 60 * 1000
@@ -57,15 +67,36 @@ const APT_TIMEOUT_MS = 5 * 60 * 1000
 export async function provideSystemPackages(mode, root) {
   if (process.platform !== 'linux') return []
   const missing = SYSTEM_PACKAGES.filter(
-    ({ modes, program }) => modes.includes(mode) && !findProgram(program)
+    ({ modes, program, forMachines }) =>
+      modes.includes(mode) && (forMachines !== true || process.arch === 'x64') && !findProgram(program)
   )
   if (missing.length === 0) return []
   const names = missing.map(({ name }) => name)
   const refusal = await reasonNotToInstall(mode, names, root)
   if (refusal !== undefined) return named(missing, refusal)
-  const failure = await installWithApt(names, root)
+  // apt-get installs none of its arguments when it does not know one: a system without these has the others all the same.
+  const parts = [false, true].map((isForMachines) =>
+    missing.filter(({ forMachines = false }) => forMachines === isForMachines)
+  )
+  const update = await runApt(['update'], root)
+  const stillMissing = []
+  for (const part of parts) stillMissing.push(...(await install(part, { root, update })))
+  return stillMissing
+}
+
+/**
+ * @param {readonly SystemPackage[]} packages
+ * @param {{ root: string, update: CommandResult }} after
+ * @returns {Promise<MissingPackage[]>} those that stay missing
+ */
+async function install(packages, after) {
+  if (packages.length === 0) return []
+  const failure = await installWithApt(
+    packages.map(({ name }) => name),
+    after
+  )
   return named(
-    missing.filter(({ program }) => !findProgram(program)),
+    packages.filter(({ program }) => !findProgram(program)),
     failure
   )
 }
@@ -120,16 +151,23 @@ async function agrees(command, root) {
 
 /**
  * @param {readonly string[]} names
- * @param {string} root
+ * @param {{ root: string, update: CommandResult }} after
  * @returns {Promise<string>} what to say when a package is still missing afterwards
  */
-async function installWithApt(names, root) {
+async function installWithApt(names, { root, update }) {
   process.stderr.write(`setup: apt-get install ${names.join(' ')}\n`)
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-  const o = { cwd: root, env, timeoutMs: APT_TIMEOUT_MS, isQuiet: true }
-  const update = await runCommand('apt-get', ['-q', 'update'], o)
-  const install = await runCommand('apt-get', ['-q', 'install', '-y', '--no-install-recommends', ...names], o)
+  const install = await runApt(['install', '-y', '--no-install-recommends', ...names], root)
   const failed = install.code !== 0 ? install : update
   const lastLine = failed.output.trim().split('\n').at(-1) ?? ''
   return `apt-get ended with ${failed.code} (${lastLine})`
+}
+
+/**
+ * @param {readonly string[]} args
+ * @param {string} root
+ * @returns {Promise<CommandResult>}
+ */
+function runApt(args, root) {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  return runCommand('apt-get', ['-q', ...args], { cwd: root, env, timeoutMs: APT_TIMEOUT_MS, isQuiet: true })
 }

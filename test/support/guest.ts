@@ -5,11 +5,29 @@ import { mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promi
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { errorDetail, errorMessage } from '#contracts'
-import { buildGuest, erofsImage, systemGuestBuildPowers, type GuestFiles, type ImageEntry } from '#vmm'
+import {
+  buildGuest,
+  erofsImage,
+  systemGuestBuildPowers,
+  type GuestBuildPowers,
+  type GuestFiles,
+  type ImageEntry
+} from '#vmm'
 import { ROOT } from './cli.ts'
 import { needs, skipBecause } from './requirements.ts'
 
 const run = promisify(execFile)
+/** Where nothing can be downloaded that is to be known long before the time of a suite is over. */
+const APT_OPTIONS = ['-o', 'Acquire::Retries=0', '-o', 'Acquire::http::Timeout=15']
+const RUN_SECONDS_MAX = 90
+const POWERS: GuestBuildPowers = {
+  ...systemGuestBuildPowers,
+  run: (command, args, folder) => {
+    const options = command === 'apt-get' ? APT_OPTIONS : []
+    const limited = ['--signal=KILL', String(RUN_SECONDS_MAX), command, ...options, ...args]
+    return systemGuestBuildPowers.run('timeout', limited, folder)
+  }
+}
 const CACHE = join(ROOT, 'node_modules', '.cache')
 
 /** A guest that machines of tests start, and a shell for their root images. */
@@ -35,10 +53,16 @@ export async function provideGuest(context: Mocha.Context): Promise<TestGuest> {
   }
 }
 
-/** The guest of {@link provideGuest}. @throws why it could not be built */
-export async function buildTestGuest(): Promise<TestGuest> {
+let built: Promise<TestGuest> | undefined
+
+/** The guest of {@link provideGuest}; tried once in a process. @throws why it could not be built */
+export function buildTestGuest(): Promise<TestGuest> {
+  return (built ??= buildOnce())
+}
+
+async function buildOnce(): Promise<TestGuest> {
   const folder = join(CACHE, `guest-${await sourcesHash()}`)
-  if (!existsSync(folder)) await buildGuest(systemGuestBuildPowers, { arch: 'x86_64', output: folder })
+  if (!existsSync(folder)) await buildGuest(POWERS, { arch: 'x86_64', output: folder })
   const busybox = await readFile(await provideBusybox())
   const shell: ImageEntry[] = [
     {
@@ -75,7 +99,11 @@ async function provideBusybox(): Promise<string> {
   if (existsSync(target)) return target
   const folder = await mkdtemp(`${target}-`)
   try {
-    await run('apt-get', ['--quiet', 'download', 'busybox-static'], { cwd: folder })
+    await run('apt-get', ['--quiet', ...APT_OPTIONS, 'download', 'busybox-static'], {
+      cwd: folder,
+      timeout: RUN_SECONDS_MAX * 1000,
+      killSignal: 'SIGKILL'
+    })
     const archive = (await readdir(folder)).find((name) => name.endsWith('.deb')) ?? ''
     await run('dpkg-deb', ['--extract', archive, 'unpacked'], { cwd: folder })
     await rename(join(folder, 'unpacked', 'bin', 'busybox'), target)

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { SetupMode } from '../../../scripts/setup/packages.js'
 import { ROOT } from '../../support/cli.ts'
@@ -16,6 +16,7 @@ const DRIVER = `
 const APT = `#!/bin/sh
 echo "$*" >> "$APT_LOG"
 case $* in
+  *install*$APT_UNKNOWN*) echo 'E: Unable to locate package'; exit 100 ;;
   *install*) [ -z "$APT_FAILS" ] || { echo 'E: Unable to fetch'; exit 100; }; cp "$0" "$APT_BIN/bwrap" ;;
 esac`
 
@@ -39,6 +40,19 @@ describe('setup: programs of the system', () => {
       {
         name: 'bubblewrap',
         reason: 'capsules of others are refused: apt-get ended with 100 (E: Unable to fetch)'
+      }
+    ])
+  })
+
+  it('are installed where those for microVMs are unknown', async function () {
+    if (process.arch !== 'x64') this.skip()
+    await using machine = await createMachine()
+    await rm(join(machine.bin, 'qemu-system-x86_64'))
+    const missing = await provide(machine, 'test', { APT_UNKNOWN: 'qemu-system-x86' })
+    assert.deepEqual(missing, [
+      {
+        name: 'qemu-system-x86',
+        reason: 'tests in a microVM are skipped: apt-get ended with 100 (E: Unable to locate package)'
       }
     ])
   })
@@ -114,7 +128,7 @@ function commandOf(machine: Machine, mode: SetupMode, env: NodeJS.ProcessEnv = {
     command: '/usr/bin/env',
     cwd: machine.path,
     args: [`PATH=${machine.bin}`, process.execPath, '--input-type=module', '-e', DRIVER, mode],
-    env: { ...process.env, APT_LOG: machine.log, APT_BIN: machine.bin, ...env }
+    env: { ...process.env, APT_LOG: machine.log, APT_BIN: machine.bin, APT_UNKNOWN: 'none', ...env }
   }
 }
 
