@@ -28,7 +28,6 @@ static void take_start(const uint8_t *payload, size_t length) {
   start_program(&start, &program);
   has_started = true;
   streams_open(&program);
-  terminal_resize(start.columns, start.rows);
   send_frame(FRAME_RUNNING, 0, NULL, 0);
 }
 

@@ -87,6 +87,9 @@ static void make_terminal(const struct start *start, struct program *program, st
   if (leader < 0 || ioctl(leader, TIOCSPTLCK, &unlock) != 0) fail(STEP_TERMINAL);
   int follower = ioctl(leader, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
   if (follower < 0) fail(STEP_TERMINAL);
+  /* Before the program starts: it may ask at once. */
+  struct winsize size = {.ws_col = start->columns, .ws_row = start->rows};
+  if (ioctl(leader, TIOCSWINSZ, &size) != 0) fail(STEP_TERMINAL);
   if (fchown(follower, start->user, start->user) != 0 || fchmod(follower, 0600) != 0) fail(STEP_TERMINAL);
   program->stdin_fd = program->stdout_fd = leader;
   program->stderr_fd = -1;
@@ -156,5 +159,4 @@ void start_program(const struct start *start, struct program *program) {
     fail(STEP_PROGRAM);
   }
   close(report_read);
-  if (start->has_terminal) terminal_resize(start->columns, start->rows);
 }
