@@ -1,12 +1,15 @@
 import { hkdfSync } from 'node:crypto'
 import type { Datastore } from 'interface-datastore'
-import type { Clock, Logger, Random } from '#contracts'
+import { createRate, type Clock, type Logger, type Random } from '#contracts'
 import type { Host } from '#dht'
 import type { Did, Keystore } from '#did'
 import {
   FRAME_BYTES_MAX,
   openPrekeyDepot,
+  PRIVATE_BURST,
+  PRIVATE_EVERY_MS,
   PRIVATE_EXCHANGE,
+  RATED_MAX,
   RoomError,
   startPrekeyNetwork,
   startPrivateRooms,
@@ -38,6 +41,11 @@ const STORE_KEY_PURPOSE = 'elastos/private/1 store'
 const STORE_KEY_BYTES = 32
 const TAKEN: Uint8Array<ArrayBuffer> = new Uint8Array(TAKEN_BYTES).fill(1)
 
+interface Handed {
+  readonly peerId: string
+  readonly bytes: Uint8Array
+}
+
 /** Joins private rooms to the network of this node: frames and prekeys go over exchanges of their own. */
 export async function startPrivateRoomService(
   components: PrivateRoomServiceComponents
@@ -66,7 +74,11 @@ export async function startPrivateRoomService(
       transport: { deliver: createPrivateDelivery({ host, mailbox, store, clock }) }
     })
   )
-  const handler = async ({ bytes }: { readonly bytes: Uint8Array }): Promise<Uint8Array> => {
+  const rate = { burst: PRIVATE_BURST, everyMs: PRIVATE_EVERY_MS, namesMax: RATED_MAX }
+  const mayHandOver = createRate(clock, rate)
+  const handler = async ({ peerId, bytes }: Handed): Promise<Uint8Array> => {
+    if (!mayHandOver(peerId))
+      throw new RoomError('ERR_MESSAGE_RATE', 'expected fewer frames of private rooms from this peer')
     await rooms.receive(bytes)
     return TAKEN
   }

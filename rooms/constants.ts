@@ -278,3 +278,14 @@ export const MAILBOX_READ_MS: readonly number[] = [SECOND_MS, 4 * SECOND_MS, 15 
 export const MAILBOX_TIMEOUT_MS: number = 20 * SECOND_MS
 /** Time that leaving a room may take for what was not deposited yet. */
 export const MAILBOX_LEAVE_MS: number = 2 * SECOND_MS
+
+/** Takers of prekeys, each with a person, whose number of takes is remembered; who took longest ago is forgotten first. */
+export const DEPOT_TAKERS_MAX = 4_096
+/** Requests for prekeys one peer may make at once. */
+export const PREKEYS_BURST = 64
+/** How often one peer may make one more in the long run. */
+export const PREKEYS_EVERY_MS: number = 2 * SECOND_MS
+/** Frames of private rooms one peer may hand us at once. */
+export const PRIVATE_BURST = 256
+/** How often one peer may hand us one more in the long run. */
+export const PRIVATE_EVERY_MS = 50

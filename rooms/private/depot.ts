@@ -1,5 +1,6 @@
 import type { Clock } from '#contracts'
 import { decodeCanonical, encodeCanonical, parseDid, type Did } from '#did'
+import { DEPOT_TAKERS_MAX } from '../constants.ts'
 import { RoomError } from '../errors.ts'
 import type { RoomStore } from '../store.ts'
 import {
@@ -11,7 +12,7 @@ import {
   PREKEYS_BYTES_MAX,
   STORE_PREFIX
 } from './constants.ts'
-import { decodeKeyPackage, openPrekeys } from './prekeys.ts'
+import { decodeKeyPackage, openPrekeys, type PublishedPrekeys } from './prekeys.ts'
 import { readCredential } from './suite.ts'
 
 /** Gives out the prekeys of others, each one-use prekey once, so that a device can be written to while it is away. */
@@ -19,10 +20,11 @@ export interface PrekeyDepot {
   /**
    * Takes the prekeys that a device published, instead of those it gave before. Resolves with whose they are.
    *
+   * @param from the device that brings them, which they must be of; of any device when absent
    * @throws RoomError `ERR_PRIVATE_MALFORMED`, `ERR_PRIVATE_FOREIGN` when they are not the device's own, `ERR_PRIVATE_STALE` when newer
    * ones are here, `ERR_PRIVATE_FULL`
    */
-  deposit(bytes: Uint8Array): Promise<Did>
+  deposit(bytes: Uint8Array, from?: Did): Promise<Did>
   /** One prekey for each device of the person but `except`; to who asks too often, the last resorts only. */
   take(
     person: Did,
@@ -82,8 +84,8 @@ export function createPrekeyDepot({ store, clock, deposits = [] }: PrekeyDepotCo
   return {
     devicesOf,
     persons: () => [...new Set([...byDevice.values()].map(({ person }) => person))],
-    deposit: async (bytes) => {
-      const { device, issuedAtMs, prekeys } = openPrekeys(bytes)
+    deposit: async (bytes, from) => {
+      const { device, issuedAtMs, prekeys } = openFrom(bytes, from)
       const person = personOf(device, prekeys)
       const before = byDevice.get(device)
       if (before !== undefined && before.issuedAtMs > issuedAtMs)
@@ -135,10 +137,20 @@ function createTakeLimit(clock: Pick<Clock, 'nowMs'>): (person: Did, taker: Did)
     const nowMs = clock.nowMs()
     const known = takes.get(key)
     const isNew = known === undefined || nowMs - known.sinceMs >= DEPOT_TAKES_PERIOD_MS
-    if (isNew && takes.size >= DEPOT_DEVICES_MAX) takes.clear()
+    // Deleting and setting again keeps the map in order of use: who asks on and on is not forgotten.
+    takes.delete(key)
+    if (takes.size >= DEPOT_TAKERS_MAX) for (const oldest of takes.keys().take(1)) takes.delete(oldest)
     takes.set(key, isNew ? { count: 1, sinceMs: nowMs } : { ...known, count: known.count + 1 })
     return !isNew && known.count >= DEPOT_TAKES_MAX
   }
+}
+
+/** What a device brought. One that might bring those of others would fill the depot with devices it made up. */
+function openFrom(bytes: Uint8Array, from: Did | undefined): PublishedPrekeys {
+  const published = openPrekeys(bytes)
+  if (from !== undefined && from !== published.device)
+    throw new RoomError('ERR_PRIVATE_FOREIGN', 'expected the prekeys of the device that brings them')
+  return published
 }
 
 function personOf(device: Did, prekeys: readonly Uint8Array[]): Did {

@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto'
 import { CID } from 'multiformats/cid'
 import * as raw from 'multiformats/codecs/raw'
 import { create as createDigest } from 'multiformats/hashes/digest'
-import { errorCode, type Clock, type Logger } from '#contracts'
+import { createRate, errorCode, type Clock, type Logger } from '#contracts'
 import { decodeCanonical, didFromPeerId, encodeCanonical, parseDid, peerIdFromDid, type Did } from '#did'
+import { PREKEYS_BURST, PREKEYS_EVERY_MS, RATED_MAX } from '../constants.ts'
 import { orAborted, startDeadline, untilAborted } from '../deadline.ts'
 import { RoomError } from '../errors.ts'
 import type { RoomTransport } from '../transport.ts'
@@ -59,6 +60,11 @@ export function prekeysCid(person: Did): CID {
 /** Starts giving out prekeys of others. */
 export async function startPrekeyNetwork(components: PrekeyNetworkComponents): Promise<PrekeyNetwork> {
   const { transport, clock, depot } = components
+  const isAllowed = createRate(clock, {
+    burst: PREKEYS_BURST,
+    everyMs: PREKEYS_EVERY_MS,
+    namesMax: RATED_MAX
+  })
   const stopping = new AbortController()
   const announcing = new Set<Promise<void>>()
   const announce = (person: Did): void => {
@@ -73,13 +79,15 @@ export async function startPrekeyNetwork(components: PrekeyNetworkComponents): P
     }
   }
   const handler: Parameters<RoomTransport['serve']>[1] = async ({ peerId, bytes }) => {
+    if (!isAllowed(peerId))
+      throw new RoomError('ERR_MESSAGE_RATE', 'expected fewer requests for prekeys from this peer')
     const request = readRequest(bytes)
     if (request.kind === 'take') {
       const { person, except } = request
       const prekeys = await depot.take(person, { taker: didFromPeerId(peerId), except })
       return encodeCanonical({ prekeys: [...prekeys] })
     }
-    const person = await depot.deposit(request.prekeys)
+    const person = await depot.deposit(request.prekeys, didFromPeerId(peerId))
     announce(person)
     return encodeCanonical({ prekeys: [] })
   }
@@ -157,7 +165,7 @@ async function takeAll(
     for await (const { peerId, multiaddrs } of untilAborted(providers, signal)) {
       if (tried.has(peerId) || peerId === peerIdFromDid(own)) continue
       tried.add(peerId)
-      await transport.connect({ peerId, multiaddrs }, { signal }).catch(() => undefined)
+      await orAborted(transport.connect({ peerId, multiaddrs }, { signal }), signal).catch(() => undefined)
       const request = { kind: 'take', person, except: exceptions() } as const
       keep((await ask(components, peerId, { request, signal })) ?? [])
       if (tried.size >= DEPOTS_TRIED_MAX) break

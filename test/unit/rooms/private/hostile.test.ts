@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { certifyDevice, createKeyPair, sealEnvelope } from '#did'
 import { createMemoryRoomStore, createPrekeyDepot } from '#rooms'
 import { chooseTip, settleFork, type Branch } from '../../../../rooms/private/branches.ts'
-import { FRAME_BYTES_MAX, PADDED_BYTES } from '../../../../rooms/private/constants.ts'
+import { FRAME_BYTES_MAX, PADDED_BYTES, SKIPPED_MESSAGES_MAX } from '../../../../rooms/private/constants.ts'
 import { openFrame, sealFrame } from '../../../../rooms/private/frame.ts'
 import {
   commitChange,
@@ -92,6 +92,29 @@ describe('private rooms under attack', () => {
     })
   })
 
+  it('read what came after many that are missing, and wait for some of them when there are too many', async () => {
+    const { devices, states } = await group(2)
+    const [ann, bob] = devices
+    const [annState, bobState] = states
+    assert.ok(ann && bob && annState && bobState)
+    const messages: Uint8Array[] = []
+    let state = annState
+    for (let count = 0; count <= SKIPPED_MESSAGES_MAX + 1; count++) {
+      const said = await encryptFor(ann.suite, state, Uint8Array.of(1))
+      state = said.state
+      messages.push(said.message)
+    }
+    const [first, last] = [messages[0], messages.at(-1)]
+    const beforeLast = messages.at(-2)
+    assert.ok(first && beforeLast && last)
+    const early = await readMessage(bob.suite, bobState, { bytes: last, ...anybody })
+    assert.equal(early.kind, 'ahead')
+    const read = await readMessage(bob.suite, bobState, { bytes: beforeLast, ...anybody })
+    assert.ok(read.kind === 'application')
+    const then = await readMessage(bob.suite, read.state, { bytes: last, ...anybody })
+    assert.equal(then.kind, 'application')
+  })
+
   it('hide how long a short text is', async () => {
     const { devices, states } = await group(2)
     const [ann, state] = [devices[0], states[0]]
@@ -127,6 +150,7 @@ describe('private rooms under attack', () => {
     assert.ok(ann && bob && annState && bobState)
     const old = await encryptFor(ann.suite, annState, Buffer.from('old'))
     const read = await readMessage(bob.suite, bobState, { bytes: old.message, ...anybody })
+    assert.ok(read.kind === 'application')
     // All that is left of the epoch after the fork window, with the ciphertext from the wire.
     const left = forReadingOnly(read.state)
     await assert.rejects(readMessage(bob.suite, left, { bytes: old.message, ...anybody }), {
@@ -224,6 +248,13 @@ describe('private rooms under attack', () => {
     assert.equal(settleFork([revenge, out]), out)
     const mutual = branch('0', eve, [ann])
     assert.equal(settleFork([mutual, out]), mutual, 'who take out each other: the smallest hash')
+    const isAllowed = (did: Branch['by']): boolean => did !== eve
+    assert.equal(settleFork([mutual, out], isAllowed), out, 'unless one of them may not take part')
+    assert.equal(
+      settleFork([branch('0', eve), small], isAllowed)?.by,
+      eve,
+      'nobody is judged who takes out nobody'
+    )
     const root = { ...branch('root', ann), parent: '' }
     const known = new Map(
       [root, out, revenge, { ...branch('5', eve), parent: '0' }].map((one) => [one.tip, one])
@@ -241,7 +272,8 @@ describe('private rooms under attack', () => {
     await assert.rejects(depot.deposit(sealPrekeys(ann.key, { issuedAtMs: NOW_MS, prekeys })), {
       code: 'ERR_PRIVATE_FOREIGN'
     })
-    await depot.deposit(published)
+    await assert.rejects(depot.deposit(published, ann.key.did), { code: 'ERR_PRIVATE_FOREIGN' })
+    await depot.deposit(published, bob.key.did)
     const taken: string[] = []
     for (let count = 0; count < 6; count++) {
       const [bytes] = await depot.take(bob.person.did, { taker: ann.key.did })
