@@ -36,7 +36,7 @@ import {
 } from '#capsule-host'
 import { errorMessage, type Clock, type Logger, type Random } from '#contracts'
 import type { Did, Keystore } from '#did'
-import type { Machine } from '#vmm'
+import type { Machine, VmTerminalSize } from '#vmm'
 import type { CapsuleStreams, VerifiedPackage } from './capsules.ts'
 import type { DataPaths } from './data-folder.ts'
 import { machineOf } from './machine-of.ts'
@@ -191,8 +191,10 @@ class LazyRuntime implements CapsuleRuntime {
       ...(onLog === undefined ? {} : { log: onLog })
     })
     let machine: Machine | undefined
+    let lastSize: VmTerminalSize | undefined
     onSession?.({
       resize: (size) => {
+        lastSize = size
         session.resize(size)
         machine?.resize(size)
       }
@@ -212,6 +214,8 @@ class LazyRuntime implements CapsuleRuntime {
     }
     try {
       machine = await machineOf(this.#components.machines, capsule, streams)
+      // Whoever resized the terminal meanwhile was not heard by the machine.
+      if (lastSize !== undefined) machine?.resize(lastSize)
       const init = {
         ...standard,
         name: status.name,

@@ -4,6 +4,8 @@ export const VM_CHANNEL_VERSION = 1
 export const VM_FRAME_BYTES_MAX = 65_536
 /** Bytes of one stream that its sender may be ahead of its receiver, from the start and at any time. */
 export const VM_STREAM_WINDOW_BYTES = 262_144
+/** Bytes on their way to a guest that it has not taken; all that its streams allow is less, so one that leaves more is ended. */
+export const VM_WAITING_BYTES_MAX = 1_048_576
 /** Bytes of arguments, environment and folder of a guest's program together. */
 export const VM_PROGRAM_BYTES_MAX = 65_000
 /** Arguments and variables of a guest's program together. */

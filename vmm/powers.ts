@@ -37,6 +37,8 @@ export interface MonitorProcess {
   /** What the guest sends. */
   readonly channel: AsyncIterable<Uint8Array>
   readonly status: AsyncIterable<Uint8Array>
+  /** Bytes for the channel that the machine has not taken yet. */
+  readonly waitingBytes: number
   /** Hands over bytes for the channel; never throws, and after its end does nothing. */
   write(bytes: Uint8Array): void
   /** Ends it at once (SIGKILL). */
@@ -145,6 +147,9 @@ function spawnMonitor(init: MonitorSpawn): MonitorProcess {
     stderr: readable(2),
     channel: untilClosed(channel),
     status: readable(4),
+    get waitingBytes() {
+      return channel?.writableLength ?? 0
+    },
     write: (bytes) => {
       if (channel?.writable === true) channel.write(bytes)
     },

@@ -1,7 +1,12 @@
 import type { Clock } from '#contracts'
 import { createVmChannel, type VmChannel } from '../channel/vm-channel.ts'
 import type { VmFrame } from '../channel/frames.ts'
-import { VM_CONSOLE_BYTES_MAX, VM_END_MS_MAX, VM_MONITOR_NICENESS } from '../constants.ts'
+import {
+  VM_CONSOLE_BYTES_MAX,
+  VM_END_MS_MAX,
+  VM_MONITOR_NICENESS,
+  VM_WAITING_BYTES_MAX
+} from '../constants.ts'
 import { VmmError } from '../errors.ts'
 import {
   JAIL_DESCRIPTOR,
@@ -76,18 +81,27 @@ export function startMonitor(
       ? { command: bubblewrap, args, identity }
       : { command: nice, args: ['-n', String(VM_MONITOR_NICENESS), bubblewrap, ...args], identity }
   )
-  const send = (frame: Uint8Array): void => process.write(frame)
+  const send = (frame: Uint8Array): void => {
+    process.write(frame)
+    if (process.waitingBytes <= VM_WAITING_BYTES_MAX) return
+    events.fail(new VmmError('ERR_VM_CHANNEL', 'expected the guest to take what its channel allows'))
+  }
   const channel = createVmChannel({ send, take: (frame) => events.take(frame) })
   const logs = [keepTail(process.stdout), keepTail(process.stderr)]
   const innerPid = findInnerPid(process.status)
   void readChannel(process, channel, events)
+  let hasEnded = false
+  void process.ended.then(() => {
+    hasEnded = true
+  })
   let ending: Promise<void> | undefined
   const end = async (): Promise<void> => {
     using _lastResort = components.clock.after(VM_END_MS_MAX, () => process.kill())
     // The inner one first, so that the outer one buries it and nobody is left to the machine's init.
     const pid = await Promise.race([innerPid, process.ended.then(() => undefined)])
+    // Once it has ended, its number may be somebody else's.
     if (pid === undefined) process.kill()
-    else components.powers.killProcess(pid)
+    else if (!hasEnded) components.powers.killProcess(pid)
     await process.ended
     process.close()
     channel.close()

@@ -12,6 +12,8 @@ export interface FakeMonitor {
   /** What its guest heard on the channel. */
   readonly heard: Uint8Array[]
   readonly isKilled: boolean
+  /** Its guest leaves so many bytes where they are. */
+  leave(bytes: number): void
   /** Its guest says something on the channel. */
   say(bytes: Uint8Array): void
   console(text: string): void
@@ -32,6 +34,7 @@ export function createFakeMonitor(): FakeMonitor {
   const spawned: MonitorSpawn[] = []
   const heard: Uint8Array[] = []
   let isKilled = false
+  let waitingBytes = 0
   const kill = (): void => {
     isKilled = true
     ended.resolve({ code: null, signal: 'SIGKILL' })
@@ -48,6 +51,9 @@ export function createFakeMonitor(): FakeMonitor {
         spawned.push(init)
         return {
           ...{ pid: 4241, stdout, stderr, channel, status, kill, ended: ended.promise },
+          get waitingBytes() {
+            return waitingBytes
+          },
           write: (bytes) => heard.push(bytes),
           close: () => {
             for (const stream of [stdout, stderr, channel]) stream.end()
@@ -57,6 +63,9 @@ export function createFakeMonitor(): FakeMonitor {
       killProcess: (pid) => {
         if (pid === INNER_PID) kill()
       }
+    },
+    leave: (bytes) => {
+      waitingBytes = bytes
     },
     say: (bytes) => channel.write(bytes),
     console: (text) => stdout.write(text),

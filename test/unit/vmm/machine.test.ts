@@ -112,6 +112,22 @@ describe('a machine that starts', () => {
     monitor.end({ code: null, signal: 'SIGKILL' })
     const outcome = await machine.finished
     assert.equal(outcome.kind === 'error' && outcome.error.code, 'ERR_VM_CRASHED')
+    assert.equal(monitor.isKilled, false, 'its number may be of another process now')
+  })
+
+  it('ends when its guest takes nothing of what it is sent', async () => {
+    const { machine, monitor } = start()
+    monitor.say(HELLO)
+    monitor.say(RUNNING)
+    await machine.started
+    monitor.leave(2 ** 20)
+    machine.signal(1)
+    await monitor.until(() => monitor.heard.length > 1)
+    assert.equal(monitor.isKilled, false)
+    monitor.leave(2 ** 20 + 1)
+    machine.signal(1)
+    const outcome = await machine.finished
+    assert.equal(outcome.kind === 'error' && outcome.error.code, 'ERR_VM_CHANNEL')
   })
 
   it('has used up its time when it is killed once it can have used that', async () => {
