@@ -30,25 +30,36 @@ export type Branches = ReadonlyMap<string, Branch>
 /**
  * The newest epoch by the rule that settles forks, which gives every device that knows the same commits the same one. From
  * `root` on, at each epoch with several commits: a commit whose author another of them takes out gives way, unless its
- * author is taken out in turn; of the rest, the one with the smallest SHA-256 goes on.
+ * author is taken out in turn; of the rest, the one with the smallest SHA-256 goes on. Of authors who take out each other,
+ * one that is denied or revoked here gives way.
  */
-export function chooseTip(branches: Branches, root: string): string {
+export function chooseTip(
+  branches: Branches,
+  root: string,
+  isAllowed: (device: Did) => boolean = () => true
+): string {
   let tip = root
   for (;;) {
     const children = [...branches.values()].filter(({ parent }) => parent === tip)
-    const next = settleFork(children)
+    const next = settleFork(children, isAllowed)
     if (next === undefined) return tip
     tip = next.tip
   }
 }
 
 /** Which of several commits on one parent counts. */
-export function settleFork(siblings: readonly Branch[]): Branch | undefined {
+export function settleFork(
+  siblings: readonly Branch[],
+  isAllowed: (device: Did) => boolean = () => true
+): Branch | undefined {
   const isRemovedBy = (one: Branch, other: Branch): boolean => other.removed.includes(one.by)
   const standing = siblings.filter(
     (one) => !siblings.some((other) => isRemovedBy(one, other) && !isRemovedBy(other, one))
   )
-  const candidates = standing.length > 0 ? standing : siblings
+  const left = standing.length > 0 ? standing : siblings
+  const isContested = (one: Branch): boolean => left.some((other) => isRemovedBy(one, other))
+  const rightful = left.filter((one) => !isContested(one) || isAllowed(one.by))
+  const candidates = rightful.length > 0 ? rightful : left
   return [...candidates].sort((one, other) => (one.tip < other.tip ? -1 : 1))[0]
 }
 

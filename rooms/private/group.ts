@@ -14,6 +14,7 @@ import {
 } from 'ts-mls'
 import { decryptSenderData } from 'ts-mls/privateMessage.js'
 import { makeKeyPackageRef } from 'ts-mls/keyPackage.js'
+import { ValidationError } from 'ts-mls/mlsError.js'
 import type { Did } from '#did'
 import { RoomError } from '../errors.ts'
 import { INFO_EXTENSION } from './constants.ts'
@@ -49,6 +50,8 @@ export type GroupRead =
       /** It removes this device: the state is of no more use. */
       readonly isRemoved: boolean
     }
+  /** So many messages of its sender are missing before it that its key is not worked out: those have to come first. */
+  | { readonly kind: 'ahead' }
 
 /** A group of this device alone. `info` is what every member has to agree on, part of every epoch's keys. */
 export async function foundGroup(suite: Suite, groupId: Uint8Array, info: Uint8Array): Promise<ClientState> {
@@ -170,8 +173,10 @@ export async function readMessage(
     seen.proposals = incoming.proposals.map(({ proposal }) => proposal)
     return seen.proposals.every(isPlain) ? 'accept' : 'reject'
   }).catch((cause: unknown) => {
+    if (isAhead(cause)) return undefined
     throw stale('a message that can be read, once', cause)
   })
+  if (result === undefined) return { kind: 'ahead' }
   if (result.kind === 'applicationMessage') {
     const next = withoutHistory(result.newState)
     return { kind: 'application', state: next, from: from.device, bytes: result.message }
@@ -181,6 +186,9 @@ export async function readMessage(
   const change = await changeOf(suite, seen.proposals, members)
   if (!judge(change)) throw new RoomError('ERR_PRIVATE_REFUSED', 'expected a change that is allowed')
   const isRemoved = result.newState.groupActiveState.kind === 'removedFromGroup'
+  // The commit's own leaf is new too (RFC 9420 §12.4.1): it may change keys, but not who is there.
+  if (!isRemoved && !isSameMembers(result.newState, after(members, change)))
+    throw new RoomError('ERR_PRIVATE_REFUSED', 'expected those who were there, and who was taken in')
   return { kind: 'commit', state: withoutHistory(result.newState), from: from.device, change, isRemoved }
 }
 
@@ -207,6 +215,25 @@ export function forReadingOnly(state: ClientState): ClientState {
 
 function isPlain(proposal: Proposal): boolean {
   return proposal.proposalType === 'add' || proposal.proposalType === 'remove'
+}
+
+/** The only word of ts-mls for it is a sentence. */
+function isAhead(cause: unknown): boolean {
+  return cause instanceof ValidationError && cause.message.includes('too far in the future')
+}
+
+function after(members: readonly GroupMember[], { added, removed }: GroupChange): readonly DeviceOfPerson[] {
+  return [...members.filter((member) => !removed.includes(member)), ...added.map(({ member }) => member)]
+}
+
+function isSameMembers({ ratchetTree }: ClientState, expected: readonly DeviceOfPerson[]): boolean {
+  const namesOf = (some: readonly DeviceOfPerson[]): string =>
+    some
+      .map(({ device, person }) => `${device} ${person}`)
+      .sort()
+      .join()
+  const leaves = ratchetTree.filter((node) => node?.nodeType === 'leaf').length
+  return leaves === expected.length && namesOf(membersOf({ ratchetTree })) === namesOf(expected)
 }
 
 async function changeOf(

@@ -152,7 +152,7 @@ describe('private rooms', () => {
     }, 'both sides agree on who is in')
     await ann.rooms.say(group, 'there you are')
     await world.until(() => bob.texts().includes('there you are'))
-  }).timeout(20_000)
+  })
 
   it('go on after a restart, with nothing lost and nothing shown twice', async () => {
     await using world = createPrivateWorld(7)
