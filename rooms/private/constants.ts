@@ -14,6 +14,10 @@ export const GROUP_ID_BYTES = 32
 export const DEVICES_MAX = 64
 /** Private rooms and direct conversations of one device. */
 export const CONVERSATIONS_MAX = 256
+/** Conversations that others opened and in which nothing was said here, in all: what this device opens has room beside them. */
+export const STRANGERS_MAX = 64
+/** Of {@link STRANGERS_MAX}, those that one person opened. */
+export const STRANGERS_OF_PERSON_MAX = 4
 /** States of one conversation kept beside the newest: to read who is late, and to settle forks. */
 export const BRANCHES_MAX = 8
 /** Names of epochs remembered, so that what came before is known. */
@@ -23,9 +27,9 @@ export const FORK_WINDOW_MS: number = 10 * MINUTE_MS
 /** How long late messages of an epoch can be read. */
 export const LATE_MESSAGES_MS: number = 7 * DAY_MS
 /** Keys of messages that did not come yet, kept for each member of an epoch. */
-export const SKIPPED_KEYS_MAX = 64
+export const SKIPPED_KEYS_MAX = 1_024
 /** Messages of a member that may be missing before one that came. */
-export const SKIPPED_MESSAGES_MAX = 256
+export const SKIPPED_MESSAGES_MAX = 1_024
 /** Texts are padded to this length, so that short ones look alike. */
 export const PADDED_BYTES = 256
 /** The turn of the next to commit, when the one before did not. */
@@ -38,12 +42,16 @@ export const INTENTS_MAX = 64
 export const INTENT_MS: number = 60 * MINUTE_MS
 /** Frames of one device that wait for what comes before them. */
 export const HELD_OF_DEVICE_MAX = 64
-/** Frames that wait for what comes before them, in all. */
+/** Frames of members that wait for what comes before them, in all. */
 export const HELD_MAX = 256
+/** Frames of others that wait for a welcome, in all, besides those of members. */
+export const HELD_OF_STRANGERS_MAX = 32
 /** How long a frame waits for what comes before it. */
 export const HELD_MS: number = 60 * MINUTE_MS
 /** Frames that wait to be delivered, in all; more are refused. */
 export const OUTGOING_MAX = 4_096
+/** Frames on their way to a device from which on it is sent no commits it says it missed. */
+export const OUTGOING_OF_DEVICE_MAX = 256
 /** Waits between attempts to deliver to a device. */
 export const DELIVER_RETRY_MS: readonly number[] = [1, 2, 5, 10, 20, 40, 60].map(
   (seconds) => seconds * SECOND_MS
@@ -64,6 +72,13 @@ export const SYNC_COMMITS_MAX = 32
 export const DEVICES_INTERVAL_MS: number = 10 * MINUTE_MS
 /** Least time between two attempts to be taken in again. */
 export const REJOIN_INTERVAL_MS: number = MINUTE_MS
+
+/** Welcomes with a prekey that is not here, from whomever, that are answered in a period. */
+export const WELCOMES_ANSWERED_MAX = 4
+/** The period of {@link WELCOMES_ANSWERED_MAX}. */
+export const WELCOMES_ANSWERED_PERIOD_MS: number = MINUTE_MS
+/** Paces that are remembered. */
+export const PACES_MAX = 1_024
 
 /** One-use prekeys that a device keeps published. */
 export const PREKEYS_COUNT = 32

@@ -35,6 +35,8 @@ export interface Conversation {
   readonly intents: readonly Intent[]
   /** This device left of its own accord. */
   readonly hasLeft: boolean
+  /** Somebody else took this device in, and nobody of this person said anything in it yet. */
+  readonly openedBy?: Did
   /** When it last asked to be taken in again, because its thread was lost. */
   readonly rejoinAskedAtMs?: number
 }
@@ -121,7 +123,12 @@ export function withBranch(
 ): Pick<Step, 'conversation' | 'events'> {
   const branches = new Map(conversation.branches).set(branch.tip, branch)
   const commits = new Map(conversation.commits).set(branch.tip, commit)
-  const tip = chooseTip(branches, conversation.root)
+  const isAllowed = (did: Did): boolean => {
+    const members = [...branches.values()].flatMap(({ state }) => (state ? membersOf(state) : []))
+    const known = members.find(({ device }) => device === did)
+    return known === undefined || context.suite.isAllowed(known)
+  }
+  const tip = chooseTip(branches, conversation.root, isAllowed)
   const next = { ...conversation, branches, commits }
   if (tip === conversation.tip) return { conversation: next, events: [] }
   const before = branches.get(conversation.tip)
@@ -130,6 +137,11 @@ export function withBranch(
   const moved: Conversation = { ...next, tip }
   const turned = isFork ? withNewTurns(context, moved) : moved
   return { conversation: turned, events: membershipEvents(conversation, turned) }
+}
+
+/** The conversation once somebody of this person spoke in it: no stranger's any more. */
+export function withoutOpener({ openedBy: _, ...rest }: Conversation): Conversation {
+  return rest
 }
 
 /** Puts down what somebody wants; a newer wish about the same device replaces an older one. */

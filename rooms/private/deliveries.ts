@@ -34,8 +34,8 @@ export interface Deliveries extends AsyncDisposable {
   start(planned: PlannedDeliveries): void
   /** A device is there: what waits for it is tried at once. */
   hurry(device: Did): void
-  /** How many frames were not taken yet. */
-  waiting(): number
+  /** How many frames were not taken yet, by anybody or by one device. */
+  waiting(device?: Did): number
 }
 
 /** Frames with their places in the store. */
@@ -92,7 +92,7 @@ export async function startDeliveries(components: DeliveriesComponents): Promise
       lanes.pump()
     },
     hurry: lanes.hurry,
-    waiting: lanes.count,
+    waiting: (device) => lanes.count(device),
     [Symbol.asyncDispose]: async () => {
       ticking[Symbol.dispose]()
       stopping.abort(new RoomError('ERR_ROOM_CLOSED', 'expected private rooms that were not stopped'))
@@ -105,7 +105,7 @@ interface Lanes {
   readonly add: (item: Item) => void
   readonly pump: () => void
   readonly hurry: (device: Did) => void
-  readonly count: () => number
+  readonly count: (device?: Did) => number
   readonly settled: () => Promise<void>
 }
 
@@ -145,7 +145,7 @@ function createLanes(components: DeliveriesComponents, stopping: AbortSignal): L
   }
   return {
     pump,
-    count: () => count,
+    count: (device) => (device === undefined ? count : (lanes.get(device)?.items.length ?? 0)),
     add: (item) => {
       const lane = lanes.get(item.to) ?? { items: [], failures: 0, notBeforeMs: 0, isBusy: false }
       lanes.set(item.to, lane)

@@ -1,7 +1,7 @@
 import type { Did } from '#did'
 import { RoomError } from '../errors.ts'
 import { parseRoomName } from '../text.ts'
-import { CONVERSATIONS_MAX, GROUP_ID_BYTES } from './constants.ts'
+import { GROUP_ID_BYTES } from './constants.ts'
 import { currentMembers, isIn, type Conversation, type StepContext } from './conversation.ts'
 import type { ConversationInfo } from './info.ts'
 import type { Keeper } from './keeper.ts'
@@ -127,8 +127,7 @@ async function found(
   { keeper, context, random }: DoingParts,
   info: Omit<ConversationInfo, 'foundedBy' | 'foundedAtMs'>
 ): Promise<Conversation> {
-  if (keeper.conversations.size >= CONVERSATIONS_MAX)
-    throw new RoomError('ERR_PRIVATE_FULL', `expected at most ${CONVERSATIONS_MAX} conversations`)
+  await keeper.makeRoom()
   const { suite, nowMs } = context()
   const says = { ...info, foundedBy: suite.own.person, foundedAtMs: nowMs }
   return await foundConversation(context(), { group: random.bytes(GROUP_ID_BYTES), info: says })

@@ -1,6 +1,16 @@
 import { errorCode } from '#contracts'
 import { RoomError } from '../errors.ts'
-import { CONVERSATIONS_MAX, REJOIN_INTERVAL_MS, SYNC_INTERVAL_MS } from './constants.ts'
+import {
+  OUTGOING_MAX,
+  OUTGOING_OF_DEVICE_MAX,
+  PACES_MAX,
+  REJOIN_INTERVAL_MS,
+  STRANGERS_MAX,
+  STRANGERS_OF_PERSON_MAX,
+  SYNC_INTERVAL_MS,
+  WELCOMES_ANSWERED_MAX,
+  WELCOMES_ANSWERED_PERIOD_MS
+} from './constants.ts'
 import { currentMembers, isIn, toDevices, type Conversation, type Step } from './conversation.ts'
 import { openFrame, type SignedFrame } from './frame.ts'
 import { refsOfWelcome } from './group.ts'
@@ -18,29 +28,33 @@ import type { Keeper, KeeperComponents } from './keeper.ts'
 
 /** What hearing needs. */
 export interface HearerParts
-  extends Pick<Keeper, 'settle'>, Omit<KeeperComponents, 'emit' | 'texts' | 'suite'> {
+  extends Pick<Keeper, 'settle' | 'makeRoom'>, Omit<KeeperComponents, 'emit' | 'texts' | 'suite'> {
   readonly conversations: ReadonlyMap<string, Conversation>
   readonly held: Held
 }
 
 /** Takes frames of other devices, one after the other. */
 export interface Hearer {
-  /** Takes a frame and what waited for it. What is wrong with a frame is noted, and the frame forgotten. */
+  /**
+   * Takes a frame and what waited for it. What is wrong with a frame is noted, and the frame forgotten.
+   *
+   * @throws RoomError `ERR_PRIVATE_FULL` for a frame of a member that has to wait where too many do: it is to be sent again
+   */
   hear(bytes: Uint8Array): Promise<void>
 }
 
 /** A hearer; it is not to be called while another step is made. */
 export function createHearer(parts: HearerParts): Hearer {
-  const hurried = createPaces(parts)
-  const take = async (frame: SignedFrame, bytes: Uint8Array): Promise<boolean> => {
+  const paces = createPaces(parts)
+  const take = async (frame: SignedFrame, bytes: Uint8Array): Promise<Outcome> => {
     try {
-      return await takeFrame(parts, hurried, { frame, bytes })
+      return await takeFrame(parts, paces, { frame, bytes })
     } catch (error) {
       const code = errorCode(error)
       // The store failed, not the frame: whoever sent it tries again.
       if (code?.startsWith('ERR_PRIVATE_') !== true) throw error
       parts.logger.debug('private frame dropped', { code, from: frame.from, kind: frame.kind })
-      return false
+      return 'done'
     }
   }
   return {
@@ -48,100 +62,169 @@ export function createHearer(parts: HearerParts): Hearer {
       const frame = readFrame(bytes)
       if (frame === undefined) return
       parts.deliveries.hurry(frame.from)
-      let isNews = await take(frame, bytes)
+      const outcome = await take(frame, bytes)
+      if (outcome === 'full')
+        throw new RoomError('ERR_PRIVATE_FULL', 'expected fewer frames that wait for what comes before them')
+      let isNews = outcome === 'news'
       while (isNews) {
         isNews = false
-        for (const waiting of await parts.held.takeOf(frame.group, parts.context().nowMs))
-          isNews = (await take(openFrame(waiting), waiting)) || isNews
+        for (const waiting of parts.held.of(frame.group, parts.context().nowMs)) {
+          const taken = await take(openFrame(waiting), waiting)
+          // Only then: whatever stops this device between leaves the frame where it was.
+          if (taken === 'news' || taken === 'done') await parts.held.remove(waiting)
+          isNews ||= taken === 'news'
+        }
       }
     }
   }
 }
 
-/** Whether something was not done for a while, so that nobody makes us do it all the time. */
-type Paces = (what: string, intervalMs: number) => boolean
+/** Whether the conversation went on, so that what waits may be taken now; or the frame waits; or too many do. */
+type Outcome = 'news' | 'done' | 'waits' | 'full'
+
+/** Whether something may be done, so that nobody makes us do it all the time. */
+interface Paces {
+  /** Once in `intervalMs`. `what` is never for a stranger to choose. */
+  readonly isTime: (what: string, intervalMs: number) => boolean
+  /** Answers to welcomes with prekeys that are not here, whoever sent them: strangers are as many as they like. */
+  readonly mayAnswerWelcome: () => boolean
+}
 
 function createPaces({ context }: Pick<HearerParts, 'context'>): Paces {
   const lastAtMs = new Map<string, number>()
-  return (what, intervalMs) => {
-    const { nowMs } = context()
-    if (nowMs - (lastAtMs.get(what) ?? -intervalMs) < intervalMs) return false
-    if (lastAtMs.size >= CONVERSATIONS_MAX) lastAtMs.clear()
-    lastAtMs.set(what, nowMs)
-    return true
+  let answeredAtMs: readonly number[] = []
+  return {
+    isTime: (what, intervalMs) => {
+      const { nowMs } = context()
+      if (nowMs - (lastAtMs.get(what) ?? -intervalMs) < intervalMs) return false
+      lastAtMs.delete(what)
+      const [oldest] = lastAtMs.keys()
+      if (lastAtMs.size >= PACES_MAX && oldest !== undefined) lastAtMs.delete(oldest)
+      lastAtMs.set(what, nowMs)
+      return true
+    },
+    mayAnswerWelcome: () => {
+      const { nowMs } = context()
+      const recent = answeredAtMs.filter((atMs) => nowMs - atMs < WELCOMES_ANSWERED_PERIOD_MS)
+      if (recent.length >= WELCOMES_ANSWERED_MAX) return false
+      answeredAtMs = [...recent, nowMs]
+      return true
+    }
   }
 }
 
-/** Whether the conversation went on, so that what waits may be taken now. */
 async function takeFrame(
   parts: HearerParts,
-  isTime: Paces,
+  paces: Paces,
   { frame, bytes }: { readonly frame: SignedFrame; readonly bytes: Uint8Array }
-): Promise<boolean> {
+): Promise<Outcome> {
   const { conversations, context, settle } = parts
   const known = conversations.get(frame.group)
-  if (frame.kind === 'welcome') return await takeIn(parts, isTime, frame)
-  if (known?.hasLeft === true) return false
+  if (frame.kind === 'welcome') return (await takeIn(parts, paces, frame)) ? 'news' : 'done'
+  if (known?.hasLeft === true) return 'done'
   if (frame.kind === 'sync' || frame.kind === 'rejoin') {
     if (known === undefined)
       throw new RoomError('ERR_PRIVATE_UNKNOWN', 'expected a conversation of this device')
+    if (frame.kind === 'sync' && !mayAnswerSync(parts, paces, frame)) return 'done'
     const step =
       frame.kind === 'sync' ? takeSync(context(), known, frame) : await takeRejoin(context(), known, frame)
     await settle(step)
-    if (step.isLost === true) await rejoin(parts, isTime, step.conversation)
-    return false
+    if (step.isLost === true) await rejoin(parts, paces, step.conversation)
+    return 'done'
   }
   const step = known === undefined ? 'hold' : await takeEpoch(context(), known, { frame, bytes })
-  if (step === 'hold') await waitFor(parts, isTime, { frame, bytes })
-  else await settle(step)
-  return step !== 'hold'
+  if (step === 'hold') return await waitFor(parts, paces, { frame, bytes })
+  await settle(step)
+  return 'news'
 }
 
-async function takeIn(parts: HearerParts, isTime: Paces, frame: EpochFrame): Promise<boolean> {
+/** Answers to `sync` are many times as long: a member gets one in a while, and none while many wait for it. */
+function mayAnswerSync(
+  { conversations, deliveries }: HearerParts,
+  paces: Paces,
+  frame: SignedFrame
+): boolean {
+  const { group, from } = frame
+  // What strangers send is refused by who takes it, and remembered nowhere.
+  if (!isOfMember(conversations.get(group), frame)) return true
+  if (deliveries.waiting(from) >= OUTGOING_OF_DEVICE_MAX) return false
+  return paces.isTime(`answer ${group} ${from}`, SYNC_INTERVAL_MS)
+}
+
+async function takeIn(parts: HearerParts, paces: Paces, frame: EpochFrame): Promise<boolean> {
   const { conversations, stock, context, settle } = parts
   const known = conversations.get(frame.group)
   if (known?.branches.has(frame.tip) === true) return false
-  if (known === undefined && conversations.size >= CONVERSATIONS_MAX)
-    throw new RoomError('ERR_PRIVATE_FULL', `expected at most ${CONVERSATIONS_MAX} conversations`)
   const prekey = stock.find(refsOfWelcome(frame.body))
   if (prekey === undefined) {
     // Somebody else was given the same prekey and came first: with a fresh one it works. A welcome that was
     // taken long ago and comes again is none of that.
     if (known !== undefined && (isIn(known) || known.hasLeft)) return false
-    if (!isTime(`welcome ${frame.from}`, REJOIN_INTERVAL_MS)) return false
+    // What goes to strangers, who may never take it, leaves room for what the user says.
+    if (parts.deliveries.waiting() >= OUTGOING_MAX / 2 || !paces.mayAnswerWelcome()) return false
     const fresh = await stock.make(context().nowMs)
     const { group, from } = frame
     await send(parts, toDevices(context(), [from], { kind: 'rejoin', group, body: fresh.bytes }))
     return false
   }
   const step = await takeWelcome(context(), { frame, prekey, known })
+  if (known === undefined) {
+    assertStrangersFew(conversations, step.conversation)
+    await parts.makeRoom()
+  }
   const used = stock.used(prekey, context().nowMs)
   await settle(step, [used.change])
   stock.adopt(used.prekey)
   return true
 }
 
+/** @throws RoomError `ERR_PRIVATE_FULL` when others opened too many that nothing was said in here */
+function assertStrangersFew(
+  conversations: ReadonlyMap<string, Conversation>,
+  { openedBy }: Pick<Conversation, 'openedBy'>
+): void {
+  if (openedBy === undefined) return
+  const theirs = [...conversations.values()].filter((one) => isIn(one) && one.openedBy !== undefined)
+  const ofPerson = theirs.filter((one) => one.openedBy === openedBy)
+  if (theirs.length >= STRANGERS_MAX || ofPerson.length >= STRANGERS_OF_PERSON_MAX)
+    throw new RoomError(
+      'ERR_PRIVATE_FULL',
+      `expected at most ${STRANGERS_MAX} conversations that others opened`
+    )
+}
+
+function isOfMember(known: Conversation | undefined, { from }: SignedFrame): boolean {
+  return known !== undefined && currentMembers(known).some(({ device }) => device === from)
+}
+
 /** Others went on without this device: it asks them to take it in again. */
-async function rejoin(parts: HearerParts, isTime: Paces, conversation: Conversation): Promise<void> {
-  if (!isIn(conversation) || !isTime(`rejoin ${conversation.group}`, REJOIN_INTERVAL_MS)) return
+async function rejoin(parts: HearerParts, paces: Paces, conversation: Conversation): Promise<void> {
+  if (!isIn(conversation) || !paces.isTime(`rejoin ${conversation.group}`, REJOIN_INTERVAL_MS)) return
   const { context, stock, settle } = parts
   await settle(askRejoin(context(), conversation, await stock.make(context().nowMs)))
 }
 
-/** Keeps a frame until its epoch is known, and asks its sender for what is missing. */
+/** Keeps a frame until its epoch is known, and asks its sender, if a member, for what is missing. */
 async function waitFor(
   parts: HearerParts,
-  isTime: Paces,
+  paces: Paces,
   { frame, bytes }: { readonly frame: SignedFrame; readonly bytes: Uint8Array }
-): Promise<void> {
+): Promise<Outcome> {
   const { conversations, context, held } = parts
   const { group, from } = frame
-  await held.add({ group, from, bytes, sinceMs: context().nowMs })
   const known = conversations.get(group)
-  if (known === undefined || !isIn(known)) return
-  const isMember = currentMembers(known).some(({ device }) => device === from)
-  if (isMember && isTime(`sync ${group} ${from}`, SYNC_INTERVAL_MS))
-    await send(parts, tellEpochs(context(), known, from))
+  const waiting = { group, from, bytes, sinceMs: context().nowMs, isOfMember: isOfMember(known, frame) }
+  const isFull = await held.add(waiting).then(
+    () => false,
+    (error: unknown) => {
+      if (!waiting.isOfMember || errorCode(error) !== 'ERR_PRIVATE_FULL') throw error
+      return true
+    }
+  )
+  if (known !== undefined && isIn(known) && waiting.isOfMember)
+    if (paces.isTime(`sync ${group} ${from}`, SYNC_INTERVAL_MS))
+      await send(parts, tellEpochs(context(), known, from))
+  return isFull ? 'full' : 'waits'
 }
 
 async function send({ deliveries, vault, context }: HearerParts, outgoing: Step['outgoing']): Promise<void> {

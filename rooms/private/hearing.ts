@@ -8,6 +8,7 @@ import {
   toDevices,
   withBranch,
   withIntents,
+  withoutOpener,
   type Conversation,
   type Step,
   type StepContext
@@ -53,6 +54,7 @@ async function takeCommit(
   assertMember(parent, frame)
   const judge = (change: GroupChange): boolean => isAllowed(conversation.info, parent, change)
   const read = await readMessage(context.suite, parent.state, { bytes: frame.body, judge })
+  if (read.kind === 'ahead') return 'hold'
   if (read.kind !== 'commit' || read.from !== frame.from) throw foreign('a commit of the device that sent it')
   const { added, removed } = read.change
   const branch: Branch = {
@@ -82,6 +84,7 @@ async function takeMessage(
   const from = assertMember(branch, frame)
   const judge = (): boolean => false
   const read = await readMessage(context.suite, branch.state, { bytes: frame.body, judge })
+  if (read.kind === 'ahead') return 'hold'
   if (read.kind !== 'application' || read.from !== frame.from)
     throw foreign('a message of the device that sent it')
   const branches = new Map(conversation.branches).set(branch.tip, { ...branch, state: read.state })
@@ -93,7 +96,8 @@ async function takeMessage(
   const { text, sentAtMs } = payload
   const says = { text, sentAtMs, isSelf: from.person === context.suite.own.person }
   const id = tipOf(frame.body)
-  return { conversation: next, outgoing: [], events: [{ type: 'text', group, id, from, ...says }] }
+  const after = says.isSelf ? withoutOpener(next) : next
+  return { conversation: after, outgoing: [], events: [{ type: 'text', group, id, from, ...says }] }
 }
 
 /**
@@ -126,7 +130,8 @@ export async function takeWelcome(
   if (known === undefined) {
     const conversation: Conversation = {
       ...{ group, info, root: tip, tip, branches: new Map([[tip, branch]]) },
-      ...{ commits: new Map(), intents: [], hasLeft: false }
+      ...{ commits: new Map(), intents: [], hasLeft: false },
+      ...(by.person === suite.own.person ? {} : { openedBy: by.person })
     }
     return { conversation, outgoing: [], events: [{ type: 'opened', group, by: opener }] }
   }

@@ -1,7 +1,9 @@
 import type { Logger } from '#contracts'
 import { RoomError } from '../errors.ts'
 import type { RoomStoreChange } from '../store.ts'
+import { CONVERSATIONS_MAX } from './constants.ts'
 import {
+  isIn,
   tidied,
   withoutKeys,
   type Conversation,
@@ -13,7 +15,7 @@ import type { Deliveries } from './deliveries.ts'
 import { createHearer } from './hearer.ts'
 import { openHeld } from './held.ts'
 import type { PrekeyStock } from './prekey-stock.ts'
-import { conversationChanges, loadConversations } from './record.ts'
+import { conversationChanges, conversationGone, loadConversations } from './record.ts'
 import type { Suite } from './suite.ts'
 import type { Texts } from './texts.ts'
 import type { Vault } from './vault.ts'
@@ -44,6 +46,13 @@ export interface Keeper extends AsyncDisposable {
   open(make: () => Promise<Step | string>): Promise<string>
   /** Forgets the keys of a conversation that was left. */
   forget(group: string): Promise<void>
+  /**
+   * Makes room for one conversation more, by forgetting one that this device left or was taken out of. Only within
+   * {@link Keeper.alone}.
+   *
+   * @throws RoomError `ERR_PRIVATE_FULL` when it is in all of them
+   */
+  makeRoom(): Promise<void>
   receive(bytes: Uint8Array): Promise<void>
   /** Runs `task` when no step is being made. */
   alone<T>(task: () => Promise<T>): Promise<T>
@@ -85,9 +94,10 @@ export async function startKeeper(components: KeeperComponents): Promise<Keeper>
     deliveries.start(planned)
     emit(step.events)
   }
-  const hearer = createHearer({ ...components, conversations, held, settle })
+  const makeRoom = async (): Promise<void> => await forgetOneWhenFull(components, conversations)
+  const hearer = createHearer({ ...components, conversations, held, settle, makeRoom })
   return {
-    ...{ conversations, get, alone, settle },
+    ...{ conversations, get, alone, settle, makeRoom },
     change: async (group, make) =>
       await alone(async () => {
         const { step, value } = await make(get(group))
@@ -111,4 +121,17 @@ export async function startKeeper(components: KeeperComponents): Promise<Keeper>
       await last
     }
   }
+}
+
+async function forgetOneWhenFull(
+  { vault, texts }: Pick<KeeperComponents, 'vault' | 'texts'>,
+  conversations: Map<string, Conversation>
+): Promise<void> {
+  if (conversations.size < CONVERSATIONS_MAX) return
+  const over = [...conversations.values()].filter((one) => !isIn(one))
+  const gone = over.find(({ openedBy }) => openedBy !== undefined) ?? over[0]
+  if (gone === undefined)
+    throw new RoomError('ERR_PRIVATE_FULL', `expected at most ${CONVERSATIONS_MAX} conversations`)
+  await vault.write([...conversationGone(vault, gone), ...texts.forget(gone.group)])
+  conversations.delete(gone.group)
 }

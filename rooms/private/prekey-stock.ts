@@ -1,3 +1,4 @@
+import { RoomError } from '../errors.ts'
 import type { RoomStoreChange } from '../store.ts'
 import { FORK_WINDOW_MS, PREKEYS_COUNT, PREKEYS_LOW, PREKEYS_MAX, PREKEY_LIFETIME_MS } from './constants.ts'
 import { createPrekey, type OwnPrekey } from './prekeys.ts'
@@ -14,7 +15,7 @@ export interface PrekeyStock {
   adopt(prekey: OwnPrekey): void
   /** Makes what is missing and forgets what is over, stored when this resolves. True when something new is to be published. */
   replenish(nowMs: number): Promise<boolean>
-  /** A prekey for one certain group, not published. */
+  /** A prekey for one certain group, not published. @throws RoomError `ERR_PRIVATE_FULL` */
   make(nowMs: number): Promise<OwnPrekey>
   /** What is to be published: one-use prekeys, then the last resort. */
   published(): readonly Uint8Array[]
@@ -32,10 +33,16 @@ export async function openPrekeyStock(suite: Suite, vault: Vault): Promise<Preke
     prekeys.set(prekey.ref, prekey)
     return prekey
   }
+  const drop = async (refs: readonly string[]): Promise<void> => {
+    await vault.write(refs.map((ref) => vault.change(`p/${ref}`, undefined)))
+    for (const ref of refs) {
+      prekeys.delete(ref)
+      unpublished.delete(ref)
+    }
+  }
   const forget = async (nowMs: number): Promise<void> => {
     const gone = [...prekeys.values()].filter((prekey) => isOver(prekey, nowMs))
-    await vault.write(gone.map(({ ref }) => vault.change(`p/${ref}`, undefined)))
-    for (const { ref } of gone) prekeys.delete(ref)
+    await drop(gone.map(({ ref }) => ref))
   }
   return {
     find: (refs) => refs.map((ref) => prekeys.get(ref)).find((prekey) => prekey !== undefined),
@@ -62,17 +69,25 @@ export async function openPrekeyStock(suite: Suite, vault: Vault): Promise<Preke
     },
     make: async (nowMs) => {
       if (prekeys.size >= PREKEYS_MAX) await forget(nowMs + FORK_WINDOW_MS)
+      // Whoever makes us answer again and again does not use them up: the oldest that was made for a group gives way.
+      const [oldest] = unpublished
+      if (prekeys.size >= PREKEYS_MAX && oldest !== undefined) await drop([oldest])
+      if (prekeys.size >= PREKEYS_MAX)
+        throw new RoomError('ERR_PRIVATE_FULL', `expected at most ${PREKEYS_MAX} prekeys`)
       const prekey = await create(nowMs, false)
       unpublished.add(prekey.ref)
       return prekey
     },
-    published: () => {
-      const newestFirst = [...fresh()].sort((one, other) => other.expiresAtMs - one.expiresAtMs)
-      const oneUse = newestFirst.filter(({ isLastResort }) => !isLastResort).slice(0, PREKEYS_COUNT)
-      const last = newestFirst.filter(({ isLastResort }) => isLastResort).slice(0, 1)
-      return [...oneUse, ...last].map(({ bytes }) => bytes)
-    }
+    published: () => publishable(fresh())
   }
+}
+
+/** The newest one-use prekeys, then the last resort. */
+function publishable(fresh: readonly OwnPrekey[]): readonly Uint8Array[] {
+  const newestFirst = [...fresh].sort((one, other) => other.expiresAtMs - one.expiresAtMs)
+  const oneUse = newestFirst.filter(({ isLastResort }) => !isLastResort).slice(0, PREKEYS_COUNT)
+  const last = newestFirst.filter(({ isLastResort }) => isLastResort).slice(0, 1)
+  return [...oneUse, ...last].map(({ bytes }) => bytes)
 }
 
 /** Used ones stay for as long as a fork may make the same welcome anew. */

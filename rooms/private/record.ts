@@ -31,6 +31,8 @@ interface ConversationRecord {
   readonly intents: readonly (Omit<Intent, 'prekey'> & { prekey: Intent['prekey'] | null })[]
   readonly hasLeft: boolean
   readonly rejoinAskedAtMs: number | null
+  /** Absent in older records. */
+  readonly openedBy?: string | null
 }
 
 /** What has to be written so that `after` stands where `before` stood. States and commits are records of their own. */
@@ -50,6 +52,19 @@ export function conversationChanges(
       vault.change(`s/${group}/${tip}`, state === undefined ? undefined : encodeGroupState(state))
     ),
     ...commits.map(([tip, bytes]) => vault.change(`l/${group}/${tip}`, bytes))
+  ]
+}
+
+/** What has to be removed so that nothing of a conversation is left. */
+export function conversationGone(
+  vault: Vault,
+  { group, commits, ...rest }: Conversation
+): readonly RoomStoreChange[] {
+  const states = [...statesOf({ group, commits, ...rest }).keys()]
+  return [
+    vault.change(`c/${group}`, undefined),
+    ...states.map((tip) => vault.change(`s/${group}/${tip}`, undefined)),
+    ...[...commits.keys()].map((tip) => vault.change(`l/${group}/${tip}`, undefined))
   ]
 }
 
@@ -79,12 +94,13 @@ export async function loadConversations(vault: Vault, suite: Suite): Promise<rea
     const commits = new Map<string, Uint8Array>()
     for await (const [name, bytes] of vault.entries(`l/${group}/`)) commits.set(lastPart(name), bytes)
     const branches = record.branches.map((one) => decodeBranch(suite, one, states.get(one.tip)))
-    const { root, tip, hasLeft, rejoinAskedAtMs } = record
+    const { root, tip, hasLeft, rejoinAskedAtMs, openedBy = null } = record
     conversations.push({
       ...{ group, info: decodeInfo(record.info), root, tip, hasLeft, commits },
       branches: new Map(branches.map((branch) => [branch.tip, branch])),
       intents: record.intents.map(({ prekey, ...intent }) => (prekey ? { ...intent, prekey } : intent)),
-      ...(rejoinAskedAtMs === null ? {} : { rejoinAskedAtMs })
+      ...(rejoinAskedAtMs === null ? {} : { rejoinAskedAtMs }),
+      ...(openedBy === null ? {} : { openedBy: parseDid(openedBy) })
     })
   }
   return conversations
@@ -104,9 +120,10 @@ export async function loadPrekeys(vault: Vault): Promise<readonly OwnPrekey[]> {
 }
 
 function encodeRecord(conversation: Conversation): Uint8Array {
-  const { info, root, tip, branches, intents, hasLeft, rejoinAskedAtMs } = conversation
+  const { info, root, tip, branches, intents, hasLeft, rejoinAskedAtMs, openedBy } = conversation
   const record: ConversationRecord = {
     ...{ info: encodeInfo(info), root, tip, hasLeft, rejoinAskedAtMs: rejoinAskedAtMs ?? null },
+    openedBy: openedBy ?? null,
     branches: [...branches.values()].map(encodeBranch),
     intents: intents.map(({ prekey, ...intent }) => ({ ...intent, prekey: prekey ?? null }))
   }

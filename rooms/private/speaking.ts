@@ -1,3 +1,5 @@
+import type { ClientState } from 'ts-mls'
+import { errorCode } from '#contracts'
 import type { Did } from '#did'
 import { parseText } from '../text.ts'
 import { RoomError } from '../errors.ts'
@@ -11,6 +13,7 @@ import {
   toDevices,
   withBranch,
   withIntents,
+  withoutOpener,
   type Conversation,
   type Intent,
   type Outgoing,
@@ -57,7 +60,7 @@ export async function sayIn(
     ...{ type: 'text', group, id: said.id, from, isSelf: true },
     ...{ text: payload.text, sentAtMs: nowMs }
   }
-  return { ...said, events: [event] }
+  return { ...said, conversation: withoutOpener(said.conversation), events: [event] }
 }
 
 /**
@@ -148,15 +151,52 @@ async function dueChange(
   return { add, remove, hopeless }
 }
 
+/** Makes the change; without those prekeys that MLS takes in none with, when it refuses. Absent when nothing is left of it. */
+async function commitWhatCan(
+  { suite }: StepContext,
+  before: ClientState,
+  { add, remove }: Due
+): Promise<(Due & { readonly made: Awaited<ReturnType<typeof commitChange>> }) | undefined> {
+  const attempt = async (due: Due): ReturnType<typeof commitChange> => await commitChange(suite, before, due)
+  try {
+    return { add, remove, made: await attempt({ add, remove }) }
+  } catch (error) {
+    if (errorCode(error) !== 'ERR_PRIVATE_REFUSED') throw error
+  }
+  const good: Prekey[] = []
+  for (const one of add)
+    await attempt({ add: [one], remove: [] }).then(
+      () => good.push(one),
+      () => undefined
+    )
+  if (good.length === add.length || good.length + remove.length === 0) return undefined
+  const rest = { add: good, remove }
+  return await attempt(rest).then(
+    (made) => ({ ...rest, made }),
+    () => undefined
+  )
+}
+
 async function commitOnce(context: StepContext, conversation: Conversation): Promise<Step | undefined> {
   if (!isIn(conversation)) return undefined
-  const { suite, signer, nowMs } = context
-  const { add, remove, hopeless } = await dueChange(context, conversation)
-  if (add.length + remove.length === 0) return undefined
+  const { signer, nowMs } = context
+  const due = await dueChange(context, conversation)
+  if (due.add.length + due.remove.length + due.hopeless.length === 0) return undefined
   const { group, tip: parent } = conversation
   const before = speakingState(conversation)
   const members = membersOf(before)
-  const made = await commitChange(suite, before, { add, remove })
+  const isAny = due.add.length + due.remove.length > 0
+  const can = isAny ? await commitWhatCan(context, before, due) : undefined
+  const isHopeless = ({ device, prekey }: Intent): boolean =>
+    prekey === undefined
+      ? can === undefined && members.some((one) => one.device === device && due.remove.includes(one.leaf))
+      : due.add.some(({ ref }) => ref === prekey.ref) &&
+        can?.add.some(({ ref }) => ref === prekey.ref) !== true
+  const intents = conversation.intents.filter(
+    (intent) => !due.hopeless.includes(intent) && !isHopeless(intent)
+  )
+  if (can === undefined) return { conversation: { ...conversation, intents }, outgoing: [], events: [] }
+  const { add, remove, made } = can
   const tip = tipOf(made.commit)
   const removed = members.filter(({ leaf }) => remove.includes(leaf)).map(({ device }) => device)
   const branch = {
@@ -171,7 +211,6 @@ async function commitOnce(context: StepContext, conversation: Conversation): Pro
     const devices = add.map(({ device }) => device)
     outgoing.push(...toDevices(context, devices, { kind: 'welcome', group, tip, body: made.welcome }))
   }
-  const intents = conversation.intents.filter((intent) => !hopeless.includes(intent))
   const next = withBranch(context, { ...conversation, intents }, { branch, commit })
   return { ...next, outgoing }
 }

@@ -20,6 +20,8 @@ export interface PrivateText {
 export interface Texts {
   /** The changes that keep the texts among `events`: written with what was read, so that each is there once. */
   changes(events: readonly PrivateEvent[]): readonly RoomStoreChange[]
+  /** The changes that remove all texts of a conversation. */
+  forget(group: string): readonly RoomStoreChange[]
   read(group: string): Promise<readonly PrivateText[]>
   /** What others said since this was asked the last time. */
   unseen(isWanted: (group: string) => boolean): Promise<readonly (PrivateText & { readonly group: string })[]>
@@ -58,6 +60,12 @@ export async function openTexts(vault: Vault): Promise<Texts> {
   }
   return {
     changes: (events) => events.flatMap((event) => (event.type === 'text' ? keep(event) : [])),
+    forget: (group) => {
+      const { first, next } = spanOf(group)
+      spans.delete(group)
+      const keys = Array.from({ length: next - first }, (_, index) => keyOf(group, first + index))
+      return [...keys, `m/${group}`].map((key) => vault.change(key, undefined))
+    },
     read: async (group) => await read(group),
     unseen: async (isWanted) => {
       const found: (PrivateText & { readonly group: string })[] = []

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict'
+import { createKeyPair, type KeyPair } from '#did'
+import { createMemoryRoomStore } from '#rooms'
+import { HELD_MAX, HELD_OF_DEVICE_MAX, HELD_OF_STRANGERS_MAX } from '../../../../rooms/private/constants.ts'
+import { PREKEYS_MAX, STRANGERS_OF_PERSON_MAX } from '../../../../rooms/private/constants.ts'
+import { openFrame, sealFrame } from '../../../../rooms/private/frame.ts'
+import { openHeld } from '../../../../rooms/private/held.ts'
+import { openPrekeyStock } from '../../../../rooms/private/prekey-stock.ts'
+import { createSuite } from '../../../../rooms/private/suite.ts'
+import { createVault } from '../../../../rooms/private/vault.ts'
+import { certifyDevice } from '#did'
+import { createPrivateWorld } from '../../../support/private-party.ts'
+import { createSeededRandom } from '../../../support/seeded-random.ts'
+
+const signal = new AbortController().signal
+const NOW_MS = 1_800_000_000_000
+
+describe('private rooms under floods', () => {
+  it('answer few welcomes with prekeys they do not have, whoever sends them', async () => {
+    await using world = createPrivateWorld(30)
+    const [ann, bob] = [await world.device(world.person()), await world.device(world.person())]
+    await ann.rooms.sayTo(bob.person.did, 'hi', { signal })
+    await world.until(() => bob.texts().length === 1)
+    const welcome = world.wire.map(({ bytes }) => openFrame(bytes)).find((frame) => frame.kind === 'welcome')
+    assert.ok(welcome?.kind === 'welcome')
+    const cleo = await world.device(world.person())
+    for (let count = 0; count < 20; count++) {
+      const stranger: KeyPair = createKeyPair(world.random)
+      const { kind, tip, body } = welcome
+      await cleo.rooms.receive(sealFrame(stranger, { kind, group: 'ab'.repeat(32), tip, body }))
+    }
+    assert.ok(cleo.rooms.waiting() > 0 && cleo.rooms.waiting() < 20)
+  })
+
+  it('keep a bounded number of prekeys, and can always make one', async () => {
+    const random = createSeededRandom(1)
+    const [person, signer] = [createKeyPair(random), createKeyPair(random)]
+    const certificate = certifyDevice(person, { device: signer.did, issuedAtMs: 1 })
+    const suite = await createSuite({ signer, certificate, random, isAllowed: () => true })
+    const store = createMemoryRoomStore()
+    const stock = await openPrekeyStock(suite, createVault(store, signer.seed, random))
+    await stock.replenish(NOW_MS)
+    const published = stock.published().length
+    for (let count = 0; count < PREKEYS_MAX + 10; count++) await stock.make(NOW_MS)
+    let kept = 0
+    for await (const _ of store.entries('private/p/')) kept++
+    assert.equal(kept, PREKEYS_MAX)
+    assert.equal(stock.published().length, published)
+  })
+
+  it('let one person open few conversations, and the user open more and be answered', async () => {
+    await using world = createPrivateWorld(31)
+    const [eve, bob, ann] = [
+      await world.device(world.person()),
+      await world.device(world.person()),
+      await world.device(world.person())
+    ]
+    for (let count = 0; count < STRANGERS_OF_PERSON_MAX + 2; count++) {
+      const { group } = await eve.rooms.createRoom(`room ${count}`)
+      await eve.rooms.invite(group, bob.person.did, { signal })
+      await world.until(() => eve.rooms.waiting() === 0)
+    }
+    assert.equal(bob.rooms.list().length, STRANGERS_OF_PERSON_MAX)
+    const { group } = await bob.rooms.sayTo(ann.person.did, 'a word', { signal })
+    await world.until(() => ann.texts().includes('a word'))
+    await ann.rooms.say(group, 'another')
+    await world.until(() => bob.texts().includes('another'))
+    // Who speaks in one of them has accepted it.
+    const [first] = bob.rooms.list()
+    assert.ok(first)
+    await bob.rooms.say(first.group, 'hello eve')
+    const { group: next } = await eve.rooms.createRoom('one more')
+    await eve.rooms.invite(next, bob.person.did, { signal })
+    await world.until(() => bob.rooms.list().some((one) => one.group === next))
+  })
+
+  it('keep frames of members whatever strangers send, and say when they cannot', async () => {
+    const random = createSeededRandom(2)
+    const held = await openHeld(createVault(createMemoryRoomStore(), new Uint8Array(32), random))
+    const full = { code: 'ERR_PRIVATE_FULL' }
+    const frame = (from: KeyPair, isOfMember: boolean): Parameters<typeof held.add>[0] => ({
+      ...{ group: 'ab'.repeat(32), from: from.did, bytes: random.bytes(32), sinceMs: NOW_MS, isOfMember }
+    })
+    for (let count = 0; count < HELD_OF_STRANGERS_MAX; count++)
+      await held.add(frame(createKeyPair(random), false))
+    await assert.rejects(held.add(frame(createKeyPair(random), false)), full)
+    for (let devices = 0; devices < HELD_MAX / HELD_OF_DEVICE_MAX; devices++) {
+      const member = createKeyPair(random)
+      for (let count = 0; count < HELD_OF_DEVICE_MAX; count++) await held.add(frame(member, true))
+      await assert.rejects(held.add(frame(member, true)), full)
+    }
+    await assert.rejects(held.add(frame(createKeyPair(random), true)), full)
+  })
+})
