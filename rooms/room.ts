@@ -228,8 +228,8 @@ async function openRoomHistory(
       verify: (bytes) => openMessage(bytes, { room: speaker.room })
     }
   )
-  // The clock may have been set back since the last visit.
-  speaker.continueAfter(history.ownHigh())
+  // The clock may have been set back since the last visit, however far.
+  speaker.continueOwn(history.ownHigh())
   return history
 }
 

@@ -29,6 +29,8 @@ export interface Speaker {
    * that others listened to can have given is a lie.
    */
   continueAfter(sequence: number): void
+  /** Our own history has this sequence number of our device: whatever the clock was then, the numbers go on from there. */
+  continueOwn(sequence: number): void
 }
 
 /** Who speaks where. */
@@ -79,6 +81,9 @@ export function createSpeaker({ signer, certificate, room, nick, clock }: Speake
     sayText: (text, previous) => {
       const said = { ...fields('text'), text, ...(previous > 0 ? { previous } : {}) }
       return { bytes: sealMessage(signer, said, certificate), message: { ...said, device: signer.did } }
+    },
+    continueOwn: (said) => {
+      sequence = Math.max(sequence, said)
     },
     continueAfter: (seen) => {
       if (seen <= (clock.nowMs() + 2 * CLOCK_DROP_MS) * SEQUENCES_PER_MS) sequence = Math.max(sequence, seen)

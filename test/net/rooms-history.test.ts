@@ -1,8 +1,10 @@
 /** Rooms of whole nodes over their stores on disk: what was said while one was away, and when nobody was there. */
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { startNode, type ElastosNode } from '#node'
 import type { Room, RoomEvent } from '#rooms'
+import { MAILBOX_GATHER_MS } from '../../rooms/constants.ts'
 import { createTemporaryFolder } from '../support/temporary-folder.ts'
 
 type Said = Extract<RoomEvent, { type: 'message' }>
@@ -24,6 +26,11 @@ describe('the history of a room over libp2p and level', function () {
       if (texts.length >= count) break
     }
     return texts
+  }
+
+  /** Resolves when a text of ours is in our own history. */
+  const shown = async (room: Room, text: string): Promise<void> => {
+    for await (const event of room.told()) if (event.type === 'message' && event.text === text) return
   }
 
   it('comes back with a node that was away, and says what of it was seen', async () => {
@@ -62,6 +69,9 @@ describe('the history of a room over libp2p and level', function () {
       await ann.host.ready(AbortSignal.timeout(20_000))
       await using room = await ann.rooms.join({ room: 'lobby', nick: 'ann' })
       void room.send('into the box')
+      await shown(room, 'into the box')
+      // What is gathered is deposited with patience; leaving has little.
+      await sleep(2 * MAILBOX_GATHER_MS)
     }
     await using bob = await start(join(folder.path, 'bob'), keeper.host.addresses())
     await using room = await bob.rooms.join({ room: 'lobby', nick: 'bob' })

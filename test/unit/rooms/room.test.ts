@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { errorCode } from '#contracts'
-import { rendezvousCid, sealMessage } from '#rooms'
+import { createMemoryRoomStore, rendezvousCid, sealMessage } from '#rooms'
 import { createParty, type GuestRoom } from '../../support/room-party.ts'
 
 const HOUR_MS = 3_600_000
@@ -319,6 +319,22 @@ describe('a room', () => {
     await party.clock.advance(5_000)
     await Promise.all([after.room.send('again'), party.clock.advance(1_000)])
     assert.deepEqual(ann.heard(), ['bob: again'])
+  })
+
+  it('is heard after a restart, even when its clock was days ahead of everybody when it spoke before', async () => {
+    await using party = createParty()
+    const ann = await party.join('ann')
+    const [guest, store] = [party.guest(), createMemoryRoomStore()]
+    const before = await party.join('bob', { guest, store, clockOffMs: 5 * DAY_MS })
+    await party.clock.advance(2_000)
+    void before.room.send('of a day to come')
+    await party.clock.advance(20_000)
+    await Promise.all([before.room[Symbol.asyncDispose](), party.clock.advance(5_000)])
+    const after = await party.join('bob', { guest, store })
+    await party.clock.advance(5_000)
+    await Promise.all([after.room.send('again'), party.clock.advance(60_000)])
+    assert.deepEqual(ann.heard(), ['bob: again'])
+    assert.ok(after.events.some((event) => event.type === 'message' && event.text === 'again'))
   })
 
   it('says when it cannot be announced, and works once that is possible', async () => {
