@@ -102,7 +102,7 @@ export function createNoPrivateRooms(keystore: Pick<Keystore, 'device' | 'person
     own: { person: keystore.personDid, device: keystore.device.did },
     ...{ list: () => [], waiting: () => 0, hurry: () => undefined },
     ...{ sayTo: refuse, say: refuse, createRoom: refuse, invite: refuse, remove: refuse, leave: refuse },
-    ...{ texts: refuse, receive: refuse, unseen: async () => await Promise.resolve([]) },
+    ...{ texts: refuse, receive: refuse, seen: refuse, unseen: async () => await Promise.resolve([]) },
     events: async function* () {},
     [Symbol.asyncDispose]: async () => await Promise.resolve()
   }

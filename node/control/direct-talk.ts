@@ -52,18 +52,25 @@ async function relay(
 ): Promise<void> {
   const show = async (): Promise<void> => {
     if (!isTurn() || signal.aborted) return
-    for (const { id, person, text } of await privateRooms.unseen('direct')) {
+    for (const { group, id, person, text } of await privateRooms.unseen('direct')) {
       const says = { id, author: person, label: labelOf(person), isSelf: false, text }
       await emit({ kind: 'room', event: { type: 'direct', ...says, receivedAtMs: clock.nowMs() } })
+      // Only once it was shown: a chat that ends before leaves it for the next one.
+      await privateRooms.seen(group, id)
     }
   }
+  if (signal.aborted) return
   const events = privateRooms.events()[Symbol.asyncIterator]()
   signal.addEventListener('abort', () => void events.return?.(), { once: true })
-  await show()
-  for (;;) {
-    const next = await events.next()
-    if (next.done === true || signal.aborted) return
-    if (next.value.type === 'text' || next.value.type === 'missed') await show()
+  try {
+    await show()
+    for (;;) {
+      const next = await events.next()
+      if (next.done === true || signal.aborted) return
+      if (next.value.type === 'text' || next.value.type === 'missed') await show()
+    }
+  } finally {
+    await events.return?.()
   }
 }
 

@@ -37,6 +37,7 @@ export async function startPrivateRooms(components: PrivateRoomsComponents): Pro
       const isWanted = (group: string): boolean => keeper.conversations.get(group)?.info.kind === kind
       return await keeper.alone(async () => await texts.unseen(isWanted))
     },
+    seen: async (group, id) => await keeper.alone(async () => await texts.seen(group, id)),
     receive: async (bytes) => await keeper.receive(bytes),
     waiting: () => deliveries.waiting(),
     hurry: (device) => {

@@ -23,8 +23,10 @@ export interface Texts {
   /** The changes that remove all texts of a conversation. */
   forget(group: string): readonly RoomStoreChange[]
   read(group: string): Promise<readonly PrivateText[]>
-  /** What others said since this was asked the last time. */
+  /** What others said after what was {@link Texts.seen}. */
   unseen(isWanted: (group: string) => boolean): Promise<readonly (PrivateText & { readonly group: string })[]>
+  /** A text, and what came before it, was seen. */
+  seen(group: string, id: string): Promise<void>
 }
 
 const NUMBER_DIGITS = 16
@@ -58,6 +60,10 @@ export async function openTexts(vault: Vault): Promise<Texts> {
     }
     return found
   }
+  const mark = async (group: string, seen: number): Promise<void> => {
+    await vault.write([vault.change(`m/${group}`, encodeCanonical(seen))])
+    spans.set(group, { ...spanOf(group), seen })
+  }
   return {
     changes: (events) => events.flatMap((event) => (event.type === 'text' ? keep(event) : [])),
     forget: (group) => {
@@ -73,10 +79,16 @@ export async function openTexts(vault: Vault): Promise<Texts> {
         if (span.seen >= span.next || !isWanted(group)) continue
         const texts = (await read(group, span.seen)).filter(({ isSelf }) => !isSelf)
         found.push(...texts.map((text) => ({ ...text, group })))
-        await vault.write([vault.change(`m/${group}`, encodeCanonical(span.next))])
-        spans.set(group, { ...span, seen: span.next })
+        if (texts.length === 0) await mark(group, span.next)
       }
       return found
+    },
+    seen: async (group, id) => {
+      for await (const [key, value] of vault.entries(`t/${group}/`)) {
+        if (numberOf(key) < spanOf(group).seen) continue
+        const row = decodeCanonical(value, { bytesMax: FRAME_BYTES_MAX }) as PrivateText
+        if (row.id === id) await mark(group, numberOf(key) + 1)
+      }
     }
   }
 }

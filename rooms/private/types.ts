@@ -80,8 +80,10 @@ export interface PrivateRooms extends AsyncDisposable {
   leave(group: string): Promise<void>
   /** What was said in a conversation, oldest first, as far as it is kept. */
   texts(group: string): Promise<readonly PrivateText[]>
-  /** What others said in conversations of a kind that was not asked for yet, oldest first in each conversation; it counts as seen from now on. */
+  /** What others said in conversations of a kind and was not {@link PrivateRooms.seen} yet, oldest first in each conversation. */
   unseen(kind: ConversationInfo['kind']): Promise<readonly (PrivateText & { readonly group: string })[]>
+  /** A text was shown, with all before it in its conversation: it is not {@link PrivateRooms.unseen} any more. */
+  seen(group: string, id: string): Promise<void>
   /** Takes bytes that came from another device, by whatever way. Resolves once what they mean is stored. */
   receive(bytes: Uint8Array): Promise<void>
   /** How many frames are on their way to other devices: 0 when all were taken, by them or by who keeps them. */

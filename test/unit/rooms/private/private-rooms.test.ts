@@ -223,4 +223,22 @@ describe('private rooms', () => {
     await world.until(() => tablet.texts().includes('three') && phone.texts().length === 3)
     assert.deepEqual(tablet.texts(), ['three'])
   })
+
+  it('keep what was said as unseen until it was shown', async () => {
+    await using world = createPrivateWorld(11)
+    const [ann, bob] = [await world.device(world.person()), await world.device(world.person())]
+    const { group } = await ann.rooms.sayTo(bob.person.did, 'one', { signal })
+    await ann.rooms.say(group, 'two')
+    await world.until(() => bob.texts().length === 2)
+    const [one, two] = await bob.rooms.unseen('direct')
+    assert.ok(one && two)
+    await bob.rooms.seen(group, one.id)
+    await bob.restart()
+    assert.deepEqual(
+      (await bob.rooms.unseen('direct')).map(({ text }) => text),
+      ['two']
+    )
+    await bob.rooms.seen(group, two.id)
+    assert.deepEqual(await bob.rooms.unseen('direct'), [])
+  })
 })
