@@ -32,25 +32,36 @@ export function createPrivateChat(
   return async (room, context) => {
     const { signal, emit } = context
     const { group, name, members } = findRoom(parts.privateRooms, room)
+    const visit: Visit = { group, context, memberOf: createMemberOf(parts), shown: new Set() }
+    if (signal.aborted) return { room: name }
     const events = parts.privateRooms.events()[Symbol.asyncIterator]()
     signal.addEventListener('abort', () => void events.return?.(), { once: true })
-    const visit: Visit = { group, context, memberOf: createMemberOf(parts), shown: new Set() }
-    await emit({ kind: 'room', event: { type: 'here', room: name, members: members.map(visit.memberOf) } })
-    for (const text of await parts.privateRooms.texts(group)) await showText(visit, text)
-    void relay(parts, visit, events).catch(() => undefined)
-    const labelOf = (did: Did): string => visit.memberOf({ person: did, device: did }).label
-    const left = new Promise<undefined>((resolve) => {
-      signal.addEventListener('abort', () => resolve(undefined), { once: true })
-    })
-    while (!signal.aborted) {
-      const input = await Promise.race([context.nextInput(), left])
-      if (input === undefined) break
-      if (input.kind === 'text') attempt(context, 'send', async () => await say(parts, visit, input.text))
-      if (input.kind === 'direct')
-        attempt(context, 'direct', async () => await sayDirect(parts, context, { ...input, labelOf }))
+    try {
+      await emit({ kind: 'room', event: { type: 'here', room: name, members: members.map(visit.memberOf) } })
+      for (const text of await parts.privateRooms.texts(group)) await showText(visit, text)
+      void relay(parts, visit, events).catch(() => undefined)
+      await takeInputs(parts, visit)
+    } finally {
+      await events.return?.()
     }
-    await events.return?.()
     return { room: name }
+  }
+}
+
+/** What the user types, until they leave. */
+async function takeInputs(parts: PrivateChatParts, visit: Visit): Promise<void> {
+  const { context } = visit
+  const { signal } = context
+  const labelOf = (did: Did): string => visit.memberOf({ person: did, device: did }).label
+  const left = new Promise<undefined>((resolve) => {
+    signal.addEventListener('abort', () => resolve(undefined), { once: true })
+  })
+  while (!signal.aborted) {
+    const input = await Promise.race([context.nextInput(), left])
+    if (input === undefined) break
+    if (input.kind === 'text') attempt(context, 'send', async () => await say(parts, visit, input.text))
+    if (input.kind === 'direct')
+      attempt(context, 'direct', async () => await sayDirect(parts, context, { ...input, labelOf }))
   }
 }
 
