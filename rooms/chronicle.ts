@@ -68,7 +68,8 @@ export function startChronicle(components: ChronicleComponents): Chronicle {
     take: (text) => {
       const before = order.heldCount
       const hadGap = order.dueMs !== undefined
-      const released = order.take(text, { nowMs: clock.monotonicMs(), isPast: text.isPast })
+      const arrival = { nowMs: clock.monotonicMs(), dayMs: clock.nowMs(), isPast: text.isPast }
+      const released = order.take(text, arrival)
       const isHeld = released.length === 0 && order.heldCount > before
       release(released)
       if (isHeld && !hadGap) components.onGap()

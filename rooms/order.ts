@@ -1,5 +1,6 @@
 import type { Did } from '#did'
 import {
+  CLOCK_DROP_MS,
   DEVICES_MARKED_MAX,
   GAP_FIRST_MS,
   GAP_MS,
@@ -37,6 +38,8 @@ export interface InOrder<T extends Ordered> {
 /** Where a text comes from: another member's history is believed to begin where it begins. */
 export interface Arrival {
   readonly nowMs: number
+  /** The time of day, which sequence numbers begin at. */
+  readonly dayMs: number
   readonly isPast: boolean
 }
 
@@ -90,11 +93,11 @@ class MarkedOrder<T extends Ordered> implements TextOrder<T> {
     return dueMs
   }
 
-  take(item: T, { nowMs, isPast }: Arrival): readonly InOrder<T>[] {
+  take(item: T, { nowMs, dayMs, isPast }: Arrival): readonly InOrder<T>[] {
     const { device, sequence } = item
     const mark = this.marks.get(device)
     if (mark !== undefined && sequence <= mark.high) return this.#fill(item, mark)
-    if (mark === undefined && !this.#hasRoom(nowMs)) return []
+    if (mark === undefined && !this.#hasRoom(sequence, dayMs)) return []
     const held = this.#held.get(device) ?? []
     if (held.some((other) => other.item.sequence === sequence)) return []
     // Whoever is new here is not waited for as long: what was said before one came may be gone everywhere.
@@ -149,11 +152,17 @@ class MarkedOrder<T extends Ordered> implements TextOrder<T> {
     return released
   }
 
-  /** Whether a further device can be remembered. One is forgotten only when all it said is too old to be taken again. */
-  #hasRoom(nowMs: number): boolean {
+  /**
+   * Whether a further device can be remembered. One is forgotten only when all it said is too old to be taken again, or numbered
+   * as no clock that others listen to gives: such a mark would never be too old.
+   */
+  #hasRoom(sequence: number, dayMs: number): boolean {
     if (this.marks.size < DEVICES_MARKED_MAX) return true
-    const oldest = (nowMs - 2 * HISTORY_AGE_MS) * SEQUENCES_PER_MS
-    for (const [device, { high }] of this.marks) if (high < oldest) this.marks.delete(device)
+    const oldest = (dayMs - 2 * HISTORY_AGE_MS) * SEQUENCES_PER_MS
+    const furthest = (dayMs + 2 * CLOCK_DROP_MS) * SEQUENCES_PER_MS
+    if (sequence > furthest) return false
+    for (const [device, { high }] of this.marks)
+      if (high < oldest || high > furthest) this.marks.delete(device)
     return this.marks.size < DEVICES_MARKED_MAX
   }
 }

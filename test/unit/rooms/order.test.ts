@@ -1,8 +1,15 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import type { Did } from '#did'
-import { GAP_FIRST_MS, GAP_MS, HELD_TEXTS_MAX, HOLES_MAX } from '../../../rooms/constants.ts'
-import { createTextOrder, type Ordered } from '../../../rooms/order.ts'
+import {
+  DEVICES_MARKED_MAX,
+  GAP_FIRST_MS,
+  GAP_MS,
+  HELD_TEXTS_MAX,
+  HOLES_MAX,
+  SEQUENCES_PER_MS
+} from '../../../rooms/constants.ts'
+import { createTextOrder, type Arrival, type DeviceMark, type Ordered } from '../../../rooms/order.ts'
 
 const ANN: Did = 'did:key:z6Mkann'
 const BOB: Did = 'did:key:z6Mkbob'
@@ -15,7 +22,8 @@ function texts(device: Did, ...sequences: number[]): Ordered[] {
 const numbers = (released: readonly { readonly item: Ordered }[]): number[] =>
   released.map(({ item }) => item.sequence)
 
-const live = (nowMs: number): { nowMs: number; isPast: boolean } => ({ nowMs, isPast: false })
+const DAY_MS = 24 * 3_600_000
+const live = (nowMs: number, dayMs = 0): Arrival => ({ nowMs, dayMs, isPast: false })
 
 describe('the order of texts', () => {
   it('lets each through once, in order', () => {
@@ -60,7 +68,7 @@ describe('the order of texts', () => {
     assert.deepEqual(numbers(order.take(later, live(0))), [])
     assert.equal(order.dueMs, GAP_FIRST_MS)
     const told = texts(BOB, 10, 20)[1]!
-    assert.deepEqual(numbers(order.take(told, { nowMs: 0, isPast: true })), [20])
+    assert.deepEqual(numbers(order.take(told, { nowMs: 0, dayMs: 0, isPast: true })), [20])
     assert.deepEqual(order.marks.get(BOB), { high: 20, holes: [] })
   })
 
@@ -77,6 +85,24 @@ describe('the order of texts', () => {
     for (const text of some.filter((_, index) => index % 2 === 1)) order.take(text, live(0))
     assert.ok(order.heldCount <= HELD_TEXTS_MAX)
     assert.ok((order.marks.get(ANN)?.holes.length ?? 0) <= HOLES_MAX)
+  })
+
+  it('has room for a new device once others were silent for long, and none for one from the far future', () => {
+    const nowMs = 1_800_000_000_000
+    const mark: DeviceMark = { high: nowMs * SEQUENCES_PER_MS, holes: [] }
+    const devices = Array.from({ length: DEVICES_MARKED_MAX }, (_, index): [Did, DeviceMark] => [
+      `did:key:z6Mk${index}`,
+      mark
+    ])
+    const order = createTextOrder(new Map(devices))
+    const said = (dayMs: number): Ordered => texts(ANN, dayMs * SEQUENCES_PER_MS)[0]!
+    assert.deepEqual(order.take(said(nowMs), live(0, nowMs)), [])
+    const laterMs = nowMs + 15 * DAY_MS
+    const future = createTextOrder(new Map(devices))
+    assert.equal(future.take(said(nowMs), live(0, nowMs - 5 * DAY_MS)).length, 0)
+    assert.equal(future.take(said(nowMs - 5 * DAY_MS), live(0, nowMs - 5 * DAY_MS)).length, 1)
+    assert.deepEqual(order.take(said(laterMs + 5 * DAY_MS), live(0, laterMs)), [])
+    assert.equal(order.take(said(laterMs), live(0, laterMs)).length, 1)
   })
 
   it('delivers all of it once, whatever order and how often it comes in; in order where nothing was late', () => {
