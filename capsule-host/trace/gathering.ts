@@ -33,25 +33,29 @@ export class Gathering {
       this.#bytes += part.byteLength
     }
     this.#bytes += TRACE_PIECE_BYTES
-    if (this.#bytes >= TRACE_GATHERED_BYTES) void this.flush()
-    else this.#delay ??= this.#init.clock.after(TRACE_GATHERED_MS, () => void this.flush())
+    if (this.#bytes >= TRACE_GATHERED_BYTES) this.#flush()
+    else this.#delay ??= this.#init.clock.after(TRACE_GATHERED_MS, () => this.#flush())
     return promise
   }
 
-  /** Writes at once what was gathered. Resolves when nothing is left to write; what went wrong is told by {@link add}. */
-  async flush(): Promise<void> {
+  /** Writes what is left. @throws what the last write threw, also where nobody waits any more for what it wrote */
+  async end(): Promise<void> {
+    this.#flush()
+    await this.#written
+  }
+
+  /** Hands over at once what was gathered; what goes wrong is told by {@link add}, and by {@link end}. */
+  #flush(): void {
     this.#delay?.[Symbol.dispose]()
     this.#delay = undefined
     const parts = this.#parts
-    if (parts.length > 0) {
-      const { resolve } = this.#gathered
-      const written = this.#written.then(async () => await this.#init.write(parts))
-      this.#parts = []
-      this.#bytes = 0
-      this.#gathered = Promise.withResolvers()
-      this.#written = written
-      resolve(written)
-    }
-    await this.#written.catch(() => undefined)
+    if (parts.length === 0) return
+    const { resolve } = this.#gathered
+    const written = this.#written.then(async () => await this.#init.write(parts))
+    this.#parts = []
+    this.#bytes = 0
+    this.#gathered = Promise.withResolvers()
+    this.#written = written
+    resolve(written)
   }
 }

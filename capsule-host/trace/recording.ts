@@ -54,7 +54,7 @@ export function createRecording(init: RecordingInit): Recording {
     },
     end: async (outcome) => {
       const ended = isCut ? undefined : append(CHUNK.entries, encodeTraceEnd(outcome))
-      await Promise.all([ended, gathering.flush()])
+      await Promise.all([ended, gathering.end()])
     }
   }
 }

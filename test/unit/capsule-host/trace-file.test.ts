@@ -117,4 +117,20 @@ describe('the file of a trace', () => {
       await assert.rejects(async () => await written, /the disk is full/)
     }
   })
+  it('tells whoever ends it that a trace which was cut could not be written', async () => {
+    const recording = createRecording({
+      ...{ name: 'a', version: '1.0.0', args: [], hasFiles: false, memoryBytesMax: 65_536, keepsInput: true },
+      module: EMPTY_MODULE,
+      clock: { after: () => ({ [Symbol.dispose]: () => undefined }) },
+      write: async () => await Promise.reject(new Error('the disk is full'))
+    })
+    assert(recording.trace.kind === 'record')
+    const written = Promise.resolve(recording.trace.write(new Uint8Array(1)))
+    await recording.trace.write(new Uint8Array(TRACE_ENTRIES_BYTES_MAX))
+    assert(recording.isCut)
+    await Promise.all([
+      assert.rejects(written, /the disk is full/),
+      assert.rejects(recording.end({ kind: 'exit', exitCode: 0 }), /the disk is full/)
+    ])
+  })
 })
