@@ -5,7 +5,7 @@ import type { SetupMode } from '../../../scripts/setup/packages.js'
 import { ROOT } from '../../support/cli.ts'
 import { startProcess, type ProcessInit } from '../../support/process.ts'
 import { startTerminal } from '../../support/pty.ts'
-import { needs } from '../../support/requirements.ts'
+import { needs, skipBecause } from '../../support/requirements.ts'
 import { createTemporaryFolder, type TemporaryFolder } from '../../support/temporary-folder.ts'
 
 const DRIVER = `
@@ -45,7 +45,7 @@ describe('setup: programs of the system', () => {
   })
 
   it('are installed where those for microVMs are unknown', async function () {
-    if (process.arch !== 'x64') this.skip()
+    if (process.arch !== 'x64') skipBecause(this, 'not x86-64: nothing for microVMs is asked for')
     await using machine = await createMachine()
     await rm(join(machine.bin, 'qemu-system-x86_64'))
     const missing = await provide(machine, 'test', { APT_UNKNOWN: 'qemu-system-x86' })
