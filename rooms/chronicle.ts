@@ -3,7 +3,7 @@ import type { Did } from '#did'
 import { HISTORY_BATCH_MAX } from './constants.ts'
 import type { History, HistoryAddition } from './history.ts'
 import type { ReceivedMessage } from './receiver.ts'
-import { createTextOrder, type DeviceMark, type InOrder, type Ordered } from './order.ts'
+import { createTextOrder, type DeviceMark, type InOrder, type Ordered, type TextOrder } from './order.ts'
 
 /** Collaborators of a chronicle. */
 export interface ChronicleComponents {
@@ -47,7 +47,10 @@ export function startChronicle(components: ChronicleComponents): Chronicle {
   let due: Disposable | undefined
 
   const write = async (): Promise<void> => {
-    while (ready.length > 0) await writeBatch(components, ready.splice(0, HISTORY_BATCH_MAX))
+    while (ready.length > 0) {
+      const batch = ready.splice(0, HISTORY_BATCH_MAX)
+      await writeBatch(components, batch, order)
+    }
     writing = undefined
   }
   const release = (released: readonly InOrder<KeptText>[]): void => {
@@ -87,15 +90,19 @@ export function startChronicle(components: ChronicleComponents): Chronicle {
 
 async function writeBatch(
   { history, logger, show }: ChronicleComponents,
-  batch: readonly InOrder<KeptText>[]
+  batch: readonly InOrder<KeptText>[],
+  order: Pick<TextOrder<KeptText>, 'marks' | 'takeForgotten'>
 ): Promise<void> {
-  const marks = new Map(batch.map(({ item, mark }) => [item.device, mark]))
+  const forgotten = order.takeForgotten()
+  // Who was forgotten before this is written gets no mark that nobody would take away again.
+  const marked = batch.filter(({ item }) => order.marks.has(item.device))
+  const marks = new Map(marked.map(({ item, mark }) => [item.device, mark]))
   const additions = batch.map(({ item }): HistoryAddition => {
     const { device, sequence, receivedAtMs, bytes } = item
     return { device, sequence, receivedAtMs, bytes }
   })
   const indexes = await history
-    .append(additions, marks)
+    .append(additions, marks, forgotten)
     .then((rows) => rows.map(({ index }) => index))
     .catch((error: unknown) => {
       // A full disk: what is said is shown all the same, and asked for anew after a restart.

@@ -37,10 +37,14 @@ export interface History {
   readonly rows: readonly HistoryRow[]
   /** The index up to which somebody here has seen it. */
   readonly readUpTo: number
-  /** Writes texts and marks in one: after a crash there are both or neither. Resolves with the rows. */
+  /**
+   * Writes texts and marks in one, and lets go of the marks of devices that were forgotten: after a crash there is all of it
+   * or nothing. Resolves with the rows.
+   */
   append(
     additions: readonly HistoryAddition[],
-    marks: ReadonlyMap<Did, DeviceMark>
+    marks: ReadonlyMap<Did, DeviceMark>,
+    forgotten?: readonly Did[]
   ): Promise<readonly HistoryRow[]>
   /** The message of a row; `undefined` when it is gone or damaged. */
   read(row: HistoryRow): Promise<Uint8Array | undefined>
@@ -95,7 +99,8 @@ class StoredHistory implements History {
 
   async append(
     additions: readonly HistoryAddition[],
-    marks: ReadonlyMap<Did, DeviceMark>
+    marks: ReadonlyMap<Did, DeviceMark>,
+    forgotten: readonly Did[] = []
   ): Promise<readonly HistoryRow[]> {
     const rows = additions.map(({ device, sequence, receivedAtMs, bytes }) => {
       const index = this.#nextIndex++
@@ -106,11 +111,12 @@ class StoredHistory implements History {
       return { key: this.#keyOf(rows[at]?.index ?? 0), value }
     })
     const marked = [...marks].map(([device, { high, holes }]): RoomStoreChange => {
-      return { key: `mark/${this.#room}/${device}`, value: encodeCanonical([high, holes]) }
+      return { key: this.#markKeyOf(device), value: encodeCanonical([high, holes]) }
     })
+    const unmarked = forgotten.map((device): RoomStoreChange => ({ key: this.#markKeyOf(device) }))
     this.rows.push(...rows)
     for (const { bytesCount } of rows) this.#bytesCount += bytesCount
-    await this.#store.write([...added, ...marked, ...this.#prune()])
+    await this.#store.write([...added, ...unmarked, ...marked, ...this.#prune()])
     return rows
   }
 
@@ -136,6 +142,10 @@ class StoredHistory implements History {
     }
     this.rows.splice(0, count)
     return gone
+  }
+
+  #markKeyOf(device: Did): string {
+    return `mark/${this.#room}/${device}`
   }
 
   #keyOf(index: number): string {

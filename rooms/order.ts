@@ -53,6 +53,8 @@ export interface TextOrder<T extends Ordered> {
   take(item: T, arrival: Arrival): readonly InOrder<T>[]
   /** Those that have waited long enough. */
   expire(nowMs: number): readonly InOrder<T>[]
+  /** The devices that were forgotten since this was last asked, to make room for others: their marks go from the disk too. */
+  takeForgotten(): readonly Did[]
   /** How many wait. */
   readonly heldCount: number
   /** When the next one has waited long enough; `undefined` while none waits. */
@@ -75,6 +77,7 @@ export function createTextOrder<T extends Ordered>(init: ReadonlyMap<Did, Device
 class MarkedOrder<T extends Ordered> implements TextOrder<T> {
   readonly marks: Map<Did, DeviceMark>
   readonly #held = new Map<Did, Held<T>[]>()
+  readonly #forgotten = new Set<Did>()
   #count = 0
 
   constructor(marks: ReadonlyMap<Did, DeviceMark>) {
@@ -110,6 +113,12 @@ class MarkedOrder<T extends Ordered> implements TextOrder<T> {
 
   expire(nowMs: number): readonly InOrder<T>[] {
     return [...this.#held.keys()].flatMap((device) => this.#release(device, nowMs))
+  }
+
+  takeForgotten(): readonly Did[] {
+    const forgotten = [...this.#forgotten].filter((device) => !this.marks.has(device))
+    this.#forgotten.clear()
+    return forgotten
   }
 
   /** A text below the mark: it comes late into a hole, or was delivered before. */
@@ -161,8 +170,11 @@ class MarkedOrder<T extends Ordered> implements TextOrder<T> {
     const oldest = (dayMs - 2 * HISTORY_AGE_MS) * SEQUENCES_PER_MS
     const furthest = (dayMs + 2 * CLOCK_DROP_MS) * SEQUENCES_PER_MS
     if (sequence > furthest) return false
-    for (const [device, { high }] of this.marks)
-      if (high < oldest || high > furthest) this.marks.delete(device)
+    for (const [device, { high }] of this.marks) {
+      if (high >= oldest && high <= furthest) continue
+      this.marks.delete(device)
+      this.#forgotten.add(device)
+    }
     return this.marks.size < DEVICES_MARKED_MAX
   }
 }

@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict'
+import { silentLogger, systemRandom, type Clock } from '#contracts'
+import { createKeyPair, type Did } from '#did'
 import { createMemoryRoomStore, sealMessage, type RoomStore, type RoomStoreChange } from '#rooms'
-import { HISTORY_PROTOCOL, HISTORY_SHOWN } from '../../../rooms/constants.ts'
+import { startChronicle } from '../../../rooms/chronicle.ts'
+import {
+  DEVICES_MARKED_MAX,
+  HISTORY_PROTOCOL,
+  HISTORY_SHOWN,
+  SEQUENCES_PER_MS
+} from '../../../rooms/constants.ts'
+import { openHistory } from '../../../rooms/history.ts'
+import type { ReceivedMessage } from '../../../rooms/receiver.ts'
 import {
   decodeHistoryAnswer,
   encodeHistoryAnswer,
@@ -8,6 +18,7 @@ import {
 } from '../../../rooms/history-exchange.ts'
 import { createParty, type GuestRoom, type Party } from '../../support/room-party.ts'
 
+const DAY_MS = 86_400_000
 const TOPIC = /^\/elastos\/room\/1\//
 
 async function says(party: Party, who: GuestRoom, ...texts: string[]): Promise<void> {
@@ -37,6 +48,29 @@ function createRecordedStore(): RoomStore & { readonly states: readonly RoomStor
 }
 
 describe('the history of a room', () => {
+  it('lets go of the marks of devices that were forgotten to make room, so that no crowd of them fills the disk', async () => {
+    const store = createMemoryRoomStore()
+    const clock = {
+      nowMs: () => DAY_MS * 20_000,
+      monotonicMs: () => 0,
+      after: () => ({ [Symbol.dispose]() {} })
+    }
+    const old = Array.from({ length: DEVICES_MARKED_MAX }, (): Did => createKeyPair(systemRandom).did)
+    const topic = '/elastos/room/1/crowd'
+    const before = await openHistory(store, topic)
+    await before.append([], new Map(old.map((device) => [device, { high: 1, holes: [] }])))
+    const history = await openHistory(store, topic)
+    assert.equal(history.marks.size, DEVICES_MARKED_MAX)
+    const parts = { history, clock: clock as unknown as Clock, logger: silentLogger }
+    await using chronicle = startChronicle({ ...parts, show: () => undefined, onGap: () => undefined })
+    const { did: device } = createKeyPair(systemRandom)
+    const sequence = clock.nowMs() * SEQUENCES_PER_MS
+    const text = { device, sequence, previous: 0, bytes: new Uint8Array(1), receivedAtMs: 1, isPast: true }
+    assert.ok(chronicle.take({ ...text, message: {} as ReceivedMessage }))
+    await chronicle.written()
+    assert.deepEqual([...(await openHistory(store, topic)).marks.keys()], [device])
+  })
+
   it('gives a returning member what it missed, in order, once, from whoever is there', async () => {
     await using party = createParty()
     const store = createMemoryRoomStore()

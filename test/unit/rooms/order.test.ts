@@ -103,6 +103,8 @@ describe('the order of texts', () => {
     assert.equal(future.take(said(nowMs - 5 * DAY_MS), live(0, nowMs - 5 * DAY_MS)).length, 1)
     assert.deepEqual(order.take(said(laterMs + 5 * DAY_MS), live(0, laterMs)), [])
     assert.equal(order.take(said(laterMs), live(0, laterMs)).length, 1)
+    assert.deepEqual(order.takeForgotten(), [...new Map(devices).keys()])
+    assert.deepEqual([order.takeForgotten(), order.marks.size], [[], 1])
   })
 
   it('delivers all of it once, whatever order and how often it comes in; in order where nothing was late', () => {
