@@ -77,7 +77,7 @@ export const REJOIN_INTERVAL_MS: number = MINUTE_MS
 export const WELCOMES_ANSWERED_MAX = 4
 /** The period of {@link WELCOMES_ANSWERED_MAX}. */
 export const WELCOMES_ANSWERED_PERIOD_MS: number = MINUTE_MS
-/** Paces that are remembered. */
+/** Members or groups whose pace is remembered, of each kind. */
 export const PACES_MAX = 1_024
 
 /** One-use prekeys that a device keeps published. */

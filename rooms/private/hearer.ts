@@ -1,4 +1,4 @@
-import { errorCode } from '#contracts'
+import { createRate, errorCode } from '#contracts'
 import { RoomError } from '../errors.ts'
 import {
   OUTGOING_MAX,
@@ -82,34 +82,28 @@ export function createHearer(parts: HearerParts): Hearer {
 /** Whether the conversation went on, so that what waits may be taken now; or the frame waits; or too many do. */
 type Outcome = 'news' | 'done' | 'waits' | 'full'
 
-/** Whether something may be done, so that nobody makes us do it all the time. */
+/** Whether something may be done now, so that nobody makes us do it all the time. What is named is never for a stranger to choose. */
 interface Paces {
-  /** Once in `intervalMs`. `what` is never for a stranger to choose. */
-  readonly isTime: (what: string, intervalMs: number) => boolean
-  /** Answers to welcomes with prekeys that are not here, whoever sent them: strangers are as many as they like. */
+  readonly mayAnswerSync: (memberOfGroup: string) => boolean
+  readonly maySync: (memberOfGroup: string) => boolean
+  readonly mayRejoin: (group: string) => boolean
+  /** For welcomes with prekeys that are not here, whoever sent them: strangers are as many as they like. */
   readonly mayAnswerWelcome: () => boolean
 }
 
-function createPaces({ context }: Pick<HearerParts, 'context'>): Paces {
-  const lastAtMs = new Map<string, number>()
-  let answeredAtMs: readonly number[] = []
+function createPaces({ clock }: Pick<HearerParts, 'clock'>): Paces {
+  const onceIn = (everyMs: number): ((name: string) => boolean) =>
+    createRate(clock, { burst: 1, everyMs, namesMax: PACES_MAX })
+  const welcomes = createRate(clock, {
+    burst: WELCOMES_ANSWERED_MAX,
+    everyMs: WELCOMES_ANSWERED_PERIOD_MS / WELCOMES_ANSWERED_MAX,
+    namesMax: 1
+  })
   return {
-    isTime: (what, intervalMs) => {
-      const { nowMs } = context()
-      if (nowMs - (lastAtMs.get(what) ?? -intervalMs) < intervalMs) return false
-      lastAtMs.delete(what)
-      const [oldest] = lastAtMs.keys()
-      if (lastAtMs.size >= PACES_MAX && oldest !== undefined) lastAtMs.delete(oldest)
-      lastAtMs.set(what, nowMs)
-      return true
-    },
-    mayAnswerWelcome: () => {
-      const { nowMs } = context()
-      const recent = answeredAtMs.filter((atMs) => nowMs - atMs < WELCOMES_ANSWERED_PERIOD_MS)
-      if (recent.length >= WELCOMES_ANSWERED_MAX) return false
-      answeredAtMs = [...recent, nowMs]
-      return true
-    }
+    mayAnswerSync: onceIn(SYNC_INTERVAL_MS),
+    maySync: onceIn(SYNC_INTERVAL_MS),
+    mayRejoin: onceIn(REJOIN_INTERVAL_MS),
+    mayAnswerWelcome: () => welcomes('')
   }
 }
 
@@ -148,7 +142,7 @@ function mayAnswerSync(
   // What strangers send is refused by who takes it, and remembered nowhere.
   if (!isOfMember(conversations.get(group), frame)) return true
   if (deliveries.waiting(from) >= OUTGOING_OF_DEVICE_MAX) return false
-  return paces.isTime(`answer ${group} ${from}`, SYNC_INTERVAL_MS)
+  return paces.mayAnswerSync(`${group} ${from}`)
 }
 
 async function takeIn(parts: HearerParts, paces: Paces, frame: EpochFrame): Promise<boolean> {
@@ -199,7 +193,7 @@ function isOfMember(known: Conversation | undefined, { from }: SignedFrame): boo
 
 /** Others went on without this device: it asks them to take it in again. */
 async function rejoin(parts: HearerParts, paces: Paces, conversation: Conversation): Promise<void> {
-  if (!isIn(conversation) || !paces.isTime(`rejoin ${conversation.group}`, REJOIN_INTERVAL_MS)) return
+  if (!isIn(conversation) || !paces.mayRejoin(conversation.group)) return
   const { context, stock, settle } = parts
   await settle(askRejoin(context(), conversation, await stock.make(context().nowMs)))
 }
@@ -222,8 +216,7 @@ async function waitFor(
     }
   )
   if (known !== undefined && isIn(known) && waiting.isOfMember)
-    if (paces.isTime(`sync ${group} ${from}`, SYNC_INTERVAL_MS))
-      await send(parts, tellEpochs(context(), known, from))
+    if (paces.maySync(`${group} ${from}`)) await send(parts, tellEpochs(context(), known, from))
   return isFull ? 'full' : 'waits'
 }
 

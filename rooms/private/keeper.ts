@@ -1,4 +1,4 @@
-import type { Logger } from '#contracts'
+import type { Clock, Logger } from '#contracts'
 import { RoomError } from '../errors.ts'
 import type { RoomStoreChange } from '../store.ts'
 import { CONVERSATIONS_MAX } from './constants.ts'
@@ -27,6 +27,7 @@ export interface KeeperComponents {
   readonly deliveries: Deliveries
   readonly stock: PrekeyStock
   readonly texts: Texts
+  readonly clock: Pick<Clock, 'monotonicMs'>
   readonly logger: Logger
   readonly context: () => StepContext
   readonly emit: (events: readonly PrivateEvent[]) => void

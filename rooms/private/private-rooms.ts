@@ -23,7 +23,7 @@ export async function startPrivateRooms(components: PrivateRoomsComponents): Pro
   const stock = await openPrekeyStock(suite, vault)
   const texts = await openTexts(vault)
   const context = (): StepContext => ({ suite, signer, nowMs: clock.nowMs() })
-  const parts = { vault, suite, deliveries, stock, texts, logger, context, emit: hub.emit }
+  const parts = { vault, suite, deliveries, stock, texts, clock, logger, context, emit: hub.emit }
   const keeper = stack.use(await startKeeper(parts))
   const upkeep = stack.use(startUpkeep({ ...components, keeper, stock, context, periodMs: TICK_MS }))
   const doing = createDoing({ ...components, keeper, context, lookFor: upkeep.lookFor })
