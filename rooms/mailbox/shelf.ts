@@ -88,6 +88,7 @@ class StoredShelf implements Shelf {
   async put({ box, from, items, nowMs }: Deposit): Promise<number> {
     const kept = this.#boxes.get(box) ?? []
     const changes: RoomStoreChange[] = []
+    const added: Kept[] = []
     let taken = 0
     for (const bytes of items) {
       const hash = createHash('sha256').update(bytes).digest('base64url')
@@ -96,6 +97,7 @@ class StoredShelf implements Shelf {
         const untilMs = Math.floor(nowMs) + MAILBOX_KEPT_MS
         const item = { number: ++this.#last, hash, from, bytesCount: bytes.length, untilMs }
         kept.push(item)
+        added.push(item)
         this.#count(item, 1)
         changes.push({ key: keyOf(box, item.number), value: encodeCanonical([untilMs, from, bytes]) })
         const ofThis = kept.filter((other) => other.from === from).length
@@ -105,7 +107,12 @@ class StoredShelf implements Shelf {
       taken++
     }
     if (kept.length > 0) this.#boxes.set(box, kept)
-    await this.#store.write(changes)
+    try {
+      await this.#store.write(changes)
+    } catch (error) {
+      this.#drop(box, added)
+      throw error
+    }
     return taken
   }
 
@@ -138,6 +145,15 @@ class StoredShelf implements Shelf {
       else this.#boxes.set(box, left)
     }
     await this.#store.write(changes)
+  }
+
+  /** What did not come to the disk is not here: brought again, it would be said to be kept. */
+  #drop(box: string, items: readonly Kept[]): void {
+    const kept = this.#boxes.get(box) ?? []
+    const left = kept.filter((item) => !items.includes(item))
+    for (const item of kept) if (items.includes(item)) this.#count(item, -1)
+    if (left.length === 0) this.#boxes.delete(box)
+    else this.#boxes.set(box, left)
   }
 
   #mayKeep(kept: readonly Kept[], item: { box: string; from: string; bytesCount: number }): boolean {

@@ -126,4 +126,18 @@ describe('what a peer keeps for others', () => {
     await put(shelf, ['x', 'y'])
     assert.equal(shelf.bytesCount, 2 * MAILBOX_ITEM_BYTES_MIN)
   })
+  it('is not said to be kept when it did not come to the disk, not when it is brought again either', async () => {
+    const store = createMemoryRoomStore()
+    let isFull = true
+    const write: RoomStore['write'] = async (changes) => {
+      if (isFull) throw new Error('the disk is full')
+      await store.write(changes)
+    }
+    const shelf = await openShelf({ ...store, write })
+    for (let time = 0; time < 2; time++) await assert.rejects(put(shelf, ['one']), /the disk is full/)
+    assert.deepEqual([shelf.boxes(), shelf.bytesCount, await all(shelf)], [[], 0, []])
+    isFull = false
+    assert.equal(await put(shelf, ['one']), 1)
+    assert.deepEqual(await all(await openShelf(store)), ['one'])
+  })
 })
