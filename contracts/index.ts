@@ -16,6 +16,7 @@ export { CodedError, errorCode, errorDetail, errorMessage, unlessMissing } from 
 export type { CodedErrorOptions } from './errors.ts'
 export type { Clock } from './clock.ts'
 export type { Random } from './random.ts'
+export { GUARD_DESCRIPTOR, guardedProgram } from './guarded-program.ts'
 export { createRate } from './rate.ts'
 export type { RateInit } from './rate.ts'
 export { createRecent } from './recent.ts'
@@ -48,6 +49,7 @@ export type {
   ToolServerParams,
   ToolStatus
 } from './control-capsules.ts'
+export type { GuestControlMethods, GuestStatus } from './control-guests.ts'
 export type {
   AddStatus,
   ContactStatus,

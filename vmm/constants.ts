@@ -29,6 +29,8 @@ export const VM_TRANSLATION_MIB = 64
 export const VM_MONITOR_NICENESS = 5
 /** Descriptors a monitor may have open. */
 export const VM_MONITOR_FILES_MAX = 64
+/** Threads a monitor may have: its processors, those that read its disks (64 at most), and a few of its own. */
+export const VM_MONITOR_THREADS_MAX = 128
 /** Characters of a path a monitor is given. */
 export const VM_PATH_CHARS_MAX = 1024
 
@@ -49,3 +51,34 @@ export const VM_IMAGE_BYTES_MAX = 8_589_934_592
 export const VM_IMAGE_NAME_BYTES_MAX = 255
 /** Bytes of a path or the target of a link in a root image. */
 export const VM_IMAGE_PATH_BYTES_MAX = 4095
+
+/** Packages of Debian that one root image may name. */
+export const VM_DEBIAN_NAMES_MAX = 64
+/** Packages of Debian in one root image, those included that others depend on. */
+export const VM_DEBIAN_PACKAGES_MAX = 256
+/** Bytes of all packages of Debian in one root image, as they are downloaded. */
+export const VM_DEBIAN_BYTES_MAX = 268_435_456
+/** Bytes of a list of packages, and of what was found for it. */
+export const VM_DEBIAN_LIST_BYTES_MAX = 131_072
+
+/** Bytes of a guest's kernel, of its initial file system, and of what describes both. */
+export const VM_GUEST_FILE_BYTES_MAX = 134_217_728
+
+/** Templates of machines that are kept. */
+export const VM_TEMPLATES_MAX = 4
+/** Bytes that all templates of machines may take of the disk. */
+export const VM_TEMPLATES_BYTES_MAX = 1_073_741_824
+/** Bytes of a template beside its memory. */
+export const VM_TEMPLATE_STATE_BYTES_MAX = 16_777_216
+/** Processor time that a machine may use to become a template. */
+export const VM_TEMPLATE_CPU_SECONDS = 60
+/** How long a monitor may take to do what it is told. */
+export const VM_CONTROL_MS_MAX = 10_000
+/** Bytes of one message of a monitor. */
+export const VM_CONTROL_BYTES_MAX = 65_536
+/** Machines that wait for a program. */
+export const VM_WARM_MAX = 2
+/** How long a machine waits for a program. */
+export const VM_WARM_MS_MAX = 600_000
+/** Memory that must be free on the host, beside what a machine may take, for one to wait. */
+export const VM_WARM_FREE_MIB_MIN = 1024

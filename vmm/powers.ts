@@ -3,9 +3,10 @@ import { createHash } from 'node:crypto'
 import { accessSync, constants as fsConstants, createReadStream } from 'node:fs'
 import { access, open, realpath } from 'node:fs/promises'
 import type { Socket } from 'node:net'
-import { arch, platform } from 'node:os'
-import type { Readable } from 'node:stream'
+import { arch, platform, release } from 'node:os'
+import type { Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { GUARD_DESCRIPTOR, guardedProgram } from '#contracts'
 
 /** A user and a group of the operating system. */
 export interface MonitorIdentity {
@@ -20,6 +21,16 @@ export interface MonitorSpawn {
   readonly args: readonly string[]
   /** Who it runs as; this process's own user when absent. */
   readonly identity?: MonitorIdentity | undefined
+  /** Its descriptors from 5 on: a pair of sockets, or a descriptor of this process. At most three. */
+  readonly extra?: readonly ('pair' | number)[]
+}
+
+/** This process's end of a pair of sockets. */
+export interface MonitorPair {
+  /** What the other end sends, to be read once. */
+  readonly incoming: AsyncIterable<Uint8Array>
+  /** Hands over bytes; never throws, and after its end does nothing. */
+  write(bytes: Uint8Array): void
 }
 
 /** How a process ended: `failure` when it could not be started. */
@@ -37,6 +48,8 @@ export interface MonitorProcess {
   /** What the guest sends. */
   readonly channel: AsyncIterable<Uint8Array>
   readonly status: AsyncIterable<Uint8Array>
+  /** The pair of sockets that is its descriptor `descriptor`, from 5 on; `undefined` where there is none. */
+  pair(descriptor: number): MonitorPair | undefined
   /** Bytes for the channel that the machine has not taken yet. */
   readonly waitingBytes: number
   /** Hands over bytes for the channel; never throws, and after its end does nothing. */
@@ -54,6 +67,8 @@ export interface VmmPowers {
   readonly platform: string
   /** As Node names processors. */
   readonly arch: string
+  /** The kernel's release, such as `6.1.0`. */
+  readonly kernelRelease: string
   spawnMonitor(init: MonitorSpawn): MonitorProcess
   /** Ends any process at once; nothing happens when there is none. */
   killProcess(pid: number): void
@@ -69,15 +84,18 @@ export interface VmmPowers {
   hashFile(path: string): Promise<string | undefined>
   /** The shared libraries a program is linked with, and the loader, as `ldd` prints them. */
   linkedFiles(program: string): Promise<string>
+  /** What a program says of its options; empty when it says nothing. */
+  helpOf(program: string): Promise<string>
 }
 
 const PROGRAM_FOLDERS = ['/usr/bin', '/bin', '/usr/local/bin', '/usr/sbin', '/sbin']
-const LDD_MS_MAX = 10_000
+const PROGRAM_MS_MAX = 10_000
 
 /** The operating system's own powers. */
 export const systemVmmPowers: VmmPowers = {
   platform: platform(),
   arch: arch(),
+  kernelRelease: release(),
   spawnMonitor,
   killProcess: (pid) => {
     try {
@@ -112,21 +130,30 @@ export const systemVmmPowers: VmmPowers = {
       () => undefined
     )
   },
-  linkedFiles: (program) =>
-    new Promise((resolve) => {
-      const ldd = findIn(PROGRAM_FOLDERS, 'ldd')
-      const options = { timeout: LDD_MS_MAX, env: { PATH: PROGRAM_FOLDERS.join(':') } }
-      if (ldd === undefined) resolve('')
-      else execFile(ldd, [program], options, (_, stdout) => resolve(stdout))
-    })
+  linkedFiles: async (program) => {
+    const ldd = findIn(PROGRAM_FOLDERS, 'ldd')
+    return ldd === undefined ? '' : await outputOf(ldd, [program])
+  },
+  helpOf: (program) => outputOf(program, ['--help'])
+}
+
+/** What a short program says on standard output, however it ends. */
+function outputOf(program: string, args: readonly string[]): Promise<string> {
+  const options = { timeout: PROGRAM_MS_MAX, env: { PATH: PROGRAM_FOLDERS.join(':') } }
+  return new Promise((resolve) => {
+    execFile(program, args, options, (_, stdout) => resolve(stdout))
+  })
 }
 
 function spawnMonitor(init: MonitorSpawn): MonitorProcess {
-  const child: ChildProcess = spawn(init.command, [...init.args], {
+  const { command, args } = guardedProgram(init.command, init.args)
+  const extra = (init.extra ?? []).map((one) => (one === 'pair' ? 'pipe' : one))
+  const gap = Array.from({ length: GUARD_DESCRIPTOR - 5 - extra.length }, () => 'ignore' as const)
+  const child: ChildProcess = spawn(command, [...args], {
     cwd: '/',
     env: {},
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
-    // A session of its own: Ctrl-C in the user's terminal reaches the node, which decides.
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe', ...extra, ...gap, 'pipe'],
+    // A session of its own: Ctrl-C in the user's terminal reaches the node, which decides. And a process group of its own.
     detached: true,
     ...(init.identity === undefined ? {} : init.identity)
   })
@@ -135,10 +162,14 @@ function spawnMonitor(init: MonitorSpawn): MonitorProcess {
     child.once('error', (failure) => resolve({ code: null, signal: null, failure }))
   })
   // Its type does not say so, but without descriptors left for its pipes it has none.
-  const stdio = (child as Partial<ChildProcess>).stdio ?? []
+  const stdio: readonly (Readable | Writable | null | undefined)[] =
+    (child as Partial<ChildProcess>).stdio ?? []
   for (const stream of stdio) stream?.on('error', () => undefined)
   // A pair of sockets, so that it goes both ways and lies in no folder.
   const channel = stdio[3] as Socket | null | undefined
+  const lifeline = stdio[GUARD_DESCRIPTOR] as Socket | null | undefined
+  // Only the jail holds the other end of its status: it has ended when that has.
+  stdio[4]?.once('close', () => lifeline?.end('\n'))
   const readable = (index: number): AsyncIterable<Uint8Array> =>
     untilClosed(stdio[index] as Readable | null | undefined)
   return {
@@ -147,19 +178,40 @@ function spawnMonitor(init: MonitorSpawn): MonitorProcess {
     stderr: readable(2),
     channel: untilClosed(channel),
     status: readable(4),
+    pair: (descriptor) => {
+      const socket = init.extra?.[descriptor - 5] === 'pair' ? stdio[descriptor] : undefined
+      return socket === undefined ? undefined : pairOf(socket as Socket | null)
+    },
     get waitingBytes() {
       return channel?.writableLength ?? 0
     },
     write: (bytes) => {
       if (channel?.writable === true) channel.write(bytes)
     },
-    kill: () => {
-      child.kill('SIGKILL')
-    },
+    kill: () => killGroup(child),
     close: () => {
       for (const stream of stdio) stream?.destroy()
     },
     ended
+  }
+}
+
+function pairOf(socket: Socket | null): MonitorPair {
+  return {
+    incoming: untilClosed(socket),
+    write: (bytes) => {
+      if (socket?.writable === true) socket.write(bytes)
+    }
+  }
+}
+
+/** Kills a guard and its group, which has its number as long as it was not buried. */
+function killGroup({ pid, exitCode, signalCode }: ChildProcess): void {
+  if (pid === undefined || exitCode !== null || signalCode !== null) return
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch {
+    // It is gone already, which is what was wanted.
   }
 }
 

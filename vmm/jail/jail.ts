@@ -1,4 +1,4 @@
-import { VM_MONITOR_FILES_MAX, VM_MONITOR_MIB } from '../constants.ts'
+import { VM_MONITOR_FILES_MAX, VM_MONITOR_MIB, VM_MONITOR_THREADS_MAX } from '../constants.ts'
 import type { MonitorIdentity } from '../powers.ts'
 
 /** What a jailed monitor needs of this machine. Found once by the probe. */
@@ -11,6 +11,10 @@ export interface MonitorLayout {
   readonly monitor: string
   /** Files and folders it reads, at the paths where it looks for them: libraries, the loader, its firmware. */
   readonly reads: readonly string[]
+  /** Whether bubblewrap can forbid further user namespaces, in which a process would have rights of its own again. */
+  readonly forbidsNamespaces?: boolean | undefined
+  /** Whether the kernel counts threads in a user namespace by themselves; elsewhere a limit would count the user's others too. */
+  readonly hasOwnThreadCount?: boolean | undefined
   /** Who the jail itself runs as; `undefined` for this process's own user. */
   readonly identity?: MonitorIdentity | undefined
 }
@@ -27,6 +31,8 @@ export interface ShownFile {
   readonly source: string
   readonly target: string
   readonly isReadOnly: boolean
+  /** Whether it is opened for writing only because a monitor opens its machine's memory so: it is mapped and never written to. */
+  readonly isOnlyMapped?: boolean
 }
 
 /** One machine in its jail. */
@@ -42,11 +48,14 @@ export const JAILED = {
   prlimit: '/vm/prlimit',
   kernel: '/vm/kernel',
   initrd: '/vm/initrd',
-  disk: (index: number): string => `/vm/disk${index}`
+  disk: (index: number): string => `/vm/disk${index}`,
+  memory: '/vm/memory',
+  state: '/vm/state',
+  handover: '/vm/handover'
 } as const
 
-/** Descriptors of a jailed monitor beside its standard streams. */
-export const JAIL_DESCRIPTOR = { channel: 3, status: 4 } as const
+/** Descriptors of a jailed monitor beside its standard streams; the last two where it has to do with a template. */
+export const JAIL_DESCRIPTOR = { channel: 3, status: 4, control: 5, state: 6 } as const
 
 const NOBODY = '65534'
 const KVM = '/dev/kvm'
@@ -73,11 +82,12 @@ export function jailArguments(
   ]
   return [
     '--unshare-all',
+    ...(layout.forbidsNamespaces === true ? ['--unshare-user', '--disable-userns'] : []),
     ...['--uid', NOBODY, '--gid', NOBODY],
     ...['--cap-drop', 'ALL'],
     '--die-with-parent',
     '--as-pid-1',
-    '--new-session',
+    // No session of its own: it stays in the process group that is killed with its owner, and its guard's session has no terminal.
     '--clearenv',
     ...shown.flatMap(({ source, target, isReadOnly }) => [
       isReadOnly ? '--ro-bind' : '--bind',
@@ -90,20 +100,25 @@ export function jailArguments(
     ...['--json-status-fd', String(JAIL_DESCRIPTOR.status)],
     '--',
     JAILED.prlimit,
-    ...resourceArguments(limits, files),
+    ...resourceArguments(layout, limits, files),
     layout.monitor,
     ...monitorArgs
   ]
 }
 
 /** Arguments of prlimit: what the kernel itself holds the monitor to. */
-function resourceArguments({ memoryMib, cpuSecondsMax }: JailLimits, files: readonly ShownFile[]): string[] {
+function resourceArguments(
+  { hasOwnThreadCount }: MonitorLayout,
+  { memoryMib, cpuSecondsMax }: JailLimits,
+  files: readonly ShownFile[]
+): string[] {
   return [
+    ...(hasOwnThreadCount === true ? [`--nproc=${VM_MONITOR_THREADS_MAX}`] : []),
     `--as=${(memoryMib + VM_MONITOR_MIB) * MIB}`,
     // The soft limit is SIGXCPU, which the first process of a namespace does not get; the hard one is SIGKILL.
     `--cpu=${cpuSecondsMax}:${cpuSecondsMax + 1}`,
     `--nofile=${VM_MONITOR_FILES_MAX}`,
     '--core=0',
-    ...(files.every((file) => file.isReadOnly) ? ['--fsize=0'] : [])
+    ...(files.every((file) => file.isReadOnly || file.isOnlyMapped === true) ? ['--fsize=0'] : [])
   ]
 }

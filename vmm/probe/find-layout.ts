@@ -9,7 +9,7 @@ export interface MissingProgram {
   readonly package: string
 }
 
-type FindPowers = Pick<VmmPowers, 'findProgram' | 'resolvePath' | 'linkedFiles'>
+type FindPowers = Pick<VmmPowers, 'findProgram' | 'resolvePath' | 'linkedFiles' | 'helpOf' | 'kernelRelease'>
 
 const MONITORS: Readonly<Record<MachineArch, MissingProgram>> = {
   x86_64: { program: 'qemu-system-x86_64', package: 'qemu-system-x86' },
@@ -30,6 +30,9 @@ const PARTS: Readonly<
     firmware: []
   }
 }
+
+/** The first kernel that counts processes by user namespace (ucounts of RLIMIT_NPROC). */
+const OWN_COUNT_KERNEL = [5, 14] as const
 
 /** Finds the monitor of this machine and all that its jail must show it, or what is missing for that. */
 export async function findMonitorLayout(
@@ -52,7 +55,14 @@ export async function findMonitorLayout(
   const libraries = await Promise.all(linked.map(async (path) => linkedFiles(await powers.linkedFiles(path))))
   const firmwares = await existing(powers, firmware)
   const reads = [...new Set(libraries.flat()), ...(parts === undefined ? [] : [parts]), ...firmwares]
-  return { layout: { bubblewrap, prlimit, nice, monitor, reads } }
+  const forbidsNamespaces = (await powers.helpOf(bubblewrap)).includes('--disable-userns')
+  const hasOwnThreadCount = isKernelFrom(powers.kernelRelease, OWN_COUNT_KERNEL)
+  return { layout: { bubblewrap, prlimit, nice, monitor, reads, forbidsNamespaces, hasOwnThreadCount } }
+}
+
+function isKernelFrom(release: string, [major, minor]: readonly [number, number]): boolean {
+  const [, thisMajor = '0', thisMinor = '0'] = /^(\d+)\.(\d+)/.exec(release) ?? []
+  return Number(thisMajor) > major || (Number(thisMajor) === major && Number(thisMinor) >= minor)
 }
 
 async function existing(powers: FindPowers, paths: readonly string[]): Promise<string[]> {

@@ -39,6 +39,8 @@ async function openLab(change: Partial<VmmPowers> = {}, hasGuest = true): Promis
     arch: 'x64',
     findProgram: async (name) => `/usr/bin/${name}`,
     linkedFiles: async () => '',
+    helpOf: async () => '',
+    kernelRelease: '6.1.0',
     opens: async () => false,
     ...change
   }

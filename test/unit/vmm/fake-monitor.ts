@@ -50,6 +50,7 @@ export function createFakeMonitor(): FakeMonitor {
       spawnMonitor: (init) => {
         spawned.push(init)
         return {
+          pair: () => undefined,
           ...{ pid: 4241, stdout, stderr, channel, status, kill, ended: ended.promise },
           get waitingBytes() {
             return waitingBytes

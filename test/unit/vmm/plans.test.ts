@@ -86,13 +86,7 @@ describe('the jail of a monitor', () => {
 
   it('shows what it was told to, only for reading, and ends with its owner', () => {
     const args = jailArguments(layout, { files, needsKvm: false, limits }, ['-M', 'microvm'])
-    for (const needed of [
-      '--unshare-all',
-      '--die-with-parent',
-      '--clearenv',
-      '--new-session',
-      '--as-pid-1'
-    ]) {
+    for (const needed of ['--unshare-all', '--die-with-parent', '--clearenv', '--as-pid-1']) {
       assert.ok(args.includes(needed), needed)
     }
     const shown = args.flatMap((arg, index) =>
@@ -117,6 +111,24 @@ describe('the jail of a monitor', () => {
       '-M',
       'microvm'
     ])
+  })
+
+  it('forbids further namespaces and counts threads where that can be done', () => {
+    const able = { ...layout, forbidsNamespaces: true, hasOwnThreadCount: true }
+    const args = jailArguments(able, { files, needsKvm: false, limits }, [])
+    assert.deepEqual(args.slice(0, 3), ['--unshare-all', '--unshare-user', '--disable-userns'])
+    assert.ok(args.includes('--nproc=128'))
+    const unable = jailArguments(layout, { files, needsKvm: false, limits }, []).join(' ')
+    assert.equal(
+      /userns|unshare-user|nproc/.test(unable),
+      false,
+      'bubblewrap would refuse what it does not know'
+    )
+  })
+
+  it('stays in the group of its guard, which is killed with its owner', () => {
+    const args = jailArguments(layout, { files, needsKvm: false, limits }, [])
+    assert.equal(args.includes('--new-session'), false)
   })
 
   it('shows the processor’s virtualisation only to who uses it, and lets a disk be written only when told to', () => {

@@ -16,6 +16,8 @@ interface MachineFacts {
   readonly cpuInfo?: string
   readonly opensKvm?: boolean
   readonly bootId?: string
+  readonly kernelRelease?: string
+  readonly help?: string
 }
 
 /** A machine as a probe sees it; what a monitor does on it is up to `monitor`. */
@@ -31,11 +33,32 @@ function machineOf(facts: MachineFacts, monitor: FakeMonitor): VmmPowers {
     readText: async (path) =>
       path === '/proc/cpuinfo' ? (facts.cpuInfo ?? WITH_KVM) : (facts.bootId ?? 'boot 1'),
     hashFile: async (path) => `hash of ${path}`,
-    linkedFiles: async () => '\tlibc.so.6 => /lib/libc.so.6 (0x00007f0000000000)\n'
+    linkedFiles: async () => '\tlibc.so.6 => /lib/libc.so.6 (0x00007f0000000000)\n',
+    kernelRelease: facts.kernelRelease ?? '6.1.0-18-amd64',
+    helpOf: async () => facts.help ?? '    --unshare-user\n    --disable-userns\n'
   }
 }
 
 describe('the probe of machines', () => {
+  const jails: readonly (readonly [
+    MachineFacts,
+    { forbidsNamespaces: boolean; hasOwnThreadCount: boolean }
+  ])[] = [
+    [{}, { forbidsNamespaces: true, hasOwnThreadCount: true }],
+    [{ help: '    --unshare-user\n' }, { forbidsNamespaces: false, hasOwnThreadCount: true }],
+    [{ kernelRelease: '5.10.0-28-amd64' }, { forbidsNamespaces: true, hasOwnThreadCount: false }],
+    [{ kernelRelease: '5.14.0' }, { forbidsNamespaces: true, hasOwnThreadCount: true }]
+  ]
+  for (const [facts, expected] of jails) {
+    it(`plans a jail for what is here: ${JSON.stringify(facts)}`, async () => {
+      const powers = machineOf(facts, createFakeMonitor())
+      const report = await probeMachines({ powers, clock: createVirtualClock(), cache: memoryCache() }, GUEST)
+      assert.ok(report.tier !== 'none')
+      const { forbidsNamespaces, hasOwnThreadCount } = report.layout
+      assert.deepEqual({ forbidsNamespaces, hasOwnThreadCount }, expected)
+    })
+  }
+
   const elsewhere: readonly (readonly [MachineFacts, MachineReport['tier'], RegExp])[] = [
     [{ platform: 'darwin' }, 'none', /WASM only here/],
     [{ arch: 'riscv64' }, 'none', /WASM only here/],
