@@ -240,7 +240,9 @@ export interface CapsuleControlMethods {
       canAsk?: boolean
       /** The size of a terminal that it may draw on. */
       terminal?: { columns: number; rows: number }
-      /** Also a stranger's capsule for a microVM where a machine is only emulated, which is no wall. */
+      /** Where it runs; where it is made for when absent. A module also runs in a microVM. */
+      substrate?: 'wasm' | 'microvm'
+      /** Also a stranger's capsule in a microVM where a machine is only emulated, which is no wall. */
       allowEmulated?: boolean
       deadlineMs?: number
       /** Records the run into a new file; `input` says whether standard input is kept. */

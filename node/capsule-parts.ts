@@ -1,6 +1,12 @@
 import { join } from 'node:path'
 import type { DenyList } from '#bootstrap'
-import { createRunningTable, findGuestEntry, startProviderDirectory, systemPowers } from '#capsule-host'
+import {
+  createRunningTable,
+  findGuestEntry,
+  startProviderDirectory,
+  systemPowers,
+  type ModuleRuntime
+} from '#capsule-host'
 import type { Content } from '#content'
 import type { PublisherIndex } from '#dht'
 import type { Rooms } from '#rooms'
@@ -17,6 +23,7 @@ import {
 } from './installed-capsules.ts'
 import { createMachines } from './machines.ts'
 import { keepAnswer } from './keep-answer.ts'
+import { makeModuleImage } from './module-image.ts'
 import { openProviderChoices, type NodeProviderChoices } from './provider-choices.ts'
 import { createProviderSource, startProvider, type StartProviderComponents } from './provider-source.ts'
 import { createReleaseCapsules, type ReleaseCapsules } from './release-capsules.ts'
@@ -72,8 +79,8 @@ export async function startCapsuleParts(
   const runtime: CapsuleRuntime = stack.use(
     createCapsuleRuntime({
       ...base,
-      ...{ powers: systemPowers, guestEntry, hostPowers, shell: shell.shell },
-      machines: createMachines({ ...base, powers: systemVmmPowers }),
+      ...{ powers: systemPowers, guestEntry, hostPowers, shell: shell.shell, moduleImage: imageMaker(base) },
+      machines: createMachines({ ...base, powers: systemVmmPowers, provideGuest: guests.provide }),
       acceptsOlderFiles: init.acceptsOlderFiles,
       givenPowers: (lineage) => choices.powersOf(lineage),
       createDirectory: (started) =>
@@ -126,4 +133,10 @@ async function startShell(
 ): Promise<RunningShell> {
   const { signal } = new AbortController()
   return await startProvider(components, await components.release.current('shell', { signal }), [mode])
+}
+
+/** Makes the image that modules run with in machines. */
+function imageMaker(base: NodeBase): (runtime: ModuleRuntime) => Promise<string> {
+  const { hashFile } = systemVmmPowers
+  return async (runtime) => await makeModuleImage({ ...base, powers: systemPowers, hashFile }, runtime)
 }

@@ -31,7 +31,7 @@ export async function runAttached(
 export async function runDetached(
   { capsules, installed }: RunParts,
   capsule: VerifiedPackage,
-  init: { readonly args: string[]; readonly allowsEmulated?: boolean; readonly signal: AbortSignal }
+  init: Pick<CapsuleStreams, 'args' | 'allowsEmulated' | 'substrate' | 'signal'>
 ): Promise<number> {
   const run = installed.running.enter(runInitOf(capsule, true), init.signal)
   const started = Promise.withResolvers<number>()

@@ -7,13 +7,13 @@ import {
   createLevelAuthorityStore,
   createVaultAnchors,
   DEFAULT_CAPSULE_LIMITS,
+  findModuleRuntime,
   openAuthority,
   openVault,
   probeSandbox,
+  readGuestScript,
   replayTrace,
   serveFiles,
-  startCapsuleProcess,
-  startMachineCapsule,
   systemVaultDisk,
   type Authority,
   type Broker,
@@ -21,11 +21,11 @@ import {
   type CapsulePool,
   type CapsuleProcess,
   type CapsuleSession,
-  type ChannelFactory,
   type DecodedTrace,
   type HostPower,
   type HostPowers,
   type LineageState,
+  type ModuleRuntime,
   type PromptChoice,
   type ReplayResult,
   type RunningDirectory,
@@ -36,12 +36,13 @@ import {
 } from '#capsule-host'
 import { errorMessage, type Clock, type Logger, type Random } from '#contracts'
 import type { Did, Keystore } from '#did'
-import type { Machine, VmTerminalSize } from '#vmm'
+import type { VmTerminalSize } from '#vmm'
 import type { CapsuleStreams, VerifiedPackage } from './capsules.ts'
 import type { DataPaths } from './data-folder.ts'
-import { machineOf } from './machine-of.ts'
+import { machineOf, type CapsuleInMachine, type ModulesInMachines } from './machine-of.ts'
 import type { Machines } from './machines.ts'
 import { SHIPPED_PREFIX } from './shipped-capsules.ts'
+import { countMessages, startHeld } from './start-held.ts'
 
 /** What {@link createCapsuleRuntime} works with. */
 export interface CapsuleRuntimeComponents {
@@ -55,6 +56,8 @@ export interface CapsuleRuntimeComponents {
   readonly guestEntry: string
   /** Machines for capsules that run in one; those are refused when absent. */
   readonly machines?: Machines
+  /** Makes the root image that modules run with in a machine, and says where it lies. */
+  readonly moduleImage?: (runtime: ModuleRuntime) => Promise<string>
   /** What the host lends to the capsules that provide contracts, by name. */
   readonly hostPowers: ReadonlyMap<string, HostPower>
   readonly shell: Shell
@@ -129,6 +132,8 @@ class LazyRuntime implements CapsuleRuntime {
   /** There when the first capsule runs. */
   #directory: RunningDirectory | undefined
   #machine: Promise<Holding> | undefined
+  /** There when the first module runs in a machine. */
+  #modules: Promise<ModulesInMachines> | undefined
   #isDisposed = false
 
   constructor(components: CapsuleRuntimeComponents) {
@@ -190,13 +195,13 @@ class LazyRuntime implements CapsuleRuntime {
       ...(terminal === undefined ? {} : { terminal }),
       ...(onLog === undefined ? {} : { log: onLog })
     })
-    let machine: Machine | undefined
+    let held: CapsuleInMachine | undefined
     let lastSize: VmTerminalSize | undefined
     onSession?.({
       resize: (size) => {
         lastSize = size
         session.resize(size)
-        machine?.resize(size)
+        held?.machine.resize(size)
       }
     })
     const limits = capsuleLimits(opened.manifest)
@@ -213,9 +218,10 @@ class LazyRuntime implements CapsuleRuntime {
       }
     }
     try {
-      machine = await machineOf(this.#components.machines, capsule, streams)
+      const parts = { machines: this.#components.machines, moduleRuntime: () => this.#moduleRuntime(sandbox) }
+      held = await machineOf(parts, capsule, streams)
       // Whoever resized the terminal meanwhile was not heard by the machine.
-      if (lastSize !== undefined) machine?.resize(lastSize)
+      if (lastSize !== undefined) held?.machine.resize(lastSize)
       const init = {
         ...standard,
         name: status.name,
@@ -223,18 +229,13 @@ class LazyRuntime implements CapsuleRuntime {
         channel: countMessages(session.channel, onCalls)
       }
       const files = root === undefined ? {} : { files: serveFiles(session.files(root), limits) }
-      const process =
-        machine === undefined
-          ? startCapsuleProcess(
-              { powers, clock, logger, sandbox, pool },
-              { ...init, ...files, module: opened.entry, isOwn }
-            )
-          : startMachineCapsule({ powers, clock, logger, pool }, init, machine)
+      const module = { ...init, ...files, module: opened.entry, isOwn }
+      const process = startHeld({ powers, clock, logger, sandbox, pool }, module, held)
       void process.finished.then(letGo)
       return { process, session }
     } catch (thrown) {
       await letGo()
-      await machine?.[Symbol.asyncDispose]()
+      await held?.machine[Symbol.asyncDispose]()
       throw thrown
     }
   }
@@ -322,24 +323,28 @@ class LazyRuntime implements CapsuleRuntime {
     return { sandbox, pool: this.#stack.use(createCapsulePool({ ...components, sandbox })) }
   }
 
+  async #moduleRuntime(sandbox: SandboxReport): Promise<ModulesInMachines> {
+    const finding = (this.#modules ??= this.#findModuleRuntime(sandbox))
+    try {
+      return await finding
+    } catch (thrown) {
+      // A disk that was full may have room by now.
+      if (this.#modules === finding) this.#modules = undefined
+      throw thrown
+    }
+  }
+
+  async #findModuleRuntime(sandbox: SandboxReport): Promise<ModulesInMachines> {
+    const { moduleImage, guestEntry } = this.#components
+    if (moduleImage === undefined) {
+      throw new CapsuleError('ERR_SUBSTRATE_UNSUPPORTED', 'expected a node that runs modules in microVMs')
+    }
+    const runtime = await findModuleRuntime(sandbox, async () => await readGuestScript(guestEntry))
+    return { runtime, image: await moduleImage(runtime) }
+  }
+
   #refuseWhenDisposed(): void {
     if (this.#isDisposed) throw new CapsuleError('ERR_CAPSULE_STOPPED', 'the node stops')
-  }
-}
-
-/** The same channel, whose messages are counted. */
-function countMessages(channel: ChannelFactory, onCalls: CapsuleStreams['onCalls']): ChannelFactory {
-  if (onCalls === undefined) return channel
-  return (port) => {
-    const opened = channel(port)
-    return {
-      push: (bytes) => {
-        const count = opened.push(bytes)
-        onCalls(count)
-        return count
-      },
-      close: () => opened.close()
-    }
   }
 }
 

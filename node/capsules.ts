@@ -16,6 +16,7 @@ import {
   type CapsuleOutcome,
   type CapsuleProcessInit,
   type CapsuleSession,
+  type CapsuleSubstrate,
   type HostPowers,
   type OpenedPackage,
   type PackageReader,
@@ -79,6 +80,8 @@ export type CapsuleStreams = Pick<
   /** Called with how many messages came on its channel. */
   readonly onCalls?: (count: number) => void
   /** Whether a stranger's capsule for a microVM may run where a machine is only emulated. */
+  /** Where it runs; where it is made for when absent. A module also runs in a machine of its own. */
+  readonly substrate?: CapsuleSubstrate
   readonly allowsEmulated?: boolean
   /** Called with what its user should know before it runs: by what its machine is held. */
   readonly onNotice?: (text: string) => void

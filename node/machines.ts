@@ -9,6 +9,7 @@ import {
   type Machine,
   type MachineReport,
   type ProbeCache,
+  type MachineTier,
   type VmTerminalSize,
   type VmmPowers
 } from '#vmm'
@@ -28,19 +29,20 @@ export interface MachinesComponents {
 
 /** A program to run in a machine of its own. */
 export interface MachineRequest {
-  /** Its root image. */
-  readonly image: Uint8Array
+  /** Its root image, or where it lies: then nobody else may change it. */
+  readonly image: Uint8Array | { readonly path: string }
   /** The program by its path in the image, and its arguments. */
   readonly program: readonly string[]
   /** Its standard streams are a terminal of this size. */
   readonly terminal?: VmTerminalSize | undefined
   readonly memoryBytesMax: number
+  readonly environment?: Readonly<Record<string, string>>
   readonly cpuSecondsMax: number
   readonly wallMsMax: number
   /** Whether a machine that is only emulated will do. */
   readonly mayBeEmulated: boolean
-  /** Called with by what it is held, a sentence for its user. */
-  readonly onHeld?: ((text: string) => void) | undefined
+  /** Called with by what it is held, and a sentence about that for its user. */
+  readonly onHeld?: ((text: string, tier: MachineTier) => void) | undefined
   readonly signal: AbortSignal
 }
 
@@ -91,8 +93,8 @@ export function createMachines(components: MachinesComponents): Machines {
           detail: ['an emulated machine is no wall; --allow-emulated runs it all the same']
         })
       }
-      request.onHeld?.(tier === 'kvm' ? HELD_BY_PROCESSOR : `${HELD_BY_EMULATOR}: ${reason}`)
-      const image = await placeImage(request.image)
+      request.onHeld?.(tier === 'kvm' ? HELD_BY_PROCESSOR : `${HELD_BY_EMULATOR}: ${reason}`, tier)
+      const image = 'path' in request.image ? request.image.path : await placeImage(request.image)
       return startMachine(
         { powers, clock, random },
         {
@@ -109,6 +111,7 @@ export function createMachines(components: MachinesComponents): Machines {
           wallMsMax: request.wallMsMax,
           signal: request.signal
         }
+            ...(request.environment === undefined ? {} : { environment: request.environment }),
       )
     }
   }

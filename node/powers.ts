@@ -217,7 +217,10 @@ export function realFolder(path: string): string {
 }
 
 /** Writes a file that only its owner may read, with its folder; it is there whole or not at all. */
-export async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
+export async function writeWhole(
+  path: string,
+  bytes: Uint8Array | AsyncIterable<Uint8Array>
+): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   const fresh = `${path}.${process.pid}.new`
   try {

@@ -36,12 +36,10 @@ export function startCapsuleProcess(
       { detail: mendingCommands(components.sandbox) }
     )
   }
-  const args = [init.name, ...(init.args ?? [])]
-  checkArguments(args)
-  const { bytes } = admitModule(init.module, init.limits)
+  const { args, module } = checkedModule(init)
   const guest = components.pool?.take(init.limits) ?? startGuestProcess(components, init.limits)
   const run = new CapsuleRun(components, init, guest)
-  const finished = run.run(args, bytes)
+  const finished = run.run(args, module)
   return {
     pid: guest.process.pid,
     finished,
@@ -50,6 +48,25 @@ export function startCapsuleProcess(
       await finished
     }
   }
+}
+
+/**
+ * What a run is started with: its `argv`, and its module as it was admitted.
+ *
+ * @throws CapsuleError `ERR_CAPSULE_ARGUMENTS`, or why the module was not admitted
+ */
+export function checkedModule({
+  name,
+  args = [],
+  module,
+  limits
+}: Pick<CapsuleProcessInit, 'name' | 'args' | 'module' | 'limits'>): {
+  readonly args: readonly string[]
+  readonly module: Uint8Array
+} {
+  const all = [name, ...args]
+  checkArguments(all)
+  return { args: all, module: admitModule(module, limits).bytes }
 }
 
 function checkArguments(args: readonly string[]): void {

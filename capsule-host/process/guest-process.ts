@@ -10,6 +10,8 @@ export interface GuestProcess {
   /** What it writes: frames. To be read once. */
   readonly output: AsyncIterable<Uint8Array>
   readonly supervisor: Supervisor
+  /** How long it may take to say that it is up; as long as any process when absent. */
+  readonly startMsMax?: number
 }
 
 /** What a guest process is started with. */

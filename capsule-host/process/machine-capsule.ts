@@ -80,7 +80,8 @@ export function startMachineCapsule(
   }
 }
 
-const NO_SANDBOX: CapsuleProcessComponents['sandbox'] = {
+/** What a run is told of the sandbox where a machine is one. */
+export const NO_SANDBOX: CapsuleProcessComponents['sandbox'] = {
   level: 'process',
   checks: [],
   process: { node: '', prlimit: undefined, guest: { source: '', target: '', entry: '' } }
@@ -159,9 +160,13 @@ async function pumpMachine(
     await say(encodeNumberFrame(FRAME.exit, code))
     await frames.close()
   } catch (cause) {
-    const message = `the capsule's machine ended: ${errorMessage(cause)}`
-    const code = CODES.get(errorCode(cause) ?? '') ?? 'ERR_CAPSULE_CRASHED'
-    const error = new CapsuleError(code, message, { cause, detail: errorDetail(cause) })
-    await frames.abort(error).catch(() => undefined)
+    await frames.abort(machineError(cause)).catch(() => undefined)
   }
+}
+
+/** What a run calls the end of a machine that did not say how its program ended. */
+export function machineError(cause: unknown): CapsuleError {
+  const message = `the capsule's machine ended: ${errorMessage(cause)}`
+  const code = CODES.get(errorCode(cause) ?? '') ?? 'ERR_CAPSULE_CRASHED'
+  return new CapsuleError(code, message, { cause, detail: errorDetail(cause) })
 }

@@ -69,7 +69,8 @@ function findInnerPid(status: AsyncIterable<Uint8Array>): Promise<number | undef
   return found.promise
 }
 
-function keepTail(
+/** Reads `source` to its end and keeps the last `bytesMax` bytes of it. */
+export function keepTail(
   source: AsyncIterable<Uint8Array>,
   bytesMax: number
 ): { text(): string; done: Promise<void> } {

@@ -27,7 +27,7 @@ const NOBODY = '65534'
  * Makes the C library give back what the engine's compiler took: it is most of what a capsule would keep for itself. The
  * only environment of a process, and nothing that its program sees.
  */
-const ALLOCATOR: Readonly<Record<string, string>> = { MALLOC_MMAP_THRESHOLD_: '16384' }
+export const ALLOCATOR: Readonly<Record<string, string>> = { MALLOC_MMAP_THRESHOLD_: '16384' }
 
 /** Limits that the process itself is held to. */
 export type ProcessLimits = Pick<CapsuleLimits, 'memoryBytesMax' | 'cpuSecondsMax'>

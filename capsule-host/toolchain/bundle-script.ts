@@ -51,6 +51,16 @@ export async function bundleSdk(entry: string): Promise<string> {
   return await bundle({ absWorkingDir: dirname(entry), entryPoints: [entry], format: 'esm' })
 }
 
+/** The guest script in one file: what a sandbox shows as a folder of sources, a machine gets without types to strip. */
+export async function bundleGuest(entry: string): Promise<string> {
+  return await bundle({
+    absWorkingDir: dirname(entry),
+    entryPoints: [entry],
+    format: 'esm',
+    external: ['node:*']
+  })
+}
+
 async function bundle(options: BuildOptions): Promise<string> {
   // A native program of its own that only builds start.
   const esbuild = await import('esbuild')

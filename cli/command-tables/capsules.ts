@@ -58,6 +58,11 @@ export const CAPSULES_COMMANDS: readonly CommandSpec[] = [
         summary: "also a stranger's microVM where this machine can only emulate one, which is no wall"
       },
       {
+      {
+        flags: '--substrate <substrate>',
+        choices: ['wasm', 'microvm'],
+        summary: 'run a module in a machine of its own too (microvm): a second wall where KVM holds it'
+      },
         flags: '--raw',
         summary: 'let the capsule draw on your terminal: colours, cursor, and whatever else it sends'
       },

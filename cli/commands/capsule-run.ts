@@ -21,7 +21,7 @@ export async function run(input: CommandInput, context: CliContext): Promise<num
     args: restArguments(input, 'args'),
     dev: switchOption(input, 'dev'),
     ...(isDetached ? { detach: true } : {}),
-    ...(switchOption(input, 'allowEmulated') ? { allowEmulated: true } : {}),
+    ...substrateParams(input),
     canAsk: context.stdinIsTerminal && context.stderr.isTerminal && !context.json,
     ...(canDraw ? { terminal: terminalSize(context) } : {}),
     ...recordParams(input, context),
@@ -51,6 +51,16 @@ export async function run(input: CommandInput, context: CliContext): Promise<num
     )
   }
   return result.exitCode
+}
+
+/** Where it runs, and what may hold it there. */
+function substrateParams(input: CommandInput): { substrate?: 'wasm' | 'microvm'; allowEmulated?: boolean } {
+  const substrate = textOption(input, 'substrate')
+  const isKnown = substrate === 'wasm' || substrate === 'microvm'
+  return {
+    ...(isKnown ? { substrate } : {}),
+    ...(switchOption(input, 'allowEmulated') ? { allowEmulated: true } : {})
+  }
 }
 
 /** What a person types may be a secret, so it is recorded only when asked for; what a pipe brings is kept. */

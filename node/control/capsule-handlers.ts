@@ -82,11 +82,14 @@ export function createCapsuleHandlers(
     },
     'capsule.run': async (params, context) => {
       const { target, args, dev = false, detach = false, canAsk = false, deadlineMs } = params
-      const allowsEmulated = params.allowEmulated === true
+      const where = {
+        allowsEmulated: params.allowEmulated === true,
+        ...(params.substrate === undefined ? {} : { substrate: params.substrate })
+      }
       const { signal } = context
       const capsule = await verify(target, context, { deadlineMs, isDevelopment: dev })
       if (detach) {
-        const init = { args, allowsEmulated, signal: new AbortController().signal }
+        const init = { args, ...where, signal: new AbortController().signal }
         const run = await runDetached({ capsules, installed }, capsule, init)
         return { exitCode: 0, capsule: capsule.status, run }
       }
@@ -95,7 +98,7 @@ export function createCapsuleHandlers(
       using terminal = createRunTerminal(context, terminals, params.terminal)
       const run = async (trace?: RunTrace): Promise<number> =>
         await runAttached({ capsules, installed }, capsule, {
-          ...{ args, signal, allowsEmulated, ...terminal.streams, ...standardStreams(context) },
+          ...{ args, signal, ...where, ...terminal.streams, ...standardStreams(context) },
           onNotice: (text) => void context.emit({ kind: 'notice', text }).catch(() => undefined),
           ...(trace === undefined ? {} : { trace })
         })

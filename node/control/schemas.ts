@@ -86,6 +86,7 @@ const PARAMS = {
     terminal: terminalSize.optional(),
     allowEmulated: z.boolean().optional(),
     deadlineMs: deadlineMs.optional(),
+    substrate: z.enum(['wasm', 'microvm']).optional(),
     record: z.strictObject({ path, input: z.boolean() }).optional()
   }),
   'capsule.replay': z.strictObject({ path }),
