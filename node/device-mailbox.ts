@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { createRecent, errorCode, type Clock, type Logger } from '#contracts'
 import type { Host } from '#dht'
-import { encodeCanonical, type Did } from '#did'
+import type { Did } from '#did'
 import { MAILBOX_READ_MS, type Mailbox } from '#rooms'
 
 /** What reading the mailbox of a device works with. */
@@ -22,15 +22,6 @@ export interface DeviceMailboxInit {
 /** Items that are known again. */
 const COLLECTED_MAX = 4_096
 
-/**
- * The address of a device's mailbox.
- *
- * @see docs/protocols/mailbox.md
- */
-export function deviceMailbox(device: Did): Uint8Array {
-  return hash('sha256', encodeCanonical(['elastos/mailbox/1', 'device', device]), 'buffer')
-}
-
 /** Reads the mailbox of this device until disposed: soon after it met somebody, then from time to time. */
 export function startReadingMailbox(
   components: DeviceMailboxComponents,
@@ -39,7 +30,6 @@ export function startReadingMailbox(
   const { host, mailbox, clock, logger } = components
   const stopping = new AbortController()
   const { signal } = stopping
-  const address = deviceMailbox(device)
   const known = createRecent<true>(COLLECTED_MAX)
   const takeOne = async (bytes: Uint8Array): Promise<void> => {
     const name = hash('sha256', bytes, 'base64')
@@ -53,7 +43,7 @@ export function startReadingMailbox(
     }
   }
   const collect = async (): Promise<void> => {
-    for await (const bytes of mailbox.collect(address, { signal })) {
+    for await (const bytes of mailbox.collect({ device }, { signal })) {
       signal.throwIfAborted()
       await takeOne(bytes)
     }

@@ -9,7 +9,6 @@ import {
   type RoomStore
 } from '#rooms'
 import { createDeadline } from './deadline.ts'
-import { deviceMailbox } from './device-mailbox.ts'
 
 /** What bringing frames to devices works with. */
 export interface PrivateDeliveryComponents {
@@ -60,7 +59,7 @@ export function createPrivateDelivery(components: PrivateDeliveryComponents): Pr
     // Of more, keepers would throw away the oldest.
     if ((await left.count(to)) >= MAILBOX_BOX_PEER_ITEMS_MAX) return false
     using deadline = createDeadline({ clock, signal, idleMs: DEPOSIT_MS, what: 'no keeper' })
-    const keepers = await mailbox.deposit(deviceMailbox(to), [bytes], deadline)
+    const keepers = await mailbox.deposit({ device: to }, [bytes], deadline)
     const own = peerIdFromDid(to)
     const known = host.peers().filter(({ peerId }) => peerId !== own).length
     const tried = (tries.get(to) ?? 0) + 1

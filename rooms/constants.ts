@@ -134,8 +134,17 @@ export const RECONTACT_MS: number = 10 * SECOND_MS
 /** Waits after contacts that failed: the n-th failure, the last one for all further ones. */
 export const CONTACT_RETRY_MS: readonly number[] = [250, 1_000, 5_000, 30_000, 300_000]
 
-/** How long a member whose connection broke is tried again, with the waits of {@link CONTACT_RETRY_MS}. */
+/** How long a member whose connection broke is tried again. */
 export const LOST_KEPT_MS: number = 30 * MINUTE_MS
+/**
+ * Waits between contacts with a member whose connection broke: after the n-th failure, the last one for all further ones. They do not
+ * grow as those of {@link CONTACT_RETRY_MS}, which may be for nobody: after a cut of a minute two members would not meet for five.
+ */
+export const LOST_RETRY_MS: readonly number[] = [1, 5, 5, 5, 5, 10, 10, 10, 15, 15, 15, 15, 30].map(
+  (seconds) => seconds * SECOND_MS
+)
+/** Of the contacts attempted at the same time those with members whose connection broke; all of them may hang. */
+export const LOST_IN_FLIGHT_MAX = 2
 /** Members whose connection broke that are remembered; of more, those who stayed longest. */
 export const LOST_PEERS_MAX = 32
 
@@ -214,8 +223,10 @@ export const HISTORY_PER_SECOND = 1
 export const HISTORY_INTERVAL_MS: number = 20 * SECOND_MS
 /** Wait between questions while something is known to be missing. */
 export const HISTORY_RETRY_MS: number = 2 * SECOND_MS
-/** Members whose history is asked for when a room is joined, and when the last connection was lost in between. */
+/** Members that have to tell their history soon after a room was joined, and after the last connection was lost in between. */
 export const HISTORY_JOIN_PEERS = 3
+/** Members asked in a row for that, when they do not answer. */
+export const HISTORY_TRIED_MAX = 32
 /** Members that wait to be asked for their history. */
 export const HISTORY_QUEUE_MAX = 8
 /** Texts of the history that a person who joins is shown. */
@@ -224,11 +235,11 @@ export const HISTORY_SHOWN = 100
 export const READ_WRITE_MS: number = SECOND_MS
 
 /** The protocol by which peers keep messages for people who are away. */
-export const MAILBOX_PROTOCOL = '/elastos/mailbox/1.0.0'
+export const MAILBOX_PROTOCOL = '/elastos/mailbox/2.0.0'
 /** Domain of what a mailbox's names and keys are hashed from. */
 export const MAILBOX_DOMAIN = 'elastos/mailbox/1'
 /** Version field of the mailbox exchange. */
-export const MAILBOX_VERSION = 1
+export const MAILBOX_VERSION = 2
 /** Bytes of the address of a mailbox. */
 export const MAILBOX_ADDRESS_BYTES = 32
 /** How long a peer keeps an item. */

@@ -21,6 +21,8 @@ export type RoomRefusalCode =
   | 'ERR_ROOM_NOT_JOINED'
   /** Words for one person, where there are none but for the whole room. */
   | 'ERR_DIRECT_NONE'
+  /** Whoever asks for what a mailbox of a device has is not that device. */
+  | 'ERR_MAILBOX_FOREIGN'
   /** A peer did not answer in time. */
   | 'ERR_ROOM_TIMEOUT'
 

@@ -1,4 +1,4 @@
-import { decodeCanonical, encodeCanonical } from '#did'
+import { decodeCanonical, encodeCanonical, parseDid, type Did } from '#did'
 import {
   MAILBOX_ADDRESS_BYTES,
   MAILBOX_ITEM_BYTES_MAX,
@@ -9,11 +9,19 @@ import {
 import { RoomError } from '../errors.ts'
 import { isCount, readMap } from '../wire.ts'
 
+/**
+ * Whose mailbox: one at a 32-byte address, which whoever knows it may fill and read; or that of a device, which anybody may
+ * fill and the device alone may read.
+ */
+export type MailboxOf = { readonly box: Uint8Array } | { readonly device: Did }
+
 /** Asks a peer to keep items, or for what it keeps. */
-export type MailboxRequest =
-  | { readonly kind: 'put'; readonly box: Uint8Array; readonly items: readonly Uint8Array[] }
-  /** For the items behind this number, which the keeper gave before; 0 for all. */
-  | { readonly kind: 'take'; readonly box: Uint8Array; readonly after: number }
+export type MailboxRequest = MailboxOf &
+  (
+    | { readonly kind: 'put'; readonly items: readonly Uint8Array[] }
+    /** For the items behind this number, which the keeper gave before; 0 for all. */
+    | { readonly kind: 'take'; readonly after: number }
+  )
 
 /** How many of the items are kept now; those that were kept before count. */
 export interface PutAnswer {
@@ -36,19 +44,18 @@ export function encodeMailboxRequest(request: MailboxRequest): Uint8Array {
 /** Reads a request. @throws RoomError `ERR_MESSAGE_TOO_LARGE` or `ERR_MESSAGE_MALFORMED` */
 export function decodeMailboxRequest(bytes: Uint8Array): MailboxRequest {
   const value = decode(bytes)
-  const put = readMap(value, ['version', 'kind', 'box', 'items'])
-  const take = readMap(value, ['version', 'kind', 'box', 'after'])
-  const { version, kind, box } = put ?? take ?? {}
-  const isBox = box instanceof Uint8Array && box.length === MAILBOX_ADDRESS_BYTES
-  if (version !== MAILBOX_VERSION || !isBox) throw malformed()
-  if (put !== undefined && kind === 'put') {
-    const items = readItems(put['items'])
-    if (items.length === 0) throw malformed()
-    return { kind, box, items }
+  for (const whose of ['box', 'device'] as const) {
+    const put = readMap(value, ['version', 'kind', whose, 'items'])
+    const take = readMap(value, ['version', 'kind', whose, 'after'])
+    const map = put ?? take
+    if (map === undefined) continue
+    if (map['version'] !== MAILBOX_VERSION) throw malformed()
+    const { kind, items, after } = map
+    const of = whose === 'box' ? { box: readBox(map['box']) } : { device: readDevice(map['device']) }
+    if (put !== undefined && kind === 'put') return { ...of, kind, items: readPut(items) }
+    if (take !== undefined && kind === 'take' && isCount(after)) return { ...of, kind, after }
   }
-  const after = take?.['after']
-  if (kind !== 'take' || !isCount(after)) throw malformed()
-  return { kind, box, after }
+  throw malformed()
 }
 
 /** Writes an answer. */
@@ -70,6 +77,26 @@ export function decodeTakeAnswer(bytes: Uint8Array): TakeAnswer {
   const { items, last, hasMore } = map
   if (!isCount(last) || typeof hasMore !== 'boolean') throw malformed()
   return { items: readItems(items), last, hasMore }
+}
+
+function readBox(box: unknown): Uint8Array {
+  if (box instanceof Uint8Array && box.length === MAILBOX_ADDRESS_BYTES) return box
+  throw malformed()
+}
+
+function readDevice(device: unknown): Did {
+  try {
+    if (typeof device === 'string') return parseDid(device)
+  } catch (cause) {
+    throw malformed(cause)
+  }
+  throw malformed()
+}
+
+function readPut(value: unknown): readonly Uint8Array[] {
+  const items = readItems(value)
+  if (items.length === 0) throw malformed()
+  return items
 }
 
 function readItems(value: unknown): readonly Uint8Array[] {

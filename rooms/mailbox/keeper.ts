@@ -1,12 +1,8 @@
-import { CID } from 'multiformats/cid'
-import * as raw from 'multiformats/codecs/raw'
-import { sha256 } from 'multiformats/hashes/sha2'
 import { errorCode, type Clock, type Logger } from '#contracts'
-import { encodeCanonical } from '#did'
+import { peerIdFromDid } from '#did'
 import {
   MAILBOX_BURST,
   MAILBOX_CARE_MS,
-  MAILBOX_DOMAIN,
   MAILBOX_MESSAGE_BYTES_MAX,
   MAILBOX_PER_SECOND,
   MAILBOX_PROTOCOL,
@@ -18,7 +14,8 @@ import { RoomError } from '../errors.ts'
 import { createRateLimit } from '../rate-limit.ts'
 import type { RoomStore } from '../store.ts'
 import type { RoomTransport } from '../transport.ts'
-import { decodeMailboxRequest, encodeMailboxAnswer } from './exchange.ts'
+import { addressIn, mailboxCid, nameOf } from './address.ts'
+import { decodeMailboxRequest, encodeMailboxAnswer, type MailboxRequest } from './exchange.ts'
 import { openShelf } from './shelf.ts'
 
 /** Collaborators of a keeper. */
@@ -27,11 +24,6 @@ export interface KeeperComponents {
   readonly store: RoomStore
   readonly clock: Clock
   readonly logger: Logger
-}
-
-/** No block has this CID; whoever keeps something in the mailbox announces itself as its provider. */
-export async function mailboxCid(box: Uint8Array): Promise<CID> {
-  return CID.createV1(raw.code, await sha256.digest(encodeCanonical([MAILBOX_DOMAIN, 'keepers', box])))
 }
 
 /** Keeps items for others until disposed, and tells the network for which mailboxes. */
@@ -48,9 +40,12 @@ export async function startKeeper(components: KeeperComponents): Promise<AsyncDi
         throw new RoomError('ERR_MESSAGE_RATE', 'expected fewer mailbox requests from this peer')
       }
       const request = decodeMailboxRequest(bytes)
-      const box = Buffer.from(request.box).toString('hex')
+      const box = nameOf(request)
       const nowMs = clock.nowMs()
-      if (request.kind === 'take') return encodeMailboxAnswer(await shelf.take(box, request.after, nowMs))
+      if (request.kind === 'take') {
+        assertMayTake(request, peerId)
+        return encodeMailboxAnswer(await shelf.take(box, request.after, nowMs))
+      }
       const isNew = !shelf.boxes().includes(box)
       const kept = await shelf.put({ box, from: peerId, items: request.items, nowMs })
       if (isNew && kept > 0) announcer.announce([box])
@@ -76,6 +71,17 @@ export async function startKeeper(components: KeeperComponents): Promise<AsyncDi
   }
 }
 
+/**
+ * Only a device itself is given what was left for it. The peer id is that of its key, with which it signed the handshake of
+ * this very connection; a signature in the request would show no more, and could be played again.
+ *
+ * @throws RoomError `ERR_MAILBOX_FOREIGN`
+ */
+function assertMayTake(request: MailboxRequest, peerId: string): void {
+  if ('box' in request || peerIdFromDid(request.device) === peerId) return
+  throw new RoomError('ERR_MAILBOX_FOREIGN', 'expected the device whose mailbox it is')
+}
+
 interface Announcer {
   announce(boxes: readonly string[]): void
   done(): Promise<void>
@@ -87,7 +93,7 @@ function createAnnouncer({ transport, clock, logger }: KeeperComponents, signal:
   let running: Promise<void> | undefined
   const announceOne = async (box: string): Promise<void> => {
     using deadline = startDeadline(clock, PROVIDE_TIMEOUT_MS, signal)
-    await transport.provide(await mailboxCid(Buffer.from(box, 'hex')), deadline)
+    await transport.provide(await mailboxCid(addressIn(box)), deadline)
   }
   const run = async (): Promise<void> => {
     for (const box of waiting) {

@@ -12,8 +12,14 @@ import {
 } from '../constants.ts'
 import { orAborted, startDeadline } from '../deadline.ts'
 import type { RoomPeer, RoomTransport } from '../transport.ts'
-import { decodePutAnswer, decodeTakeAnswer, encodeMailboxRequest, type MailboxRequest } from './exchange.ts'
-import { mailboxCid } from './keeper.ts'
+import { addressOf, mailboxCid } from './address.ts'
+import {
+  decodePutAnswer,
+  decodeTakeAnswer,
+  encodeMailboxRequest,
+  type MailboxOf,
+  type MailboxRequest
+} from './exchange.ts'
 
 /** Collaborators of a mailbox. */
 export interface MailboxComponents {
@@ -28,38 +34,38 @@ export interface MailboxOptions {
 }
 
 /**
- * Messages that other peers keep for whoever knows the address, for seven days. They see how much it is and who brings and
- * takes it; items are to be encrypted before they come here.
+ * Messages that other peers keep, for seven days, for whoever knows an address, or for a device. They see how much it is and
+ * who brings and takes it; items are to be encrypted before they come here.
  */
 export interface Mailbox {
   /**
    * Gives items to peers to keep, in this order; resolves with how many peers say that they keep all of them now, 0 to 3.
    *
-   * @param address 32 bytes, from a secret that those share who may read
+   * @param to a box with 32 bytes, from a secret that those share who may read; or the device that may
    * @throws the reason of the signal when nobody took them before
    */
-  deposit(address: Uint8Array, items: readonly Uint8Array[], options: MailboxOptions): Promise<number>
+  deposit(to: MailboxOf, items: readonly Uint8Array[], options: MailboxOptions): Promise<number>
   /**
-   * Everything that peers keep at the address, each item once, those of one depositor in their order. Nothing says
-   * that it is genuine, nor that it was not collected before.
+   * Everything that peers keep there, each item once, those of one depositor in their order. Nothing says that it is
+   * genuine, nor that it was not collected before. Of devices keepers give to this one only what was left for itself.
    *
    * @throws the reason of the signal
    */
-  collect(address: Uint8Array, options: MailboxOptions): AsyncIterable<Uint8Array>
+  collect(of: MailboxOf, options: MailboxOptions): AsyncIterable<Uint8Array>
 }
 
 /** The client of mailboxes. */
 export function createMailbox(components: MailboxComponents): Mailbox {
   const { logger } = components
   return {
-    deposit: async (address, items, { signal }) => {
-      const peers = nearest(components, address).values()
+    deposit: async (to, items, { signal }) => {
+      const peers = nearest(components, to).values()
       let keepers = 0
       // Side by side: a peer that hangs holds up one of them only.
       const findOne = async (): Promise<void> => {
         for (const peer of peers) {
           signal.throwIfAborted()
-          const isKept = await deposit(components, { peer, address, items, signal }).catch(
+          const isKept = await deposit(components, { peer, of: to, items, signal }).catch(
             (error: unknown) => {
               logger.debug('mailbox not filled', { peer: peer.peerId, code: errorCode(error) })
               return false
@@ -74,13 +80,13 @@ export function createMailbox(components: MailboxComponents): Mailbox {
       if (keepers === 0) signal.throwIfAborted()
       return keepers
     },
-    collect: (address, { signal }) => collect(components, address, signal)
+    collect: (of, { signal }) => collect(components, of, signal)
   }
 }
 
 interface Visit {
   readonly peer: RoomPeer
-  readonly address: Uint8Array
+  readonly of: MailboxOf
   readonly signal: AbortSignal
 }
 
@@ -90,7 +96,7 @@ async function deposit(
 ): Promise<boolean> {
   for (let from = 0; from < items.length;) {
     const part = fitting(items.slice(from, from + MAILBOX_ITEMS_MAX))
-    const request = { kind: 'put', box: visit.address, items: part } as const
+    const request = { ...visit.of, kind: 'put', items: part } as const
     const { kept } = decodePutAnswer(await ask(components, visit, request))
     if (kept < part.length) return false
     from += part.length
@@ -107,14 +113,14 @@ function fitting(items: readonly Uint8Array[]): readonly Uint8Array[] {
 
 async function* collect(
   components: MailboxComponents,
-  address: Uint8Array,
+  of: MailboxOf,
   signal: AbortSignal
 ): AsyncGenerator<Uint8Array> {
   const seen = new Set<string>()
-  for (const peer of await findKeepers(components, address, signal)) {
+  for (const peer of await findKeepers(components, of, signal)) {
     signal.throwIfAborted()
     try {
-      for await (const item of takeAll(components, { peer, address, signal })) {
+      for await (const item of takeAll(components, { peer, of, signal })) {
         const hash = createHash('sha256').update(item).digest('base64url')
         if (!seen.has(hash)) yield item
         seen.add(hash)
@@ -128,7 +134,7 @@ async function* collect(
 async function* takeAll(components: MailboxComponents, visit: Visit): AsyncGenerator<Uint8Array> {
   let after = 0
   for (let round = 0; round < MAILBOX_ROUNDS_MAX; round++) {
-    const request = { kind: 'take', box: visit.address, after } as const
+    const request = { ...visit.of, kind: 'take', after } as const
     const { items, last, hasMore } = decodeTakeAnswer(await ask(components, visit, request))
     yield* items
     // A keeper that does not get on is not asked for ever.
@@ -155,16 +161,16 @@ async function ask(
 /** Those who say that they keep it, then those whom a depositor would have chosen. */
 async function findKeepers(
   components: MailboxComponents,
-  address: Uint8Array,
+  of: MailboxOf,
   signal: AbortSignal
 ): Promise<readonly RoomPeer[]> {
   const found = new Map<string, RoomPeer>()
-  const cid = await mailboxCid(address)
+  const cid = await mailboxCid(addressOf(of))
   for await (const peer of components.transport.findProviders(cid, { signal, quick: true })) {
     if (!found.has(peer.peerId)) found.set(peer.peerId, peer)
     if (found.size >= MAILBOX_PEERS_ASKED_MAX) break
   }
-  for (const peer of nearest(components, address)) {
+  for (const peer of nearest(components, of)) {
     if (found.size >= MAILBOX_PEERS_ASKED_MAX) break
     if (!found.has(peer.peerId)) found.set(peer.peerId, peer)
   }
@@ -172,7 +178,8 @@ async function findKeepers(
 }
 
 /** The connected peers, in an order that is the same for everybody who is connected to the same ones. */
-function nearest({ transport }: MailboxComponents, address: Uint8Array): readonly RoomPeer[] {
+function nearest({ transport }: MailboxComponents, of: MailboxOf): readonly RoomPeer[] {
+  const address = addressOf(of)
   const distance = (peerId: string): string =>
     createHash('sha256').update(address).update(peerId).digest('hex')
   return (transport.keepers?.() ?? [])

@@ -86,12 +86,12 @@ export function startRoomMail(components: RoomMailComponents, { room, take }: Ro
     if (items.length === 0) return
     // Of its own: what is left is deposited while everything else stops.
     using deadline = startDeadline(clock, timeoutMs, new AbortController().signal)
-    const keepers = await mailbox.deposit(box.address, items, deadline).catch(() => 0)
+    const keepers = await mailbox.deposit({ box: box.address }, items, deadline).catch(() => 0)
     if (keepers === 0) logger.debug('nobody keeps what was said', { texts: items.length })
   }
   const read = async (): Promise<void> => {
     using deadline = startDeadline(clock, MAILBOX_TIMEOUT_MS, stopping.signal)
-    for await (const item of mailbox.collect(box.address, deadline)) {
+    for await (const item of mailbox.collect({ box: box.address }, deadline)) {
       const message = box.open(item)
       if (message !== undefined) take(message)
     }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
+import { parseDid } from '#did'
 import { MAILBOX_MESSAGE_BYTES_MAX } from '../../../../rooms/constants.ts'
 import {
   decodeMailboxRequest,
@@ -8,7 +9,7 @@ import {
   encodeMailboxAnswer,
   encodeMailboxRequest
 } from '../../../../rooms/mailbox/exchange.ts'
-import { mailboxCid } from '../../../../rooms/mailbox/keeper.ts'
+import { mailboxCid } from '../../../../rooms/mailbox/address.ts'
 import { roomBox } from '../../../../rooms/mailbox/room-box.ts'
 
 type Kind = 'put' | 'take' | 'put answer' | 'take answer'
@@ -17,6 +18,7 @@ interface Vector {
   readonly comment: string
   readonly kind: Kind
   readonly box?: string
+  readonly device?: string
   readonly items?: readonly string[]
   readonly after?: number
   readonly kept?: number
@@ -54,18 +56,19 @@ function decode(kind: Kind, bytes: Uint8Array): unknown {
 describe('the mailbox exchange', () => {
   for (const { comment, kind, bytes, ...fields } of valid) {
     it(`is written and read: ${comment}`, () => {
-      const { box, items = [], after = 0, kept = 0, last = 0, hasMore = false } = fields
+      const { box, device, items = [], after = 0, kept = 0, last = 0, hasMore = false } = fields
       const list = items.map(fromHex)
+      const of = device === undefined ? { box: fromHex(box) } : { device: parseDid(device) }
       const written = {
-        put: () => encodeMailboxRequest({ kind: 'put', box: fromHex(box), items: list }),
-        take: () => encodeMailboxRequest({ kind: 'take', box: fromHex(box), after }),
+        put: () => encodeMailboxRequest({ kind: 'put', ...of, items: list }),
+        take: () => encodeMailboxRequest({ kind: 'take', ...of, after }),
         'put answer': () => encodeMailboxAnswer({ kept }),
         'take answer': () => encodeMailboxAnswer({ items: list, last, hasMore })
       }[kind]()
       assert.equal(Buffer.from(written).toString('hex'), bytes)
       const read = {
-        put: { kind, box: fromHex(box), items: list },
-        take: { kind, box: fromHex(box), after },
+        put: { kind, ...of, items: list },
+        take: { kind, ...of, after },
         'put answer': { kept },
         'take answer': { items: list, last, hasMore }
       }[kind]

@@ -1,15 +1,23 @@
 import assert from 'node:assert/strict'
 import { silentLogger } from '#contracts'
+import type { Did } from '#did'
 import {
   createMemoryRoomStore,
   startRooms,
+  type MailboxOf,
   type Room,
   type RoomEvent,
   type Rooms,
   type RoomStore
 } from '#rooms'
-import { MAILBOX_KEEPERS, MAILBOX_KEPT_MS, MAILBOX_PROTOCOL } from '../../../../rooms/constants.ts'
-import { encodeMailboxAnswer } from '../../../../rooms/mailbox/exchange.ts'
+import {
+  MAILBOX_KEEPERS,
+  MAILBOX_KEPT_MS,
+  MAILBOX_MESSAGE_BYTES_MAX,
+  MAILBOX_PROTOCOL
+} from '../../../../rooms/constants.ts'
+import { addressOf } from '../../../../rooms/mailbox/address.ts'
+import { encodeMailboxAnswer, encodeMailboxRequest } from '../../../../rooms/mailbox/exchange.ts'
 import { createParty, type Guest, type Party } from '../../../support/room-party.ts'
 
 interface Node extends Guest {
@@ -106,14 +114,14 @@ describe('the mailbox', () => {
     await using stack = new AsyncDisposableStack()
     const [ann, ...others] = await startNodes(party, stack, 6)
     assert.ok(ann !== undefined && others[0] !== undefined)
-    const address = new Uint8Array(32).fill(7)
+    const box = new Uint8Array(32).fill(7)
     const { signal } = new AbortController()
     const items = [Uint8Array.of(1), Uint8Array.of(2)]
-    const depositing = ann.rooms.mailbox.deposit(address, items, { signal })
+    const depositing = ann.rooms.mailbox.deposit({ box }, items, { signal })
     await party.clock.advance(1_000)
     assert.equal(await depositing, MAILBOX_KEEPERS)
     const collect = async (): Promise<readonly Uint8Array[]> => {
-      const collecting = Array.fromAsync(others[0]!.rooms.mailbox.collect(address, { signal }))
+      const collecting = Array.fromAsync(others[0]!.rooms.mailbox.collect({ box }, { signal }))
       await party.clock.advance(2_000)
       return await collecting
     }
@@ -150,5 +158,52 @@ describe('the mailbox', () => {
     const heard = hearing(await late.rooms.join({ room: 'lobby', nick: 'bob' }))
     await party.clock.advance(60_000)
     assert.deepEqual(heard, ['hello'])
+  })
+
+  it('of a device is read by that device alone, whoever knows its did', async () => {
+    await using party = createParty()
+    await using stack = new AsyncDisposableStack()
+    const [ann, bob, eve, ...keepers] = await startNodes(party, stack, 7)
+    assert.ok(ann !== undefined && bob !== undefined && eve !== undefined && keepers.length === 4)
+    const { signal } = new AbortController()
+    const own = { device: ann.device.did }
+    const depositing = bob.rooms.mailbox.deposit(own, [Uint8Array.of(1), Uint8Array.of(2)], { signal })
+    await party.clock.advance(1_000)
+    assert.equal(await depositing, MAILBOX_KEEPERS)
+    const collect = async (node: Node, of: MailboxOf): Promise<readonly number[]> => {
+      const collecting = Array.fromAsync(node.rooms.mailbox.collect(of, { signal }))
+      await party.clock.advance(2_000)
+      return (await collecting).map(([byte = 0]) => byte)
+    }
+    assert.deepEqual(await collect(eve, own), [], 'not by who asks for it by name')
+    assert.deepEqual(await collect(bob, own), [], 'not by who left it there')
+    const address = { box: addressOf(own) }
+    assert.deepEqual(await collect(eve, address), [], 'nor by who works out where it is')
+    const fooling = eve.rooms.mailbox.deposit(address, [Uint8Array.of(66)], { signal })
+    await party.clock.advance(1_000)
+    await fooling
+    assert.deepEqual(await collect(ann, own), [1, 2], 'and what is left at the address is not in it')
+    assert.deepEqual(await collect(ann, own), [1, 2])
+  })
+
+  it('of a device is refused to others, whatever else they ask', async () => {
+    await using party = createParty()
+    await using stack = new AsyncDisposableStack()
+    const [ann, keeper] = await startNodes(party, stack, 2)
+    assert.ok(ann !== undefined && keeper !== undefined)
+    const { signal } = new AbortController()
+    const eve = party.network.transport(party.guest().peerId)
+    const ask = async (device: Did): Promise<Uint8Array> => {
+      const bytes = encodeMailboxRequest({ kind: 'take', device, after: 0 })
+      const options = { signal, responseBytesMax: MAILBOX_MESSAGE_BYTES_MAX }
+      const asking = eve.request(keeper.peerId, MAILBOX_PROTOCOL, bytes, options)
+      const [answer] = await Promise.allSettled([asking, party.clock.advance(1_000)])
+      if (answer.status === 'rejected') throw answer.reason as Error
+      return answer.value
+    }
+    const connecting = eve.connect({ peerId: keeper.peerId, multiaddrs: [] }, { signal })
+    await Promise.all([connecting, party.clock.advance(100)])
+    for (const device of [ann.device.did, keeper.device.did])
+      await assert.rejects(ask(device), { code: 'ERR_MAILBOX_FOREIGN' })
   })
 })
