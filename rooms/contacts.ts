@@ -7,6 +7,8 @@ import {
   CONTACT_QUEUE_MAX,
   CONTACT_RETRY_MS,
   EXCHANGE_TIMEOUT_MS,
+  LOST_IN_FLIGHT_MAX,
+  LOST_RETRY_MS,
   MEMBERS_ANSWER_BYTES_MAX,
   MEMBERS_PROTOCOL,
   RECONTACT_MS
@@ -39,59 +41,95 @@ export interface ContactsInit {
 export interface Contacts extends AsyncDisposable {
   /** A peer that may be a member. It is contacted soon, or not at all when that would be too much. */
   offer(peer: RoomPeer): void
+  /**
+   * A member whose connection broke: nobody had to tell us that it is one, so it is tried at shorter intervals, however
+   * many others are here. Few at a time, which may all be unreachable: they hold up nobody who is new.
+   */
+  offerLost(peer: RoomPeer): void
 }
 
 interface History {
   isBusy: boolean
+  /** Whether it is a member whose connection broke, until it is reached. */
+  isLost: boolean
   failures: number
-  notBeforeMs: number
+  /** When the last contact ended. */
+  lastMs: number
+}
+
+interface Offer {
+  readonly peer: RoomPeer
+  readonly history: History
 }
 
 /** Starts with nobody to contact. */
 export function startContacts(components: ContactsComponents, init: ContactsInit): Contacts {
   const { clock, logger } = components
-  const queue: RoomPeer[] = []
+  const queue: Offer[] = []
   const histories = new Map<string, History>()
   const tasks = new Set<Promise<void>>()
   const stopping = new AbortController()
+  let lostInFlight = 0
 
-  const contact = async (peer: RoomPeer, history: History): Promise<void> => {
+  const contact = async ({ peer, history }: Offer): Promise<void> => {
     try {
       await exchange(components, init, { peer, signal: stopping.signal })
+      // One is back: so may be the others who were cut off with it.
+      if (history.isLost && history.failures > 0) forgive(histories)
       history.failures = 0
-      history.notBeforeMs = clock.monotonicMs() + RECONTACT_MS
+      history.isLost = false
     } catch (error) {
       logger.debug('member not reached', { peer: peer.peerId, code: errorCode(error) })
-      history.notBeforeMs = clock.monotonicMs() + nthWait(CONTACT_RETRY_MS, history.failures++)
+      history.failures++
     }
+    history.lastMs = clock.monotonicMs()
     history.isBusy = false
   }
   const pump = (): void => {
     while (tasks.size < CONTACTS_IN_FLIGHT_MAX && !stopping.signal.aborted) {
-      const peer = queue.shift()
-      if (peer === undefined) return
-      const task = contact(peer, historyOf(histories, peer.peerId)).then(() => {
+      const at = queue.findIndex(({ history }) => !history.isLost || lostInFlight < LOST_IN_FLIGHT_MAX)
+      const [next] = at < 0 ? [] : queue.splice(at, 1)
+      if (next === undefined) return
+      const lost = next.history.isLost ? 1 : 0
+      lostInFlight += lost
+      const task = contact(next).then(() => {
         tasks.delete(task)
+        lostInFlight -= lost
         pump()
       })
       tasks.add(task)
     }
   }
+  const add = (peer: RoomPeer, isLost: boolean): void => {
+    if (stopping.signal.aborted || queue.length >= CONTACT_QUEUE_MAX || !init.isWanted(peer.peerId)) return
+    const history = historyOf(histories, peer.peerId)
+    if (history.isBusy) return
+    history.isLost ||= isLost
+    if (clock.monotonicMs() < dueMs(history)) return
+    history.isBusy = true
+    queue.push({ peer, history })
+    pump()
+  }
   return {
     offer: (peer) => {
-      if (stopping.signal.aborted || queue.length >= CONTACT_QUEUE_MAX) return
-      if (!init.isWanted(peer.peerId) || init.peerCount() >= CONTACTS_MAX) return
-      const history = historyOf(histories, peer.peerId)
-      if (history.isBusy || clock.monotonicMs() < history.notBeforeMs) return
-      history.isBusy = true
-      queue.push(peer)
-      pump()
+      if (init.peerCount() < CONTACTS_MAX) add(peer, false)
     },
+    offerLost: (peer) => add(peer, true),
     [Symbol.asyncDispose]: async () => {
       stopping.abort()
       await Promise.allSettled(tasks)
     }
   }
+}
+
+/** When a peer may be contacted again. */
+function dueMs({ isLost, failures, lastMs }: History): number {
+  if (failures > 0) return lastMs + nthWait(isLost ? LOST_RETRY_MS : CONTACT_RETRY_MS, failures - 1)
+  return isLost ? lastMs : lastMs + RECONTACT_MS
+}
+
+function forgive(histories: ReadonlyMap<string, History>): void {
+  for (const history of histories.values()) if (history.isLost) history.failures = 0
 }
 
 function historyOf(histories: Map<string, History>, peerId: string): History {
@@ -101,7 +139,7 @@ function historyOf(histories: Map<string, History>, peerId: string): History {
     for (const [oldest] of [...histories].filter(([, history]) => !history.isBusy).slice(0, 1))
       histories.delete(oldest)
   }
-  const history = { isBusy: false, failures: 0, notBeforeMs: 0 }
+  const history = { isBusy: false, isLost: false, failures: 0, lastMs: -Infinity }
   histories.set(peerId, history)
   return history
 }

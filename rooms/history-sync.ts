@@ -8,7 +8,8 @@ import {
   HISTORY_PROTOCOL,
   HISTORY_QUEUE_MAX,
   HISTORY_RETRY_MS,
-  HISTORY_ROUNDS_MAX
+  HISTORY_ROUNDS_MAX,
+  HISTORY_TRIED_MAX
 } from './constants.ts'
 import { orAborted, startDeadline } from './deadline.ts'
 import { decodeHistoryAnswer } from './history-exchange.ts'
@@ -45,13 +46,16 @@ export interface HistorySync extends AsyncDisposable {
   hurry(): void
 }
 
-/** Starts asking: everybody who is named, and one member at random from time to time. */
+/**
+ * Starts asking: everybody who is named, and one member at random from time to time; soon, and of others, until a few
+ * answered, since whoever comes back is told who was there before, and some of those may just have left.
+ */
 export function startHistorySync(components: HistorySyncComponents, init: HistorySyncInit): HistorySync {
   const { clock, random, logger } = components
   const queue: string[] = []
   const pause = createPause(clock)
   const stopping = new AbortController()
-  let toMeet = HISTORY_JOIN_PEERS
+  const round = createRound()
   let hurrying: Disposable | undefined
   let lastMetMs = -Infinity
 
@@ -61,21 +65,28 @@ export function startHistorySync(components: HistorySyncComponents, init: Histor
     pause.cut()
   }
   const somebody = (): string | undefined => {
-    const peers = init.peers()
+    const others = round.untried(init.peers())
+    const peers = others.length > 0 ? others : init.peers()
     return peers[Math.floor(random.unit() * peers.length)]
+  }
+  const askOne = async (peerId: string): Promise<void> => {
+    round.trying(peerId)
+    try {
+      await catchUp(components, init, { peerId, signal: stopping.signal })
+      round.wanted = Math.max(round.wanted - 1, 0)
+    } catch (error) {
+      logger.debug('history not read', { peer: peerId, code: errorCode(error) })
+    }
   }
   const run = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
       const peerId = queue.shift() ?? somebody()
-      if (peerId !== undefined) {
-        await catchUp(components, init, { peerId, signal: stopping.signal }).catch((error: unknown) =>
-          logger.debug('history not read', { peer: peerId, code: errorCode(error) })
-        )
-      }
+      if (peerId !== undefined) await askOne(peerId)
       // Alone: whoever comes next may know what was said meanwhile.
-      if (init.peers().length === 0) toMeet = HISTORY_JOIN_PEERS
+      if (init.peers().length === 0) round.begin()
       if (queue.length > 0) continue
-      const waitMs = jittered(init.hasGap() ? HISTORY_RETRY_MS : HISTORY_INTERVAL_MS, random)
+      const isHurried = init.hasGap() || round.untried(init.peers()).length > 0
+      const waitMs = jittered(isHurried ? HISTORY_RETRY_MS : HISTORY_INTERVAL_MS, random)
       await pause.wait(waitMs, stopping.signal).catch(() => undefined)
     }
   }
@@ -83,13 +94,9 @@ export function startHistorySync(components: HistorySyncComponents, init: Histor
   return {
     ask,
     met: (peerId) => {
-      if (clock.monotonicMs() - lastMetMs > HISTORY_INTERVAL_MS && init.peers().length <= 1) {
-        toMeet = HISTORY_JOIN_PEERS
-      }
+      if (clock.monotonicMs() - lastMetMs > HISTORY_INTERVAL_MS && init.peers().length <= 1) round.begin()
       lastMetMs = clock.monotonicMs()
-      if (toMeet <= 0) return
-      toMeet--
-      ask(peerId)
+      if (queue.length < round.wanted && !round.tried.has(peerId)) ask(peerId)
     },
     hurry: () => {
       hurrying?.[Symbol.dispose]()
@@ -103,6 +110,37 @@ export function startHistorySync(components: HistorySyncComponents, init: Histor
       await running
     }
   }
+}
+
+/** Whom to ask after joining, or after being alone. */
+interface Round {
+  /** How many are still to answer. */
+  wanted: number
+  readonly tried: ReadonlySet<string>
+  /** Of some peers those who are to be asked soon. */
+  untried(peers: readonly string[]): readonly string[]
+  begin(): void
+  trying(peerId: string): void
+}
+
+function createRound(): Round {
+  const tried = new Set<string>()
+  const round = {
+    tried,
+    wanted: HISTORY_JOIN_PEERS,
+    untried: (peers: readonly string[]) =>
+      round.wanted > 0 ? peers.filter((peerId) => !tried.has(peerId)) : [],
+    begin: () => {
+      round.wanted = HISTORY_JOIN_PEERS
+      tried.clear()
+    },
+    trying: (peerId: string) => {
+      if (round.wanted > 0) tried.add(peerId)
+      // Whoever meets so many that do not answer waits like everybody else.
+      if (tried.size >= HISTORY_TRIED_MAX) round.wanted = 0
+    }
+  }
+  return round
 }
 
 async function catchUp(

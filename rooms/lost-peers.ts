@@ -1,10 +1,11 @@
-import type { Clock } from '#contracts'
-import { LOST_KEPT_MS, LOST_PEERS_MAX } from './constants.ts'
+import type { Clock, Random } from '#contracts'
+import { CONTACTS_MAX, LOST_KEPT_MS, LOST_PEERS_MAX } from './constants.ts'
 import type { RoomPeer } from './transport.ts'
 
 /** What {@link createLostPeers} works with. */
 export interface LostPeersInit {
   readonly clock: Pick<Clock, 'monotonicMs'>
+  readonly random: Pick<Random, 'unit'>
   /** Subscribers of the room that are connected now. */
   readonly connected: () => readonly string[]
   /** Where a member is; `undefined` for somebody who is no member, such as one who has left. */
@@ -29,9 +30,10 @@ interface Lost {
 /**
  * Remembers members whose connection broke, and tries them again; of too many those who stayed longest, for anybody can
  * make keys that come and go. In a network that is whole again after a cut each side of
- * a room has company, and would look for the other only when its next search comes, minutes later.
+ * a room has company, and would look for the other only when its next search comes, minutes later. Where there is company enough they
+ * are tried one at a time: some connections end because there were too many.
  */
-export function createLostPeers({ clock, connected, memberAt, offer }: LostPeersInit): LostPeers {
+export function createLostPeers({ clock, random, connected, memberAt, offer }: LostPeersInit): LostPeers {
   const lost = new Map<string, Lost>()
   let connectedSince = new Map<string, number>()
   return {
@@ -45,10 +47,12 @@ export function createLostPeers({ clock, connected, memberAt, offer }: LostPeers
         if (lost.size > LOST_PEERS_MAX) lost.delete(briefest(lost))
       }
       connectedSince = now
-      for (const [peerId, { peer, untilMs }] of lost) {
+      for (const [peerId, { untilMs }] of lost) {
         if (now.has(peerId) || nowMs >= untilMs) lost.delete(peerId)
-        else offer(peer)
       }
+      const peers = [...lost.values()].map(({ peer }) => peer)
+      if (now.size < CONTACTS_MAX) for (const peer of peers) offer(peer)
+      else for (const peer of peers.splice(Math.floor(random.unit() * peers.length), 1)) offer(peer)
     }
   }
 }

@@ -179,7 +179,7 @@ export async function startRoomOn(
       { room: name, peerCount, onFound: contacts.offer, onUnannounced: () => hub.emit(UNANNOUNCED) }
     )
   )
-  const lost = watchLost(components, { topic, members, offer: contacts.offer })
+  const lost = watchLost(components, { topic, members, offer: contacts.offerLost })
   stack.use(startWatch({ clock, hub, members, peerCount, lost, search: rendezvous.search }))
   return createRoom({ ...core, outbox, clock, presence, history, mail, running: stack.move() })
 }
@@ -258,11 +258,11 @@ interface WatchLostInit {
 }
 
 function watchLost(
-  { transport, clock }: RoomComponents,
+  { transport, clock, random }: RoomComponents,
   { topic, members, offer }: WatchLostInit
 ): LostPeers {
   return createLostPeers({
-    ...{ clock, offer },
+    ...{ clock, random, offer },
     connected: () => transport.peersOf(topic),
     memberAt: (peerId) => {
       const member = members.entries().find(({ device }) => peerIdFromDid(device) === peerId)

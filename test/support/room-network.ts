@@ -19,6 +19,10 @@ export interface RoomNetwork {
   unplug(peerId: string): void
   /** Makes an unplugged peer reachable again. */
   plug(peerId: string): void
+  /** Cuts peers off from all others: the links between them break, and who tries to connect to the other side gets no answer. */
+  split(side: readonly string[]): void
+  /** Makes the network whole again; links come back when somebody connects. */
+  heal(): void
   /** Every message that was published, as anybody listening on the wire has it. */
   readonly published: readonly { readonly topic: string; readonly bytes: Uint8Array }[]
   /** Hands bytes to a peer as if `from` had relayed them, and returns what the peer made of them. */
@@ -47,6 +51,8 @@ interface Peer {
   readonly seen: Set<string>
 }
 
+/** Longer than anybody waits. */
+const UNANSWERED_MS = 3_600_000
 const DELAYS: RoomNetworkDelays = { provideMs: 60, findMs: 40, hopMs: 5 }
 
 /** An empty network. */
@@ -55,6 +61,12 @@ export function createRoomNetwork(clock: Clock, delays: RoomNetworkDelays = DELA
   const records = new Map<string, Set<string>>()
   const published: { topic: string; bytes: Uint8Array }[] = []
   const counts = { provides: 0, finds: 0, requests: 0 }
+  let side: readonly string[] = []
+  const isCut = (one: Peer, other: Peer): boolean => side.includes(one.id) !== side.includes(other.id)
+  const unlink = (one: Peer, other: Peer): void => {
+    one.links.delete(other)
+    other.links.delete(one)
+  }
 
   const newPeer = (id: string): Peer => ({
     id,
@@ -98,8 +110,15 @@ export function createRoomNetwork(clock: Clock, delays: RoomNetworkDelays = DELA
       const peer = peers.get(peerId)
       if (peer === undefined) return
       peer.isOnline = false
-      for (const other of peer.links) other.links.delete(peer)
-      peer.links.clear()
+      for (const other of peer.links) unlink(peer, other)
+    },
+    split: (ids) => {
+      side = ids
+      for (const one of peers.values())
+        for (const other of one.links) if (isCut(one, other)) unlink(one, other)
+    },
+    heal: () => {
+      side = []
     },
     plug: (peerId) => {
       const peer = peers.get(peerId)
@@ -135,6 +154,7 @@ export function createRoomNetwork(clock: Clock, delays: RoomNetworkDelays = DELA
       const other = peers.get(peerId)
       if (other === undefined || !other.isOnline || !peer.isOnline)
         throw new Error('expected a peer that answers')
+      if (isCut(peer, other)) await clock.sleep(UNANSWERED_MS, signal)
       if (peer.links.has(other)) return
       peer.links.add(other)
       other.links.add(peer)

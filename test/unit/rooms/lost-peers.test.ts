@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import { LOST_KEPT_MS, LOST_PEERS_MAX } from '../../../rooms/constants.ts'
+import { CONTACTS_MAX, LOST_KEPT_MS, LOST_PEERS_MAX } from '../../../rooms/constants.ts'
 import { createLostPeers } from '../../../rooms/lost-peers.ts'
+import { createSeededRandom } from '../../support/seeded-random.ts'
 import { createVirtualClock } from '../../support/virtual-clock.ts'
 
 describe('members whose connection broke', () => {
@@ -14,7 +15,7 @@ describe('members whose connection broke', () => {
     members = new Set()
     offered = []
     const lost = createLostPeers({
-      clock,
+      ...{ clock, random: createSeededRandom(1) },
       connected: () => connected,
       memberAt: (peerId) => (members.has(peerId) ? { peerId, multiaddrs: [`/memory/${peerId}`] } : undefined),
       offer: ({ peerId, multiaddrs }) => offered.push(`${peerId} ${multiaddrs.join()}`)
@@ -78,5 +79,23 @@ describe('members whose connection broke', () => {
     check()
     assert.equal(offered.length, LOST_PEERS_MAX)
     assert.ok(offered.includes('true /memory/true'))
+  })
+
+  it('are tried one at a time, each in its turn, while there is company enough', () => {
+    const company = Array.from({ length: CONTACTS_MAX }, (_, index) => `here ${index}`)
+    const lost = ['one', 'two', 'three']
+    ;[connected, members] = [[...company, ...lost], new Set([...company, ...lost])]
+    check()
+    connected = company
+    const tried = new Set<string>()
+    for (let times = 0; times < 200; times++) {
+      check()
+      assert.equal(offered.length, 1)
+      tried.add(offered[0] ?? '')
+    }
+    assert.equal(tried.size, lost.length)
+    connected = company.slice(1)
+    check()
+    assert.equal(offered.length, lost.length + 1)
   })
 })
