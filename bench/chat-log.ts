@@ -4,8 +4,8 @@ import { basename } from 'node:path'
 /** What one member wrote down in all its lives. */
 export interface MemberLog {
   readonly name: string
-  /** When it came, by the clock of this machine, milliseconds. */
-  readonly readyAtMs: readonly number[]
+  /** When each of its processes began, by the clock of this machine, milliseconds. */
+  readonly backAtMs: readonly number[]
   /** Its own texts, and when it first showed them. */
   readonly said: ReadonlyMap<string, number>
   /** Every text, and when it first showed it. */
@@ -44,18 +44,18 @@ function readMember(name: string, lines: readonly Line[]): MemberLog {
     if ((indexes.get(text) ?? index) !== index) repeated.push(text)
     indexes.set(text, index)
   }
-  const readyAtMs = lines.flatMap(([event, atMs]) => (event === 'ready' ? [Number(atMs)] : []))
-  return { name, readyAtMs, said, heard, repeated }
+  const backAtMs = lines.flatMap(([event, atMs]) => (event === 'back' ? [Number(atMs)] : []))
+  return { name, backAtMs, said, heard, repeated }
 }
 
 /** For each return of a member, how many seconds it took until it had all that was said while it was away. */
 export function returnsOf(log: MemberLog, logs: readonly MemberLog[]): readonly number[] {
   const texts = logs.flatMap(({ said }) => [...said])
-  return log.readyAtMs.slice(1).map((readyAtMs) => {
+  return log.backAtMs.slice(1).map((backAtMs) => {
     const missed = texts
-      .filter(([, saidAtMs]) => saidAtMs < readyAtMs)
+      .filter(([, saidAtMs]) => saidAtMs < backAtMs)
       .map(([text]) => log.heard.get(text) ?? Infinity)
-      .filter((heardAtMs) => heardAtMs >= readyAtMs)
-    return (Math.max(readyAtMs, ...missed) - readyAtMs) / 1_000
+      .filter((heardAtMs) => heardAtMs >= backAtMs)
+    return (Math.max(backAtMs, ...missed) - backAtMs) / 1_000
   })
 }

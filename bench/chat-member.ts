@@ -11,12 +11,13 @@ const SAY_AFTER_MS = 3_000
 
 async function main([dataFolder = '', bootstrap = '', name = '', log = '', text = '']: readonly string[]) {
   const write = (...line: readonly unknown[]): void => appendFileSync(log, `${JSON.stringify(line)}\n`)
+  // Its return begins with its process, not when it is ready.
+  write('back', performance.timeOrigin)
   await using node = await startNode({
     ...{ dataFolder, reach: 'local', listen: ['/ip4/127.0.0.1/tcp/0'], bootstrap: [bootstrap] },
     powers: { isControlled: false }
   })
   await using room = await node.rooms.join({ room: name, nick: 'member' })
-  write('ready', Date.now())
   console.log(JSON.stringify({ event: 'ready' }))
   void sleep(SAY_AFTER_MS).then(async () => await room.send(text))
   for await (const event of room.told()) {

@@ -6,99 +6,137 @@ import { startNode } from '#node'
 import type { Room } from '#rooms'
 
 /**
- * A process of the benchmarks `chat-room` and `chat-churn`: `chat-members.ts FOLDER COUNT BOOTSTRAP ROOM LOG`. Whole nodes that are
- * in one room. A line `SECONDS PER_SECOND` on its standard input has them talk in turn, and is answered by a JSON line; what
- * each hears is written to LOG. Ends with its standard input.
+ * A process of the benchmarks `chat-room` and `chat-churn`: `chat-members.ts TASK`, a {@link MembersTask} as JSON. Whole nodes
+ * with their own data folders and sockets that are in one room. A line on its standard input, a {@link TalkTask} as JSON, has them talk
+ * in turn, and is answered by a line once everybody heard everything; what each hears is written to the log. Ends with its standard
+ * input.
  */
+
+/** Which members a process has. */
+export interface MembersTask {
+  readonly folder: string
+  readonly bootstrap: string
+  readonly room: string
+  /** The number of the first. */
+  readonly from: number
+  readonly count: number
+  /** How many there are in all processes: each has met so many before they are ready. */
+  readonly total: number
+  /** A file for what they hear; none when empty. */
+  readonly log: string
+}
+
+/** A conversation, of which each process has its part. */
+export interface TalkTask {
+  readonly run: number
+  readonly seconds: number
+  readonly perSecond: number
+  /** Of `of` processes this one says every `of`th text, from this one on. */
+  readonly part: number
+  readonly of: number
+}
+
+/** What the members of a process heard of a conversation. */
+export interface Talk {
+  readonly run: number
+  /** Deliveries that are wanting when nothing comes any more. */
+  readonly lost: number
+  /** Deliveries beyond the first. */
+  readonly repeated: number
+  /** How many deliveries took so many milliseconds, rounded up. */
+  readonly delays: Readonly<Record<string, number>>
+  /** What this process took of one core meanwhile. */
+  readonly cores: number
+}
 
 const STARTS_AT_A_TIME = 5
 const MEET_MS_MAX = 60_000
 const HEARD_MS_MAX = 30_000
+/** How long is waited for second copies once everybody has everything. */
+const COPIES_MS = 2_000
 const POLL_MS = 100
 
 interface Seat {
   readonly name: string
   readonly room: Room
+  /** How often each text came. */
   readonly heard: Map<string, number>
 }
 
-/** When each text was said, and how long it took to each who heard it. */
-interface Talk {
-  readonly saidAtMs: Map<string, number>
-  readonly delaysMs: number[]
-}
+/** Delays of the conversation that is on, by their milliseconds. */
+type Delays = Map<number, number>
 
-async function main([folder = '', countText = '', bootstrap = '', room = '', log = '']: readonly string[]) {
-  const count = Number(countText)
+async function main([task = '{}']: readonly string[]): Promise<void> {
+  const { folder, bootstrap, room, from, count, total, log } = JSON.parse(task) as MembersTask
   await using stack = new AsyncDisposableStack()
   const seats: Seat[] = []
-  const talk: Talk = { saidAtMs: new Map(), delaysMs: [] }
+  const delays: Delays = new Map()
   while (seats.length < count) {
     const some = Math.min(STARTS_AT_A_TIME, count - seats.length)
     const starting = Array.from({ length: some }, async (_, index) => {
-      const name = `stable-${seats.length + index}`
+      const name = `stable-${from + seats.length + index}`
       const node = await startNode({
         ...{ dataFolder: join(folder, name), reach: 'local', listen: ['/ip4/127.0.0.1/tcp/0'] },
         ...{ bootstrap: [bootstrap], powers: { isControlled: false } }
       })
       stack.use(node)
-      const seat = {
-        name,
-        room: await node.rooms.join({ room, nick: name }),
-        heard: new Map<string, number>()
-      }
-      void listen(seat, talk, log)
+      const joined = await node.rooms.join({ room, nick: name })
+      const seat = { name, room: joined, heard: new Map<string, number>() }
+      void listen(seat, delays, log)
       return seat
     })
     seats.push(...(await Promise.all(starting)))
   }
-  await until(() => seats.every((seat) => seat.room.members().length >= count), MEET_MS_MAX)
-  const fewest = Math.min(...seats.map((seat) => seat.room.members().length))
-  console.log(JSON.stringify({ event: 'ready', membersMin: fewest }))
+  const { user, system } = process.cpuUsage()
+  await until(() => seats.every((seat) => seat.room.members().length >= total), MEET_MS_MAX)
+  const membersMin = Math.min(...seats.map((seat) => seat.room.members().length))
+  console.log(JSON.stringify({ event: 'ready', membersMin, startCpuMs: (user + system) / 1_000 / count }))
   for await (const line of createInterface(process.stdin)) {
-    const [seconds = 0, perSecond = 1] = line.split(' ').map(Number)
-    console.log(JSON.stringify({ event: 'talked', ...(await converse(seats, talk, { seconds, perSecond })) }))
+    const talk = await converse(seats, delays, JSON.parse(line) as TalkTask)
+    console.log(JSON.stringify({ event: 'talked', ...talk }))
   }
 }
 
-async function listen(seat: Seat, { saidAtMs, delaysMs }: Talk, log: string): Promise<void> {
+/** A clock that all processes of this machine share, in milliseconds. */
+function sharedMs(): number {
+  return Number(process.hrtime.bigint() / 1_000n) / 1_000
+}
+
+async function listen(seat: Seat, delays: Delays, log: string): Promise<void> {
   for await (const event of seat.room.events()) {
     if (event.type !== 'message') continue
-    const saidAt = saidAtMs.get(event.text)
-    if (saidAt !== undefined && !event.isSelf) delaysMs.push(performance.now() - saidAt)
-    seat.heard.set(event.text, (seat.heard.get(event.text) ?? 0) + 1)
-    const line = ['heard', event.text, event.index, Date.now(), event.isSelf, seat.name]
+    const [name = '', saidAtMs] = event.text.split(' ')
+    if (saidAtMs !== undefined && !event.isSelf) {
+      const delayMs = Math.ceil(sharedMs() - Number(saidAtMs))
+      delays.set(delayMs, (delays.get(delayMs) ?? 0) + 1)
+    }
+    seat.heard.set(name, (seat.heard.get(name) ?? 0) + 1)
+    const line = ['heard', name, event.index, Date.now(), event.isSelf, seat.name]
     if (log !== '') appendFileSync(log, `${JSON.stringify(line)}\n`)
   }
 }
 
-let serial = 0
-
-async function converse(
-  seats: readonly Seat[],
-  talk: Talk,
-  { seconds, perSecond }: { readonly seconds: number; readonly perSecond: number }
-): Promise<object> {
-  talk.delaysMs.length = 0
-  const texts: string[] = []
-  const startedAt = performance.now()
-  for (let n = 0; n < seconds * perSecond; n++) {
-    const text = `m${serial++}`
-    texts.push(text)
-    talk.saidAtMs.set(text, performance.now())
-    void seats[serial % seats.length]?.room.send(text)
-    await sleep(Math.max(startedAt + ((n + 1) * 1_000) / perSecond - performance.now(), 0))
+async function converse(seats: readonly Seat[], delays: Delays, task: TalkTask): Promise<Talk> {
+  const { run, seconds, perSecond, part, of } = task
+  delays.clear()
+  const texts = Array.from({ length: seconds * perSecond }, (_, index) => `${run}-${index}`)
+  const before = process.cpuUsage()
+  const startedAtMs = performance.now()
+  for (let index = part; index < texts.length; index += of) {
+    await sleep(Math.max(startedAtMs + (index * 1_000) / perSecond - performance.now(), 0))
+    const seat = seats[Math.floor(index / of) % seats.length]
+    // A text that the room refuses is one that is lost.
+    seat?.room.send(`${texts[index]} ${sharedMs()}`).catch((error: unknown) => console.error(error))
   }
-  const isHeard = (seat: Seat): boolean => texts.every((text) => seat.heard.has(text))
-  await until(() => seats.every(isHeard), HEARD_MS_MAX)
+  const { user, system } = process.cpuUsage(before)
+  const cores = (user + system) / 1_000 / (performance.now() - startedAtMs)
+  await until(() => seats.every(({ heard }) => texts.every((text) => heard.has(text))), HEARD_MS_MAX)
+  await sleep(COPIES_MS)
   const counts = seats.flatMap(({ heard }) => texts.map((text) => heard.get(text) ?? 0))
-  const sorted = talk.delaysMs.toSorted((one, other) => one - other)
-  const quantile = (share: number): number => sorted[Math.ceil(sorted.length * share) - 1] ?? NaN
   return {
-    ...{ texts: texts.length, heard: sorted.length },
+    ...{ run, cores, delays: Object.fromEntries(delays) },
     lost: counts.filter((times) => times === 0).length,
-    repeated: counts.filter((times) => times > 1).length,
-    ...{ p50Ms: quantile(0.5), p99Ms: quantile(0.99) }
+    repeated: counts.reduce((sum, times) => sum + Math.max(times - 1, 0), 0)
   }
 }
 
@@ -107,4 +145,4 @@ async function until(isSo: () => boolean, timeoutMs: number): Promise<void> {
   while (!isSo() && performance.now() < deadline) await sleep(POLL_MS)
 }
 
-await main(process.argv.slice(2))
+if (import.meta.main) await main(process.argv.slice(2))

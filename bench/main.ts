@@ -20,6 +20,7 @@ const NO_BENCHMARKS = new Set([
   'get-peer',
   'gossip-crowd',
   'chat-crowd',
+  'chat-hosts',
   'chat-log',
   'chat-member',
   'chat-members',
