@@ -4,6 +4,7 @@ import { CONTENT_COMMANDS } from './command-tables/content.ts'
 import { DEVICES_COMMANDS } from './command-tables/devices.ts'
 import { DHT_COMMANDS } from './command-tables/dht.ts'
 import { GRANTS_COMMANDS } from './command-tables/grants.ts'
+import { GUESTS_COMMANDS } from './command-tables/guests.ts'
 import { IDENTITY_COMMANDS } from './command-tables/identity.ts'
 import { NODE_COMMANDS } from './command-tables/node.ts'
 import { PEOPLE_COMMANDS } from './command-tables/people.ts'
@@ -23,6 +24,7 @@ export const COMMAND_GROUPS: Readonly<Record<string, string>> = {
   repo: 'the blocks on this disk: how many, whether they are sound, what may go',
   dag: 'content as CAR files, to carry it without a network',
   capsule: 'signed programs: make, publish, install, run',
+  guest: 'what microVMs start: a kernel and its first process',
   grant: 'what capsules may do, and who said so',
   audit: 'every decision about capsules, as it was made',
   name: 'mutable names',
@@ -42,6 +44,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...REPLICAS_COMMANDS,
   ...REPO_COMMANDS,
   ...CAPSULES_COMMANDS,
+  ...GUESTS_COMMANDS,
   ...GRANTS_COMMANDS,
   ...PEOPLE_COMMANDS,
   ...DHT_COMMANDS,

@@ -17,6 +17,7 @@ export async function readNodeInit(input: CommandInput, context: CliContext): Pr
   const ipfsBootstrap = listOption(input, 'ipfsBootstrap')
   const uploadMax = rateOption(input, 'uploadMax', '--upload-max')
   const downloadMax = rateOption(input, 'downloadMax', '--download-max')
+  const guest = textOption(input, 'guest')
   const passphrase = context.environment['ELASTOS_PASSPHRASE']
   return await Promise.resolve({
     dataFolder: context.dataFolder,
@@ -30,6 +31,7 @@ export async function readNodeInit(input: CommandInput, context: CliContext): Pr
     ...(ipfsBootstrap.length === 0 ? {} : { ipfsBootstrap }),
     ...(uploadMax === undefined ? {} : { uploadMax }),
     ...(downloadMax === undefined ? {} : { downloadMax }),
+    ...(guest === undefined ? {} : { guest: readGuestTarget(guest) }),
     ...(input.options['mdns'] === false ? { mdns: false } : {}),
     ...(input.options['routing'] === false ? { routing: false } : {}),
     ...(passphrase === undefined ? {} : { passphrase }),
@@ -91,6 +93,14 @@ function oneOf<T extends string>(input: CommandInput, name: string, choices: rea
   throw new CliError(
     'ERR_USAGE',
     `expected --${name} to be one of ${choices.join(', ')}, got ${text.slice(0, 40)}`
+  )
+}
+
+function readGuestTarget(text: string): string {
+  if (/^(did:key:z[1-9A-HJ-NP-Za-km-z]{40,60}|b[a-z2-7]{50,100})$/.test(text)) return text
+  throw new CliError(
+    'ERR_USAGE',
+    `expected --guest with a did or the CID of a signed guest, got ${text.slice(0, 80)}`
   )
 }
 

@@ -62,6 +62,11 @@ export const NODE_OPTIONS: readonly OptionSpec[] = [
     flags: '--download-max <bytes>',
     summary: 'content received from peers a second at most, like 20MiB; off for no cap'
   },
+  {
+    flags: '--guest <target>',
+    summary:
+      'what microVMs start: the CID of a guest, or the did of who publishes it; fetched when first needed'
+  },
   { flags: '--no-routing', summary: 'do not look for content in the DHT: only what is here can be had' },
   { flags: '--no-mdns', summary: 'do not look for peers by multicast (reach lan)' }
 ]

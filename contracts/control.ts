@@ -14,6 +14,7 @@ import type {
 import type { DhtControlMethods, NameEvent } from './control-dht.ts'
 import type { ReplicaControlMethods } from './control-replicas.ts'
 import type { AuditEvent, GrantControlMethods } from './control-grants.ts'
+import type { GuestControlMethods } from './control-guests.ts'
 
 /** Limits of the control protocol. */
 export interface ControlLimits {
@@ -256,7 +257,12 @@ export interface DeviceAddStatus {
 
 /** Every method: its parameters and its result. */
 export interface ControlMethods
-  extends CapsuleControlMethods, DhtControlMethods, GrantControlMethods, ReplicaControlMethods {
+  extends
+    CapsuleControlMethods,
+    DhtControlMethods,
+    GrantControlMethods,
+    GuestControlMethods,
+    ReplicaControlMethods {
   'node.status': { params: Record<string, never>; result: NodeStatus }
   'node.peers': { params: Record<string, never>; result: { peers: PeerStatus[]; isCut: boolean } }
   'node.connect': { params: { address: string }; result: { peerId: string } }

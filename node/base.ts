@@ -58,14 +58,15 @@ export async function openBase(init: NodeInit, stack: AsyncDisposableStack): Pro
 
 /** Merges what is chosen now over what was chosen before. */
 function mergeChoices(before: NodeConfig, init: NodeInit): NodeConfig {
-  const { reach, discover, bootstrap, uploadMax, downloadMax } = init
+  const { reach, discover, bootstrap, uploadMax, downloadMax, guest } = init
   return {
     ...before,
     ...(reach === undefined ? {} : { reach }),
     ...(discover === undefined ? {} : { discover }),
     ...(bootstrap === undefined ? {} : { bootstrap: [...bootstrap] }),
     ...(uploadMax === undefined ? {} : { uploadMax }),
-    ...(downloadMax === undefined ? {} : { downloadMax })
+    ...(downloadMax === undefined ? {} : { downloadMax }),
+    ...(guest === undefined ? {} : { guest })
   }
 }
 

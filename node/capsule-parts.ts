@@ -14,18 +14,20 @@ import type { ShellMode } from '#shell'
 import type { NodeBase } from './base.ts'
 import { createCapsuleRuntime, type CapsuleRuntime } from './capsule-runtime.ts'
 import { createCapsules, type Capsules } from './capsules.ts'
-import { makeRootImage, systemVmmPowers } from '#vmm'
+import { makeRootImage, systemGuestBuildPowers, systemVmmPowers } from '#vmm'
 import { createHostPowers } from './host-powers/host-powers.ts'
 import {
   openInstalledCapsules,
   type InstalledCapsules,
   type InstalledComponents
 } from './installed-capsules.ts'
+import { createGuests, type Guests } from './guests.ts'
 import { createMachines } from './machines.ts'
-import { keepAnswer } from './keep-answer.ts'
 import { makeModuleImage } from './module-image.ts'
+import { keepAnswer } from './keep-answer.ts'
 import { openProviderChoices, type NodeProviderChoices } from './provider-choices.ts'
 import { createProviderSource, startProvider, type StartProviderComponents } from './provider-source.ts'
+import { readBounded } from './powers.ts'
 import { createReleaseCapsules, type ReleaseCapsules } from './release-capsules.ts'
 import { createNodeShell, type NodeShell, type RunningShell } from './shell.ts'
 import type { NodeInit } from './types.ts'
@@ -46,6 +48,7 @@ export interface CapsuleParts {
   readonly shell: NodeShell
   readonly runtime: CapsuleRuntime
   readonly providers: NodeProviderChoices
+  readonly guests: Guests
 }
 
 /** Joins what is about capsules; `stack` ends it. @throws CapsuleError `ERR_CAPSULE_RECORD` */
@@ -74,12 +77,13 @@ export async function startCapsuleParts(
     ...{ rooms, keystore, content, clock, shell: shell.power, runtime: () => runtime },
     noteUse: async () => await base.remember({ hasChatted: true })
   })
-  const guestEntry = findGuestEntry()
+  const guests = createNodeGuests(base, { content, index, denyList })
   const choices = await openProviderChoices(base.files, join(base.paths.capsules, 'providers.json'))
   const runtime: CapsuleRuntime = stack.use(
     createCapsuleRuntime({
       ...base,
-      ...{ powers: systemPowers, guestEntry, hostPowers, shell: shell.shell, moduleImage: imageMaker(base) },
+      ...{ powers: systemPowers, hostPowers, shell: shell.shell, moduleImage: imageMaker(base) },
+      guestEntry: findGuestEntry(),
       machines: createMachines({ ...base, powers: systemVmmPowers, provideGuest: guests.provide }),
       acceptsOlderFiles: init.acceptsOlderFiles,
       givenPowers: (lineage) => choices.powersOf(lineage),
@@ -99,7 +103,7 @@ export async function startCapsuleParts(
   const capsules = createCapsules({
     ...{ content, index, keystore, contacts, clock, logger, runtime, release },
     powers: systemPowers,
-    makeImage: makeRootImage,
+    makeImage: async (image) => await makeRootImage(image),
     isDenied: (did) => denyList.isDeniedDid(did)
   })
   const installed = stack.use(
@@ -108,7 +112,22 @@ export async function startCapsuleParts(
       base.paths.capsules
     )
   )
-  return { capsules, installed, shell, runtime, providers: choices }
+  return { capsules, installed, shell, runtime, providers: choices, guests }
+}
+
+function createNodeGuests(
+  base: NodeBase,
+  { content, index, denyList }: Pick<CapsulePartsComponents, 'content' | 'index' | 'denyList'>
+): Guests {
+  return createGuests({
+    ...{ content, index, keystore: base.keystore, contacts: base.contacts },
+    isDenied: (did) => denyList.isDeniedDid(did),
+    powers: { readFile: readBounded, writeFolder: systemGuestBuildPowers.writeFolder },
+    folder: base.paths.guest,
+    platform: systemVmmPowers,
+    choice: () => base.choices.guest,
+    remember: async (guest) => await base.remember({ guest })
+  })
 }
 
 /** What a change of what is installed means for what runs. */

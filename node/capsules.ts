@@ -10,9 +10,9 @@ import {
   openPackage,
   PACKAGE_BYTES_MAX,
   PACKAGE_FILES_MAX,
-  signCapsule,
   verifyCapsule,
   type BrokerSession,
+  type BuildComponents,
   type CapsuleOutcome,
   type CapsuleProcessInit,
   type CapsuleSession,
@@ -24,12 +24,13 @@ import {
   type VerifiedCapsule
 } from '#capsule-host'
 import type { Content } from '#content'
-import { DhtError, type PublisherIndex } from '#dht'
+import type { PublisherIndex } from '#dht'
 import type { Did, Keystore } from '#did'
 import type { CapsuleRuntime } from './capsule-runtime.ts'
 import { parseCapsuleTarget, type CapsuleTarget } from './capsule-target.ts'
 import type { Contacts } from './contacts.ts'
 import { NodeError } from './errors.ts'
+import { publisherOf, publishRelease } from './publish-release.ts'
 import type { ReleaseCapsules } from './release-capsules.ts'
 
 /** What capsules need of the other parts of a node. */
@@ -40,7 +41,7 @@ export interface CapsulesComponents {
   readonly contacts: Pick<Contacts, 'didOf'>
   readonly powers: HostPowers
   /** Makes root images of capsules for microVMs. */
-  readonly makeImage: (folder: string, file: string, bytesMax: number) => Promise<void>
+  readonly makeImage: NonNullable<BuildComponents['makeImage']>
   readonly clock: Clock
   readonly logger: Logger
   readonly isDenied: (did: string) => boolean
@@ -79,9 +80,9 @@ export type CapsuleStreams = Pick<
   readonly onLog?: NonNullable<CapsuleSession['log']>
   /** Called with how many messages came on its channel. */
   readonly onCalls?: (count: number) => void
-  /** Whether a stranger's capsule for a microVM may run where a machine is only emulated. */
   /** Where it runs; where it is made for when absent. A module also runs in a machine of its own. */
   readonly substrate?: CapsuleSubstrate
+  /** Whether a stranger's capsule for a microVM may run where a machine is only emulated. */
   readonly allowsEmulated?: boolean
   /** Called with what its user should know before it runs: by what its machine is held. */
   readonly onNotice?: (text: string) => void
@@ -130,9 +131,6 @@ export function createCapsules(components: CapsulesComponents): Capsules {
   }
 }
 
-/** Codes that say a lineage has no version yet. */
-const ABSENT: ReadonlySet<string> = new Set(['ERR_NAME_NOT_FOUND', 'ERR_INDEX_ENTRY_NOT_FOUND'])
-
 function exitCodeOf(outcome: CapsuleOutcome): number {
   if (outcome.kind === 'error') throw outcome.error
   return outcome.exitCode
@@ -143,76 +141,16 @@ async function publish(
   folder: string,
   { signal, isFirst = false }: { signal: AbortSignal; isFirst?: boolean }
 ): Promise<PublishedCapsule> {
-  const { content, index, keystore, powers } = components
-  // A command may have locked or removed the key since this node started.
-  await keystore.refresh()
-  const publisher = keystore.publisher()
-  if (publisher === undefined) {
-    throw new NodeError(
-      'ERR_PUBLISHER_KEY_MISSING',
-      "this device may not publish in your name: its key is locked or not kept here ('elastos id show')"
-    )
-  }
+  const { powers } = components
+  await publisherOf(components)
   const built = await buildCapsule(components, { folder, signal })
-  const read = await readFolder(powers, folder, { signal, leftOut: built.manifest.image })
-  const { manifest, files, bytes } = await openPackage(readerOf(read), { signal })
+  const files = await readFolder(powers, folder, { signal, leftOut: built.manifest.image })
+  const { manifest, ...opened } = await openPackage(readerOf(files), { signal })
   const { name, version } = manifest
-  const entries = [...read].map(([path, file]) => ({ path, content: file }))
-  const { cid: root, announcement } = await content.addFiles(entries, { name, signal })
-  const previous = await latestOf(index, publisher.did, { name, signal }).catch((thrown: unknown) => {
-    throw explainAlone(thrown, { name, version, cid: root })
-  })
-  const block = signCapsule(publisher, { root, name, version, previous })
-  const { cid } = await content.putBlock(block, { codec: 'dag-cbor', public: true, name, signal })
-  // While the words are still here this identity was made on this device, so nothing was published elsewhere.
-  const firstPublish = isFirst || keystore.summary().status.root !== 'absent'
-  const head = { kind: 'capsule', name, head: cid, firstPublish, signal }
-  const published = await index.publish(publisher, head).catch((thrown: unknown) => {
-    throw explainAlone(thrown, { name, version, cid })
-  })
-  return {
-    cid: cid.toString(),
-    root: root.toString(),
-    publisher: publisher.did,
-    ...{ name, version, files, bytes, isSigned: true },
-    sequence: published.sequence,
-    isAnnounced: announcement.state === 'announced'
-  }
-}
-
-/** Says what became of a capsule that could be added here but not entered in its publisher's index. */
-function explainAlone(
-  thrown: unknown,
-  { name, version, cid }: { readonly name: string; readonly version: string; readonly cid: CID }
-): unknown {
-  const kept = `${name} ${version} is kept on this device as ${cid.toString()}`
-  const code = errorCode(thrown)
-  if (code === 'ERR_DHT_NO_PEERS') {
-    const todo = 'publish it again once a peer is there'
-    const why = 'no peer is reachable to say which version came before it'
-    return new DhtError(code, `${kept}, but not published: ${why}; ${todo}`, { cause: thrown })
-  }
-  if (code === 'ERR_DHT_NOT_STORED') {
-    const later = 'this is tried again by itself until one does'
-    return new DhtError(code, `${kept} and signed, but no peer took its name yet: ${later}`, {
-      cause: thrown
-    })
-  }
-  return thrown
-}
-
-/** The signed capsule a new version follows; a first version follows none. */
-async function latestOf(
-  index: PublisherIndex,
-  publisher: Did,
-  { name, signal }: { name: string; signal: AbortSignal }
-): Promise<CID | undefined> {
-  try {
-    return (await index.lookup(publisher, { kind: 'capsule', name, signal })).head
-  } catch (thrown) {
-    if (ABSENT.has(errorCode(thrown) ?? '')) return undefined
-    throw thrown
-  }
+  const release = { kind: 'capsule', name, version, files, isFirst, signal }
+  const { cid, root, ...published } = await publishRelease(components, release)
+  const status = { cid: cid.toString(), root: root.toString(), name, version, isSigned: true }
+  return { ...status, ...published, files: opened.files, bytes: opened.bytes }
 }
 
 async function verify(

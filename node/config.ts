@@ -4,6 +4,9 @@ import type { ControlReach } from '#contracts'
 import { NodeError } from './errors.ts'
 import type { TextFiles } from './text-files.ts'
 
+/** Characters of a CID or a did. */
+const GUEST_CHOICE_CHARS_MAX = 256
+
 const config = z.strictObject({
   version: z.literal(1),
   reach: z.enum(['local', 'lan', 'public']).optional(),
@@ -12,7 +15,8 @@ const config = z.strictObject({
   hasChatted: z.boolean().optional(),
   port: z.int().min(1).max(65_535).optional(),
   uploadMax: z.int().min(0).optional(),
-  downloadMax: z.int().min(0).optional()
+  downloadMax: z.int().min(0).optional(),
+  guest: z.string().max(GUEST_CHOICE_CHARS_MAX).optional()
 })
 
 /** What a node remembers of the choices its owner made, so that a command that starts one makes the same. */
@@ -28,6 +32,8 @@ export interface NodeConfig {
   readonly uploadMax?: number | undefined
   /** Bytes of content a second that may be received at most; 0 for no cap. */
   readonly downloadMax?: number | undefined
+  /** The guest of microVMs by its CID, or who publishes it by their did; what lies in its folder when absent. */
+  readonly guest?: string | undefined
 }
 
 const CONFIG_BYTES_MAX = 64 * 1024

@@ -5,11 +5,12 @@ import {
   probeMachines,
   startMachine,
   VmmError,
+  whyNoMachines,
   type GuestFiles,
   type Machine,
   type MachineReport,
-  type ProbeCache,
   type MachineTier,
+  type ProbeCache,
   type VmTerminalSize,
   type VmmPowers
 } from '#vmm'
@@ -22,6 +23,8 @@ export interface MachinesComponents {
   readonly paths: Pick<DataPaths, 'guest' | 'machines'>
   readonly files: TextFiles
   readonly powers: VmmPowers
+  /** Sees to it that the guest its user chose lies in its folder; absent for whatever lies there. */
+  readonly provideGuest?: (signal: AbortSignal) => Promise<void>
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -33,10 +36,10 @@ export interface MachineRequest {
   readonly image: Uint8Array | { readonly path: string }
   /** The program by its path in the image, and its arguments. */
   readonly program: readonly string[]
+  readonly environment?: Readonly<Record<string, string>>
   /** Its standard streams are a terminal of this size. */
   readonly terminal?: VmTerminalSize | undefined
   readonly memoryBytesMax: number
-  readonly environment?: Readonly<Record<string, string>>
   readonly cpuSecondsMax: number
   readonly wallMsMax: number
   /** Whether a machine that is only emulated will do. */
@@ -76,6 +79,8 @@ export function createMachines(components: MachinesComponents): Machines {
   const probe = createProbe(components, guest)
   return {
     start: async (request) => {
+      refuseElsewhere(powers)
+      await components.provideGuest?.(request.signal)
       const report = await probe()
       logger.info('machine starts', { tier: report.tier, reason: report.reason })
       if (report.tier === 'none') {
@@ -106,27 +111,37 @@ export function createMachines(components: MachinesComponents): Machines {
           disks: [{ path: image, isReadOnly: true }],
           program: {
             args: request.program,
+            ...(request.environment === undefined ? {} : { environment: request.environment }),
             ...(request.terminal === undefined ? {} : { terminal: request.terminal })
           },
           wallMsMax: request.wallMsMax,
           signal: request.signal
         }
-            ...(request.environment === undefined ? {} : { environment: request.environment }),
       )
     }
   }
 }
 
+/** Before anything is looked for that could not help. */
+function refuseElsewhere(powers: Pick<VmmPowers, 'platform' | 'arch'>): void {
+  const reason = whyNoMachines(powers)
+  if (reason === undefined) return
+  throw new VmmError('ERR_VM_UNAVAILABLE', `expected a machine of its own for this capsule: ${reason}`)
+}
+
 /** Finds out once how machines are held here; again when none can be, or that could not be found out. */
 function createProbe(components: MachinesComponents, guest: GuestFiles): () => Promise<MachineReport> {
-  const { paths, powers, clock } = components
+  const { powers, clock } = components
   const cache = createProbeCache(components)
   let probing: Promise<MachineReport> | undefined
   return async () => {
     for (const path of [guest.kernel, guest.initrd]) {
       if ((await powers.resolvePath(path)) !== undefined) continue
       throw new VmmError('ERR_VM_UNAVAILABLE', `expected the guest of microVMs at ${path}, got none`, {
-        detail: [`in the project's sources: node scripts/build-guest.ts ${paths.guest}`]
+        detail: [
+          'elastos guest use DID: one that somebody publishes',
+          'elastos guest build ./guest, then elastos guest use ./guest: one of your own'
+        ]
       })
     }
     const asked = (probing ??= probeMachines({ powers, clock, cache }, guest))

@@ -8,7 +8,7 @@ import {
   renameSync,
   statSync
 } from 'node:fs'
-import { lstat, mkdir, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { Resolver } from 'node:dns/promises'
 import { createServer, type Server, type Socket } from 'node:net'
 import { homedir, tmpdir } from 'node:os'
@@ -216,11 +216,23 @@ export function realFolder(path: string): string {
   return realpathSync(path)
 }
 
+/**
+ * A file of at most `bytesMax`, `undefined` when there is none.
+ *
+ * @throws NodeError `ERR_TARGET_INVALID` for a larger one
+ */
+export async function readBounded(path: string, bytesMax: number): Promise<Uint8Array | undefined> {
+  const facts = await stat(path).catch(() => undefined)
+  if (facts?.isFile() !== true) return undefined
+  if (facts.size <= bytesMax) return await readFile(path)
+  throw new NodeError(
+    'ERR_TARGET_INVALID',
+    `expected ${path} to have at most ${bytesMax} bytes, got ${facts.size}`
+  )
+}
+
 /** Writes a file that only its owner may read, with its folder; it is there whole or not at all. */
-export async function writeWhole(
-  path: string,
-  bytes: Uint8Array | AsyncIterable<Uint8Array>
-): Promise<void> {
+export async function writeWhole(path: string, bytes: Uint8Array | AsyncIterable<Uint8Array>): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   const fresh = `${path}.${process.pid}.new`
   try {

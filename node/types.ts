@@ -10,6 +10,7 @@ import type { CapsuleRuntime } from './capsule-runtime.ts'
 import type { Capsules } from './capsules.ts'
 import type { Contacts } from './contacts.ts'
 import type { Devices } from './devices/devices.ts'
+import type { Guests } from './guests.ts'
 import type { InstalledCapsules } from './installed-capsules.ts'
 import type { NodeProviderChoices } from './provider-choices.ts'
 import type { NodeShell } from './shell.ts'
@@ -52,6 +53,8 @@ export interface NodeInit {
   readonly shell?: ShellMode
   /** Takes files of capsules that are older than they were: their owner put them back. */
   readonly acceptsOlderFiles?: boolean
+  /** The guest of microVMs: its CID, or the did of who publishes it; what was chosen before, else what lies in the data folder. */
+  readonly guest?: string
   /** Paces of replication other than the usual ones, for tests. */
   readonly replicaLimits?: Partial<ReplicationLimits>
   /** Aborts the start. */
@@ -108,6 +111,7 @@ export interface ElastosNode extends AsyncDisposable {
   readonly shell: NodeShell
   readonly runtime: CapsuleRuntime
   readonly providers: NodeProviderChoices
+  readonly guests: Guests
   readonly rooms: Rooms
   /** Direct conversations and rooms by invitation, end to end encrypted. */
   readonly privateRooms: PrivateRooms

@@ -21,12 +21,20 @@ export type MachineErrorCode =
   /** Its owner ended the machine. */
   | 'ERR_VM_STOPPED'
 
-/** Why an image or a guest could not be made. */
+/** Why an image or a guest could not be made, or is not used. */
 export type ImageErrorCode =
   /** A path of an image that is not plain, or comes twice, or an image with too much in it. */
   | 'ERR_VM_IMAGE'
   /** Something the guest is made of is not here or not as expected: a package, a kernel, the compiler. */
   | 'ERR_VM_GUEST_BUILD'
+  /** What should be a guest is none, one for another processor, or not as it was built. */
+  | 'ERR_VM_GUEST_INVALID'
+  /** There is no apt on this machine to get packages of Debian with; the detail says what else can be done. */
+  | 'ERR_VM_APT_MISSING'
+  /** The list of packages is not valid, or apt did not find, verify or download them; the detail is what it said. */
+  | 'ERR_VM_PACKAGES'
+  /** A package is not the one an image was made of before, or cannot be had any more. */
+  | 'ERR_VM_PACKAGES_CHANGED'
 
 /** Every code a {@link VmmError} can carry. */
 export type VmmErrorCode = MachineErrorCode | ImageErrorCode

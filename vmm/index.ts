@@ -26,7 +26,7 @@ export type { Machine, MachineComponents, MachineInit, MachineOutcome } from './
 export type { GuestFiles, Monitor, MonitorEvents, MonitorInit } from './machine/monitor.ts'
 export { probeMachines } from './probe/probe-machines.ts'
 export type { MachineReport, ProbeCache, ProbeComponents } from './probe/probe-machines.ts'
-export { decideKvm } from './probe/decide.ts'
+export { decideKvm, machineArch, whyNoMachines } from './probe/decide.ts'
 export type { KvmDecision, KvmFacts } from './probe/decide.ts'
 export { planQemu } from './plan/qemu.ts'
 export { planFirecracker } from './plan/firecracker.ts'
@@ -50,11 +50,23 @@ export type { VmFrame, VmFrameType } from './channel/frames.ts'
 export type { VmExit, VmProgram, VmTerminalSize } from './channel/messages.ts'
 export { erofsImage } from './image/erofs.ts'
 export type { ImageEntry } from './image/entries.ts'
-export { makeRootImage, readImageFolder } from './image/read-folder.ts'
+export { makeRootImage, readImageFolder } from './image/root-image.ts'
+export type { RootImageInit } from './image/root-image.ts'
+export { systemDebianPowers } from './debian/powers.ts'
+export type { DebianPowers } from './debian/powers.ts'
+export type { DebianSource, UnpackComponents } from './debian/unpack.ts'
 export { systemImagePowers } from './image/powers.ts'
 export type { FolderEntry, ImageFolderPowers } from './image/powers.ts'
 export { buildGuest } from './guest/build-guest.ts'
-export type { GuestBuildInit, GuestDescription } from './guest/build-guest.ts'
+export type { GuestBuildInit } from './guest/build-guest.ts'
+export {
+  GUEST_DESCRIPTION,
+  GUEST_SIGNATURE,
+  guestName,
+  guestVersion,
+  openGuest
+} from './guest/description.ts'
+export type { GuestDescription, GuestPackage } from './guest/description.ts'
 export { systemGuestBuildPowers } from './guest/powers.ts'
 export type { GuestBuildPowers, ProgramEnd } from './guest/powers.ts'
 export { systemVmmPowers } from './powers.ts'

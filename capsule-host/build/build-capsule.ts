@@ -1,5 +1,12 @@
 import type { Clock } from '#contracts'
-import { MANIFEST_BYTES_MAX, MANIFEST_PATH, MODULE_BYTES_MAX, PACKAGE_FILE_BYTES_MAX } from '../constants.ts'
+import {
+  MANIFEST_BYTES_MAX,
+  MANIFEST_PATH,
+  MODULE_BYTES_MAX,
+  PACKAGE_CACHE_PATH,
+  PACKAGE_FILE_BYTES_MAX,
+  PACKAGE_LIST_PATH
+} from '../constants.ts'
 import { CapsuleError } from '../errors.ts'
 import { capsuleLimits } from '../limits.ts'
 import { parseManifest, type CapsuleManifest } from '../manifest.ts'
@@ -12,8 +19,19 @@ import { compileEntry } from './compile-entry.ts'
 export interface BuildComponents {
   powers: HostPowers
   clock: Clock
-  /** Makes the root image `file` of at most `bytesMax` of all that is in `folder`, for capsules of a microVM that have one made. */
-  makeImage?: ((folder: string, file: string, bytesMax: number) => Promise<void>) | undefined
+  /** Makes the root image of a capsule of a microVM that has one made. */
+  makeImage?: ((init: CapsuleImageInit) => Promise<void>) | undefined
+}
+
+/** A root image to make. Paths are absolute. */
+export interface CapsuleImageInit {
+  /** The folder that is in it. */
+  readonly folder?: string | undefined
+  /** The list of Debian's packages that are below that, where what was found for it is kept, and the packages themselves. */
+  readonly packages?: { readonly list: string; readonly locks: string; readonly cache: string } | undefined
+  readonly file: string
+  readonly bytesMax: number
+  readonly signal: AbortSignal
 }
 
 /** What {@link buildCapsule} made, or found. */
@@ -53,7 +71,9 @@ export async function buildCapsule(
   if (manifest.build !== undefined) {
     await compileEntry(components, { folder, manifest, build: manifest.build, signal: init.signal })
   }
-  if (manifest.substrate === 'microvm') return await buildImage(components, folder, manifest)
+  if (manifest.substrate === 'microvm') {
+    return await buildImage(components, { folder, manifest, signal: init.signal })
+  }
   const entry = await readEntry(powers, folder, manifest)
   admitModule(entry, capsuleLimits(manifest))
   return { manifest, entryBytes: entry.byteLength, isCompiled: manifest.build !== undefined }
@@ -61,23 +81,28 @@ export async function buildCapsule(
 
 async function buildImage(
   { powers, makeImage }: BuildComponents,
-  folder: string,
-  manifest: CapsuleManifest
+  { folder, manifest, signal }: { folder: string; manifest: CapsuleManifest; signal: AbortSignal }
 ): Promise<BuiltCapsule> {
   const { entry, image } = manifest
   const file = `${folder}/${entry}`
-  const isMade = image !== undefined && makeImage !== undefined
+  const list = `${folder}/${PACKAGE_LIST_PATH}`
+  const hasList = (await powers.fileBytes(list)) !== undefined
+  const isMade = (image !== undefined || hasList) && makeImage !== undefined
   if (isMade) {
     if (entry.includes('/')) await powers.makeFolder(file.slice(0, file.lastIndexOf('/')), { isShared: true })
-    const source = `${folder}/${image}`
+    const source = image === undefined ? undefined : `${folder}/${image}`
     // Nobody who builds a stranger's package means to publish what a link in it leads to.
-    if ((await powers.resolvePath(source)) !== source) {
+    if (source !== undefined && (await powers.resolvePath(source)) !== source) {
       throw new CapsuleError(
         'ERR_PACKAGE_INVALID',
-        `expected ${image} to be a folder in the package and no link`
+        `expected ${image ?? ''} to be a folder in the package and no link`
       )
     }
-    await makeImage(source, file, PACKAGE_FILE_BYTES_MAX)
+    await makeImage({
+      folder: source,
+      packages: hasList ? { list, locks: folder, cache: `${folder}/${PACKAGE_CACHE_PATH}` } : undefined,
+      ...{ file, bytesMax: PACKAGE_FILE_BYTES_MAX, signal }
+    })
   }
   const entryBytes = await powers.fileBytes(file)
   if (entryBytes === undefined) throw noEntry(entry)

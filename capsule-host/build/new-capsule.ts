@@ -2,7 +2,7 @@ import { CapsuleError } from '../errors.ts'
 import { isCapsuleName, type CapsuleLanguage } from '../manifest.ts'
 import type { HostPowers } from '../powers.ts'
 import { printable } from '../text.ts'
-import { templateFiles } from './template.ts'
+import { machineTemplateFiles, templateFiles, type CapsuleType } from './template.ts'
 
 /** What {@link newCapsule} wrote. */
 export interface NewCapsule {
@@ -12,16 +12,23 @@ export interface NewCapsule {
 }
 
 /**
- * Writes the sources of a new capsule, in TypeScript unless another language is named, into `folder`, which must not exist.
+ * Writes the sources of a new capsule, in TypeScript unless another language or a microVM is named, into `folder`, which must not
+ * exist.
  *
  * @throws CapsuleError `ERR_MANIFEST_INVALID` for a name no manifest may have, `ERR_CAPSULE_EXISTS` when there is
  * something at `folder`
  */
 export async function newCapsule(
   powers: Pick<HostPowers, 'makeFolder' | 'writeNewFile'>,
-  init: { name: string; folder: string; language?: CapsuleLanguage | undefined }
+  init: {
+    name: string
+    folder: string
+    type?: CapsuleType | undefined
+    /** Of WebAssembly. */
+    language?: CapsuleLanguage | undefined
+  }
 ): Promise<NewCapsule> {
-  const { name, folder, language = 'typescript' } = init
+  const { name, folder, type = 'wasm', language = 'typescript' } = init
   if (!isCapsuleName(name)) {
     throw new CapsuleError(
       'ERR_MANIFEST_INVALID',
@@ -37,7 +44,7 @@ export async function newCapsule(
       { cause }
     )
   }
-  const files = templateFiles(name, language)
+  const files = type === 'microvm' ? machineTemplateFiles(name) : templateFiles(name, language)
   for (const file of files) {
     const slash = file.path.lastIndexOf('/')
     if (slash !== -1) await powers.makeFolder(`${folder}/${file.path.slice(0, slash)}`, { isShared: true })

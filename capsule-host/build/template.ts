@@ -1,9 +1,10 @@
-import { MANIFEST_PATH, MANIFEST_VERSION } from '../constants.ts'
+import { MANIFEST_PATH, MANIFEST_VERSION, PACKAGE_LIST_PATH } from '../constants.ts'
 import type { CapsuleLanguage } from '../manifest.ts'
 import { assemblyScriptStarter } from './starters/assemblyscript.ts'
 import { cStarter } from './starters/c.ts'
 import { goStarter } from './starters/go.ts'
 import { rustStarter } from './starters/rust.ts'
+import { machineReadme, machineScript } from './starters/machine.ts'
 import type { Starter } from './starters/starter.ts'
 import { typeScriptStarter } from './starters/typescript.ts'
 
@@ -30,6 +31,17 @@ export const CAPSULE_LANGUAGES: readonly CapsuleLanguage[] = [
   'go'
 ]
 
+/** What a new capsule can run on. */
+export type CapsuleType = 'wasm' | 'microvm'
+
+/** Every {@link CapsuleType}, the one a new capsule is of unless told first. */
+export const CAPSULE_TYPES: readonly CapsuleType[] = ['wasm', 'microvm']
+
+/** Whether a text names one of {@link CAPSULE_TYPES}. */
+export function isCapsuleType(text: string): text is CapsuleType {
+  return CAPSULE_TYPES.some((type) => type === text)
+}
+
 /** Whether a text names one of {@link CAPSULE_LANGUAGES}. */
 export function isCapsuleLanguage(text: string): text is CapsuleLanguage {
   return Object.hasOwn(STARTERS, text)
@@ -53,6 +65,27 @@ export function templateFiles(name: string, language: CapsuleLanguage): Template
     { path: starter.source, text: starter.text(name) },
     ...more,
     { path: 'README.md', text: readmeText(name, starter) }
+  ]
+}
+
+/** The files of a new capsule for a microVM that greets and echoes, without a compiler: a script, and a shell from a package. */
+export function machineTemplateFiles(name: string): TemplateFile[] {
+  const manifest = {
+    manifest: MANIFEST_VERSION,
+    name,
+    version: '0.1.0',
+    description: 'Says hello and repeats what it is told.',
+    substrate: 'microvm',
+    entry: `build/${name}.erofs`,
+    image: 'root',
+    program: ['/bin/busybox', 'sh', '/main.sh']
+  }
+  const list = { version: 1, packages: ['busybox-static'] }
+  return [
+    { path: MANIFEST_PATH, text: `${JSON.stringify(manifest, null, 2)}\n` },
+    { path: PACKAGE_LIST_PATH, text: `${JSON.stringify(list, null, 2)}\n` },
+    { path: 'root/main.sh', text: machineScript(name) },
+    { path: 'README.md', text: machineReadme(name) }
   ]
 }
 

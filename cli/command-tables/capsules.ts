@@ -10,6 +10,11 @@ export const CAPSULES_COMMANDS: readonly CommandSpec[] = [
       {
         flags: '--lang <language>',
         summary: 'typescript (default), assemblyscript, c, rust or go; the last three need a compiler here'
+      },
+      {
+        flags: '--type <type>',
+        summary: 'wasm (default), or microvm: a Linux program in a machine of its own',
+        choices: ['wasm', 'microvm']
       }
     ],
     summary: 'make a folder with a small capsule to start from',
@@ -19,7 +24,7 @@ export const CAPSULES_COMMANDS: readonly CommandSpec[] = [
   {
     path: ['capsule', 'build'],
     args: ['[folder]'],
-    summary: 'compile a capsule and check its manifest',
+    summary: 'compile a capsule, or make its root image, and check its manifest',
     example: 'elastos capsule build ./hello',
     load: async () => await import('../commands/capsule-build.ts')
   },
@@ -54,15 +59,15 @@ export const CAPSULES_COMMANDS: readonly CommandSpec[] = [
       { flags: '--detach', summary: 'leave it running and return; what it writes goes to its log' },
       { flags: '--dev', summary: 'also run your own unsigned capsule from a folder' },
       {
-        flags: '--allow-emulated',
-        summary: "also a stranger's microVM where this machine can only emulate one, which is no wall"
-      },
-      {
-      {
         flags: '--substrate <substrate>',
         choices: ['wasm', 'microvm'],
         summary: 'run a module in a machine of its own too (microvm): a second wall where KVM holds it'
       },
+      {
+        flags: '--allow-emulated',
+        summary: "also a stranger's microVM where this machine can only emulate one, which is no wall"
+      },
+      {
         flags: '--raw',
         summary: 'let the capsule draw on your terminal: colours, cursor, and whatever else it sends'
       },

@@ -10,11 +10,16 @@ export async function run(input: CommandInput, context: CliContext): Promise<und
   const folder = resolve(context.workingFolder, optionalArgument(input, 'folder') ?? '.')
   const { clock, signal } = context
   const { manifest, entryBytes, isCompiled } = await buildCapsule(
-    { powers: systemPowers, clock, makeImage: makeRootImage },
+    { powers: systemPowers, clock, makeImage: (image) => makeRootImage(image) },
     { folder, signal }
   )
   const { name, version, entry } = manifest
   await printResult(context, { folder, name, version, entry, entryBytes, isCompiled }, [
-    `${name} ${version}: ${entry}, ${formatBytes(entryBytes)}, ${isCompiled ? 'compiled' : 'checked'}`
+    `${name} ${version}: ${entry}, ${formatBytes(entryBytes)}, ${madeHow(manifest.substrate, isCompiled)}`
   ])
+}
+
+function madeHow(substrate: string, isMade: boolean): string {
+  if (!isMade) return 'checked'
+  return substrate === 'microvm' ? 'made' : 'compiled'
 }

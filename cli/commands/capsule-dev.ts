@@ -108,6 +108,8 @@ async function ignoredBy(folder: string): Promise<(path: string) => boolean> {
   return (path) =>
     path.split('/').some((part) => part.startsWith('.') || part === 'node_modules') ||
     (output !== '.' && (path === output || path.startsWith(`${output}/`))) ||
+    // What was found for a list of packages.
+    /^debian\.lock\./.test(path) ||
     // An image is also written under another name before it is whole.
     /\.(?:wasm|erofs)(?:\.|$)/.test(path)
 }

@@ -1,5 +1,12 @@
 import { resolve } from 'node:path'
-import { CAPSULE_LANGUAGES, isCapsuleLanguage, newCapsule, systemPowers } from '#capsule-host'
+import {
+  CAPSULE_LANGUAGES,
+  CAPSULE_TYPES,
+  isCapsuleLanguage,
+  isCapsuleType,
+  newCapsule,
+  systemPowers
+} from '#capsule-host'
 import type { CliContext, CommandInput } from '../context.ts'
 import { CliError } from '../errors.ts'
 import { requiredArgument, textOption } from '../input.ts'
@@ -16,7 +23,17 @@ export async function run(input: CommandInput, context: CliContext): Promise<und
       `expected --lang ${CAPSULE_LANGUAGES.join(', ')}, got ${JSON.stringify(language.slice(0, 40))}`
     )
   }
-  const made = await newCapsule(systemPowers, { name, folder, language })
+  const type = textOption(input, 'type')
+  if (type !== undefined && !isCapsuleType(type)) {
+    throw new CliError('ERR_USAGE', `expected --type ${CAPSULE_TYPES.join(' or ')}, got ${type.slice(0, 40)}`)
+  }
+  if (type === 'microvm' && language !== undefined) {
+    throw new CliError(
+      'ERR_USAGE',
+      'expected --lang or --type microvm: what runs in a microVM is any Linux program'
+    )
+  }
+  const made = await newCapsule(systemPowers, { name, folder, type, language })
   await printResult(context, made, [made.folder])
   await printNotice(context, `try it: elastos capsule dev ${made.folder}`)
 }

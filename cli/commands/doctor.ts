@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import {
   findGuestEntry,
   mendingCommands,
@@ -5,8 +6,10 @@ import {
   systemPowers,
   type SandboxReport
 } from '#capsule-host'
+import { systemVmmPowers } from '#vmm'
 import type { CliContext, CommandInput } from '../context.ts'
-import { checkDisk, checkKvm, checkNode, checkReach, type MachineCheck } from '../doctor/powers.ts'
+import { checkMachines } from '../doctor/machines.ts'
+import { checkDisk, checkNode, checkReach, type MachineCheck } from '../doctor/powers.ts'
 import { printResult } from '../output.ts'
 
 /** `elastos doctor` */
@@ -16,7 +19,7 @@ export async function run(_input: CommandInput, context: CliContext): Promise<un
     await checkDisk(context.dataFolder),
     checkReach(),
     await checkSandbox(context),
-    await checkKvm()
+    await checkMachines(systemVmmPowers, { clock: context.clock, guest: join(context.dataFolder, 'guest') })
   ]
   const lines = checks.flatMap(({ name, isOk, found, mend }) => [
     `${isOk ? 'ok  ' : 'lack'}  ${name.padEnd(8)} ${found}`,

@@ -1,9 +1,8 @@
 /** What `doctor` asks the machine itself. */
-import { constants, existsSync } from 'node:fs'
-import { access, readFile, statfs } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { statfs } from 'node:fs/promises'
 import { networkInterfaces } from 'node:os'
 import { dirname } from 'node:path'
-import { errorCode } from '#contracts'
 import { formatBytes } from '../output.ts'
 
 /** One thing a machine has or lacks, and what mends that. */
@@ -44,22 +43,4 @@ export function checkReach(): MachineCheck {
       ? 'no network but loopback: only --reach local makes sense'
       : `${others.map(({ address }) => address).join(', ')} for --reach lan or public`
   return { name: 'reach', isOk: true, found, mend: [] }
-}
-
-/** Hardware virtualisation, which microVM capsules will want. */
-export async function checkKvm(): Promise<MachineCheck> {
-  try {
-    await access('/dev/kvm', constants.R_OK | constants.W_OK)
-  } catch (thrown) {
-    const isMissing = errorCode(thrown) === 'ENOENT'
-    const mend = isMissing ? [] : ['let your user open it: sudo usermod -aG kvm "$USER", then log in again']
-    const found = `${isMissing ? 'no /dev/kvm' : '/dev/kvm cannot be opened'}: microVMs would be emulated`
-    return { name: 'kvm', isOk: false, found, mend }
-  }
-  const vendor = /\b(vmx|svm)\b/.exec(await readFile('/proc/cpuinfo', 'utf8').catch(() => ''))
-  const isOk = vendor !== null
-  const found = isOk
-    ? '/dev/kvm opens'
-    : '/dev/kvm opens, but the processor shows no vmx or svm: it may not start a guest'
-  return { name: 'kvm', isOk, found, mend: [] }
 }

@@ -14,6 +14,7 @@ import { createDenyHandlers } from './deny-handlers.ts'
 import { createDhtHandlers } from './dht-handlers.ts'
 import { createDeviceHandlers } from './device-handlers.ts'
 import { createGrantHandlers } from './grant-handlers.ts'
+import { createGuestHandlers } from './guest-handlers.ts'
 import { createLifecycleHandlers } from './lifecycle-handlers.ts'
 import { createNameHandlers } from './name-handlers.ts'
 import { createPrivateRoomHandlers } from './private-room-handlers.ts'
@@ -58,6 +59,7 @@ export function createHandlers(base: NodeBase, parts: HandlerParts): ControlHand
     ...createProviderHandlers({ capsules, installed, toLineage, providers: node.providers }),
     ...createQuestionHandlers(questions),
     ...createGrantHandlers({ runtime: node.runtime, capsules, installed, toLineage }),
+    ...createGuestHandlers(node.guests, base.clock),
     ...createNameHandlers(node, base.clock),
     ...createDhtHandlers(node),
     ...createDeviceHandlers(node.devices),

@@ -77,6 +77,8 @@ const PARAMS = {
   }),
   'capsule.publish': z.strictObject({ folder: path, first: z.boolean().optional() }),
   'capsule.verify': z.strictObject({ target }),
+  'guest.publish': z.strictObject({ folder: path, first: z.boolean().optional() }),
+  'guest.use': z.strictObject({ target, deadlineMs: deadlineMs.optional() }),
   'capsule.run': z.strictObject({
     target,
     args: z.array(z.string().max(4096)).max(64),

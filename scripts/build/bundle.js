@@ -1,9 +1,10 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { build } from 'esbuild'
 import { findProjectNode } from '../setup/runtime.js'
 import { capsules } from './capsules.js'
 import { lazyBuiltins, NATIVE_LEVEL, NO_PREFIX_LIST, oneCopyEach, OWN_METADATA } from './plugins.js'
+import { guestSources } from './stamp.js'
 
 /**
  * Packages that stay in `node_modules`: they load a native addon or program beside them, or are a program of their own
@@ -29,7 +30,20 @@ export async function bundle(root) {
   const simulators = { sim: 'sim/main.ts', 'sim-preload': 'sim/preload.ts' }
   const sim = await outputs(root, simulators, { isLazy: false })
   const toolchain = await outputs(root, { 'capsule-toolchain': 'capsule-host/toolchain/main.ts' })
-  return [...node, ...guest, ...sim, ...toolchain, ...capsules(root)]
+  return [...node, ...guest, ...sim, ...toolchain, ...capsules(root), ...machineGuest(root)]
+}
+
+/**
+ * What `guest build` compiles, beside the bundle as it is beside its source.
+ *
+ * @param {string} root
+ * @returns {import('./output.js').OutputFile[]}
+ */
+function machineGuest(root) {
+  return guestSources(root).map((path) => ({
+    path: path.replace(/^vmm\/guest\//, ''),
+    contents: readFileSync(join(root, path))
+  }))
 }
 
 /**

@@ -60,13 +60,33 @@ function manifests(root) {
 }
 
 /**
+ * The sources of the first process of microVM guests, relative to `root`.
+ *
+ * @param {string} root
+ * @returns {string[]}
+ */
+export function guestSources(root) {
+  const folder = 'vmm/guest/init'
+  if (!existsSync(join(root, folder))) return []
+  return readdirSync(join(root, folder))
+    .sort()
+    .map((name) => `${folder}/${name}`)
+}
+
+/**
  * @param {string} root
  * @returns {string} SHA-256 in hex
  */
 export function sourceHash(root) {
   const hash = createHash('sha256')
   const own = readdirSync(join(root, 'scripts', 'build')).map((name) => `scripts/build/${name}`)
-  for (const path of [...CONFIGURATION, ...own, ...productSources(root), ...manifests(root)]) {
+  for (const path of [
+    ...CONFIGURATION,
+    ...own,
+    ...productSources(root),
+    ...manifests(root),
+    ...guestSources(root)
+  ]) {
     hash.update(`${path}\0`)
     hash.update(
       createHash('sha256')

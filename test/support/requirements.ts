@@ -7,6 +7,7 @@ const run = promisify(execFile)
 
 /** The name of something a test may need. */
 export type Requirement =
+  | 'apt'
   | 'bubblewrap'
   | 'prlimit'
   | 'terminal'
@@ -30,6 +31,11 @@ const FIND_RUST = 'test -d "$(rustc --target wasm32-wasip1 --print target-libdir
 
 /** What a test may need from the machine, and how a reader of the summary gets it. */
 const REQUIREMENTS: Readonly<Record<Requirement, { isMet: () => Promise<boolean>; reason: string }>> = {
+  apt: {
+    isMet: () =>
+      succeeds('sh', ['-c', 'apt-get --version && dpkg-deb --version && dpkg --print-architecture']),
+    reason: 'no apt-get and dpkg-deb here: packages of Debian are had on Debian and what is made of it'
+  },
   bubblewrap: {
     isMet: () => succeeds('bwrap', ['--unshare-all', '--ro-bind', '/', '/', 'true']),
     reason:

@@ -1,22 +1,11 @@
 import { createHash } from 'node:crypto'
 import { VmmError } from '../errors.ts'
 import type { MachineArch } from '../plan/machine-plan.ts'
+import { GUEST_DESCRIPTION, type GuestDescription, type GuestPackage } from './description.ts'
 import { guestInitrd } from './initrd.ts'
 import { extractKernel } from './kernel-image.ts'
 import { builtInModules, GUEST_MODULES, moduleDependencies } from './modules.ts'
 import type { GuestBuildPowers } from './powers.ts'
-
-/** What a guest was built of, so that anybody can build the same: the same inputs make the same bytes. */
-export interface GuestDescription {
-  readonly version: 1
-  readonly arch: MachineArch
-  /** The package of Debian that the kernel and its modules are from. */
-  readonly package: { readonly name: string; readonly version: string; readonly sha256: string }
-  /** Of the sources of its first process, and who compiled them. */
-  readonly init: { readonly sourcesSha256: string; readonly compiler: string }
-  readonly kernelSha256: string
-  readonly initrdSha256: string
-}
 
 /** What {@link buildGuest} makes. */
 export interface GuestBuildInit {
@@ -48,7 +37,9 @@ const COMPILER_FLAGS = [
  *
  * @throws VmmError `ERR_VM_GUEST_BUILD` where a program, the package or something in it is missing; the detail is what was said
  */
-export async function buildGuest(powers: GuestBuildPowers, init: GuestBuildInit): Promise<GuestDescription> {
+export async function buildGuest(powers: GuestBuildPowers, init: GuestBuildInit): Promise<GuestPackage> {
+  // Before a download that would be in vain.
+  await powers.checkFolder(init.output)
   await using folder = await powers.makeTemporaryFolder()
   const here = { powers, folder: folder.path }
   const debian = DEBIAN[init.arch]
@@ -71,15 +62,13 @@ export async function buildGuest(powers: GuestBuildPowers, init: GuestBuildInit)
     initrdSha256: sha256(initrd)
   }
   const text = `${JSON.stringify(description, undefined, 2)}\n`
-  await powers.writeFolder(
-    init.output,
-    new Map([
-      ['kernel', kernel],
-      ['initrd', initrd],
-      ['guest.json', Buffer.from(text)]
-    ])
-  )
-  return description
+  const files = new Map<string, Uint8Array>([
+    ['kernel', kernel],
+    ['initrd', initrd],
+    [GUEST_DESCRIPTION, Buffer.from(text)]
+  ])
+  await powers.writeFolder(init.output, files)
+  return { description, files }
 }
 
 /** Downloads the newest kernel of Debian's release and returns the file's name. */

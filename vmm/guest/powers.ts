@@ -5,6 +5,7 @@ import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { errorCode } from '#contracts'
 import { VmmError } from '../errors.ts'
+import { GUEST_FILES } from './description.ts'
 
 /** A program that ran to its end. */
 export interface ProgramEnd {
@@ -22,6 +23,8 @@ export interface GuestBuildPowers {
   makeTemporaryFolder(): Promise<AsyncDisposable & { readonly path: string }>
   /** Paths of all files below a folder, relative to it. */
   listFiles(folder: string): Promise<string[]>
+  /** @throws VmmError `ERR_VM_GUEST_BUILD` when `writeFolder` would refuse the folder */
+  checkFolder(folder: string): Promise<void>
   readFile(path: string): Promise<Uint8Array>
   /**
    * Writes all of `files` into the new folder `folder`, or nothing. Files of the same names that were there before are replaced;
@@ -37,21 +40,14 @@ export interface GuestBuildPowers {
 const RUN_MS_MAX = 5 * 60 * 1000
 const OUTPUT_BYTES_MAX = 16 * 1024 * 1024
 const ENVIRONMENT = { PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin', LC_ALL: 'C' }
+/** By what apt finds its set-up and the way out of the network. */
+const APT_VARIABLES = ['APT_CONFIG', 'http_proxy', 'https_proxy', 'no_proxy']
 
 /** The operating system's own powers. */
 export const systemGuestBuildPowers: GuestBuildPowers = {
-  run: (command, args, folder) =>
-    new Promise((resolve) => {
-      const options = { cwd: folder, timeout: RUN_MS_MAX, maxBuffer: OUTPUT_BYTES_MAX, env: ENVIRONMENT }
-      execFile(command, [...args], options, (error, stdout, stderr) => {
-        const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 127
-        resolve({ code, stdout, stderr: stderr === '' ? (error?.message ?? '') : stderr })
-      })
-    }),
-  makeTemporaryFolder: async () => {
-    const path = await mkdtemp(join(tmpdir(), 'elastos-guest-'))
-    return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
-  },
+  run: (command, args, folder) => runProgram(command, args, { folder }),
+  makeTemporaryFolder: () => makeTemporaryFolder('elastos-guest-'),
+  checkFolder: (path) => refuseOthers(resolve(path)),
   listFiles: async (folder) => {
     const entries = await readdir(folder, { recursive: true, withFileTypes: true })
     return entries
@@ -63,9 +59,40 @@ export const systemGuestBuildPowers: GuestBuildPowers = {
   initSources: fileURLToPath(new URL('init', import.meta.url))
 }
 
+/** Runs a program without input to its end, or until `signal` aborts; 127 stands for one that does not exist or was killed. */
+export function runProgram(
+  command: string,
+  args: readonly string[],
+  { folder, signal }: { folder: string; signal?: AbortSignal }
+): Promise<ProgramEnd> {
+  const inherited = APT_VARIABLES.flatMap((name) => {
+    const value = process.env[name]
+    return value === undefined ? [] : [[name, value]]
+  })
+  const options = {
+    ...{ cwd: folder, timeout: RUN_MS_MAX, maxBuffer: OUTPUT_BYTES_MAX },
+    env: { ...ENVIRONMENT, ...(Object.fromEntries(inherited) as Record<string, string>) },
+    ...(signal === undefined ? {} : { signal })
+  }
+  return new Promise((done) => {
+    execFile(command, [...args], options, (error, stdout, stderr) => {
+      const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 127
+      done({ code, stdout, stderr: stderr === '' ? (error?.message ?? '') : stderr })
+    })
+  })
+}
+
+/** Makes an empty folder among the temporary ones that is removed when disposed. */
+export async function makeTemporaryFolder(
+  prefix: string
+): Promise<AsyncDisposable & { readonly path: string }> {
+  const path = await mkdtemp(join(tmpdir(), prefix))
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
+}
+
 async function writeFolder(path: string, files: ReadonlyMap<string, Uint8Array>): Promise<void> {
   const folder = resolve(path)
-  await refuseOthers(folder, new Set(files.keys()))
+  await refuseOthers(folder)
   await mkdir(dirname(folder), { recursive: true })
   // Beside the place it goes to, so that it comes there whole or not at all.
   const aside = await mkdtemp(`${folder}-`)
@@ -82,9 +109,9 @@ async function writeFolder(path: string, files: ReadonlyMap<string, Uint8Array>)
 }
 
 /** Whatever else lies in a folder, nobody asked for its removal. */
-async function refuseOthers(folder: string, names: ReadonlySet<string>): Promise<void> {
+async function refuseOthers(folder: string): Promise<void> {
   const isOurs = await readdir(folder, { withFileTypes: true }).then(
-    (entries) => entries.every((entry) => entry.isFile() && names.has(entry.name)),
+    (entries) => entries.every((entry) => entry.isFile() && GUEST_FILES.has(entry.name)),
     (thrown: unknown) => errorCode(thrown) === 'ENOENT'
   )
   if (isOurs) return

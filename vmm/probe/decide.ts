@@ -41,6 +41,12 @@ export function machineArch(nodeArch: string): MachineArch | undefined {
   return nodeArch === 'arm64' ? 'aarch64' : undefined
 }
 
+/** Why no machine can be here whatever is installed; `undefined` where one can. */
+export function whyNoMachines({ platform, arch }: { platform: string; arch: string }): string | undefined {
+  if (platform === 'linux' && machineArch(arch) !== undefined) return undefined
+  return `microVMs run on Linux on x86-64 and arm64, this is ${platform} on ${arch}: WASM only here`
+}
+
 /** Reads what `ldd` prints: the files a program is linked with, each once. */
 export function linkedFiles(printed: string): string[] {
   const files = printed

@@ -7,7 +7,7 @@ import type { MonitorLayout } from '../jail/jail.ts'
 import { startMonitor, type GuestFiles } from '../machine/monitor.ts'
 import type { MachineArch, MachineTier } from '../plan/machine-plan.ts'
 import type { VmmPowers } from '../powers.ts'
-import { decideKvm, machineArch, timestampKhz } from './decide.ts'
+import { decideKvm, machineArch, timestampKhz, whyNoMachines } from './decide.ts'
 import { findMonitorLayout } from './find-layout.ts'
 
 /** What is remembered between runs: which answer a trial start gave for one boot of this machine, monitor and kernel. */
@@ -56,11 +56,9 @@ const PROBE_CPU_SECONDS = 5
  */
 export async function probeMachines(components: ProbeComponents, guest: GuestFiles): Promise<MachineReport> {
   const { powers } = components
-  const arch = powers.platform === 'linux' ? machineArch(powers.arch) : undefined
-  if (arch === undefined) {
-    const reason = `microVMs run on Linux on x86-64 and arm64, this is ${powers.platform} on ${powers.arch}: WASM only here`
-    return { tier: 'none', reason, packages: [] }
-  }
+  const reason = whyNoMachines(powers)
+  const arch = machineArch(powers.arch)
+  if (reason !== undefined || arch === undefined) return { tier: 'none', reason: reason ?? '', packages: [] }
   const found = await findMonitorLayout(powers, arch)
   if ('missing' in found) {
     const programs = found.missing.map(({ program }) => program).join(' and ')
@@ -108,16 +106,16 @@ async function tryStart(
   const limits = { memoryMib: PROBE_MEMORY_MIB, cpuSecondsMax: PROBE_CPU_SECONDS }
   const monitor = startMonitor(
     { powers, clock },
-    { layout, arch, tier: 'kvm', cpus: 1, limits, guest, disks: [] },
-    {
-      take: ({ type }) => {
-        if (type !== VM_FRAME.hello)
-          throw new VmmError('ERR_VM_CHANNEL', 'expected the first word of the guest')
-        decided.resolve(STARTED)
-      },
-      fail: (error) => decided.resolve(error.message)
-    }
+    { layout, arch, tier: 'kvm', cpus: 1, limits, guest, disks: [] }
   )
+  monitor.listen({
+    take: ({ type }) => {
+      if (type !== VM_FRAME.hello)
+        throw new VmmError('ERR_VM_CHANNEL', 'expected the first word of the guest')
+      decided.resolve(STARTED)
+    },
+    fail: (error) => decided.resolve(error.message)
+  })
   using _deadline = clock.after(VM_PROBE_MS_MAX, () => decided.resolve(TOO_SLOW))
   void monitor.ended.then(({ code, signal }) =>
     decided.resolve(

@@ -13,7 +13,7 @@ const MANIFEST = {
 
 const build = (folder: string): Promise<BuiltCapsule> =>
   buildCapsule(
-    { powers: systemPowers, clock: systemClock, makeImage: makeRootImage },
+    { powers: systemPowers, clock: systemClock, makeImage: (image) => makeRootImage(image) },
     { folder, signal: new AbortController().signal }
   )
 

@@ -169,6 +169,7 @@ function machineWithout(missing: string, said: string): GuestBuildPowers {
     makeTemporaryFolder: async () => ({ path: '/tmp/none', [Symbol.asyncDispose]: async () => undefined }),
     listFiles: async () => ['linux-image.deb'],
     readFile: async () => new Uint8Array(0),
+    checkFolder: async () => undefined,
     writeFolder: async () => undefined,
     initSources: '/sources'
   }

@@ -51,9 +51,11 @@ describe('a root image', () => {
     const [source, image] = [join(folder.path, 'root'), join(folder.path, 'root.erofs')]
     await mkdir(source)
     await writeFile(join(source, 'file'), 'x'.repeat(5000))
-    await assert.rejects(makeRootImage(source, image, 8192), { code: 'ERR_VM_IMAGE' })
+    const { signal } = new AbortController()
+    const init = { folder: source, file: image, signal }
+    await assert.rejects(makeRootImage({ ...init, bytesMax: 8192 }), { code: 'ERR_VM_IMAGE' })
     assert.deepEqual(await readdir(folder.path), ['root'])
-    await makeRootImage(source, image, 65_536)
+    await makeRootImage({ ...init, bytesMax: 65_536 })
     assert.ok((await stat(image)).size > 8192)
   })
 

@@ -1,0 +1,22 @@
+import { resolve } from 'node:path'
+import type { CliContext, CommandInput } from '../context.ts'
+import { requiredArgument, secondsOption } from '../input.ts'
+import { formatBytes, printNotice, printResult } from '../output.ts'
+
+/** `elastos guest use TARGET` */
+export async function run(input: CommandInput, context: CliContext): Promise<undefined> {
+  const text = requiredArgument(input, 'target')
+  // As a shell has it: a path begins with a dot or a slash.
+  const target = /^[./]/.test(text) ? resolve(context.workingFolder, text) : text
+  const deadlineMs = secondsOption(input, 'deadline')
+  await using client = await context.connect()
+  const params = { target, ...(deadlineMs === undefined ? {} : { deadlineMs }) }
+  const used = await client.call('guest.use', params, { signal: context.signal })
+  const { arch, version, bytes, cid, root, publisher } = used
+  await printResult(context, used, [cid ?? root])
+  const whose = publisher === undefined ? 'your own, unsigned' : `signed by ${publisher}`
+  await printNotice(
+    context,
+    `microVMs start the guest ${version} for ${arch}, ${formatBytes(bytes)}, ${whose}`
+  )
+}
