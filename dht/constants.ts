@@ -43,6 +43,9 @@ export const PEER_AGE_MAX_MS: number = 72 * HOUR_MS
 /** How many of the peers met last are kept in memory beside the datastore. */
 export const PEERS_CACHED_MAX = 512
 
+/** For how long what was read or written about a peer is taken to stand: a note that says the same is not written again. */
+export const PEER_KNOWN_MS: number = 10 * 60 * 1_000
+
 /** How many peers nearest to a key hold what is stored under it (k of Kademlia). */
 export const CLOSEST_PEERS = 20
 
@@ -125,6 +128,12 @@ export const STREAM_WINDOW_BYTES_MAX: number = 16 * 1_024 * 1_024
 
 /** Bytes of frames that wait for the end of a turn to be written in one piece; more are written at once. */
 export const JOINED_FRAMES_BYTES_MAX: number = 16 * 1_024
+
+/**
+ * How often the round trip of a connection is measured, on which the growth of its windows depends, after the first time.
+ * Whether it is alive is checked otherwise.
+ */
+export const ROUND_TRIP_INTERVAL_MS: number = 10 * 60 * 1_000
 
 /** How often an idle connection is checked for being alive. */
 export const CONNECTION_CHECK_INTERVAL_MS = 30_000

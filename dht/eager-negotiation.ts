@@ -9,6 +9,8 @@ import type { ConnectionProtector, MessageStream, StreamMuxer } from '@libp2p/in
  */
 
 const MULTISTREAM = '/multistream/1.0.0'
+/** What every peer speaks, and what libp2p itself opens first of all. */
+const SPOKEN_BY_ALL: ReadonlySet<string> = new Set(['/ipfs/id/1.0.0', '/ipfs/id/push/1.0.0'])
 /** Longer names would need a second byte of length. */
 const LINE_BYTES_MAX = 127
 
@@ -52,7 +54,7 @@ export function eagerEncryption(protocol: string): () => ConnectionProtector {
 }
 
 /**
- * Lets streams that are opened with `negotiateFully: false` and one protocol be used at once. When the peer does not speak
+ * Lets streams that are opened with `negotiateFully: false` and one protocol be used at once, and those of identify. When the peer does not speak
  * it, the stream ends with an `UnsupportedProtocolError`. With `windowBytes` the peer may send so many bytes at once: the
  * 256 KiB that yamux begins with would cost two more round trips for a block.
  */
@@ -61,7 +63,8 @@ export function openEagerly<T extends StreamMuxer>(muxer: T): T {
   muxer.createStream = async (options) => {
     const { negotiateFully, windowBytes, protocol } = (options ?? {}) as Opening
     const stream = await create(options)
-    if (negotiateFully !== false || protocol === undefined || !isReceiving(stream)) return stream
+    if (protocol === undefined || !isReceiving(stream)) return stream
+    if (negotiateFully !== false && !SPOKEN_BY_ALL.has(protocol)) return stream
     if (protocol.length >= LINE_BYTES_MAX) return stream
     if (windowBytes !== undefined && isWindowed(stream)) {
       stream.recvWindow = windowBytes

@@ -1,46 +1,106 @@
-import type { Connection, Libp2p, PeerId } from '@libp2p/interface'
 import type { GossipSub } from '@libp2p/gossipsub'
+import type { Connection, Libp2p, NewStreamOptions, PeerId, PeerStore, Stream } from '@libp2p/interface'
 
 /** What gossipsub has beyond its declared interface; held by the test that shows its fault. */
 interface GossipInternals {
-  readonly peers: Map<string, PeerId>
-  readonly streamsOutbound: Map<string, unknown>
-  onPeerConnected(peerId: PeerId, connection: Connection): void
+  readonly protocols: readonly string[]
+  readonly peers: ReadonlyMap<string, PeerId>
+  readonly subscriptions: ReadonlySet<string>
+  /** Who is subscribed, by topic. */
+  readonly topics: ReadonlyMap<string, ReadonlySet<string>>
+  readonly streamsOutbound: ReadonlyMap<string, unknown>
+  createOutboundStream(peerId: PeerId, connection: Connection): Promise<void>
+  /** Takes a peer into the mesh of a topic where there is room; `true` when it is to be told so. */
+  graftOnSubscribe(peerId: string, topic: string): boolean
+  sendGraft(peerId: string, topics: readonly string[]): void
 }
 
 /** What of libp2p tells that a connection ended and which are left. */
 export interface GossipStreamComponents {
   readonly events: Pick<Libp2p, 'addEventListener'>
   readonly connectionManager: { getConnections(peer: PeerId): Connection[] }
+  readonly peerStore: Pick<PeerStore, 'get'>
 }
 
 /**
- * Opens gossip's stream to a peer anew when the connection it ran on ends and another is left.
+ * Opens gossip's streams: to peers from whom something is wanted or to whom there is something to say, all at once, and anew
+ * when the connection that one ran on ends and another is left.
  *
- * Gossipsub opens one stream when a peer connects and takes it for the peer: with the connection it happened to choose of
- * two (both dialled at once, or one was relayed and is replaced) it loses its stream for good and is never heard again.
+ * Gossipsub opens a stream to each peer when it connects, though a node that takes part in no topic never says anything on
+ * it: two of the six streams of a new connection. It opens them one after the other, each with a round trip of
+ * negotiation: with fifty neighbours the last hears seconds later which topics we joined, and one that does not answer
+ * holds up all behind it. And it takes the one stream for the peer: with the connection it happened to choose of two (both
+ * dialled at once, or one was relayed and is replaced) it loses its stream for good and is never heard again.
  */
 export function keepGossipStreams(gossip: GossipSub, components: GossipStreamComponents): void {
   const internals = gossip as unknown as GossipInternals
+  const openTo = createOpener(internals, components)
+  const reopen = async (peer: PeerId): Promise<void> => {
+    const open = components.connectionManager.getConnections(peer).filter(({ status }) => status === 'open')
+    const connection = open.find(({ limits }) => limits === undefined) ?? open[0]
+    if (connection !== undefined && internals.peers.has(peer.toString())) await openTo(peer, connection)
+  }
+  // nobody waits: the next peer's stream need not wait for this one's
+  internals.createOutboundStream = (peer, connection) => {
+    if (internals.subscriptions.size > 0) void openTo(peer, connection)
+    return Promise.resolve()
+  }
+  const subscribe = gossip.subscribe.bind(gossip)
+  gossip.subscribe = (topic) => {
+    const isFirst = internals.subscriptions.size === 0
+    subscribe(topic)
+    if (isFirst) for (const peer of internals.peers.values()) void reopen(peer)
+  }
+  const publish = gossip.publish.bind(gossip)
+  gossip.publish = async (topic, ...rest) => {
+    // who speaks without listening has streams to nobody yet
+    if (internals.subscriptions.size === 0) await Promise.all(gossip.getSubscribers(topic).map(reopen))
+    return await publish(topic, ...rest)
+  }
   const lost = new Map<string, PeerId>()
   components.events.addEventListener('connection:close', ({ detail: { remotePeer } }) => {
     if (internals.peers.has(remotePeer.toString())) lost.set(remotePeer.toString(), remotePeer)
   })
   // a second at most later, when the streams of the connection have ended too
   gossip.addEventListener('gossipsub:heartbeat', () => {
-    for (const peer of lost.values()) reopen(internals, components, peer)
+    if (internals.subscriptions.size > 0) for (const peer of lost.values()) void reopen(peer)
     lost.clear()
   })
 }
 
-function reopen(
+/** Opens the stream to a peer unless there is one; never throws. */
+function createOpener(
   internals: GossipInternals,
-  { connectionManager }: GossipStreamComponents,
-  peer: PeerId
-): void {
-  const id = peer.toString()
-  if (!internals.peers.has(id) || internals.streamsOutbound.has(id)) return
-  const open = connectionManager.getConnections(peer).filter(({ status }) => status === 'open')
-  const connection = open.find(({ limits }) => limits === undefined) ?? open[0]
-  if (connection !== undefined) internals.onPeerConnected(peer, connection)
+  { peerStore }: GossipStreamComponents
+): (peer: PeerId, connection: Connection) => Promise<void> {
+  const create = internals.createOutboundStream.bind(internals)
+  const opening = new Set<string>()
+  return async (peer, connection) => {
+    const id = peer.toString()
+    if (opening.has(id) || internals.streamsOutbound.has(id)) return
+    opening.add(id)
+    try {
+      const { protocols } = await peerStore.get(peer).catch(() => ({ protocols: [] as string[] }))
+      const spoken = internals.protocols.find((protocol) => protocols.includes(protocol))
+      await create(peer, spoken === undefined ? connection : speaking(connection, spoken))
+    } finally {
+      opening.delete(id)
+    }
+    if (internals.streamsOutbound.has(id)) graft(internals, id)
+  }
+}
+
+/** The connection, on which a stream is used before the peer has agreed to the protocol that it said it speaks. */
+function speaking(connection: Connection, protocol: string): Connection {
+  const newStream = async (_: string | string[], options?: NewStreamOptions): Promise<Stream> =>
+    await connection.newStream(protocol, { ...options, negotiateFully: false })
+  return { status: connection.status, newStream } as Partial<Connection> as Connection
+}
+
+/** What gossipsub does when a peer subscribes, for a peer that did before there was a stream to tell it. */
+function graft(internals: GossipInternals, id: string): void {
+  const topics = [...internals.subscriptions].filter(
+    (topic) => internals.topics.get(topic)?.has(id) === true && internals.graftOnSubscribe(id, topic)
+  )
+  if (topics.length > 0) internals.sendGraft(id, topics)
 }

@@ -1,4 +1,6 @@
+import { hkdfSync } from 'node:crypto'
 import { noise } from '@chainsafe/libp2p-noise'
+import { defaultCrypto } from '@chainsafe/libp2p-noise/crypto'
 import type { ConnectionEncrypter, SecuredConnection } from '@libp2p/interface'
 import type { NoiseExtensions } from '@chainsafe/libp2p-noise'
 
@@ -16,10 +18,11 @@ type Secured = SecuredConnection<NoiseExtensions>
 /**
  * noise whose frames are written in one piece. It hands over the length of a frame and what is in it apart, and the TCP
  * transport writes each to the socket at once: two calls of the system and two packets for each message. Reading, it makes
- * an error with its stack, and throws that away, at the end of every chunk; here frames are cut out without one.
+ * an error with its stack, and throws that away, at the end of every chunk; here frames are cut out without one. It derives
+ * keys in JavaScript, five times a handshake on either side; here Node does.
  */
 export function joinedNoise(): ReturnType<typeof noise> {
-  const create = noise()
+  const create = noise({ crypto: { ...defaultCrypto, getHKDF: deriveKeys } })
   return (components) => {
     const encrypter = create(components)
     const { secureInbound, secureOutbound } = encrypter
@@ -29,6 +32,15 @@ export function joinedNoise(): ReturnType<typeof noise> {
     }
     return Object.assign(encrypter, joined)
   }
+}
+
+const NO_INFO = new Uint8Array()
+const KEY_BYTES = 32
+
+/** Three keys from the one before and what was agreed on (HKDF of RFC 5869 with SHA-256, as Noise has it in section 4.3). */
+function deriveKeys(chainingKey: Uint8Array, agreed: Uint8Array): [Uint8Array, Uint8Array, Uint8Array] {
+  const keys = new Uint8Array(hkdfSync('sha256', agreed, chainingKey, NO_INFO, 3 * KEY_BYTES))
+  return [keys.subarray(0, KEY_BYTES), keys.subarray(KEY_BYTES, 2 * KEY_BYTES), keys.subarray(2 * KEY_BYTES)]
 }
 
 function join(secured: Secured): Secured {

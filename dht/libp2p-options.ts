@@ -1,8 +1,7 @@
 import { circuitRelayServer, circuitRelayTransport } from '@libp2p/circuit-relay-v2'
-import { privateKeyFromRaw } from '@libp2p/crypto/keys'
 import type { GossipSub } from '@libp2p/gossipsub'
 import { identify, identifyPush } from '@libp2p/identify'
-import type { ConnectionGater, PeerDiscovery, PeerInfo, ServiceMap } from '@libp2p/interface'
+import type { ConnectionGater, PeerDiscovery, PeerInfo, PeerStore, ServiceMap } from '@libp2p/interface'
 import type { KadDHT } from '@libp2p/kad-dht'
 import { ping } from '@libp2p/ping'
 import type { Ping } from '@libp2p/ping'
@@ -30,12 +29,14 @@ import {
   RELAY_HOP_STREAMS_MAX,
   RELAY_RESERVATIONS_MAX,
   RELAY_RESERVATION_TTL_MS,
+  ROUND_TRIP_INTERVAL_MS,
   SEED_CONNECTION_LIMITS,
   STREAM_WINDOW_BYTES_MAX,
   STREAM_WRITE_BUFFER_BYTES_MAX,
   TCP_BACKLOG
 } from './constants.ts'
 import type { ConnectionLimits } from './constants.ts'
+import { deviceKey } from './device-key.ts'
 import { dialBack } from './dial-back.ts'
 import { eagerEncryption } from './eager-negotiation.ts'
 import { guardedYamux } from './guarded-muxer.ts'
@@ -44,6 +45,7 @@ import { joinedNoise } from './joined-noise.ts'
 import { createPubsubService } from './pubsub.ts'
 import { createPunchPort } from './punch-port.ts'
 import type { PunchPort } from './punch-port.ts'
+import { quickenPeerStore } from './quick-peer-store.ts'
 import { quietLogger } from './quiet-logger.ts'
 import { mayAnnounce } from './reach.ts'
 import type { Reach } from './reach.ts'
@@ -66,6 +68,8 @@ export interface Internals {
     getListeners(): { getAddrs(): Multiaddr[] }[]
   }
 }
+
+type InternalComponents = Internals & { readonly peerStore: PeerStore }
 
 /** The services of our host that the rest of the folder uses. */
 export interface HostServices extends ServiceMap {
@@ -114,7 +118,7 @@ export async function libp2pOptions(init: Libp2pInit): Promise<Libp2pOptions<Hos
   const port = isPunching ? createPunchPort(createTcp) : undefined
   return {
     start: false,
-    privateKey: privateKeyFromRaw(Buffer.concat([init.keyPair.seed, init.keyPair.publicKey])),
+    privateKey: deviceKey(init.keyPair),
     nodeInfo: { name: 'elastos', version: init.version, userAgent: `elastos/${init.version}` },
     datastore: init.datastore,
     ...(init.isDebugging ? {} : { logger: quietLogger }),
@@ -130,6 +134,8 @@ export async function libp2pOptions(init: Libp2pInit): Promise<Libp2pOptions<Hos
     connectionProtector: eagerEncryption(NOISE_PROTOCOL),
     streamMuxers: [
       guardedYamux({
+        // the default, half a minute, would be a second check of every connection, by both ends, that nothing follows from
+        keepAliveInterval: ROUND_TRIP_INTERVAL_MS,
         streamOptions: {
           maxStreamWindowSize: STREAM_WINDOW_BYTES_MAX,
           maxWriteBufferLength: STREAM_WRITE_BUFFER_BYTES_MAX
@@ -187,7 +193,10 @@ async function services(
     dht: init.createDht,
     ...(init.createIpfsDht === undefined ? {} : { ipfsDht: init.createIpfsDht }),
     pubsub: createPubsubService(init),
-    internals: ({ addressManager, transportManager }: Internals) => ({ addressManager, transportManager }),
+    internals: ({ addressManager, transportManager, peerStore }: InternalComponents): Internals => {
+      quickenPeerStore(peerStore, init.clock)
+      return { addressManager, transportManager }
+    },
     ...(port === undefined ? {} : { punch: createHolePunch({ port, clock: init.clock }) }),
     ...(isPublic ? { autoNAT: dialBack((await import('@libp2p/autonat')).autoNAT()) } : {}),
     ...(isPublic && init.role === 'peer' ? { upnp: (await import('@libp2p/upnp-nat')).uPnPNAT() } : {}),

@@ -93,10 +93,11 @@ export class Link {
     })
   }
 
-  /** Ends it with `error` when an answer has been waited for since before `sinceMs`. */
-  expire(sinceMs: number, error: DhtError): void {
+  /** Ends it with an error when an answer has been waited for since before `sinceMs`. */
+  expire(sinceMs: number, createError: () => DhtError): void {
     const [first] = this.#waiting
     if (first === undefined || first.askedAtMs > sinceMs) return
+    const error = createError()
     for (const { reject } of this.#waiting.splice(0)) reject(error)
     this.abort(error)
   }

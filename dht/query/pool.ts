@@ -74,18 +74,16 @@ class Pool implements StreamPool {
   readonly #allLinks = new Set<Link>()
   readonly #opening = new Map<BookPeer, Promise<Link>>()
   readonly #closing = new AbortController()
-  readonly #checks: Disposable[]
+  readonly #idleCheck: Disposable
+  /** One timer for all answers rather than one for each, and none while none is waited for. */
+  #answerCheck: Disposable | undefined
   #messages = 0
   #failures = 0
   #streams = 0
 
   constructor(components: StreamPoolComponents) {
     this.#components = components
-    this.#checks = [
-      components.clock.every(IDLE_CHECK_INTERVAL_MS, () => this.#closeIdle()),
-      // one timer for all answers rather than one for each
-      components.clock.every(ANSWER_CHECK_INTERVAL_MS, () => this.#expire())
-    ]
+    this.#idleCheck = components.clock.every(IDLE_CHECK_INTERVAL_MS, () => this.#closeIdle())
   }
 
   async request(peer: BookPeer, message: KadMessage, signal: AbortSignal): Promise<KadMessage> {
@@ -110,7 +108,9 @@ class Pool implements StreamPool {
   }
 
   [Symbol.dispose](): void {
-    for (const check of this.#checks) check[Symbol.dispose]()
+    this.#idleCheck[Symbol.dispose]()
+    this.#answerCheck?.[Symbol.dispose]()
+    this.#answerCheck = undefined
     const closed = new DhtError('ERR_HOST_CLOSED', 'the DHT is stopped')
     this.#closing.abort(closed)
     for (const link of this.#allLinks) link.abort(closed)
@@ -120,7 +120,11 @@ class Pool implements StreamPool {
   async #exchange(peer: BookPeer, bytes: Uint8Array, signal: AbortSignal): Promise<KadMessage> {
     signal.throwIfAborted()
     const { clock } = this.#components
-    const ask = async (link: Link): Promise<KadMessage> => await link.ask(bytes, clock.monotonicMs(), signal)
+    const ask = async (link: Link): Promise<KadMessage> => {
+      if (!this.#closing.signal.aborted)
+        this.#answerCheck ??= clock.every(ANSWER_CHECK_INTERVAL_MS, () => this.#expire())
+      return await link.ask(bytes, clock.monotonicMs(), signal)
+    }
     try {
       const held = this.#heldLink(peer)
       if (held !== undefined) {
@@ -221,11 +225,15 @@ class Pool implements StreamPool {
   /** Who does not answer in time has its stream ended, and whatever else waits on it. */
   #expire(): void {
     const sinceMs = this.#components.clock.monotonicMs() - ANSWER_TIMEOUT_MS
+    let isWaiting = false
     for (const link of this.#allLinks) {
       if (link.pending === 0) continue
-      const message = `expected an answer of a peer within ${ANSWER_TIMEOUT_MS} ms`
-      link.expire(sinceMs, new DhtError('ERR_DHT_TIMEOUT', message))
+      isWaiting = true
+      link.expire(sinceMs, overdue)
     }
+    if (isWaiting) return
+    this.#answerCheck?.[Symbol.dispose]()
+    this.#answerCheck = undefined
   }
 
   #closeIdle(): void {
@@ -235,6 +243,10 @@ class Pool implements StreamPool {
       if (link.pending === 0 && link.usedAtMs <= oldestMs) this.#links.delete(peer)
     }
   }
+}
+
+function overdue(): DhtError {
+  return new DhtError('ERR_DHT_TIMEOUT', `expected an answer of a peer within ${ANSWER_TIMEOUT_MS} ms`)
 }
 
 function dialable(peer: BookPeer, mayDial: (address: Multiaddr) => boolean): Multiaddr[] {

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { gossipsub } from '@libp2p/gossipsub'
 import type { GossipSub } from '@libp2p/gossipsub'
-import type { Libp2p } from '@libp2p/interface'
+import type { Libp2p, PeerId } from '@libp2p/interface'
+import { peerIdFromString } from '@libp2p/peer-id'
 import { systemClock } from '#contracts'
+import type { Host } from '#dht'
 import { startTestHost, until } from './hosts.ts'
 import { startStockNode } from './stock-node.ts'
 
@@ -48,3 +50,63 @@ describe('gossip over two connections to one peer', () => {
     assert.equal(await heard.promise, 'still here')
   })
 })
+
+/** Who opened streams of gossip to whom, a node at a time. */
+const streamsOfAll = (hosts: readonly Host[]): number[] => hosts.map(({ libp2p }) => streamsOf(libp2p))
+
+describe('gossip and who takes part in it', () => {
+  it('opens no stream before there is a topic, then to everybody at once, and a word said at once is heard', async () => {
+    await using stack = new AsyncDisposableStack()
+    const hosts: Host[] = []
+    for (let count = 0; count < 4; count++) hosts.push(stack.use(await startTestHost()))
+    const [speaker, ...others] = hosts
+    assert.ok(speaker !== undefined)
+    for (const other of others) await speaker.connect(other.addresses()[0] ?? '')
+    // each knows of the others that they speak gossip
+    await until(() => speaker.libp2p.services.pubsub.getPeers().length === 3)
+    await until(() => others.every(({ libp2p }) => libp2p.services.pubsub.getPeers().length === 1))
+    assert.deepEqual(streamsOfAll(hosts), [0, 0, 0, 0])
+
+    const heard: string[] = []
+    for (const [index, { pubsub }] of others.entries()) {
+      stack.use(
+        pubsub.subscribe(TOPIC, ({ bytes }) => {
+          heard.push(`${index} ${Buffer.from(bytes).toString()}`)
+          return 'accept'
+        })
+      )
+    }
+    await until(() => speaker.pubsub.peersOf(TOPIC).length === 3)
+    assert.deepEqual(streamsOfAll(hosts), [0, 1, 1, 1])
+    // who speaks without listening opens them then
+    await speaker.pubsub.publish(TOPIC, Buffer.from('hello'))
+    await until(() => heard.length === 3)
+    assert.deepEqual(heard.toSorted(), ['0 hello', '1 hello', '2 hello'])
+    stack.use(speaker.pubsub.subscribe(TOPIC, () => 'accept'))
+    await until(() => others.every(({ pubsub }) => pubsub.peersOf(TOPIC).length === 1))
+  })
+
+  it('a neighbour that does not agree to a stream holds up nobody', async () => {
+    await using host = await startTestHost()
+    await using other = await startTestHost()
+    await host.connect(other.addresses()[0] ?? '')
+    await until(() => host.libp2p.services.pubsub.getPeers().length === 1)
+    const internals = host.libp2p.services.pubsub as unknown as Opening
+    const { remotePeer } = host.libp2p.getConnections()[0] ?? assert.fail('expected a connection')
+    await using silent = await startTestHost()
+    host.libp2p.services.pubsub.subscribe(TOPIC)
+    // a connection on which no stream ever opens, of a peer that came first
+    const never = { status: 'open', newStream: async () => await new Promise(() => undefined) }
+    internals.peers.set(silent.peerId, peerIdFromString(silent.peerId))
+    internals.streamsOutbound.delete(remotePeer.toString())
+    await internals.createOutboundStream(peerIdFromString(silent.peerId), never)
+    await internals.createOutboundStream(remotePeer, host.libp2p.getConnections()[0] ?? {})
+    await until(() => internals.streamsOutbound.has(remotePeer.toString()))
+  })
+})
+
+interface Opening {
+  readonly peers: Map<string, PeerId>
+  readonly streamsOutbound: Map<string, unknown>
+  createOutboundStream(peer: PeerId, connection: object): Promise<void>
+}
