@@ -108,6 +108,8 @@ export type LifecycleErrorCode =
   | 'ERR_CAPSULE_NOT_INSTALLED'
   /** No capsule of that name runs. */
   | 'ERR_CAPSULE_NOT_RUNNING'
+  /** What runs has no terminal that anybody could come to. */
+  | 'ERR_CAPSULE_NO_TERMINAL'
   /** Another capsule has that name on this device, or it is no name. */
   | 'ERR_CAPSULE_NAME_TAKEN'
   /** That version is not kept on this device. */

@@ -15,6 +15,8 @@ export interface CapsuleViewParts {
   readonly terminal?: RunTerminal
 }
 
+const OTHER_TYPES = 'somebody else came to this terminal and types now; you watch'
+
 /** Shows what a run does. While a question is open, what the capsule writes waits. */
 export function createCapsuleView(parts: CapsuleViewParts): (event: ControlEvent) => Promise<void> {
   const { context, line, isRaw, terminal } = parts
@@ -23,7 +25,8 @@ export function createCapsuleView(parts: CapsuleViewParts): (event: ControlEvent
   return async (event) => {
     if (event.kind === 'progress') line.update(`${event.phase} ${formatBytes(event.bytes)}`)
     if (event.kind === 'notice') await printNotice(context, event.text)
-    if (event.kind === 'run') terminal?.started(event.run)
+    if (event.kind === 'run' && event.viewer !== undefined) terminal?.started(event.run, event.viewer)
+    if (event.kind === 'typing' && !event.isTyping) await printNotice(context, OTHER_TYPES)
     if (event.kind === 'terminal') terminal?.setRaw(event.isRaw)
     if (event.kind === 'question') prompts.show(event.question)
     if (event.kind === 'question-end') prompts.withdraw(event.id)

@@ -3,7 +3,7 @@ import type { ControlCall } from './context.ts'
 
 /** Sends a run its standard input: each piece when the capsule has taken the one before, so a slow capsule slows its input down. */
 export async function sendInput(
-  call: ControlCall<'capsule.run' | 'capsule.replay'>,
+  call: ControlCall<'capsule.attach' | 'capsule.run' | 'capsule.replay'>,
   input: AsyncIterable<Uint8Array>
 ): Promise<void> {
   for await (const chunk of input) {

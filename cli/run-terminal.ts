@@ -2,21 +2,23 @@ import type { CliContext, ControlClient } from './context.ts'
 
 /** Ctrl-C, as it comes in raw mode. */
 const INTERRUPT = 0x03
+/** Ctrl-], which leaves a run to itself. */
+const LEAVE = 0x1d
 /** So many of them in a row end a run whose capsule took the keys for itself. */
 const INTERRUPTS_MAX = 3
 /** Leaves the other screen, and makes text and cursor as they were. */
 const TERMINAL_RESTORED =
   '\u0018\u001b\\\u001b[!p\u001b[?1049l\u001b[0m\u001b[?25h\u001b[?2004l\u001b[?1000l\u001b[?1006l'
 
-/** The terminal of a run whose capsule may draw on it. Disposing it gives it back as it was. */
+/** The terminal of a run whose capsule may draw on it. Disposing it gives it back as it was; again, nothing happens. */
 export interface RunTerminal extends AsyncDisposable {
-  /** The run has this number: from now on it is told of the size. */
-  started(run: number): void
+  /** The run and who is at its terminal have these numbers: from now on it is told of the size. */
+  started(run: number, viewer: number): void
   /** The capsule wants keys, or lines. */
   setRaw(isRaw: boolean): void
   /** Lines for a question, until disposed; then as the capsule wants it, which is told to draw again. */
   forQuestion(): Disposable
-  /** The same input; aborts `interrupt` when the user insists. */
+  /** The same input; aborts `interrupt` when the user insists, and leaves the run at Ctrl-]. */
   guard(input: AsyncIterable<Uint8Array>, interrupt: () => void): AsyncIterable<Uint8Array>
 }
 
@@ -30,17 +32,20 @@ export function createRunTerminal(
   context: Pick<CliContext, 'setRawMode' | 'onResize' | 'stdout'>,
   client: Pick<ControlClient, 'call'>
 ): RunTerminal {
-  let run: number | undefined
+  let visitor: { readonly run: number; readonly viewer: number } | undefined
   let isRaw = false
   let wasRaw = false
   let isAsking = false
   const tellSize = (): void => {
-    if (run === undefined) return
-    void client.call('capsule.resize', { run, ...terminalSize(context) }).catch(() => undefined)
+    if (visitor === undefined) return
+    void client.call('capsule.resize', { ...visitor, ...terminalSize(context) }).catch(() => undefined)
+  }
+  const leave = (): void => {
+    if (visitor !== undefined) void client.call('capsule.detach', visitor).catch(() => undefined)
   }
   const resizing = context.onResize(tellSize)
   return {
-    started: (id) => (run = id),
+    started: (run, viewer) => (visitor = { run, viewer }),
     setRaw: (wanted) => {
       isRaw = wanted
       wasRaw ||= wanted
@@ -61,6 +66,10 @@ export function createRunTerminal(
     guard: async function* (input, interrupt) {
       let interrupts = 0
       for await (const bytes of input) {
+        if (visitor !== undefined && bytes.includes(LEAVE)) {
+          leave()
+          continue
+        }
         for (const byte of bytes) {
           interrupts = isRaw && byte === INTERRUPT ? interrupts + 1 : 0
           if (interrupts >= INTERRUPTS_MAX) interrupt()
@@ -71,6 +80,7 @@ export function createRunTerminal(
     [Symbol.asyncDispose]: async () => {
       resizing[Symbol.dispose]()
       if (!wasRaw) return
+      wasRaw = false
       context.setRawMode(false)
       await context.stdout.write(TERMINAL_RESTORED)
     }

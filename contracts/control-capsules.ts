@@ -6,10 +6,18 @@ export interface LogEvent {
   readonly lines: readonly CapsuleLogLine[]
 }
 
-/** A capsule was started; its number names it to `capsule.resize`. */
+/** A capsule was started, or somebody came to its terminal; both numbers name that to `capsule.resize` and `capsule.detach`. */
 export interface RunEvent {
   readonly kind: 'run'
   readonly run: number
+  /** Absent where the capsule has no terminal. */
+  readonly viewer?: number
+}
+
+/** Who types at the terminal of a run: the one who is told, or somebody else. */
+export interface TypingEvent {
+  readonly kind: 'typing'
+  readonly isTyping: boolean
 }
 
 /** A capsule wants its user's keys one by one and not shown, or lines again. */
@@ -238,7 +246,7 @@ export interface CapsuleControlMethods {
       detach?: boolean
       /** Whether there is a person at a terminal who can be asked what it may do. */
       canAsk?: boolean
-      /** The size of a terminal that it may draw on. */
+      /** The size of a terminal that it may draw on; left running it keeps one for whoever comes to it. */
       terminal?: { columns: number; rows: number }
       /** Where it runs; where it is made for when absent. A module also runs in a microVM. */
       substrate?: 'wasm' | 'microvm'
@@ -248,7 +256,7 @@ export interface CapsuleControlMethods {
       /** Records the run into a new file; `input` says whether standard input is kept. */
       record?: { path: string; input: boolean }
     }
-    /** `run` is set for one that was left running, `trace` for one that was recorded. */
+    /** `run` is set for one that is left running, `trace` for one that was recorded. */
     result: {
       exitCode: number
       capsule: CapsuleStatus
@@ -268,7 +276,25 @@ export interface CapsuleControlMethods {
     params: ToolServerParams & { tool: string; arguments: Readonly<Record<string, unknown>> }
     result: { capsule: CapsuleStatus } & ToolAnswer
   }
-  'capsule.resize': { params: { run: number; columns: number; rows: number }; result: Record<string, never> }
+  /**
+   * Comes to the terminal of a run, by its number or as the last one of a name, until the run ends or `capsule.detach`. The last who came
+   * and does not only `watch` types.
+   */
+  'capsule.attach': {
+    params: {
+      target: string
+      watch?: boolean
+      terminal?: { columns: number; rows: number }
+      canAsk?: boolean
+    }
+    /** `exitCode` is set when the run ended. */
+    result: { run: number; capsule: CapsuleStatus; exitCode?: number }
+  }
+  'capsule.detach': { params: { run: number; viewer: number }; result: Record<string, never> }
+  'capsule.resize': {
+    params: { run: number; viewer: number; columns: number; rows: number }
+    result: Record<string, never>
+  }
   'capsule.plan': {
     params: { target: string; as?: string; installed?: boolean; deadlineMs?: number }
     result: CapsulePlanStatus

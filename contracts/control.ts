@@ -9,7 +9,8 @@ import type {
   QuestionEvent,
   QuestionMissedEvent,
   RunEvent,
-  TerminalEvent
+  TerminalEvent,
+  TypingEvent
 } from './control-capsules.ts'
 import type { DhtControlMethods, NameEvent } from './control-dht.ts'
 import type { ReplicaControlMethods } from './control-replicas.ts'
@@ -128,6 +129,7 @@ export type ControlEvent =
   | LogEvent
   | RunEvent
   | TerminalEvent
+  | TypingEvent
   | QuestionEvent
   | QuestionEndEvent
   | QuestionMissedEvent

@@ -45,6 +45,7 @@ export type {
   RunEvent,
   RunningStatus,
   TerminalEvent,
+  TypingEvent,
   ToolAnswer,
   ToolServerParams,
   ToolStatus

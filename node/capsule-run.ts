@@ -2,6 +2,7 @@ import { createLineCutter, type CapsuleLogs, type LogLine, type Run, type RunIni
 import { errorCode, errorMessage } from '#contracts'
 import type { Capsules, CapsuleStreams, VerifiedPackage } from './capsules.ts'
 import type { InstalledCapsules } from './installed-capsules.ts'
+import type { RunTerminal } from './run-terminal.ts'
 
 /** What a run is made with. */
 export interface RunParts {
@@ -13,37 +14,52 @@ export interface RunParts {
 export async function runAttached(
   { capsules, installed }: RunParts,
   capsule: VerifiedPackage,
-  { onRun, ...streams }: CapsuleStreams & { readonly onRun?: (run: number) => void }
+  { onRun, ...streams }: CapsuleStreams & { readonly onRun?: (run: Run) => void }
 ): Promise<number> {
   using run = installed.running.enter(runInitOf(capsule, false), streams.signal)
-  onRun?.(run.id)
+  onRun?.(run)
   return await logRun(installed.logs, { capsule, run }, async () => {
     return await capsules.run(capsule, observed(streams, { run, capsule, logs: installed.logs }))
   })
 }
 
+/** How a run that goes on without who started it is started. */
+export type DetachedInit = Pick<CapsuleStreams, 'args' | 'allowsEmulated' | 'substrate' | 'signal'> & {
+  /** The terminal that it keeps for whoever comes to it; without one it has no input, and what it writes goes to its log. */
+  readonly terminal?: RunTerminal
+}
+
+/** A run that goes on without who started it. */
+export interface DetachedRun {
+  readonly run: Run
+  /** Settles at its end, as that of {@link runAttached}. */
+  readonly ended: Promise<number>
+}
+
 /**
- * Runs a capsule that nobody watches: no input, and what it writes goes to its log. Resolves with the number of its run
- * when it was started.
+ * Runs a capsule that nobody watches. Resolves when it was started.
  *
  * @throws CapsuleError why it could not be started
  */
 export async function runDetached(
   { capsules, installed }: RunParts,
   capsule: VerifiedPackage,
-  init: Pick<CapsuleStreams, 'args' | 'allowsEmulated' | 'substrate' | 'signal'>
-): Promise<number> {
+  { terminal, ...init }: DetachedInit
+): Promise<DetachedRun> {
   const run = installed.running.enter(runInitOf(capsule, true), init.signal)
-  const started = Promise.withResolvers<number>()
-  const work = async (): Promise<void> => {
+  const started = Promise.withResolvers<undefined>()
+  const streams =
+    terminal === undefined
+      ? createLoggedStreams(installed.logs, { lineage: capsule.lineage, run: run.id })
+      : terminalStreams(terminal)
+  const work = async (): Promise<number> => {
     using _entry = run
-    await logRun(installed.logs, { capsule, run }, async () => {
-      const streams = createLoggedStreams(installed.logs, { lineage: capsule.lineage, run: run.id })
+    return await logRun(installed.logs, { capsule, run }, async () => {
       try {
         const seen = observed({ ...streams, ...init }, { run, capsule, logs: installed.logs })
         const onProcess = (pid: number | undefined): void => {
           run.setProcess(pid)
-          started.resolve(run.id)
+          started.resolve(undefined)
         }
         return await capsules.run(capsule, { ...seen, onProcess })
       } finally {
@@ -51,9 +67,19 @@ export async function runDetached(
       }
     })
   }
-  // Once it was started its log says how it ended; there is nobody else to tell.
-  void work().catch((thrown: unknown) => started.reject(thrown as Error))
-  return await started.promise
+  const ended = work()
+  // Once it was started its log says how it ended, and whoever comes to its terminal hears it.
+  ended.catch((thrown: unknown) => started.reject(thrown as Error))
+  await started.promise
+  return { run, ended }
+}
+
+/** What a run is given of a terminal. */
+export function terminalStreams(
+  terminal: RunTerminal
+): Pick<CapsuleStreams, 'stdin' | 'stdout' | 'stderr' | 'terminal' | 'onSession'> & { end(): Promise<void> } {
+  const { stdin, stdout, stderr, power, onSession } = terminal
+  return { stdin, stdout, stderr, onSession, terminal: power, end: async () => await Promise.resolve() }
 }
 
 function runInitOf({ lineage, status }: VerifiedPackage, isDetached: boolean): RunInit {

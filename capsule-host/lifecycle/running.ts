@@ -37,6 +37,8 @@ export interface Run extends Disposable {
   readonly signal: AbortSignal
   /** Says which process it is in. */
   setProcess(pid: number | undefined): void
+  /** Says that whoever started it left, and it goes on. */
+  setDetached(): void
 }
 
 /** The capsules that run now. */
@@ -58,6 +60,7 @@ interface Entry {
   readonly controller: AbortController
   readonly left: PromiseWithResolvers<undefined>
   pid?: number | undefined
+  isDetached: boolean
 }
 
 /** A table with nothing in it. */
@@ -76,7 +79,8 @@ export function createRunningTable(clock: Pick<Clock, 'nowMs'>): RunningTable {
       const entry: Entry = {
         ...{ init, id: nextId++, startedAtMs: clock.nowMs(), controller: new AbortController() },
         counters: { calls: 0, bytesIn: 0, bytesOut: 0 },
-        left: Promise.withResolvers()
+        left: Promise.withResolvers(),
+        isDetached: init.isDetached
       }
       entries.set(entry.id, entry)
       recent.push({ id: entry.id, name: init.name, lineage: init.lineage })
@@ -86,6 +90,7 @@ export function createRunningTable(clock: Pick<Clock, 'nowMs'>): RunningTable {
         counters: entry.counters,
         signal: AbortSignal.any([signal, entry.controller.signal]),
         setProcess: (pid) => (entry.pid = pid),
+        setDetached: () => (entry.isDetached = true),
         [Symbol.dispose]: () => {
           entries.delete(entry.id)
           entry.left.resolve(undefined)
@@ -107,6 +112,6 @@ export function createRunningTable(clock: Pick<Clock, 'nowMs'>): RunningTable {
   }
 }
 
-function summaryOf({ init, id, startedAtMs, counters, pid }: Entry): RunSummary {
-  return { ...init, ...counters, id, startedAtMs, ...(pid === undefined ? {} : { pid }) }
+function summaryOf({ init, id, startedAtMs, counters, pid, isDetached }: Entry): RunSummary {
+  return { ...init, ...counters, id, startedAtMs, isDetached, ...(pid === undefined ? {} : { pid }) }
 }

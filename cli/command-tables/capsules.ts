@@ -56,7 +56,11 @@ export const CAPSULES_COMMANDS: readonly CommandSpec[] = [
     needsNode: true,
     args: ['<target>', '[args...]'],
     options: [
-      { flags: '--detach', summary: 'leave it running and return; what it writes goes to its log' },
+      {
+        flags: '--detach',
+        summary:
+          "leave it running and return; what it writes goes to its log, with --raw to a terminal of its own ('attach')"
+      },
       { flags: '--dev', summary: 'also run your own unsigned capsule from a folder' },
       {
         flags: '--substrate <substrate>',
@@ -84,6 +88,15 @@ export const CAPSULES_COMMANDS: readonly CommandSpec[] = [
     summary: 'verify a capsule whole, then run it in a sandbox: an installed NAME, DID/NAME, CID or folder',
     example: 'elastos capsule run did:key:z6Mk…/hello',
     load: async () => await import('../commands/capsule-run.ts')
+  },
+  {
+    path: ['capsule', 'attach'],
+    needsNode: true,
+    args: ['<run>'],
+    options: [{ flags: '--watch', summary: 'only look: type nothing, answer nothing' }],
+    summary: 'come to the terminal of a capsule that runs, by its number or name; Ctrl-] leaves it running',
+    example: 'elastos capsule attach 3',
+    load: async () => await import('../commands/capsule-attach.ts')
   },
   {
     path: ['capsule', 'replay'],

@@ -14,8 +14,8 @@ export async function run(input: CommandInput, context: CliContext): Promise<num
   const deadlineMs = secondsOption(input, 'deadline')
   const isDetached = switchOption(input, 'detach')
   const isRaw = switchOption(input, 'raw')
-  // Who takes keys one by one draws what they do: that is for a capsule whose user lets it.
-  const canDraw = isRaw && context.stdinIsTerminal && context.stdout.isTerminal && !isDetached
+  // Who takes keys one by one draws what they do: that is for a capsule whose user lets it. Left running it keeps a terminal.
+  const canDraw = isRaw && (isDetached || (context.stdinIsTerminal && context.stdout.isTerminal))
   const params = {
     target: capsuleTarget(requiredArgument(input, 'target'), context),
     args: restArguments(input, 'args'),
@@ -40,9 +40,13 @@ export async function run(input: CommandInput, context: CliContext): Promise<num
   const result = await call.result
   await line.end()
   if (result.run !== undefined) {
+    await terminal[Symbol.asyncDispose]()
     const { name, version } = result.capsule
     await printResult(context, result, [`${name} ${version} runs as #${result.run}`])
-    await printNotice(context, `'elastos capsule logs ${name}' shows what it writes, 'capsule stop' ends it`)
+    const where = canDraw
+      ? `attach ${result.run}' comes to its terminal`
+      : `logs ${name}' shows what it writes`
+    await printNotice(context, `'elastos capsule ${where}, 'capsule stop' ends it`)
   }
   if (result.trace !== undefined) {
     await printNotice(

@@ -1,17 +1,20 @@
-import { decodeTrace, readTraceFile, type RunTrace, type TerminalPower } from '#capsule-host'
-import { CONTROL_LIMITS, type Clock, type TerminalSize } from '#contracts'
+import { decodeTrace, readTraceFile, type Run, type RunTrace } from '#capsule-host'
+import type { Clock, ControlParams, ControlResult, TerminalSize } from '#contracts'
 import { createDeadline } from '../deadline.ts'
-import { runAttached, runDetached } from '../capsule-run.ts'
+import { runAttached, runDetached, terminalStreams } from '../capsule-run.ts'
 import type { CapsuleRuntime } from '../capsule-runtime.ts'
 import { recordRun } from '../capsule-trace.ts'
-import type { Capsules, CapsuleStreams } from '../capsules.ts'
+import type { Capsules, CapsuleStreams, VerifiedPackage } from '../capsules.ts'
 import type { InstalledCapsules } from '../installed-capsules.ts'
 import { installedTarget } from '../release-capsules.ts'
+import { createRunTerminal } from '../run-terminal.ts'
 import { SHIPPED_PREFIX } from '../shipped-capsules.ts'
 import { createReporter } from './content-handlers.ts'
 import type { HandlersOf } from './handlers.ts'
 import { createWatcher, type QuestionParts } from './question-handlers.ts'
+import { writeOutput } from './run-output.ts'
 import type { CallContext } from './server.ts'
+import type { RunTerminals } from './terminal-handlers.ts'
 
 /** How long finding and fetching a capsule may take. */
 const CAPSULE_DEADLINE_MS = 60_000
@@ -22,6 +25,8 @@ export interface CapsuleHandlerParts {
   readonly installed: InstalledCapsules
   readonly questions: QuestionParts
   readonly runtime: Pick<CapsuleRuntime, 'replay'>
+  /** Where others come to the terminals of runs. */
+  readonly terminals: RunTerminals
   /** A lineage for `PETNAME/NAME`; other text as it is. */
   readonly toLineage: (target: string) => string
   readonly clock: Clock
@@ -64,46 +69,27 @@ export function createCapsuleVerifier({
 /** Capsules for commands. */
 export function createCapsuleHandlers(
   parts: CapsuleHandlerParts
-): HandlersOf<'capsule.publish' | 'capsule.verify' | 'capsule.run' | 'capsule.replay' | 'capsule.resize'> {
-  const { capsules, installed, questions } = parts
+): HandlersOf<'capsule.publish' | 'capsule.verify' | 'capsule.run' | 'capsule.replay'> {
+  const { capsules, questions } = parts
   const verify = createCapsuleVerifier(parts)
-  /** What tells a run its terminal's size. */
-  const terminals = new Map<number, Resize>()
   return {
     'capsule.publish': async ({ folder, first = false }, { signal }) => {
       const published = await capsules.publish(folder, { signal, isFirst: first })
       return { ...published, line: `elastos capsule run ${published.publisher}/${published.name}` }
     },
     'capsule.verify': async ({ target }, context) => (await verify(target, context)).status,
-    'capsule.resize': async ({ run, ...size }) => {
-      // A run that has ended meanwhile needs no size.
-      terminals.get(run)?.(size)
-      return await Promise.resolve({})
-    },
     'capsule.run': async (params, context) => {
-      const { target, args, dev = false, detach = false, canAsk = false, deadlineMs } = params
-      const where = {
-        allowsEmulated: params.allowEmulated === true,
-        ...(params.substrate === undefined ? {} : { substrate: params.substrate })
-      }
-      const { signal } = context
+      const { target, dev = false, detach = false, canAsk = false, deadlineMs } = params
       const capsule = await verify(target, context, { deadlineMs, isDevelopment: dev })
-      if (detach) {
-        const init = { args, ...where, signal: new AbortController().signal }
-        const run = await runDetached({ capsules, installed }, capsule, init)
-        return { exitCode: 0, capsule: capsule.status, run }
-      }
+      const order = { capsule, params, context }
+      if (detach) return await leaveRunning(parts, order)
       const watcher = createWatcher(questions, { emit: context.emit, canAsk })
       using _watching = questions.desk.watch(capsule.lineage, watcher)
-      using terminal = createRunTerminal(context, terminals, params.terminal)
-      const run = async (trace?: RunTrace): Promise<number> =>
-        await runAttached({ capsules, installed }, capsule, {
-          ...{ args, signal, ...where, ...terminal.streams, ...standardStreams(context) },
-          onNotice: (text) => void context.emit({ kind: 'notice', text }).catch(() => undefined),
-          ...(trace === undefined ? {} : { trace })
-        })
-      if (params.record === undefined) return { exitCode: await run(), capsule: capsule.status }
-      return { ...(await recordRun(params.record, { capsule, args }, run)), capsule: capsule.status }
+      const result =
+        params.terminal === undefined
+          ? await runOverPipes(parts, order)
+          : await runAtTerminal(parts, order, params.terminal)
+      return { ...result, capsule: capsule.status }
     },
     'capsule.replay': async ({ path }, context) => {
       const trace = decodeTrace(await readTraceFile(path))
@@ -126,63 +112,99 @@ function standardStreams(context: CallContext): Pick<CapsuleStreams, 'stdin' | '
   }
 }
 
-type Resize = (size: TerminalSize) => void
+/** A capsule that a command wants run. */
+interface RunOrder {
+  readonly capsule: VerifiedPackage
+  readonly params: ControlParams<'capsule.run'>
+  readonly context: CallContext
+}
 
-/** The terminal of one run, as the command that called for it says it is; none when that says nothing. */
-function createRunTerminal(
-  { emit }: Pick<CallContext, 'emit'>,
-  terminals: Map<number, Resize>,
-  first: TerminalSize | undefined
-): {
-  readonly streams: Pick<CapsuleStreams, 'terminal' | 'onSession'> & { onRun: (run: number) => void }
-} & Disposable {
-  let size = first
-  let isRaw = false
-  let id: number | undefined
-  let session: Parameters<NonNullable<CapsuleStreams['onSession']>>[0] | undefined
-  const tell = (event: Parameters<CallContext['emit']>[0]): void => void emit(event).catch(() => undefined)
-  const power: TerminalPower = {
-    status: () => ({ columns: 80, rows: 24, ...size, isRaw }),
-    setRaw: (wanted) => {
-      isRaw = wanted
-      tell({ kind: 'terminal', isRaw })
-    }
-  }
-  const onRun = (run: number): void => {
-    id = run
-    tell({ kind: 'run', run })
-    terminals.set(run, (next) => {
-      size = next
-      session?.resize(next)
+type RunResult = Omit<ControlResult<'capsule.run'>, 'capsule'>
+
+/** Where a capsule runs, and what it is told. */
+function termsOf({
+  args,
+  substrate,
+  allowEmulated
+}: RunOrder['params']): Pick<CapsuleStreams, 'args' | 'substrate' | 'allowsEmulated'> {
+  const allowsEmulated = allowEmulated === true
+  return { args, allowsEmulated, ...(substrate === undefined ? {} : { substrate }) }
+}
+
+/** Starts a capsule and returns; with a terminal it keeps one for whoever comes to it. */
+async function leaveRunning(
+  { capsules, installed, terminals }: CapsuleHandlerParts,
+  { capsule, params }: RunOrder
+): Promise<ControlResult<'capsule.run'>> {
+  const terminal = params.terminal === undefined ? undefined : createRunTerminal(params.terminal)
+  const { run, ended } = await runDetached({ capsules, installed }, capsule, {
+    ...termsOf(params),
+    ...(terminal === undefined ? {} : { terminal }),
+    signal: new AbortController().signal
+  })
+  const { lineage, status } = capsule
+  if (terminal !== undefined) terminals.add({ id: run.id, lineage, capsule: status, terminal, ended })
+  return { exitCode: 0, capsule: status, run: run.id }
+}
+
+async function runOverPipes(parts: CapsuleHandlerParts, order: RunOrder): Promise<RunResult> {
+  const { context } = order
+  return await record(order, async (trace) => {
+    return await runAttached(parts, order.capsule, {
+      ...{ ...termsOf(order.params), ...standardStreams(context), ...trace, signal: context.signal },
+      onRun: ({ id }) => void context.emit({ kind: 'run', run: id }).catch(() => undefined),
+      onNotice: noticeTo(context)
     })
-  }
-  return {
-    streams: {
-      onRun,
-      onSession: (opened) => (session = opened),
-      ...(first === undefined ? {} : { terminal: power })
-    },
-    [Symbol.dispose]: () => {
-      if (id !== undefined) terminals.delete(id)
-    }
-  }
+  })
+}
+
+/** Runs a capsule on the terminal of the command, whose user may leave it running. */
+async function runAtTerminal(
+  parts: CapsuleHandlerParts,
+  order: RunOrder,
+  size: TerminalSize
+): Promise<RunResult> {
+  const { capsule, context, params } = order
+  const terminal = createRunTerminal(size)
+  const stop = new AbortController()
+  const abort = (): void => stop.abort(context.signal.reason)
+  context.signal.addEventListener('abort', abort, { once: true })
+  const entered = Promise.withResolvers<Run>()
+  const result = record(order, async (trace) => {
+    return await runAttached(parts, capsule, {
+      ...{ ...termsOf(params), ...terminalStreams(terminal), ...trace, signal: stop.signal },
+      onRun: entered.resolve,
+      onNotice: noticeTo(context)
+    })
+  })
+  result.catch(entered.reject)
+  const run = await entered.promise
+  const ended = result.then(({ exitCode }) => exitCode)
+  parts.terminals.add({ id: run.id, lineage: capsule.lineage, capsule: capsule.status, terminal, ended })
+  await parts.terminals.visit(run.id, context, { size, isWatching: false, endsInput: true })
+  if (terminal.hasEnded || context.signal.aborted) return await result
+  context.signal.removeEventListener('abort', abort)
+  run.setDetached()
+  return { exitCode: 0, run: run.id }
+}
+
+/** Runs a capsule, and records that where it is wanted. */
+async function record(
+  { capsule, params }: RunOrder,
+  run: (trace: { readonly trace?: RunTrace }) => Promise<number>
+): Promise<RunResult> {
+  if (params.record === undefined) return { exitCode: await run({}) }
+  const recorded = { capsule, args: params.args }
+  return await recordRun(params.record, recorded, async (trace) => await run({ trace }))
+}
+
+function noticeTo({ emit }: Pick<CallContext, 'emit'>): (text: string) => void {
+  return (text) => void emit({ kind: 'notice', text }).catch(() => undefined)
 }
 
 async function* readStdin({ nextInput }: CallContext): AsyncIterable<Uint8Array> {
   for (let input = await nextInput(); input !== undefined; input = await nextInput()) {
     if (input.kind === 'stdin-end') return
     if (input.kind === 'stdin') yield Buffer.from(input.base64, 'base64')
-  }
-}
-
-/** Sends bytes of a capsule to the command, in pieces that fit a message. */
-export async function writeOutput(
-  { emit }: CallContext,
-  stream: 'stdout' | 'stderr',
-  bytes: Uint8Array
-): Promise<void> {
-  for (let start = 0; start < bytes.byteLength; start += CONTROL_LIMITS.chunkBytesMax) {
-    const part = bytes.subarray(start, start + CONTROL_LIMITS.chunkBytesMax)
-    await emit({ kind: 'output', stream, base64: Buffer.from(part).toString('base64') })
   }
 }

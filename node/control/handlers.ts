@@ -22,6 +22,7 @@ import { createProviderHandlers } from './provider-handlers.ts'
 import { createQuestionHandlers } from './question-handlers.ts'
 import { takeRows } from './rows.ts'
 import type { CallContext, ControlHandlers } from './server.ts'
+import { createRunTerminals, createTerminalHandlers } from './terminal-handlers.ts'
 import { createReplicaHandlers } from './replica-handlers.ts'
 import { createToolHandlers } from './tool-handlers.ts'
 
@@ -48,7 +49,8 @@ export function createHandlers(base: NodeBase, parts: HandlerParts): ControlHand
   const { content, capsules, installed, rooms, runtime } = node
   const toLineage = createLineageReader(node.contacts)
   const questions = { desk: node.shell.desk, contacts: node.contacts }
-  const capsuleParts = { capsules, installed, questions, runtime, toLineage, clock: base.clock }
+  const terminals = createRunTerminals()
+  const capsuleParts = { capsules, installed, questions, runtime, terminals, toLineage, clock: base.clock }
   return {
     ...createNodeHandlers(base, parts),
     ...createContentHandlers(content, base.clock, node.replication),

@@ -98,7 +98,14 @@ const PARAMS = {
     tool: z.string().min(1).max(128),
     arguments: z.record(z.string(), z.unknown())
   }),
-  'capsule.resize': terminalSize.extend({ run: z.int().min(1) }),
+  'capsule.attach': z.strictObject({
+    target: label,
+    watch: z.boolean().optional(),
+    terminal: terminalSize.optional(),
+    canAsk: z.boolean().optional()
+  }),
+  'capsule.detach': z.strictObject({ run: z.int().min(1), viewer: z.int().min(1) }),
+  'capsule.resize': terminalSize.extend({ run: z.int().min(1), viewer: z.int().min(1) }),
   'capsule.plan': z.strictObject({
     target,
     as: label.optional(),

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { writeCapsuleFolder } from '../support/capsule-folder.ts'
 import { createCliHome, type CliHome } from '../support/cli.ts'
-import { startCliNode, type CliNode } from '../support/cli-node.ts'
+import { assertRefused, assertSucceeded, startCliNode, type CliNode } from '../support/cli-node.ts'
 import type { Terminal } from '../support/pty.ts'
 import { needs } from '../support/requirements.ts'
 
@@ -24,6 +24,9 @@ const SCREEN = `
     capsule.write(held === undefined ? 'refused\\r\\n' : 'granted\\r\\n')
   }
 `
+
+/** The one without a terminal reads no more input than there is, and may have ended. */
+const NO_TERMINAL = ['ERR_CAPSULE_NO_TERMINAL', 'ERR_CAPSULE_NOT_RUNNING'] as const
 
 /** Control characters as words. */
 function readable(text: string): string {
@@ -82,6 +85,55 @@ describe('a capsule on the terminal of its user', function () {
     terminal.control('c')
     assert.notEqual((await terminal.ended).code, 0)
     assert.match(readable(terminal.stdout.text()), /<ESC>\[\?1049l/)
+  })
+
+  const attach = async (...args: readonly string[]): Promise<Terminal> =>
+    await home.terminal(['capsule', 'attach', ...args, '--data', node.status.dataFolder])
+
+  it('is left running with a terminal of its own, to which several come and of whom one types', async () => {
+    const left = await node.succeed(['capsule', 'run', folder, '--dev', '--detach', '--raw'])
+    const id = String(left.json?.['run'])
+    const first = await attach(id)
+    // Whether it asked for its terminal before somebody was there, or after.
+    await first.stdout.match(/raw 80x24[^]*drawn again 100x30|raw 100x30/, { timeoutMs: 60_000 })
+    first.write('x')
+    await first.stdout.match(/keys 120/)
+    await using second = await attach('screen')
+    await first.stdout.match(/somebody else came/)
+    second.write('y')
+    await Promise.all([first.stdout.match(/keys 121/), second.stdout.match(/keys 120[^]*keys 121/)])
+    // Ctrl-] gives the terminal back and leaves the capsule to itself, and to who was there before.
+    second.control(']')
+    assert.equal((await second.ended).code, 0)
+    assert.match(readable(second.stdout.text()), /<ESC>\[\?1049l[^]*screen runs on as #/)
+    first.write('z')
+    await first.stdout.match(/keys 122/)
+    await first[Symbol.asyncDispose]()
+    // Over a pipe: what it says is typed, and its end is not the capsule's.
+    assertSucceeded(await node.run(['capsule', 'attach', id], { input: 'a' }), ['attach'])
+    const watching = await home.start(['capsule', 'attach', id, '--watch', '--data', node.status.dataFolder])
+    await watching.stdout.match(/keys 122[^]*keys 97/)
+    await node.succeed(['capsule', 'stop', 'screen'])
+    assert.notEqual((await watching.ended).code, 0)
+    assertRefused(await node.run(['capsule', 'attach', id]), 'ERR_CAPSULE_NOT_RUNNING')
+  })
+
+  it('is left running by who started it, and has none where it was started without', async () => {
+    await using terminal = await run('--raw')
+    await terminal.stdout.match(/raw 100x30/, { timeoutMs: 60_000 })
+    terminal.control(']')
+    const { input } = await terminal.stdout.match(/screen 1\.0\.0 runs as #\d+/)
+    const id = /runs as (#\d+)/.exec(input)?.[1] ?? ''
+    assert.equal((await terminal.ended).code, 0)
+    const { json } = await node.succeed(['capsule', 'top'])
+    const running = json?.['running'] as { run: number; isDetached: boolean }[]
+    assert.equal(running.find((one) => `#${one.run}` === id)?.isDetached, true)
+    await using again = await attach(id)
+    await again.stdout.match(/raw 100x30[^]*drawn again 100x30/)
+    await node.succeed(['capsule', 'stop', 'screen'])
+    assert.notEqual((await again.ended).code, 0)
+    const bare = await node.succeed(['capsule', 'run', folder, '--dev', '--detach'])
+    assertRefused(await node.run(['capsule', 'attach', String(bare.json?.['run'])]), ...NO_TERMINAL)
   })
 
   it('has none without that: it gets lines, and draws nothing', async () => {

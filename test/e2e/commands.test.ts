@@ -35,6 +35,7 @@ const ARGUMENTS: Readonly<Record<string, string>> = {
   '<petname>': 'alice',
   '<resource>': 'localhost://notes/a.txt',
   '<scenario>': 'no-such-scenario',
+  '<run>': '1',
   '<shell>': 'bash',
   '<subject>': CID,
   '<target>': CID,
