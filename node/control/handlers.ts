@@ -56,6 +56,7 @@ export function createHandlers(base: NodeBase, parts: HandlerParts): ControlHand
     ...createContentHandlers(content, base.clock, node.replication),
     ...createRepoHandlers(content),
     ...createCapsuleHandlers(capsuleParts),
+    ...createTerminalHandlers(capsuleParts),
     ...createToolHandlers(capsuleParts),
     ...createLifecycleHandlers(capsuleParts),
     ...createProviderHandlers({ capsules, installed, toLineage, providers: node.providers }),
