@@ -5,7 +5,7 @@ import { arch, platform, release } from 'node:os'
 import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
-import { errorCode } from '#contracts'
+import { errorCode, GUARD_DESCRIPTOR, guardedProgram } from '#contracts'
 
 /** A user and a group of the operating system. */
 export interface Identity {
@@ -25,7 +25,7 @@ export interface SpawnInit {
   readonly environment?: Readonly<Record<string, string>>
   /** What can be read from descriptor 3; there is none when absent. */
   readonly descriptor3?: Uint8Array
-  /** Whether descriptor 4 is a pipe that can be read here. */
+  /** Whether the next descriptor is a pipe that can be read here, whose end is the program's; then a guard keeps its process group. */
   readonly hasStatus?: boolean
   /** Whether the highest descriptor open here, some of which it inherits, is told it as one more argument. */
   readonly toldDescriptors?: boolean
@@ -226,13 +226,15 @@ function parseActiveMs(schedstat: string): number | undefined {
 
 function spawnProcess(init: SpawnInit): SpawnedProcess {
   const extra = init.descriptor3 === undefined ? [] : (['pipe'] as const)
-  const status = init.hasStatus === true ? (['pipe'] as const) : []
+  const statusIndex = init.hasStatus === true ? 3 + extra.length : undefined
   const told = init.toldDescriptors === true ? [String(highestDescriptor())] : []
-  const child: ChildProcess = spawn(init.command, [...init.args, ...told], {
+  const args = [...init.args, ...told]
+  const started = statusIndex === undefined ? { ...init, args } : guardedProgram(init.command, args)
+  const child: ChildProcess = spawn(started.command, [...started.args], {
     cwd: init.folder ?? '/',
     env: { ...init.environment },
-    stdio: ['pipe', 'pipe', 'pipe', ...extra, ...status],
-    // A session of its own: Ctrl-C in the user's terminal reaches the node, which decides.
+    stdio: ['pipe', 'pipe', 'pipe', ...extra, ...guardPipes(statusIndex)],
+    // A session of its own: Ctrl-C in the user's terminal reaches the node, which decides. And a process group of its own.
     detached: true,
     ...(init.identity === undefined ? {} : init.identity)
   })
@@ -245,7 +247,7 @@ function spawnProcess(init: SpawnInit): SpawnedProcess {
     (child as Partial<ChildProcess>).stdio ?? []
   for (const stream of stdio) stream?.on('error', () => undefined)
   if (init.descriptor3 !== undefined) writableAt(stdio[3])?.end(init.descriptor3)
-  const statusIndex = init.hasStatus === true ? 3 + extra.length : undefined
+  if (statusIndex !== undefined) releaseGuard(stdio, statusIndex)
   return {
     pid: child.pid,
     stdout: readableAt(stdio[1]),
@@ -258,13 +260,33 @@ function spawnProcess(init: SpawnInit): SpawnedProcess {
       if (child.stdin?.writable === true) child.stdin.write(bytes)
     },
     closeInput: () => child.stdin?.end(),
-    kill: () => {
-      child.kill('SIGKILL')
-    },
+    kill: () => killGroup(child),
     closeOutput: () => {
       for (const stream of stdio) stream?.destroy()
     },
     ended
+  }
+}
+
+/** A pipe for the status of a guarded program, and its guard's. */
+function guardPipes(statusIndex: number | undefined): ('pipe' | 'ignore')[] {
+  if (statusIndex === undefined) return []
+  const gap = Array.from({ length: GUARD_DESCRIPTOR - statusIndex - 1 }, () => 'ignore' as const)
+  return ['pipe', ...gap, 'pipe']
+}
+
+/** Tells the guard when its program has ended: only that holds the other end of its status. */
+function releaseGuard(stdio: readonly (Readable | Writable | null | undefined)[], statusIndex: number): void {
+  stdio[statusIndex]?.once('close', () => writableAt(stdio[GUARD_DESCRIPTOR])?.end('\n'))
+}
+
+/** Kills a program and its process group, which has its number as long as it was not buried. */
+function killGroup({ pid, exitCode, signalCode }: ChildProcess): void {
+  if (pid === undefined || exitCode !== null || signalCode !== null) return
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch {
+    // It is gone already, which is what was wanted.
   }
 }
 

@@ -106,7 +106,7 @@ describe('capsules from the pool', () => {
 
   it('are held to their processor time by the kernel too, soon after', async () => {
     const capsule = start(programs.WAITS, { limits: { cpuSecondsMax: 7 } })
-    const [inner] = (await descendantsOf(capsule.pid ?? -1)).map(({ pid }) => pid)
+    const inner = (await descendantsOf(capsule.pid ?? -1)).at(-1)?.pid
     const limitOf = async (): Promise<string | undefined> => {
       const limits = await readFile(`/proc/${inner}/limits`, 'utf8')
       return /^Max cpu time\s+(\d+)\s+(\d+)/m.exec(limits)?.slice(1).join(' ')
@@ -119,7 +119,8 @@ describe('capsules from the pool', () => {
 
   it('run at a lower priority than the node', async () => {
     const capsule = start(programs.WAITS)
-    for (const pid of await descendants()) {
+    // Its guard waits for the node's end only, and then must not wait for its turn.
+    for (const { pid } of await descendantsOf(capsule.pid ?? -1)) {
       const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined)
       // proc_pid_stat(5): the 19th field; the 2nd may hold anything.
       const nice = stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[16]
