@@ -27,13 +27,17 @@ export function createBareTable(own: BookPeer, book: PeerBook, bucketMax: number
     list = undefined
     for (const handler of changing) handler()
   }
-  const bucketOf = (peer: BookPeer): number => commonPrefixBits(own.kadId, peer.kadId)
+  const bucketOf = (peer: BookPeer): number => {
+    const difference = own.kadBits ^ peer.kadBits
+    return difference === 0 ? commonPrefixBits(own.kadId, peer.kadId) : Math.clz32(difference)
+  }
   const add = (peer: BookPeer): void => {
-    const text = idText(peer.id)
-    if (text === ownText || peers.has(text)) return
     const bucket = bucketOf(peer)
     const held = buckets.get(bucket) ?? 0
+    // mostly it is full, or has them already
     if (held >= bucketMax) return
+    const text = idText(peer.id)
+    if (text === ownText || peers.has(text)) return
     buckets.set(bucket, held + 1)
     peers.set(text, peer)
     for (const handler of adding) handler(peer.peerId)

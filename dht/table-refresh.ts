@@ -17,8 +17,8 @@ const KEY_TRIES_FACTOR = 32
 
 /** How many leading bits two Kademlia ids have in common. */
 export function commonPrefixBits(a: Uint8Array, b: Uint8Array): number {
-  for (const [index, byte] of a.entries()) {
-    const difference = byte ^ (b[index] ?? 0)
+  for (let index = 0; index < a.length; index++) {
+    const difference = (a[index] ?? 0) ^ (b[index] ?? 0)
     if (difference !== 0) return index * 8 + Math.clz32(difference) - 24
   }
   return a.length * 8

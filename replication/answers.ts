@@ -27,7 +27,7 @@ import {
 } from './core.ts'
 import { ReplicationError } from './errors.ts'
 import type { KnownSet } from './lease-book.ts'
-import { noteMet, takeOffers } from './meeting.ts'
+import { noteMet, someOf, takeOffers } from './meeting.ts'
 import {
   decodeAsk,
   encodeAnswer,
@@ -94,7 +94,7 @@ function answerSync(core: KeeperCore, from: Did, ask: Of<'sync'>): ReplicaAnswer
   const nowMs = core.clock.nowMs()
   takeOffers(core, ask.pool, ask.offers)
   const { missing, unknown } = core.offers.compare(ask.pool, ask.have, nowMs)
-  return { offers: missing.slice(0, OFFERS_PER_MESSAGE), want: unknown }
+  return { offers: someOf(core, missing, OFFERS_PER_MESSAGE), want: unknown }
 }
 
 async function answerKeep(

@@ -85,6 +85,12 @@ export const OFFER_LATE_MS: number = 10 * MINUTE_MS
 export const SYNC_EVERY_MS: number = 60 * SECOND_MS
 /** With how many at a time. */
 export const SYNC_PEERS = 3
+/** With how many at a time in a pool of which many offers are known: names of all of them travel each time. */
+export const SYNC_PEERS_LARGE = 1
+/** From so many known offers on a pool is a large one. */
+export const POOL_LARGE = 256
+/** Questions of one exchange of offers, each with as many offers as a message may have. */
+export const SYNC_TURNS_MAX = 4
 /** How often a device announces itself to its pools, and looks for others there. */
 export const MEET_EVERY_MS: number = 10 * MINUTE_MS
 /** How soon it looks for others again at first; twice as long each time in which it met nobody new. */
@@ -93,6 +99,10 @@ export const MEET_SOON_MS: number = 2 * SECOND_MS
 export const MEET_TIMEOUT_MS: number = 20 * SECOND_MS
 /** Devices of a pool found at once. */
 export const FOUND_MAX = 32
+/** Those of them that offers are exchanged with side by side. */
+export const MEET_PARALLEL = 8
+/** Devices of a pool remembered to exchange offers with, those met last. */
+export const MET_MAX = 256
 
 /** How far the clock of somebody else may be ahead of ours. */
 export const CLOCK_AHEAD_MS: number = 10 * MINUTE_MS

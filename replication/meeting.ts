@@ -4,11 +4,16 @@ import { withDeadline } from './asker.ts'
 import {
   CLOCK_AHEAD_MS,
   FOUND_MAX,
+  MEET_PARALLEL,
   MEET_TIMEOUT_MS,
+  MET_MAX,
   OFFER_EVERY_MS,
   OFFER_MS,
   OFFERS_PER_MESSAGE,
-  SYNC_PEERS
+  SYNC_PEERS,
+  SYNC_PEERS_LARGE,
+  SYNC_TURNS_MAX,
+  POOL_LARGE
 } from './constants.ts'
 import { poolsAsked, poolsGivenTo, poolsSought, quotaItems, type KeeperCore } from './core.ts'
 import { openGroup } from './groups.ts'
@@ -16,9 +21,6 @@ import { bytesOf } from './quota.ts'
 import { signOffer } from './records.ts'
 import type { JoinedGroup } from './state.ts'
 import type { PoolId } from './types.ts'
-
-/** Devices remembered of one pool beside those that offer. */
-const MET_MAX = 256
 
 /** Remembers that a device belongs to a pool, the latest met last. */
 export function noteMet(core: Pick<KeeperCore, 'met' | 'self'>, pool: PoolId, device: Did): void {
@@ -49,7 +51,8 @@ export function renewOffers(core: KeeperCore, isChanged: boolean): void {
     // of a clock that went back since: nobody takes what was signed after their now
     const { issuedAtMs = 0 } = core.offers.offerOf(pool, core.self) ?? {}
     if (issuedAtMs > nowMs + CLOCK_AHEAD_MS) core.offers.remove(pool, core.self)
-    const before = core.offers.of([pool], nowMs).find(({ holder }) => holder === core.self)
+    const last = core.offers.offerOf(pool, core.self)
+    const before = last !== undefined && last.expiresAtMs > nowMs ? last : undefined
     if (!isChanged && before !== undefined && nowMs < before.issuedAtMs + OFFER_EVERY_MS) continue
     const signed = signOffer(core, {
       pool,
@@ -81,25 +84,37 @@ export function takeOffers(core: KeeperCore, pool: string, offers: readonly Uint
   }
 }
 
-/** Exchanges offers of every pool with some of those met there. */
+/** Exchanges offers of every pool with some of those met there; with fewer where many are known, for then each exchange is long. */
 export async function syncOffers(core: KeeperCore): Promise<void> {
   for (const pool of poolsJoined(core)) {
     const met = [...(core.met.get(pool) ?? [])].filter((device) => !core.asker.isDown(device))
-    await Promise.all(choose(core, met, SYNC_PEERS).map(async (device) => await syncWith(core, pool, device)))
+    const count = core.offers.sizeOf(pool) < POOL_LARGE ? SYNC_PEERS : SYNC_PEERS_LARGE
+    await Promise.all(choose(core, met, count).map(async (device) => await syncWith(core, pool, device)))
   }
 }
 
-/** Exchanges the offers of one pool with one device. */
-export async function syncWith(core: KeeperCore, pool: PoolId, device: Did): Promise<void> {
-  const nowMs = core.clock.nowMs()
+/** Exchanges the offers of one pool with one device, until neither lacks any or so many went both ways. False when it is not there. */
+async function syncWith(core: KeeperCore, pool: PoolId, device: Did): Promise<boolean> {
   const own = core.offers.bytesOf(pool, core.self)
-  const offers = own === undefined ? [] : [own]
-  const have = core.offers.namesOf(pool, nowMs)
-  const answer = await core.asker.ask(device, { ask: 'sync', pool, have, offers })
-  if (answer === undefined) return
-  takeOffers(core, pool, answer.offers)
-  const wanted = core.offers.named(pool, answer.want, nowMs).slice(0, OFFERS_PER_MESSAGE)
-  if (wanted.length > 0) await core.asker.ask(device, { ask: 'sync', pool, have, offers: wanted })
+  let offers = own === undefined ? [] : [own]
+  for (let turn = 0; turn < SYNC_TURNS_MAX; turn++) {
+    const nowMs = core.clock.nowMs()
+    const have = core.offers.namesOf(pool, nowMs)
+    const answer = await core.asker.ask(device, { ask: 'sync', pool, have, offers })
+    if (answer === undefined) return turn > 0
+    takeOffers(core, pool, answer.offers)
+    offers = someOf(core, core.offers.named(pool, answer.want, nowMs), OFFERS_PER_MESSAGE)
+    // an answer that is full may leave some out
+    if (offers.length === 0 && answer.offers.length < OFFERS_PER_MESSAGE) return true
+  }
+  return true
+}
+
+/** So many of them, one behind the other from a place by lot: who asks several at once gets others from each. */
+export function someOf<T>({ random }: Pick<KeeperCore, 'random'>, all: readonly T[], count: number): T[] {
+  if (all.length <= count) return [...all]
+  const from = Math.floor(random.unit() * all.length)
+  return [...all.slice(from, from + count), ...all.slice(0, Math.max(0, from + count - all.length))]
 }
 
 /**
@@ -123,18 +138,36 @@ export async function meetOthers(core: KeeperCore, announced: Map<PoolId, number
   return found.reduce((sum, count) => sum + count, 0)
 }
 
-/** Looks for others of one pool. Gives how many it did not know. */
+/** Looks for others of one pool. Gives how many it did not know who are there. */
 export async function meetIn(core: KeeperCore, pool: PoolId): Promise<number> {
-  const news: Did[] = []
+  const news = new Set<Did>()
   await attempt(core, async (signal) => {
     for await (const device of core.network.find(pool, { signal })) {
-      if (device !== core.self && core.met.get(pool)?.has(device) !== true) news.push(device)
-      if (news.length >= FOUND_MAX) break
+      if (!isMet(core, pool, device)) news.add(device)
+      if (news.size >= FOUND_MAX) break
     }
   })
   for (const device of news) noteMet(core, pool, device)
-  await Promise.all(news.map(async (device) => await syncWith(core, pool, device)))
-  return news.length
+  const waiting = [...news]
+  let count = 0
+  const greet = async (): Promise<void> => {
+    for (let device = waiting.shift(); device !== undefined; device = waiting.shift()) {
+      // those before may have brought its offer, and will take ours to it
+      if (hasOffer(core, pool, device) || (await syncWith(core, pool, device))) count++
+    }
+  }
+  await Promise.all(Array.from({ length: MEET_PARALLEL }, greet))
+  return count
+}
+
+/** Of many only those met last are remembered, and the offers of all: who offers is nobody new. */
+function isMet(core: KeeperCore, pool: PoolId, device: Did): boolean {
+  if (device === core.self || core.met.get(pool)?.has(device) === true) return true
+  return hasOffer(core, pool, device)
+}
+
+function hasOffer({ offers, clock }: KeeperCore, pool: PoolId, device: Did): boolean {
+  return (offers.offerOf(pool, device)?.expiresAtMs ?? 0) > clock.nowMs()
 }
 
 /** The latest list of a group's members that some of its pool have. */

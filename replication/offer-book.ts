@@ -32,7 +32,7 @@ export interface OfferBatch {
 export class OfferBook {
   readonly #pools = new Map<PoolId, Map<Did, KnownOffer>>()
   readonly #isDenied: (name: string) => boolean
-  readonly #names = new Set<string>()
+  readonly #names = new Map<string, KnownOffer>()
 
   constructor(isDenied: (name: string) => boolean) {
     this.#isDenied = isDenied
@@ -65,7 +65,7 @@ export class OfferBook {
       if (this.#isFull(offers)) return undefined
     }
     if (before !== undefined) this.#names.delete(before.name)
-    this.#names.add(name)
+    this.#names.set(name, opened)
     offers.set(offer.holder, opened)
     this.#pools.set(pool, offers)
     return offer
@@ -82,6 +82,11 @@ export class OfferBook {
     return found
   }
 
+  /** How many devices' offers to a pool are known, those that ended and were not forgotten yet included. */
+  sizeOf(pool: PoolId): number {
+    return this.#pools.get(pool)?.size ?? 0
+  }
+
   /** One device's offer to a pool, whether or not it holds still. */
   offerOf(pool: PoolId, holder: Did): Offer | undefined {
     return this.#pools.get(pool)?.get(holder)?.offer
@@ -95,22 +100,27 @@ export class OfferBook {
   /** The names of all offers of a pool that hold now, one after the other. */
   namesOf(pool: PoolId, nowMs: number): Uint8Array {
     let names = ''
-    for (const { name } of this.#known(pool, nowMs)) names += name
-    return Uint8Array.from(Buffer.from(names, 'latin1'))
+    for (const { offer, name } of this.#offersTo(pool)) if (offer.expiresAtMs > nowMs) names += name
+    return bytesOfNames(names)
   }
 
   /** The bytes of those offers that `names` does not have, and of `names` those that are not known here. */
   compare(pool: PoolId, names: Uint8Array, nowMs: number): { missing: Uint8Array[]; unknown: Uint8Array } {
-    const theirs = new Set(split(names))
+    const { known, unknown } = this.#lookUp(pool, names)
     const missing: Uint8Array[] = []
-    for (const { name, bytes } of this.#known(pool, nowMs)) if (!theirs.delete(name)) missing.push(bytes)
-    return { missing, unknown: Uint8Array.from(Buffer.from([...theirs].join(''), 'latin1')) }
+    for (const one of this.#offersTo(pool)) {
+      if (one.offer.expiresAtMs > nowMs && !known.has(one)) missing.push(one.bytes)
+    }
+    return { missing, unknown: bytesOfNames(unknown) }
   }
 
   /** The bytes of the offers of a pool that `names` names. */
   named(pool: PoolId, names: Uint8Array, nowMs: number): Uint8Array[] {
-    const wanted = new Set(split(names))
-    return [...this.#known(pool, nowMs)].flatMap(({ name, bytes }) => (wanted.has(name) ? [bytes] : []))
+    const named: Uint8Array[] = []
+    for (const { offer, bytes } of this.#lookUp(pool, names).known) {
+      if (offer.expiresAtMs > nowMs) named.push(bytes)
+    }
+    return named
   }
 
   /** Forgets a device's offer to a pool. */
@@ -128,9 +138,25 @@ export class OfferBook {
     this.#pools.delete(pool)
   }
 
-  *#known(pool: PoolId, nowMs: number): Generator<KnownOffer> {
-    for (const known of this.#pools.get(pool)?.values() ?? [])
-      if (known.offer.expiresAtMs > nowMs) yield known
+  #offersTo(pool: PoolId): Iterable<KnownOffer> {
+    return this.#pools.get(pool)?.values() ?? []
+  }
+
+  /** Which offers of a pool some names stand for, and those names that stand for none. */
+  #lookUp(
+    pool: PoolId,
+    names: Uint8Array
+  ): { readonly known: ReadonlySet<KnownOffer>; readonly unknown: string } {
+    const text = Buffer.from(names.buffer, names.byteOffset, names.length).toString('latin1')
+    const known = new Set<KnownOffer>()
+    let unknown = ''
+    for (let at = 0; at + OFFER_NAME_BYTES <= text.length; at += OFFER_NAME_BYTES) {
+      const name = text.slice(at, at + OFFER_NAME_BYTES)
+      const one = this.#names.get(name)
+      if (one?.offer.pool === pool) known.add(one)
+      else unknown += name
+    }
+    return { known, unknown }
   }
 
   #isFull(offers: ReadonlyMap<Did, KnownOffer>): boolean {
@@ -177,10 +203,6 @@ function openOnce(digest: string, bytes: Uint8Array): KnownOffer {
   return fresh
 }
 
-function split(names: Uint8Array): string[] {
-  const text = Buffer.from(names.buffer, names.byteOffset, names.length).toString('latin1')
-  const width = OFFER_NAME_BYTES
-  return Array.from({ length: Math.floor(text.length / width) }, (_, index) =>
-    text.slice(index * width, (index + 1) * width)
-  )
+function bytesOfNames(names: string): Uint8Array {
+  return new Uint8Array(Buffer.from(names, 'latin1'))
 }
