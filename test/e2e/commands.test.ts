@@ -26,6 +26,7 @@ const ARGUMENTS: Readonly<Record<string, string>> = {
   '<device>': DID,
   '<did>': DID,
   '<file>': './new-export',
+  '<folder>': '.',
   '<grant>': CID,
   '<id>': '1f3a',
   '<name>': 'hello',
@@ -34,8 +35,8 @@ const ARGUMENTS: Readonly<Record<string, string>> = {
   '<person>': DID,
   '<petname>': 'alice',
   '<resource>': 'localhost://notes/a.txt',
-  '<scenario>': 'no-such-scenario',
   '<run>': '1',
+  '<scenario>': 'no-such-scenario',
   '<shell>': 'bash',
   '<subject>': CID,
   '<target>': CID,
@@ -250,6 +251,8 @@ const EXPECTED_ALONE: Readonly<Record<string, readonly string[]>> = {
   'id export': ['ERR_KEYSTORE_MISSING'],
   'id recover': ['ERR_USAGE'],
   'capsule build': ['ERR_PACKAGE_INVALID', 'ERR_MANIFEST_INVALID'],
+  // Where it would be built something else is.
+  'guest build': ['ERR_VM_GUEST_BUILD'],
   'sim run': ['ERR_SIM_UNKNOWN'],
   // Without a seed there is nothing to run again.
   'sim replay': ['ERR_USAGE'],

@@ -15,7 +15,7 @@ export function machineReadme(name: string): string {
     elastos capsule publish ./${name}
 
 \`root\` is what the machine has as its root, \`root/main.sh\` the program. What lies below \`root\` comes from the packages of Debian
-that \`debian.json\` names, with all they depend on: add \`"quickjs"\` or \`"python3-minimal"\` and call it from the script.
+that \`debian.json\` names, with all they depend on: add \`"lua5.4"\` or \`"python3-minimal"\` and call it from the script.
 
 \`capsule build\` downloads them by the apt of this machine, which verifies them; nothing is installed here, and nothing of a package is
 run: what its scripts would do at an installation is yours to put into \`root\`. \`debian.lock.*.json\` then holds their exact versions and

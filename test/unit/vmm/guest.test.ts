@@ -3,10 +3,18 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
-import { buildGuest, systemGuestBuildPowers, type GuestBuildPowers, type ProgramEnd } from '#vmm'
+import { packageRoot } from '#capsule-host'
+import {
+  buildGuest,
+  guestVersion,
+  openGuest,
+  systemGuestBuildPowers,
+  type GuestBuildPowers,
+  type ProgramEnd
+} from '#vmm'
 import { extractKernel } from '../../../vmm/guest/kernel-image.ts'
 import { unpackLz4Legacy } from '../../../vmm/guest/lz4.ts'
-import { builtInModules, moduleDependencies, moduleOrder } from '../../../vmm/guest/modules.ts'
+import { builtInModules, GUEST_MODULES, moduleDependencies, moduleOrder } from '../../../vmm/guest/modules.ts'
 
 /** `abcabcabcabc…` of 40 characters and ` end`, as one LZ4 block: 3 literals, a match that repeats itself, 4 literals. */
 const LZ4_BLOCK = Uint8Array.of(
@@ -113,6 +121,24 @@ describe('the building of a guest', () => {
   })
 })
 
+describe('a guest that is built twice', () => {
+  it('has the same CID, wherever it is built and in whichever order its files are found', async () => {
+    const one = await buildGuest(machineWithAll('/tmp/one', false), { arch: 'x86_64', output: '/out' })
+    const other = await buildGuest(machineWithAll('/tmp/other', true), {
+      arch: 'x86_64',
+      output: '/elsewhere'
+    })
+    const cid = async (files: ReadonlyMap<string, Uint8Array>): Promise<string> =>
+      (await packageRoot(files)).toString()
+    assert.equal(await cid(one.files), await cid(other.files))
+    assert.deepEqual(openGuest(one.files, 'x86_64').description, one.description)
+    const changed = machineWithAll('/tmp/one', false, 'another first process')
+    const another = await buildGuest(changed, { arch: 'x86_64', output: '/out' })
+    assert.notEqual(await cid(another.files), await cid(one.files))
+    assert.notEqual(guestVersion(another.description), guestVersion(one.description))
+  })
+})
+
 describe('the folder of a guest', () => {
   const write = (folder: string, text: string): Promise<void> =>
     systemGuestBuildPowers.writeFolder(
@@ -169,6 +195,40 @@ function machineWithout(missing: string, said: string): GuestBuildPowers {
     makeTemporaryFolder: async () => ({ path: '/tmp/none', [Symbol.asyncDispose]: async () => undefined }),
     listFiles: async () => ['linux-image.deb'],
     readFile: async () => new Uint8Array(0),
+    checkFolder: async () => undefined,
+    writeFolder: async () => undefined,
+    initSources: '/sources'
+  }
+}
+
+/** Powers with a Debian on which all programs end well and write into `folder`. */
+function machineWithAll(folder: string, isReversed: boolean, source = 'int main(void) {}'): GuestBuildPowers {
+  const modules = [...new Set(Object.values(GUEST_MODULES).flat())]
+  const contents = new Map<string, Uint8Array>([
+    ['linux-image-6.1.0-1-cloud-amd64_6.1.1-1_amd64.deb', Buffer.from('a package')],
+    ['boot/vmlinuz-6.1.0-1-cloud-amd64', bzImage(gzipSync(elfKernel()))],
+    ['lib/modules/6.1.0-1/modules.builtin', Buffer.from('kernel/fs/ext4.ko\n')],
+    ...modules.map((name): [string, Uint8Array] => {
+      return [`lib/modules/6.1.0-1/${name}.ko`, Buffer.from(`\u007fELF ${name}\0depends=\0`)]
+    }),
+    ['init.c', Buffer.from(source)],
+    ['init', Buffer.from(`compiled: ${source}`)]
+  ])
+  const said: Readonly<Record<string, string>> = {
+    'apt-cache': 'Depends: linux-image-6.1.0-1-cloud-amd64 (= 6.1.1-1)\n',
+    'dpkg-deb': 'linux-image-6.1.0-1-cloud-amd64\n6.1.1-1',
+    'musl-gcc': 'a compiler 1.0\nmore'
+  }
+  return {
+    run: async (command) => ({ code: 0, stdout: said[command] ?? '', stderr: '' }),
+    makeTemporaryFolder: async () => ({ path: folder, [Symbol.asyncDispose]: async () => undefined }),
+    listFiles: async (path) => {
+      const names = [...contents.keys()]
+      const found = path === '/sources' ? ['init.c'] : names.filter((name) => !name.startsWith('init'))
+      return isReversed ? found.toReversed() : found
+    },
+    readFile: async (path) =>
+      contents.get(path.replace(/^(\/sources|\/tmp\/[a-z]+(\/kernel)?)\//, '')) ?? Buffer.alloc(0),
     checkFolder: async () => undefined,
     writeFolder: async () => undefined,
     initSources: '/sources'
