@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
-import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { createCliHome } from '../support/cli.ts'
-import { startCliNode } from '../support/cli-node.ts'
+import { assertRefused, startCliNode } from '../support/cli-node.ts'
+import { createDebianRepository } from '../support/debian-repository.ts'
 import { provideGuest } from '../support/guest.ts'
-import { isMet } from '../support/requirements.ts'
+import { isMet, needs } from '../support/requirements.ts'
 
 /** Greets, repeats a line, and asks who it is over its channel; on a screen it says how large that is. */
 const PROGRAM = `
@@ -37,7 +38,7 @@ describe('a capsule for a microVM', function () {
 
     const data = join(home.folder, 'node')
     await using node = await startCliNode(home, data)
-    await symlink(dirname(guest.kernel), join(data, 'guest'))
+    await node.succeed(['guest', 'use', dirname(guest.kernel)])
     const ran = await node.run(['capsule', 'run', folder, 'Ada', '--dev'], { input: 'a line\n' })
     assert.equal(ran.code, 6, ran.stderr)
     assert.match(ran.stderr, /machine of its own|emulated machine/, 'its user is told what holds it')
@@ -55,5 +56,28 @@ describe('a capsule for a microVM', function () {
       assert.equal((await screen.ended).code, 5)
     }
     await node.answers()
+  })
+
+  it('starts from a template, is built of a package without a compiler, and greets whom it is told to', async function () {
+    const { guest, busybox } = await provideGuest(this)
+    await needs(this, 'apt')
+    await using home = await createCliHome()
+    const repository = await createDebianRepository(join(home.folder, 'repository'))
+    await repository.publish([{ name: 'busybox-static', files: { 'bin/busybox': busybox } }])
+    const env = { APT_CONFIG: repository.configuration }
+    const made = await home.run(['capsule', 'new', 'hello', '--type', 'microvm'])
+    assert.equal(made.code, 0, made.stderr)
+    const folder = join(home.folder, 'hello')
+    assert.deepEqual((await readdir(folder)).toSorted(), ['README.md', 'capsule.json', 'debian.json', 'root'])
+    const built = await home.run(['capsule', 'build', folder], { env })
+    assert.equal(built.code, 0, built.stderr)
+    await using node = await startCliNode(home, join(home.folder, 'node'), { env })
+    const guestless = await node.run(['capsule', 'run', folder, '--dev'])
+    assertRefused(guestless, 'ERR_VM_UNAVAILABLE')
+    assert.match(guestless.stderr, /elastos guest use DID/)
+    await node.succeed(['guest', 'use', dirname(guest.kernel)])
+    const ran = await node.run(['capsule', 'run', folder, '--dev', 'earth'], { input: 'one\ntwö\n' })
+    assert.equal(ran.stdout, 'hello, earth, from hello\none\ntwö\n', ran.stderr)
+    assert.equal(ran.code, 0)
   })
 })

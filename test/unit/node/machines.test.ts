@@ -140,6 +140,21 @@ describe('machines of a node', () => {
     assert.ok((await images()).includes(`${last}.erofs`))
   })
 
+  for (const [platform, arch] of [
+    ['darwin', 'arm64'],
+    ['win32', 'x64'],
+    ['linux', 'riscv64']
+  ] as const) {
+    it(`are none on ${platform} on ${arch}, whatever is there: WASM only`, async () => {
+      await using lab = await openLab({ platform, arch })
+      await assert.rejects(lab.machines.start({ ...REQUEST, mayBeEmulated: true }), {
+        code: 'ERR_VM_UNAVAILABLE',
+        message: new RegExp(`this is ${platform} on ${arch}: WASM only here`)
+      })
+      assert.equal(lab.spawned.length, 0)
+    })
+  }
+
   it('say what to install or to build where there are none', async () => {
     await using bare = await openLab({ findProgram: async () => undefined })
     await assert.rejects(bare.machines.start(REQUEST), {
