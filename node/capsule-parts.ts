@@ -84,7 +84,7 @@ export async function startCapsuleParts(
       ...base,
       ...{ powers: systemPowers, hostPowers, shell: shell.shell, moduleImage: imageMaker(base) },
       guestEntry: findGuestEntry(),
-      machines: createMachines({ ...base, powers: systemVmmPowers, provideGuest: guests.provide }),
+      machines: stack.use(createMachines({ ...base, powers: systemVmmPowers, provideGuest: guests.provide })),
       acceptsOlderFiles: init.acceptsOlderFiles,
       givenPowers: (lineage) => choices.powersOf(lineage),
       createDirectory: (started) =>

@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type { Clock, Logger, Random } from '#contracts'
 import {
+  createMachinePool,
   probeMachines,
-  startMachine,
+  systemTemplatePowers,
   VmmError,
   whyNoMachines,
   type GuestFiles,
@@ -49,8 +50,8 @@ export interface MachineRequest {
   readonly signal: AbortSignal
 }
 
-/** Machines for capsules. */
-export interface Machines {
+/** Machines for capsules. Disposing them ends those that wait for a program. */
+export interface Machines extends AsyncDisposable {
   /**
    * Starts a machine.
    *
@@ -77,6 +78,10 @@ export function createMachines(components: MachinesComponents): Machines {
   const guest: GuestFiles = { kernel: join(paths.guest, 'kernel'), initrd: join(paths.guest, 'initrd') }
   const placeImage = createImageShelf(components)
   const probe = createProbe(components, guest)
+  const pool = createMachinePool(
+    { powers, files: systemTemplatePowers, clock, random, logger },
+    { folder: paths.machines }
+  )
   return {
     start: async (request) => {
       refuseElsewhere(powers)
@@ -100,25 +105,23 @@ export function createMachines(components: MachinesComponents): Machines {
       }
       request.onHeld?.(tier === 'kvm' ? HELD_BY_PROCESSOR : `${HELD_BY_EMULATOR}: ${reason}`, tier)
       const image = 'path' in request.image ? request.image.path : await placeImage(request.image)
-      return startMachine(
-        { powers, clock, random },
-        {
-          ...{ arch, tier, layout, timestampKhz, guest, cpus: 1 },
-          limits: {
-            memoryMib: GUEST_MIB + Math.ceil(request.memoryBytesMax / MIB),
-            cpuSecondsMax: request.cpuSecondsMax + START_CPU_SECONDS
-          },
-          disks: [{ path: image, isReadOnly: true }],
-          program: {
-            args: request.program,
-            ...(request.environment === undefined ? {} : { environment: request.environment }),
-            ...(request.terminal === undefined ? {} : { terminal: request.terminal })
-          },
-          wallMsMax: request.wallMsMax,
-          signal: request.signal
-        }
-      )
-    }
+      return pool.start({
+        ...{ arch, tier, layout, timestampKhz, guest, cpus: 1 },
+        limits: {
+          memoryMib: GUEST_MIB + Math.ceil(request.memoryBytesMax / MIB),
+          cpuSecondsMax: request.cpuSecondsMax + START_CPU_SECONDS
+        },
+        disks: [{ path: image, isReadOnly: true }],
+        program: {
+          args: request.program,
+          ...(request.environment === undefined ? {} : { environment: request.environment }),
+          ...(request.terminal === undefined ? {} : { terminal: request.terminal })
+        },
+        wallMsMax: request.wallMsMax,
+        signal: request.signal
+      })
+    },
+    [Symbol.asyncDispose]: () => pool[Symbol.asyncDispose]()
   }
 }
 

@@ -23,7 +23,11 @@
  */
 export { startMachine } from './machine/start-machine.ts'
 export type { Machine, MachineComponents, MachineInit, MachineOutcome } from './machine/start-machine.ts'
-export type { GuestFiles, Monitor, MonitorEvents, MonitorInit } from './machine/monitor.ts'
+export type { GuestFiles, Monitor, MonitorEvents, MonitorInit, MonitorTemplate } from './machine/monitor.ts'
+export { createMachinePool } from './template/machine-pool.ts'
+export type { MachinePool, MachinePoolComponents, MachinePoolInit } from './template/machine-pool.ts'
+export { systemTemplatePowers } from './template/powers.ts'
+export type { FileMark, StateSocket, TemplatePowers } from './template/powers.ts'
 export { probeMachines } from './probe/probe-machines.ts'
 export type { MachineReport, ProbeCache, ProbeComponents } from './probe/probe-machines.ts'
 export { decideKvm, machineArch, whyNoMachines } from './probe/decide.ts'
@@ -38,7 +42,8 @@ export type {
   MachinePlan,
   MachineTier,
   MonitorPlan,
-  MonitorRequest
+  MonitorRequest,
+  TemplatePlan
 } from './plan/machine-plan.ts'
 export { jailArguments } from './jail/jail.ts'
 export type { JailInit, JailLimits, MonitorLayout, ShownFile } from './jail/jail.ts'
@@ -70,6 +75,13 @@ export type { GuestDescription, GuestPackage } from './guest/description.ts'
 export { systemGuestBuildPowers } from './guest/powers.ts'
 export type { GuestBuildPowers, ProgramEnd } from './guest/powers.ts'
 export { systemVmmPowers } from './powers.ts'
-export type { MonitorEnd, MonitorIdentity, MonitorProcess, MonitorSpawn, VmmPowers } from './powers.ts'
+export type {
+  MonitorEnd,
+  MonitorIdentity,
+  MonitorPair,
+  MonitorProcess,
+  MonitorSpawn,
+  VmmPowers
+} from './powers.ts'
 export { VmmError } from './errors.ts'
 export type { ImageErrorCode, MachineErrorCode, VmmErrorCode, VmmErrorOptions } from './errors.ts'

@@ -16,9 +16,10 @@ import {
   type MonitorLayout,
   type ShownFile
 } from '../jail/jail.ts'
-import type { MachineArch, MachinePlan, MachineTier } from '../plan/machine-plan.ts'
+import type { MachineArch, MachinePlan, MachineTier, TemplatePlan } from '../plan/machine-plan.ts'
 import { planQemu } from '../plan/qemu.ts'
-import type { MonitorEnd, MonitorProcess, VmmPowers } from '../powers.ts'
+import type { MonitorEnd, MonitorProcess, MonitorSpawn, VmmPowers } from '../powers.ts'
+import { createMonitorControl, type MonitorControl } from './control.ts'
 
 const STATUS_BYTES_MAX = 4096
 const CHILD_PID = /"child-pid"\s*:\s*(\d+)/
@@ -39,12 +40,28 @@ export interface MonitorInit {
   readonly guest: GuestFiles
   readonly disks: readonly { readonly path: string; readonly isReadOnly: boolean }[]
   readonly timestampKhz?: number | undefined
+  /** What it has to do with a template; its disk is then given to it later. */
+  readonly template?: MonitorTemplate | undefined
+}
+
+/** What a monitor has to do with a template: it makes one, or it starts where one was taken. */
+export interface MonitorTemplate {
+  /** The file that is the machine's memory, as large as that. */
+  readonly memory: string
+  /** The rest of its state: a descriptor of this process where it is read, or the path of a socket to which it is written. */
+  readonly state: number | string
+  /** The folder from which its disk is given to it. */
+  readonly handover?: string
 }
 
 /** A machine that starts or runs, in its jail. */
 export interface Monitor {
   readonly pid: number | undefined
   readonly channel: VmChannel
+  /** Tells it what to do; of one that has to do with a template. */
+  readonly control: MonitorControl | undefined
+  /** Names who is told what its guest does; nothing of that is read before. Once. */
+  listen(events: MonitorEvents): void
   /** Sends a frame that belongs to no stream. */
   send(frame: Uint8Array): void
   /** The end of what the guest said on its console and the monitor on standard error, a line each. */
@@ -70,26 +87,19 @@ export interface MonitorEvents {
  */
 export function startMonitor(
   components: { powers: Pick<VmmPowers, 'spawnMonitor' | 'killProcess'>; clock: Clock },
-  init: MonitorInit,
-  events: MonitorEvents
+  init: MonitorInit
 ): Monitor {
-  const { bubblewrap, nice, identity } = init.layout
-  const args = monitorArguments(init)
-  const process = components.powers.spawnMonitor(
-    // What it starts keeps its priority, and may not raise it.
-    nice === undefined
-      ? { command: bubblewrap, args, identity }
-      : { command: nice, args: ['-n', String(VM_MONITOR_NICENESS), bubblewrap, ...args], identity }
-  )
+  const process = components.powers.spawnMonitor(monitorCommand(init))
+  let events: MonitorEvents | undefined
   const send = (frame: Uint8Array): void => {
     process.write(frame)
     if (process.waitingBytes <= VM_WAITING_BYTES_MAX) return
-    events.fail(new VmmError('ERR_VM_CHANNEL', 'expected the guest to take what its channel allows'))
+    events?.fail(new VmmError('ERR_VM_CHANNEL', 'expected the guest to take what its channel allows'))
   }
-  const channel = createVmChannel({ send, take: (frame) => events.take(frame) })
+  const channel = createVmChannel({ send, take: (frame) => events?.take(frame) })
+  const controlPair = process.pair(JAIL_DESCRIPTOR.control)
   const logs = [keepTail(process.stdout), keepTail(process.stderr)]
   const innerPid = findInnerPid(process.status)
-  void readChannel(process, channel, events)
   let hasEnded = false
   void process.ended.then(() => {
     hasEnded = true
@@ -109,6 +119,12 @@ export function startMonitor(
   return {
     pid: process.pid,
     channel,
+    control:
+      controlPair === undefined ? undefined : createMonitorControl(components.clock, process, controlPair),
+    listen: (listener) => {
+      events = listener
+      void readChannel(process, channel, listener)
+    },
     send,
     log: () => logs.flatMap((log) => log()),
     ended: process.ended,
@@ -116,14 +132,33 @@ export function startMonitor(
   }
 }
 
+/** What is started to make `init`'s machine. */
+function monitorCommand(init: MonitorInit): MonitorSpawn {
+  const { bubblewrap, nice, identity } = init.layout
+  const args = monitorArguments(init)
+  const { template } = init
+  const extra = template === undefined ? {} : { extra: extraOf(template) }
+  // What it starts keeps its priority, and may not raise it.
+  return nice === undefined
+    ? { command: bubblewrap, args, identity, ...extra }
+    : { command: nice, args: ['-n', String(VM_MONITOR_NICENESS), bubblewrap, ...args], identity, ...extra }
+}
+
 /** Everything that bubblewrap is told to make `init`'s machine. */
 export function monitorArguments(init: MonitorInit): string[] {
-  const { layout, limits, guest, disks, tier, arch, cpus, timestampKhz } = init
+  const { layout, limits, guest, disks, tier, template } = init
   const files: ShownFile[] = [
     { source: guest.kernel, target: JAILED.kernel, isReadOnly: true },
     { source: guest.initrd, target: JAILED.initrd, isReadOnly: true },
-    ...disks.map(({ path, isReadOnly }, index) => ({ source: path, target: JAILED.disk(index), isReadOnly }))
+    ...disks.map(({ path, isReadOnly }, index) => ({ source: path, target: JAILED.disk(index), isReadOnly })),
+    ...(template === undefined ? [] : templateFiles(template))
   ]
+  return jailArguments(layout, { files, needsKvm: tier === 'kvm', limits }, machineArguments(init))
+}
+
+/** What the monitor itself is told: all that a template of its machine depends on, beside the files it names. */
+export function machineArguments(init: MonitorInit): readonly string[] {
+  const { limits, disks, tier, arch, cpus, timestampKhz, template } = init
   const plan: MachinePlan = {
     ...{ arch, tier, cpus, memoryMib: limits.memoryMib, timestampKhz },
     kernel: JAILED.kernel,
@@ -131,7 +166,29 @@ export function monitorArguments(init: MonitorInit): string[] {
     disks: disks.map(({ isReadOnly }, index) => ({ path: JAILED.disk(index), isReadOnly })),
     channel: { descriptor: JAIL_DESCRIPTOR.channel }
   }
-  return jailArguments(layout, { files, needsKvm: tier === 'kvm', limits }, planQemu(plan).args)
+  return planQemu(plan, template === undefined ? undefined : templatePlan(template)).args
+}
+
+/** In the order of their descriptors. */
+function extraOf({ state }: MonitorTemplate): ('pair' | number)[] {
+  return typeof state === 'number' ? ['pair', state] : ['pair']
+}
+
+/** Its memory may be mapped and not written to: no file of the jail may grow. */
+function templateFiles({ memory, state, handover }: MonitorTemplate): ShownFile[] {
+  return [
+    ...(typeof state === 'string' ? [{ source: state, target: JAILED.state, isReadOnly: true }] : []),
+    { source: memory, target: JAILED.memory, isReadOnly: false, isOnlyMapped: true },
+    ...(handover === undefined ? [] : [{ source: handover, target: JAILED.handover, isReadOnly: true }])
+  ]
+}
+
+function templatePlan({ state }: MonitorTemplate): TemplatePlan {
+  return {
+    role: typeof state === 'string' ? 'become' : 'start',
+    memory: JAILED.memory,
+    control: JAIL_DESCRIPTOR.control
+  }
 }
 
 async function readChannel(

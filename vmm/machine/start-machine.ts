@@ -67,11 +67,33 @@ const KILLED_EXIT_CODE = 137
  * @throws VmmError `ERR_VM_PLAN` for a machine that cannot be, or without a root image
  */
 export function startMachine(components: MachineComponents, init: MachineInit): Machine {
-  init.signal.throwIfAborted()
-  if (init.disks.length === 0) throw new VmmError('ERR_VM_PLAN', 'expected a root image')
-  // Refused here and not when the guest is up; the real one gets its seed then.
-  encodeStart({ program: init.program, userId: PROGRAM_USER, seed: new Uint8Array(VM_SEED_BYTES), nowMs: 0 })
-  const run = new MachineRun(components, init)
+  checkMachine(init)
+  return runMachine(components, init, { monitor: startMonitor(components, init), isUp: false })
+}
+
+/**
+ * Refuses here what would be refused when the guest is up.
+ *
+ * @throws VmmError `ERR_VM_PLAN`; the reason of its signal
+ */
+export function checkMachine({ signal, disks, program }: MachineInit): void {
+  signal.throwIfAborted()
+  if (disks.length === 0) throw new VmmError('ERR_VM_PLAN', 'expected a root image')
+  // The real one gets its seed then.
+  encodeStart({ program, userId: PROGRAM_USER, seed: new Uint8Array(VM_SEED_BYTES), nowMs: 0 })
+}
+
+/**
+ * Runs a program in the machine of a monitor that was started for it.
+ *
+ * @param started - whether its guest said already that it is up, as one does that starts where a template was taken
+ */
+export function runMachine(
+  components: MachineComponents,
+  init: MachineInit,
+  started: { readonly monitor: Monitor; readonly isUp: boolean }
+): Machine {
+  const run = new MachineRun(components, init, started)
   const { monitor } = run
   const { stdin, stdout, stderr, channel } = monitor.channel
   // A guest whose program does not run yet takes no such thing.
@@ -106,14 +128,17 @@ class MachineRun {
   /** What the guest says next. */
   #awaits: 'hello' | 'running' | 'exit' | 'nothing' = 'hello'
 
-  constructor(components: MachineComponents, init: MachineInit) {
+  constructor(
+    components: MachineComponents,
+    init: MachineInit,
+    { monitor, isUp }: { readonly monitor: Monitor; readonly isUp: boolean }
+  ) {
     this.#components = components
     this.#init = init
     this.#startedMs = components.clock.monotonicMs()
-    this.monitor = startMonitor(components, init, {
-      take: (frame) => this.#take(frame),
-      fail: (error) => this.#fail(error)
-    })
+    this.monitor = monitor
+    monitor.listen({ take: (frame) => this.#take(frame), fail: (error) => this.#fail(error) })
+    if (isUp) this.#start([VM_CHANNEL_VERSION])
     this.started = this.#running.promise
     // Whoever does not wait for it learns from `finished`.
     this.started.catch(() => undefined)
@@ -130,7 +155,7 @@ class MachineRun {
     const stop = (): void => this.stop()
     signal.addEventListener('abort', stop, { once: true })
     using _startLimit = clock.after(VM_START_MS_MAX, () => {
-      if (this.#awaits === 'hello') this.#failStart('in time')
+      if (this.#awaits === 'hello' || this.#awaits === 'running') this.#failStart('in time')
     })
     using _wallLimit = clock.after(wallMsMax, () => {
       this.#fail(new VmmError('ERR_VM_TIME_LIMIT', `the machine ran longer than ${wallMsMax} ms`))

@@ -33,6 +33,18 @@ export interface MachinePlan {
   readonly timestampKhz?: number | undefined
 }
 
+/**
+ * What a machine has to do with a template: it becomes one, or it starts where one was taken. Its disk is given to it when it
+ * begins; until then there is nothing in it.
+ */
+export interface TemplatePlan {
+  readonly role: 'become' | 'start'
+  /** The file that is its memory: written through to become a template, private to who starts from it. */
+  readonly memory: string
+  /** The descriptor over which the monitor is told what to do. */
+  readonly control: number
+}
+
 /** What a monitor is started with and then told. */
 export interface MonitorPlan {
   readonly args: readonly string[]
@@ -51,6 +63,8 @@ export interface MonitorRequest {
 export const VSOCK_PORT = 1024
 /** The context id of the guest; nobody else is in the same machine's vsock. */
 export const VSOCK_GUEST_CID = 3
+/** What the first disk of a machine is called, where it is given later. */
+export const DISK_NAME = 'disk0'
 /** Name of the channel's port, where it is one of virtio-serial. */
 export const PORT_NAME = 'elastos'
 
@@ -94,7 +108,8 @@ export function kernelCommandLine(plan: MachinePlan, device: ChannelDevice): str
     'panic=-1',
     // A self-test and guards against neighbours cost a fifth of the start; an emulator has no neighbours to guard from.
     ...(tier === 'emulated' ? ['cryptomgr.notests', 'mitigations=off'] : []),
-    ...(isEmulatedX86 ? ['no_timer_check'] : []),
+    // An emulated counter is measured against ticks that come late on a busy host, and given up for them: four milliseconds each.
+    ...(isEmulatedX86 ? ['no_timer_check', 'tsc=reliable'] : []),
     ...(isEmulatedX86 && timestampKhz !== undefined ? [`tsc_early_khz=${timestampKhz}`] : []),
     `elastos.channel=${device}`
   ].join(' ')

@@ -64,6 +64,22 @@ describe('plans of machines', () => {
     })
   }
 
+  it('tell QEMU what belongs to a template, and what starts from it, with a disk that is given later', () => {
+    const template = { memory: '/vm/memory', control: 5 } as const
+    const become = planQemu(PLAN, { ...template, role: 'become' }).args
+    const start = planQemu(PLAN, { ...template, role: 'start' }).args
+    const memory = 'memory-backend-file,id=memory,size=128M,mem-path=/vm/memory,share='
+    assert.ok(become.includes(`${memory}on`), 'written through')
+    assert.ok(start.includes(`${memory}off`), 'its own from the first write on')
+    const differs = (args: readonly string[], others: readonly string[]): string[] =>
+      args.filter((arg) => !others.includes(arg))
+    assert.deepEqual(differs(become, start), [`${memory}on`])
+    assert.deepEqual(differs(start, become), [`${memory}off`, '-S', '-incoming', 'defer'])
+    assert.ok(start.includes('virtio-blk-device,drive=disk0'))
+    const disks = [{ path: '/vm/disk0', isReadOnly: true }]
+    assert.throws(() => planQemu({ ...PLAN, disks }, { ...template, role: 'start' }), { code: 'ERR_VM_PLAN' })
+  })
+
   it('ask no monitor without an emulator for one', () => {
     const { qemu, ...others } = PLANNERS
     assert.ok(qemu({ ...PLAN, tier: 'emulated' }).args.includes('tcg,tb-size=64'))

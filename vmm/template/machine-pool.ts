@@ -1,0 +1,248 @@
+import { errorCode, errorMessage } from '#contracts'
+import { VM_WARM_FREE_MIB_MIN, VM_WARM_MAX, VM_WARM_MS_MAX } from '../constants.ts'
+import { VmmError } from '../errors.ts'
+import {
+  checkMachine,
+  runMachine,
+  startMachine,
+  type Machine,
+  type MachineInit
+} from '../machine/start-machine.ts'
+import { createTemplates, type Templates, type TemplatesComponents } from './templates.ts'
+import type { MachineShape } from './take-template.ts'
+import { startWaitingMachine, type WaitingMachine } from './waiting-machine.ts'
+
+/** What {@link createMachinePool} works with. */
+export type MachinePoolComponents = TemplatesComponents
+
+/** Where machines of a pool come from. */
+export interface MachinePoolInit {
+  /** A folder of the pool's own; its templates stay there for the next time. */
+  readonly folder: string
+  /** Machines that wait for a program; {@link VM_WARM_MAX} when absent. */
+  readonly warmMax?: number
+}
+
+/** Machines that start fast: from templates, and one of the kind that was last asked for waits already. */
+export interface MachinePool extends AsyncDisposable {
+  /** Machines that wait for a program. */
+  readonly warmCount: number
+  /**
+   * Starts a machine as {@link startMachine} does, only sooner. The first of its kind takes as long, and makes the template.
+   *
+   * @throws VmmError `ERR_VM_PLAN`; the reason of its signal
+   */
+  start(init: MachineInit): Promise<Machine>
+  /** Resolves when nothing is being prepared. */
+  settled(): Promise<void>
+}
+
+interface Warm {
+  readonly kind: string
+  readonly machine: WaitingMachine
+  readonly idle: Disposable
+}
+
+const MEMORY_INFO_BYTES_MAX = 4096
+
+/** A pool of machines. Nothing is prepared before the first one was asked for. */
+export function createMachinePool(components: MachinePoolComponents, init: MachinePoolInit): MachinePool {
+  return new TemplatePool(components, init)
+}
+
+class TemplatePool implements MachinePool {
+  readonly #components: MachinePoolComponents
+  readonly #handover: string
+  readonly #templates: Templates
+  readonly #warmMax: number
+  readonly #disposed = new AbortController()
+  #warm: Warm[] = []
+  #opened: Promise<void> | undefined
+  /** One thing after the other: what is prepared must not hold up what is asked for. */
+  #preparing: Promise<void> = Promise.resolve()
+
+  constructor(components: MachinePoolComponents, { folder, warmMax = VM_WARM_MAX }: MachinePoolInit) {
+    this.#components = components
+    this.#handover = `${folder}/handover`
+    this.#templates = createTemplates(components, `${folder}/templates`)
+    this.#warmMax = warmMax
+  }
+
+  get warmCount(): number {
+    return this.#warm.length
+  }
+
+  async start(init: MachineInit): Promise<Machine> {
+    checkMachine(init)
+    this.#disposed.signal.throwIfAborted()
+    const shape = shapeOf(init)
+    const key = shape === undefined ? undefined : await this.#templates.keyOf(shape)
+    if (shape === undefined || key === undefined) return startMachine(this.#components, init)
+    const machine = await this.#begin(key, shape, init)
+    if (machine === undefined) return startMachine(this.#components, init)
+    void machine.started.then(
+      () => this.#prepare(key, shape),
+      (thrown: unknown) => this.#learn(key, thrown)
+    )
+    return machine
+  }
+
+  async settled(): Promise<void> {
+    for (let last; last !== this.#preparing;) {
+      last = this.#preparing
+      await last
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed.abort(new VmmError('ERR_VM_STOPPED', 'the machines of this node have ended'))
+    await this.#preparing
+    await Promise.all(this.#warm.map((one) => this.#end(one)))
+  }
+
+  /** A machine that runs from its template; `undefined` when there is no such thing here. */
+  async #begin(key: string, shape: MachineShape, init: MachineInit): Promise<Machine | undefined> {
+    const warm = this.#takeWarm(kindOf(key, shape))
+    const waiting = warm ?? (await orAborted(this.#restore(key, shape), init.signal))
+    if (waiting === undefined) return undefined
+    const { logger } = this.#components
+    try {
+      init.signal.throwIfAborted()
+      await this.#giveDisk(waiting, init.disks[0]?.path ?? '')
+      await waiting.goOn()
+      logger.info('machine goes on from its template', { key, wasWarm: warm !== undefined })
+      return runMachine(this.#components, init, { monitor: waiting.monitor, isUp: true })
+    } catch (thrown) {
+      await waiting.monitor.end()
+      init.signal.throwIfAborted()
+      await this.#templates.drop(key, errorMessage(thrown))
+      return undefined
+    }
+  }
+
+  async #restore(key: string, shape: MachineShape): Promise<WaitingMachine | undefined> {
+    const { files } = this.#components
+    const { signal } = this.#disposed
+    try {
+      await (this.#opened ??= files.makeHiddenFolder(this.#handover))
+      const template = await this.#templates.provide(key, shape, signal)
+      if (template === undefined) return undefined
+      await using state = await files.openForReading(template.state)
+      const from = { memory: template.memory, state: state.descriptor, handover: this.#handover }
+      const waiting = await startWaitingMachine(this.#components, shape, from)
+      if (!signal.aborted) return waiting
+      await waiting.monitor.end()
+    } catch (thrown) {
+      if (!signal.aborted) await this.#templates.drop(key, errorMessage(thrown))
+    }
+    signal.throwIfAborted()
+    return undefined
+  }
+
+  /** Under a name that nobody can guess, and only until it is open: no other machine finds it. */
+  async #giveDisk(waiting: WaitingMachine, image: string): Promise<void> {
+    const { files, random } = this.#components
+    const name = Buffer.from(random.bytes(16)).toString('hex')
+    const path = `${this.#handover}/${name}`
+    await files.give(image, path)
+    try {
+      await waiting.giveDisk(name)
+    } finally {
+      await files.remove(path)
+    }
+  }
+
+  #takeWarm(kind: string): WaitingMachine | undefined {
+    const found = this.#warm.find((one) => one.kind === kind)
+    if (found === undefined) return undefined
+    this.#forget(found)
+    return found.machine
+  }
+
+  #prepare(key: string, shape: MachineShape): void {
+    const { logger } = this.#components
+    this.#preparing = this.#preparing.then(() =>
+      this.#prepareNow(key, shape).catch((thrown: unknown) => {
+        if (!this.#disposed.signal.aborted)
+          logger.warn('no machine waits', { key, error: errorMessage(thrown) })
+      })
+    )
+  }
+
+  async #prepareNow(key: string, shape: MachineShape): Promise<void> {
+    const kind = kindOf(key, shape)
+    if (this.#disposed.signal.aborted || this.#warm.some((one) => one.kind === kind)) return
+    if (this.#warmMax === 0 || !(await this.#hasMemory(shape))) return
+    for (const one of this.#warm.slice(0, Math.max(0, this.#warm.length - this.#warmMax + 1))) {
+      await this.#end(one)
+    }
+    const machine = await this.#restore(key, shape)
+    if (machine === undefined) return
+    const idle = this.#components.clock.after(VM_WARM_MS_MAX, () => void this.#end(warm))
+    const warm: Warm = { kind, machine, idle }
+    this.#warm.push(warm)
+    void machine.monitor.ended.then(() => (this.#warm.includes(warm) ? this.#end(warm) : undefined))
+  }
+
+  /** One that did not come so far as to run its program is no good start for others. */
+  async #learn(key: string, thrown: unknown): Promise<void> {
+    const code = errorCode(thrown)
+    if (code !== 'ERR_VM_START' && code !== 'ERR_VM_CRASHED') return
+    await this.#templates.drop(key, errorMessage(thrown))
+    await Promise.all(this.#warm.filter((one) => one.kind.startsWith(key)).map((one) => this.#end(one)))
+  }
+
+  async #hasMemory({ limits }: MachineShape): Promise<boolean> {
+    const text = await this.#components.powers.readText('/proc/meminfo', MEMORY_INFO_BYTES_MAX)
+    const kibibytes = Number(/^MemAvailable:\s+(\d+) kB$/m.exec(text ?? '')?.[1])
+    return kibibytes / 1024 >= VM_WARM_FREE_MIB_MIN + limits.memoryMib
+  }
+
+  async #end(warm: Warm): Promise<void> {
+    this.#forget(warm)
+    await warm.machine.monitor.end()
+  }
+
+  #forget(warm: Warm): void {
+    warm.idle[Symbol.dispose]()
+    this.#warm = this.#warm.filter((one) => one !== warm)
+  }
+}
+
+/** What a machine is before anything of its program; `undefined` for one that no template can be taken of. */
+function shapeOf({
+  layout,
+  arch,
+  tier,
+  cpus,
+  limits,
+  guest,
+  disks,
+  timestampKhz
+}: MachineInit): MachineShape | undefined {
+  if (disks.length !== 1 || disks[0]?.isReadOnly !== true) return undefined
+  return { layout, arch, tier, cpus, limits, guest, timestampKhz }
+}
+
+/** Machines that can stand in for each other: what is limited from outside is so from the start. */
+function kindOf(key: string, { limits }: MachineShape): string {
+  return `${key} ${limits.cpuSecondsMax}`
+}
+
+/** Who asked need not wait for what others may want too; a machine that nobody takes any more is ended. */
+async function orAborted(
+  restoring: Promise<WaitingMachine | undefined>,
+  signal: AbortSignal
+): Promise<WaitingMachine | undefined> {
+  const aborted = Promise.withResolvers<never>()
+  const abort = (): void => aborted.reject(signal.reason)
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    return await Promise.race([restoring, aborted.promise])
+  } catch (thrown) {
+    void restoring.then((waiting) => waiting?.monitor.end()).catch(() => undefined)
+    throw thrown
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+}

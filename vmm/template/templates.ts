@@ -1,0 +1,226 @@
+import { createHash } from 'node:crypto'
+import { errorMessage, type Logger, type Random } from '#contracts'
+import { VM_TEMPLATES_BYTES_MAX, VM_TEMPLATES_MAX } from '../constants.ts'
+import { machineArguments } from '../machine/monitor.ts'
+import type { VmmPowers } from '../powers.ts'
+import type { TemplatePowers } from './powers.ts'
+import { takeTemplate, type MachineShape, type TemplateMachineComponents } from './take-template.ts'
+
+/** What {@link createTemplates} works with. */
+export interface TemplatesComponents extends TemplateMachineComponents {
+  readonly powers: Pick<VmmPowers, 'spawnMonitor' | 'killProcess' | 'hashFile' | 'readText'>
+  readonly files: TemplatePowers
+  readonly random: Random
+  readonly logger: Logger
+}
+
+/** A template that is whole. */
+export interface Template {
+  readonly memory: string
+  readonly state: string
+}
+
+/** Templates of machines, in a folder of this device. */
+export interface Templates {
+  /** Names all that a template of such a machine depends on; `undefined` when that cannot be found out. */
+  keyOf(shape: MachineShape): Promise<string | undefined>
+  /**
+   * The template of this key; it is made when there is none. `undefined` when it cannot be.
+   *
+   * @throws the reason of `signal`
+   */
+  provide(key: string, shape: MachineShape, signal: AbortSignal): Promise<Template | undefined>
+  /** Does without the template of this key from now on. */
+  drop(key: string, reason: string): Promise<void>
+}
+
+/** Another layout of a template's files, or another way to make one, is another version. */
+const VERSION = 1
+const BOOT_ID_BYTES_MAX = 64
+const DESCRIPTION_BYTES_MAX = 4096
+const MIB = 1024 * 1024
+/** What {@link VmmPowers.hashFile} makes, as a name of a folder. */
+const KEY = /^[0-9a-f]{64}$/
+
+/**
+ * Templates in `folder`. What cannot be kept there, or is found changed, is only slower: a machine then starts from its kernel.
+ *
+ * @see docs/ARCHITECTURE.md, `vmm`
+ */
+export function createTemplates(components: TemplatesComponents, folder: string): Templates {
+  return new FolderTemplates(components, folder)
+}
+
+class FolderTemplates implements Templates {
+  readonly #components: TemplatesComponents
+  readonly #folder: string
+  readonly #hashes = new Map<string, { readonly mark: string; readonly hash: string | undefined }>()
+  /** Templates that were found whole, and by what one sees that nobody changed them since. */
+  readonly #whole = new Map<string, string>()
+  readonly #dropped = new Set<string>()
+  readonly #making = new Map<string, Promise<Template | undefined>>()
+  #cleaned: Promise<void> | undefined
+
+  constructor(components: TemplatesComponents, folder: string) {
+    this.#components = components
+    this.#folder = folder
+  }
+
+  async keyOf(shape: MachineShape): Promise<string | undefined> {
+    const { layout, guest, tier } = shape
+    const hashes = await Promise.all(
+      [layout.monitor, guest.kernel, guest.initrd].map((path) => this.#hashOf(path))
+    )
+    if (hashes.includes(undefined)) return undefined
+    // With the processor's own virtualisation, what it can do is in a template too.
+    const boot = tier === 'kvm' ? await this.#bootId() : ''
+    const args = machineArguments({ ...shape, disks: [], template: { memory: '', state: 0 } })
+    return createHash('sha256')
+      .update(JSON.stringify([VERSION, hashes, boot, args]))
+      .digest('hex')
+  }
+
+  provide(key: string, shape: MachineShape, signal: AbortSignal): Promise<Template | undefined> {
+    const current =
+      this.#making.get(key) ?? this.#provide(key, shape, signal).finally(() => this.#making.delete(key))
+    this.#making.set(key, current)
+    return current
+  }
+
+  async drop(key: string, reason: string): Promise<void> {
+    this.#whole.delete(key)
+    if (!this.#dropped.has(key)) {
+      this.#dropped.add(key)
+      this.#components.logger.warn('machines start without their template', { key, reason })
+    }
+    await this.#remove(this.#pathOf(key))
+  }
+
+  async #provide(key: string, shape: MachineShape, signal: AbortSignal): Promise<Template | undefined> {
+    if (this.#dropped.has(key)) return undefined
+    try {
+      await (this.#cleaned ??= this.#clean())
+      const found = await this.#find(key)
+      if (found !== undefined) return found
+      await this.#make(key, shape, signal)
+      return await this.#find(key)
+    } catch (thrown) {
+      signal.throwIfAborted()
+      await this.drop(key, errorMessage(thrown))
+      return undefined
+    }
+  }
+
+  /** The template when it is whole; one that is not is removed. */
+  async #find(key: string): Promise<Template | undefined> {
+    const { files, clock, logger } = this.#components
+    const path = this.#pathOf(key)
+    const template = templateAt(path)
+    const description = await files.read(`${path}/template.json`, DESCRIPTION_BYTES_MAX)
+    if (description === undefined) return undefined
+    const mark = await this.#markOf(template)
+    if (mark === undefined || this.#whole.get(key) !== mark) {
+      if ((await this.#describe(template)) !== Buffer.from(description).toString('utf8')) {
+        logger.warn('a template of machines was not as it was made', { key })
+        this.#whole.delete(key)
+        await this.#remove(path)
+        return undefined
+      }
+      if (mark !== undefined) this.#whole.set(key, mark)
+    }
+    await files.touch(`${path}/template.json`, clock.nowMs())
+    return template
+  }
+
+  async #make(key: string, shape: MachineShape, signal: AbortSignal): Promise<void> {
+    const { files, random, clock, logger } = this.#components
+    const startedMs = clock.monotonicMs()
+    const aside = `${this.#pathOf(key)}.${Buffer.from(random.bytes(8)).toString('hex')}.new`
+    try {
+      await files.makeFolder(aside)
+      const template = templateAt(aside)
+      await files.makeSparse(template.memory, shape.limits.memoryMib * MIB)
+      await using state = await files.listen(aside, 'socket')
+      const target = { memory: template.memory, state, signal }
+      await files.write(template.state, await takeTemplate(this.#components, shape, target))
+      const [mark, description] = [await this.#markOf(template), await this.#describe(template)]
+      await files.write(`${aside}/template.json`, Buffer.from(description))
+      await this.#makeRoom((await files.mark(template.memory))?.allocatedBytes ?? 0)
+      await files.rename(aside, this.#pathOf(key))
+      if (mark !== undefined) this.#whole.set(key, mark)
+      logger.info('template of machines made', { key, ms: clock.monotonicMs() - startedMs })
+    } finally {
+      await this.#remove(aside)
+    }
+  }
+
+  /** Removes templates that were not used for longest, so that one more fits. */
+  async #makeRoom(bytes: number): Promise<void> {
+    const { files } = this.#components
+    const names = (await files.list(this.#folder)).filter((name) => KEY.test(name))
+    const kept = await Promise.all(
+      names.map(async (name) => {
+        const path = this.#pathOf(name)
+        const [used, memory] = [await files.mark(`${path}/template.json`), await files.mark(`${path}/memory`)]
+        return { path, usedMs: used?.modifiedMs ?? 0, bytes: memory?.allocatedBytes ?? 0 }
+      })
+    )
+    let [count, total] = [1, bytes]
+    for (const one of kept.toSorted((a, b) => b.usedMs - a.usedMs)) {
+      count += 1
+      total += one.bytes
+      if (count > VM_TEMPLATES_MAX || total > VM_TEMPLATES_BYTES_MAX) await this.#remove(one.path)
+    }
+  }
+
+  /** What is kept beside a template to see that it is whole. */
+  async #describe({ memory, state }: Template): Promise<string> {
+    const { files } = this.#components
+    const [memoryDigest, stateDigest] = [await files.digest(memory), await files.digest(state)]
+    return JSON.stringify({ version: VERSION, memory: memoryDigest, state: stateDigest })
+  }
+
+  async #markOf({ memory, state }: Template): Promise<string | undefined> {
+    const { files } = this.#components
+    const marks = await Promise.all([memory, state].map((path) => files.mark(path)))
+    return marks.includes(undefined) ? undefined : marks.map((mark) => mark?.id).join()
+  }
+
+  /** The hash of a file, found out again when that was touched. */
+  async #hashOf(path: string): Promise<string | undefined> {
+    const { files, powers } = this.#components
+    const mark = (await files.mark(path))?.id
+    const known = this.#hashes.get(path)
+    if (mark === undefined) return undefined
+    if (known?.mark === mark) return known.hash
+    const hash = await powers.hashFile(path)
+    this.#hashes.set(path, { mark, hash })
+    return hash
+  }
+
+  async #bootId(): Promise<string> {
+    const { powers } = this.#components
+    return (await powers.readText('/proc/sys/kernel/random/boot_id', BOOT_ID_BYTES_MAX)) ?? ''
+  }
+
+  /** Removes what was being made when its node was killed. */
+  async #clean(): Promise<void> {
+    const { files } = this.#components
+    await files.makeFolder(this.#folder)
+    for (const name of await files.list(this.#folder)) {
+      if (name.endsWith('.new')) await this.#remove(`${this.#folder}/${name}`)
+    }
+  }
+
+  async #remove(path: string): Promise<void> {
+    await this.#components.files.remove(path).catch(() => undefined)
+  }
+
+  #pathOf(key: string): string {
+    return `${this.#folder}/${key}`
+  }
+}
+
+function templateAt(path: string): Template {
+  return { memory: `${path}/memory`, state: `${path}/state` }
+}
