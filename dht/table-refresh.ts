@@ -110,13 +110,14 @@ export function startTableRefresh(components: TableRefreshComponents): TableRefr
 
 async function refresh(components: TableRefreshComponents, signal: AbortSignal): Promise<number> {
   const { table, ownKey, random } = components
-  await lookUp(components, ownKey, signal)
+  // who is nearest to us must each know us; of a bucket farther away some are enough
+  await lookUp(components, { key: ownKey, isThorough: true }, signal)
   const own = table.ownKadId()
   let lookups = 1
   for (const prefixBits of own === undefined ? [] : planRefresh(own, table.kadIds(), CLOSEST_PEERS)) {
     const key = own && randomKeyInBucket(own, prefixBits, random)
     if (key === undefined) continue
-    await lookUp(components, key, signal)
+    await lookUp(components, { key, isThorough: false }, signal)
     lookups += 1
   }
   return lookups
@@ -124,14 +125,14 @@ async function refresh(components: TableRefreshComponents, signal: AbortSignal):
 
 async function lookUp(
   { queries, clock, logger }: TableRefreshComponents,
-  key: Uint8Array,
+  { key, isThorough }: { readonly key: Uint8Array; readonly isThorough: boolean },
   signal: AbortSignal
 ): Promise<void> {
   signal.throwIfAborted()
   using limit = startDeadline(clock, TABLE_REFRESH_LOOKUP_TIMEOUT_MS, signal)
   try {
     // peers that answer enter the table by themselves
-    await queries.lookup(key, limit.signal, { isThorough: true })
+    await queries.lookup(key, limit.signal, { isThorough })
   } catch (error) {
     signal.throwIfAborted()
     logger.debug('refresh lookup ended early', { error: errorMessage(error) })

@@ -3,8 +3,14 @@ import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
-import { systemRandom } from '#contracts'
-import { commonPrefixBits, planRefresh, randomKeyInBucket } from '../../../dht/table-refresh.ts'
+import { silentLogger, systemClock, systemRandom } from '#contracts'
+import type { DhtTable } from '../../../dht/dht-service.ts'
+import {
+  commonPrefixBits,
+  planRefresh,
+  randomKeyInBucket,
+  startTableRefresh
+} from '../../../dht/table-refresh.ts'
 import { startStockNode } from '../../net/dht/stock-node.ts'
 
 /** A Kademlia id that shares exactly `prefixBits` leading bits with `own`. */
@@ -61,4 +67,35 @@ describe('routing table refresh', () => {
       assert.equal(commonPrefixBits(own, createHash('sha256').update(key).digest()), prefixBits)
     }
   })
+
+  it('asks each of those nearest to us, and of buckets farther away only some', async () => {
+    const asked: { isOwn: boolean; isThorough: boolean | undefined }[] = []
+    const ownKey = Buffer.from('own')
+    const others = Array.from({ length: 60 }, (_, peer) => sharing(own, peer % 3))
+    await using refresh = startTableRefresh({
+      queries: {
+        lookup: async (key, _, { isThorough } = {}) => {
+          asked.push({ isOwn: Buffer.compare(key, ownKey) === 0, isThorough })
+          return await Promise.resolve([])
+        }
+      },
+      table: {
+        ownKadId: () => own,
+        kadIds: () => others,
+        size: () => 0,
+        onAdd: nobodyComes
+      } as Partial<DhtTable> as DhtTable,
+      ...{ ownKey, clock: systemClock, random: systemRandom, logger: silentLogger }
+    })
+    assert.equal(await refresh.refresh(new AbortController().signal), 4)
+    assert.deepEqual(asked[0], { isOwn: true, isThorough: true })
+    assert.deepEqual(
+      asked.slice(1),
+      Array.from({ length: 3 }, () => ({ isOwn: false, isThorough: false }))
+    )
+  })
 })
+
+function nobodyComes(): Disposable {
+  return { [Symbol.dispose]: () => undefined }
+}
