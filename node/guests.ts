@@ -51,6 +51,12 @@ export interface GuestPowers {
   writeFolder(folder: string, files: ReadonlyMap<string, Uint8Array>): Promise<void>
 }
 
+/** Options of {@link Guests.use}. */
+export interface UseOptions {
+  readonly signal: AbortSignal
+  readonly onProgress?: (bytes: number) => void
+}
+
 /** The guest that machines of this node start: where it comes from, and that it is the one that was chosen. */
 export interface Guests {
   /**
@@ -63,9 +69,10 @@ export interface Guests {
    * Fetches a guest, verifies it, and has machines start it from now on. A folder holds one of the owner's own.
    *
    * @param target - a CID, a did, a petname or an absolute path
+   * @param options.onProgress - called with the bytes read so far: first with 0, when it was found
    * @throws VmmError, CapsuleError why it is none that can be started here; ContentError, DhtError; NodeError
    */
-  use(target: string, signal: AbortSignal): Promise<GuestStatus>
+  use(target: string, options: UseOptions): Promise<GuestStatus>
   /** Signs the guest in `folder` and makes it its publisher's for its processors. @throws as publishing does */
   publish(
     folder: string,
@@ -90,9 +97,9 @@ export function createGuests(components: GuestsComponents): Guests {
     return await done
   }
   let provided: string | undefined
-  const install = async (target: string, signal: AbortSignal): Promise<GuestStatus> => {
+  const install = async (target: string, options: UseOptions): Promise<GuestStatus> => {
     const arch = archHere(components)
-    const guest = await find(components, target, { arch, signal })
+    const guest = await find(components, target, { arch, ...options })
     const files = new Map(guest.opened.files)
     if (guest.signed !== undefined) files.set(GUEST_SIGNATURE, guest.signed)
     await powers.writeFolder(folder, files)
@@ -103,13 +110,13 @@ export function createGuests(components: GuestsComponents): Guests {
       await inTurn(async () => {
         const wanted = choice()
         if (wanted === undefined || wanted === provided) return
-        if (!(await isHere(components, wanted))) await install(wanted, signal)
+        if (!(await isHere(components, wanted))) await install(wanted, { signal })
         provided = wanted
       }),
-    use: async (target, signal) =>
+    use: async (target, options) =>
       await inTurn(async () => {
         const wanted = isAbsolute(target) ? undefined : toChoice(components, target)
-        const status = await install(wanted ?? target, signal)
+        const status = await install(wanted ?? target, options)
         await components.remember(wanted)
         provided = wanted
         return status
@@ -171,7 +178,7 @@ function toChoice({ contacts }: GuestsComponents, target: string): string {
 async function find(
   components: GuestsComponents,
   target: string,
-  { arch, signal }: { arch: MachineArch; signal: AbortSignal }
+  { arch, signal, onProgress }: UseOptions & { readonly arch: MachineArch }
 ): Promise<FoundGuest> {
   if (isAbsolute(target)) return { opened: openGuest(await readGuest(components, target), arch) }
   const { content, index, isDenied } = components
@@ -193,8 +200,13 @@ async function find(
     throw new NodeError('ERR_PUBLISHER_DENIED', `${release.publisher} is on the deny list`)
   }
   const files = new Map<string, Uint8Array>()
+  let bytes = 0
+  onProgress?.(bytes)
   const limits = { bytesMax: GUEST_BYTES_MAX, filesMax: GUEST_FILES.length, signal }
-  for await (const file of content.readFiles(release.root, limits)) files.set(file.path, file.content)
+  for await (const file of content.readFiles(release.root, limits)) {
+    files.set(file.path, file.content)
+    onProgress?.((bytes += file.content.byteLength))
+  }
   const opened = openGuest(files, arch)
   checkVersion(opened, release)
   return { opened, cid, publisher: release.publisher, signed }

@@ -32,7 +32,7 @@ export const GUESTS_COMMANDS: readonly CommandSpec[] = [
     options: [
       {
         flags: '--deadline <seconds>',
-        summary: 'give up when it could not be found for so long (default 300)'
+        summary: 'give up when it could not be found for so long (default 60)'
       }
     ],
     summary:
