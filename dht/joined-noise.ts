@@ -1,8 +1,7 @@
-import { hkdfSync } from 'node:crypto'
 import { noise } from '@chainsafe/libp2p-noise'
-import { defaultCrypto } from '@chainsafe/libp2p-noise/crypto'
 import type { ConnectionEncrypter, SecuredConnection } from '@libp2p/interface'
 import type { NoiseExtensions } from '@chainsafe/libp2p-noise'
+import { noiseCrypto } from './noise-crypto.ts'
 
 /** Bytes, or a list of them that can be joined. */
 type Chunk = Pick<Uint8Array, 'subarray'> | { subarray(): Uint8Array }
@@ -18,11 +17,10 @@ type Secured = SecuredConnection<NoiseExtensions>
 /**
  * noise whose frames are written in one piece. It hands over the length of a frame and what is in it apart, and the TCP
  * transport writes each to the socket at once: two calls of the system and two packets for each message. Reading, it makes
- * an error with its stack, and throws that away, at the end of every chunk; here frames are cut out without one. It derives
- * keys in JavaScript, five times a handshake on either side; here Node does.
+ * an error with its stack, and throws that away, at the end of every chunk; here frames are cut out without one.
  */
 export function joinedNoise(): ReturnType<typeof noise> {
-  const create = noise({ crypto: { ...defaultCrypto, getHKDF: deriveKeys } })
+  const create = noise({ crypto: noiseCrypto })
   return (components) => {
     const encrypter = create(components)
     const { secureInbound, secureOutbound } = encrypter
@@ -34,15 +32,6 @@ export function joinedNoise(): ReturnType<typeof noise> {
   }
 }
 
-const NO_INFO = new Uint8Array()
-const KEY_BYTES = 32
-
-/** Three keys from the one before and what was agreed on (HKDF of RFC 5869 with SHA-256, as Noise has it in section 4.3). */
-function deriveKeys(chainingKey: Uint8Array, agreed: Uint8Array): [Uint8Array, Uint8Array, Uint8Array] {
-  const keys = new Uint8Array(hkdfSync('sha256', agreed, chainingKey, NO_INFO, 3 * KEY_BYTES))
-  return [keys.subarray(0, KEY_BYTES), keys.subarray(KEY_BYTES, 2 * KEY_BYTES), keys.subarray(2 * KEY_BYTES)]
-}
-
 function join(secured: Secured): Secured {
   const connection = secured.connection as Encrypting
   const { encrypt, decoder } = connection
@@ -50,22 +39,38 @@ function join(secured: Secured): Secured {
   if (decoder?.buffer !== undefined) {
     const cutter = createFrameCutter()
     // what came right behind the handshake has been read already, up to the beginning of a frame perhaps
-    cutter.decode(decoder.buffer)
+    Array.from(cutter.decode(decoder.buffer))
     connection.decoder = cutter
   }
   return secured
 }
 
-/** Cuts what comes over a connection into the frames of noise, each with two bytes of length before it. */
-export function createFrameCutter(): { decode(chunk: Chunk): Uint8Array[] } {
+/** A frame has two bytes for its length. */
+const FRAME_BYTES_MAX = 65_535
+/** Shorter ones are decrypted where they lie, so that their memory becomes that of what was in them. */
+const REUSED_BYTES_MIN = 16 * 1024
+/** Pieces of memory that are kept, for all connections. */
+const KEPT_MAX = 4
+const kept: Uint8Array[] = []
+
+/** A frame of which a part has come. */
+interface BegunFrame {
+  readonly frame: Uint8Array
+  filled: number
+}
+
+/**
+ * Cuts what comes over a connection into the frames of noise, each with two bytes of length before it. A frame counts until the
+ * next is asked for: of what comes fast hardly a frame lies in one chunk, and fresh memory for each would cost more than to
+ * decrypt it.
+ */
+export function createFrameCutter(): { decode(chunk: Chunk): Iterable<Uint8Array> } {
   /** The first byte of a length whose second is still to come. */
   let high: number | undefined
-  /** A frame of which a part has come. */
-  let begun: { readonly frame: Uint8Array; filled: number } | undefined
+  let begun: BegunFrame | undefined
   return {
-    decode: (chunk) => {
+    decode: function* (chunk) {
       const bytes = chunk.subarray()
-      const frames: Uint8Array[] = []
       let at = 0
       while (at < bytes.length) {
         if (begun !== undefined) {
@@ -74,8 +79,10 @@ export function createFrameCutter(): { decode(chunk: Chunk): Uint8Array[] } {
           begun.filled += part.length
           at += part.length
           if (begun.filled < begun.frame.length) break
-          frames.push(begun.frame)
+          const { frame } = begun
           begun = undefined
+          yield frame
+          if (frame.length >= REUSED_BYTES_MIN && kept.length < KEPT_MAX) kept.push(frame)
           continue
         }
         const byte = bytes[at++] ?? 0
@@ -86,10 +93,15 @@ export function createFrameCutter(): { decode(chunk: Chunk): Uint8Array[] } {
         const length = high * 256 + byte
         high = undefined
         if (length === 0) continue
-        if (bytes.length - at >= length) frames.push(bytes.subarray(at, (at += length)))
-        else begun = { frame: new Uint8Array(length), filled: 0 }
+        if (bytes.length - at >= length) yield bytes.subarray(at, (at += length))
+        else begun = { frame: memoryFor(length), filled: 0 }
       }
-      return frames
     }
   }
+}
+
+function memoryFor(length: number): Uint8Array {
+  if (length < REUSED_BYTES_MIN) return new Uint8Array(length)
+  const memory = kept.pop()?.buffer ?? new ArrayBuffer(FRAME_BYTES_MAX)
+  return new Uint8Array(memory, 0, length)
 }
