@@ -102,6 +102,7 @@ export function nodeFlagsOf(input: CommandInput): string[] {
     ['bootstrap', '--bootstrap'],
     ['uploadMax', '--upload-max'],
     ['downloadMax', '--download-max'],
+    ['guest', '--guest'],
     ['ipfsBootstrap', '--ipfs-bootstrap']
   ] as const) {
     for (const value of listOption(input, key)) flags.push(flag, value)
