@@ -10,46 +10,44 @@ export interface Named {
 export class AnswerPool implements Named {
   readonly peers: Uint32Array
   count = 0
-  readonly #size: number
+  /** An answer is so many words: how many it names, and whom. */
+  readonly #words: number
   #kept: Uint32Array
-  #counts: Uint8Array
   readonly #free: number[] = []
   #used = 0
 
   /** @param size - how many peers an answer names at most */
   constructor(size: number) {
-    this.#size = size
+    this.#words = size + 1
     this.peers = new Uint32Array(size)
-    this.#kept = new Uint32Array(64 * size)
-    this.#counts = new Uint8Array(64)
+    this.#kept = new Uint32Array(64 * this.#words)
   }
 
   /** Bytes of the arrays. */
   get bytes(): number {
-    return this.#kept.byteLength + this.#counts.byteLength
+    return this.#kept.byteLength
   }
 
   /** Copies the first `count` of `peers`. */
   keep(peers: Uint32Array, count: number): number {
     const answer = this.#free.pop() ?? this.#used++
-    if (answer === this.#counts.length) this.#grow()
-    const from = answer * this.#size
-    for (let index = 0; index < count; index++) this.#kept[from + index] = peers[index] as number
-    this.#counts[answer] = count
+    const from = answer * this.#words
+    if (from === this.#kept.length) this.#grow()
+    this.#kept[from] = count
+    for (let index = 0; index < count; index++) this.#kept[from + 1 + index] = peers[index] as number
     return answer
   }
 
   /** Makes what was kept that which {@link peers} and {@link count} say, and gives its place back. */
   take(answer: number): void {
-    const from = answer * this.#size
-    this.count = this.#counts[answer] as number
-    for (let index = 0; index < this.count; index++) this.peers[index] = this.#kept[from + index] as number
+    const from = answer * this.#words
+    const count = this.#kept[from] as number
+    for (let index = 0; index < count; index++) this.peers[index] = this.#kept[from + 1 + index] as number
+    this.count = count
     this.#free.push(answer)
   }
 
   #grow(): void {
-    const count = Math.ceil(this.#counts.length * 1.5)
-    this.#kept = grown(this.#kept, new Uint32Array(count * this.#size))
-    this.#counts = grown(this.#counts, new Uint8Array(count))
+    this.#kept = grown(this.#kept, new Uint32Array(Math.ceil(this.#used * 1.5) * this.#words))
   }
 }

@@ -5,23 +5,26 @@ const BITS = 10
 const SLOTS = 2 ** BITS
 const MASK = SLOTS - 1
 const LEVELS = 3
+/** An event is so many words that lie together, of which these are what. */
+const WORD_BITS = 3
+const DUE = 0
+const NEXT = 1
+const KIND = 2
+const A = 3
+const B = 4
+const C = 5
 /** How far ahead an event may be: twelve days. */
 const AHEAD_MS_MAX = 2 ** (LEVELS * BITS) - 2 ** ((LEVELS - 1) * BITS)
 
 /**
  * What will happen, in order of time, and of what was scheduled first within a millisecond. Three wheels of a thousand slots
- * each, whose slots are lists in typed arrays: an event is a number, and taking one out allocates nothing.
+ * each, whose slots are lists in one typed array: an event is a number, whose words lie together, and taking one out allocates
+ * nothing.
  *
  * After Varghese and Lauck, Hashed and Hierarchical Timing Wheels (1987).
  */
 export class EventWheel {
-  /** What an event is, and whom it is about; their meaning is that of the model. */
-  kinds: Uint8Array
-  a: Uint32Array
-  b: Uint32Array
-  c: Uint32Array
-  #dueMs: Int32Array
-  #next: Int32Array
+  #words: Int32Array
   #free: number = NOTHING
   readonly #heads: Int32Array = new Int32Array(LEVELS * SLOTS).fill(NOTHING)
   readonly #tails: Int32Array = new Int32Array(LEVELS * SLOTS).fill(NOTHING)
@@ -33,38 +36,62 @@ export class EventWheel {
 
   /** @param capacity - how many events there is room for at first */
   constructor(capacity: number) {
-    this.kinds = new Uint8Array(capacity)
-    this.a = new Uint32Array(capacity)
-    this.b = new Uint32Array(capacity)
-    this.c = new Uint32Array(capacity)
-    this.#dueMs = new Int32Array(capacity)
-    this.#next = new Int32Array(capacity)
+    this.#words = new Int32Array(capacity << WORD_BITS)
   }
 
   get nowMs(): number {
     return this.#nowMs
   }
 
-  /** A fresh event; it happens once it is scheduled. */
-  create(kind: number): number {
+  /** A fresh event: what it is, and whom it is about, whose meaning is that of the model. It happens once it is scheduled. */
+  create(kind: number, a: number, b: number): number {
     let event = this.#free
     if (event === NOTHING) {
-      if (this.#used === this.kinds.length) this.#grow()
+      if (this.#used << WORD_BITS === this.#words.length) this.#grow()
       event = this.#used++
-    } else this.#free = this.#next[event] as number
-    this.kinds[event] = kind
+    } else this.#free = this.#words[(event << WORD_BITS) + NEXT] as number
+    const at = event << WORD_BITS
+    this.#words[at + KIND] = kind
+    this.#words[at + A] = a
+    this.#words[at + B] = b
     return event
+  }
+
+  kindOf(event: number): number {
+    return this.#words[(event << WORD_BITS) + KIND] as number
+  }
+
+  a(event: number): number {
+    return this.#words[(event << WORD_BITS) + A] as number
+  }
+
+  b(event: number): number {
+    return this.#words[(event << WORD_BITS) + B] as number
+  }
+
+  c(event: number): number {
+    return this.#words[(event << WORD_BITS) + C] as number
+  }
+
+  /** Makes another kind of event of one that happens. */
+  become(event: number, kind: number): void {
+    this.#words[(event << WORD_BITS) + KIND] = kind
+  }
+
+  /** A third word about an event. */
+  setC(event: number, c: number): void {
+    this.#words[(event << WORD_BITS) + C] = c
   }
 
   /** Lets an event happen after `delayMs`, whole milliseconds. One that just happened may be scheduled again. */
   schedule(event: number, delayMs: number): void {
-    this.#dueMs[event] = this.#nowMs + Math.min(delayMs, AHEAD_MS_MAX)
+    this.#words[(event << WORD_BITS) + DUE] = this.#nowMs + Math.min(delayMs, AHEAD_MS_MAX)
     this.#place(event)
   }
 
   /** Gives an event back that has happened. */
   release(event: number): void {
-    this.#next[event] = this.#free
+    this.#words[(event << WORD_BITS) + NEXT] = this.#free
     this.#free = event
   }
 
@@ -74,7 +101,7 @@ export class EventWheel {
       const slot = this.#nowMs & MASK
       const event = this.#heads[slot] as number
       if (event !== NOTHING) {
-        const after = this.#next[event] as number
+        const after = this.#words[(event << WORD_BITS) + NEXT] as number
         this.#heads[slot] = after
         if (after === NOTHING) this.#tails[slot] = NOTHING
         this.#soon--
@@ -90,7 +117,7 @@ export class EventWheel {
 
   /** Bytes of the arrays. */
   get bytes(): number {
-    return this.kinds.length * 21 + 2 * LEVELS * SLOTS * 4
+    return this.#words.byteLength + 2 * LEVELS * SLOTS * 4
   }
 
   /** The next millisecond that something may happen in: where wheels are empty, that at which they turn. */
@@ -102,7 +129,7 @@ export class EventWheel {
   }
 
   #place(event: number): void {
-    const dueMs = this.#dueMs[event] as number
+    const dueMs = this.#words[(event << WORD_BITS) + DUE] as number
     const apart = dueMs ^ this.#nowMs
     let slot = dueMs & MASK
     if (apart >= 2 ** (2 * BITS)) slot = 2 * SLOTS + ((dueMs >>> (2 * BITS)) & MASK)
@@ -110,10 +137,10 @@ export class EventWheel {
       slot = SLOTS + ((dueMs >>> BITS) & MASK)
       this.#later++
     } else this.#soon++
-    this.#next[event] = NOTHING
+    this.#words[(event << WORD_BITS) + NEXT] = NOTHING
     const tail = this.#tails[slot] as number
     if (tail === NOTHING) this.#heads[slot] = event
-    else this.#next[tail] = event
+    else this.#words[(tail << WORD_BITS) + NEXT] = event
     this.#tails[slot] = event
   }
 
@@ -124,7 +151,7 @@ export class EventWheel {
     this.#heads[slot] = NOTHING
     this.#tails[slot] = NOTHING
     while (event !== NOTHING) {
-      const after = this.#next[event] as number
+      const after = this.#words[(event << WORD_BITS) + NEXT] as number
       if (level === 1) this.#later--
       this.#place(event)
       event = after
@@ -132,13 +159,8 @@ export class EventWheel {
   }
 
   #grow(): void {
-    const capacity = Math.ceil(this.kinds.length * 1.5) + 16
-    this.kinds = grown(this.kinds, new Uint8Array(capacity))
-    this.a = grown(this.a, new Uint32Array(capacity))
-    this.b = grown(this.b, new Uint32Array(capacity))
-    this.c = grown(this.c, new Uint32Array(capacity))
-    this.#dueMs = grown(this.#dueMs, new Int32Array(capacity))
-    this.#next = grown(this.#next, new Int32Array(capacity))
+    const capacity = Math.ceil(this.#used * 1.5) + 16
+    this.#words = grown(this.#words, new Int32Array(capacity << WORD_BITS))
   }
 }
 

@@ -34,11 +34,16 @@ export function lastLife(handle: Handle): Handle {
  * different, and their first 32 bits decide every comparison of distances.
  */
 export function mix(word: number): number {
+  return mixSigned(word) >>> 0
+}
+
+/** The same 32 bits as a number with a sign, which the engine keeps without allocating. */
+export function mixSigned(word: number): number {
   let mixed = word ^ (word >>> 16)
   mixed = Math.imul(mixed, 0x85ebca6b)
   mixed ^= mixed >>> 13
   mixed = Math.imul(mixed, 0xc2b2ae35)
-  return (mixed ^ (mixed >>> 16)) >>> 0
+  return mixed ^ (mixed >>> 16)
 }
 
 /** Words and numbers that only a seed decides (a counter, mixed twice). */

@@ -62,7 +62,7 @@ export class LookupModel {
     this.#wheel = new EventWheel(3 * nodeCount + 64)
     this.tables = new Tables({ nodeCount, bucketSize: rules.closestPeers, rules: init.tables, seed })
     this.#searches = new Searches(rules, {
-      idOf: (handle) => this.tables.idOf(handle),
+      distance: (handle, target) => this.tables.distance(handle, target),
       isConnected: (slot, peer) => this.tables.has(slot, peer)
     })
     this.#answers = new AnswerPool(rules.closestPeers)
@@ -128,11 +128,7 @@ export class LookupModel {
       const event = wheel.next(untilMs)
       if (event === NOTHING) return
       this.events++
-      this.#trace.add(
-        wheel.kinds[event] as number,
-        (wheel.a[event] as number) + (wheel.b[event] as number),
-        wheel.nowMs
-      )
+      this.#trace.add(wheel.kindOf(event), wheel.a(event) + wheel.b(event), wheel.nowMs)
       this.#handle(event)
     }
   }
@@ -156,15 +152,13 @@ export class LookupModel {
   }
 
   #happen(kind: number, a: number, o: { readonly b?: number; readonly delayMs: number }): void {
-    const event = this.#wheel.create(kind)
-    this.#wheel.a[event] = a
-    this.#wheel.b[event] = o.b ?? 0
+    const event = this.#wheel.create(kind, a, o.b ?? 0)
     this.#wheel.schedule(event, o.delayMs)
   }
 
   #handle(event: number): void {
     const wheel = this.#wheel
-    switch (wheel.kinds[event]) {
+    switch (wheel.kindOf(event)) {
       case EVENT.ask:
         this.#ask(event)
         return
@@ -175,13 +169,13 @@ export class LookupModel {
         this.#giveUp(event)
         break
       case EVENT.birth:
-        this.#birth(wheel.a[event] as number)
+        this.#birth(wheel.a(event))
         break
       case EVENT.death:
-        this.#death(wheel.a[event] as number)
+        this.#death(wheel.a(event))
         break
       case EVENT.refresh:
-        this.#refresh(wheel.a[event] as number, wheel.b[event] as number)
+        this.#refresh(wheel.a(event), wheel.b(event))
         break
       default:
         this.#look()
@@ -192,13 +186,13 @@ export class LookupModel {
   /** A question came to whom it was sent; the event becomes the answer, or that it is given up. */
   #ask(event: number): void {
     const wheel = this.#wheel
-    const asked = wheel.b[event] as number
-    const asking = wheel.c[event] as number
-    const key = wheel.a[event] as number
+    const asked = wheel.b(event)
+    const asking = wheel.c(event)
+    const key = wheel.a(event)
     const search = key & SEARCH_MASK
-    const isWanted = this.#searches.versions[search] === key >>> VERSION_SHIFT
+    const isWanted = this.#searches.versionOf(search) === key >>> VERSION_SHIFT
     if (!this.tables.isAlive(asked)) {
-      wheel.kinds[event] = EVENT.giveUp
+      wheel.become(event, EVENT.giveUp)
       wheel.schedule(event, this.#slowAfterMs(search, this.#latencyBetween(asking, asked)))
       return
     }
@@ -208,16 +202,16 @@ export class LookupModel {
       wheel.release(event)
       return
     }
-    const count = this.tables.nearest(slot, this.#searches.targets[search] as number, asking)
-    wheel.kinds[event] = EVENT.answer
-    wheel.c[event] = this.#answers.keep(this.tables.found, count)
+    const count = this.tables.nearest(slot, this.#searches.targetOf(search), asking)
+    wheel.become(event, EVENT.answer)
+    wheel.setC(event, this.#answers.keep(this.tables.found, count))
     wheel.schedule(event, this.#latencyBetween(asking, asked))
   }
 
   /** When it is noticed that a peer asked one latency ago is slow: at a check, which go on from the start of the search. */
   #slowAfterMs(search: number, latencyMs: number): number {
     const { slowAnswerMs, slowCheckIntervalMs } = this.rules
-    const startedMs = this.#searches.startedMs[search] as number
+    const startedMs = this.#searches.startedMs(search)
     const earliestMs = this.nowMs - latencyMs + slowAnswerMs - startedMs
     return Math.max(
       startedMs + Math.ceil(earliestMs / slowCheckIntervalMs) * slowCheckIntervalMs - this.nowMs,
@@ -226,29 +220,27 @@ export class LookupModel {
   }
 
   #answer(event: number): void {
-    const { a, b, c } = this.#wheel
-    const key = a[event] as number
+    const key = this.#wheel.a(event)
     const search = key & SEARCH_MASK
-    this.#answers.take(c[event] as number)
-    if (this.#searches.versions[search] !== key >>> VERSION_SHIFT || !this.#isOwnerThere(search)) return
-    const asked = b[event] as number
-    if (this.tables.isAlive(asked)) this.tables.offer(this.#searches.slots[search] as number, asked)
+    this.#answers.take(this.#wheel.c(event))
+    if (this.#searches.versionOf(search) !== key >>> VERSION_SHIFT || !this.#isOwnerThere(search)) return
+    const asked = this.#wheel.b(event)
+    if (this.tables.isAlive(asked)) this.tables.offer(this.#searches.nodeOf(search), asked)
     this.#pump(search, this.#searches.answered(search, asked, this.#answers))
   }
 
   #giveUp(event: number): void {
-    const { a, b } = this.#wheel
-    const key = a[event] as number
+    const key = this.#wheel.a(event)
     const search = key & SEARCH_MASK
-    if (this.#searches.versions[search] !== key >>> VERSION_SHIFT || !this.#isOwnerThere(search)) return
-    const asked = b[event] as number
-    this.tables.remove(this.#searches.slots[search] as number, asked)
+    if (this.#searches.versionOf(search) !== key >>> VERSION_SHIFT || !this.#isOwnerThere(search)) return
+    const asked = this.#wheel.b(event)
+    this.tables.remove(this.#searches.nodeOf(search), asked)
     this.#pump(search, this.#searches.failed(search, asked))
   }
 
   /** A search whose node is gone ends. */
   #isOwnerThere(search: number): boolean {
-    if (this.tables.isAlive(this.#searches.owners[search] as number)) return true
+    if (this.tables.isAlive(this.#searches.ownerOf(search))) return true
     this.#searches.close(search)
     return false
   }
@@ -256,7 +248,9 @@ export class LookupModel {
   #start(slot: number, target: number, purpose: number): void {
     const owner = this.tables.lives[slot] as number
     const isSteady = (this.#failureShares[slot] as number) <= this.rules.failureShareMax
-    const isThorough = purpose !== PURPOSE.measured || !isSteady
+    // of the buckets far from its own place a node wants to know some, not the nearest to a point
+    const isFar = purpose === PURPOSE.refresh && (this.#refreshing[slot] as number) > 0
+    const isThorough = (purpose !== PURPOSE.measured && !isFar) || !isSteady
     const search = this.#searches.open({ slot, owner, target, isThorough, purpose, nowMs: this.nowMs })
     const count = this.tables.nearest(slot, target, owner)
     this.#searches.begin(search, this.tables.found, count)
@@ -268,16 +262,14 @@ export class LookupModel {
     const searches = this.#searches
     const isEnough = searches.isEnough(search)
     if (!isEnough) {
-      const owner = searches.owners[search] as number
-      const key = (((searches.versions[search] as number) << VERSION_SHIFT) | search) >>> 0
+      const owner = searches.ownerOf(search)
+      const key = ((searches.versionOf(search) << VERSION_SHIFT) | search) >>> 0
       while (searches.hasRoom(search)) {
         const peer = searches.next(search, depth)
         if (peer === NOBODY) break
         this.messages++
-        const event = this.#wheel.create(EVENT.ask)
-        this.#wheel.a[event] = key
-        this.#wheel.b[event] = peer
-        this.#wheel.c[event] = owner
+        const event = this.#wheel.create(EVENT.ask, key, peer)
+        this.#wheel.setC(event, owner)
         this.#wheel.schedule(event, this.#latencyBetween(owner, peer))
       }
       if (searches.inFlight(search) > 0) return
@@ -287,10 +279,10 @@ export class LookupModel {
 
   #finish(search: number): void {
     const searches = this.#searches
-    const slot = searches.slots[search] as number
-    const purpose = searches.purposes[search] as number
-    const messages = searches.messages[search] as number
-    const failed = messages === 0 ? 0 : (searches.failures[search] as number) / messages
+    const slot = searches.nodeOf(search)
+    const purpose = searches.purposeOf(search)
+    const messages = searches.messagesOf(search)
+    const failed = messages === 0 ? 0 : searches.failuresOf(search) / messages
     const share = this.#failureShares[slot] as number
     this.#failureShares[slot] = share + (failed - share) * this.rules.failureShareWeight
     if (purpose === PURPOSE.measured) this.#note(search)
@@ -300,20 +292,16 @@ export class LookupModel {
 
   #note(search: number): void {
     const searches = this.#searches
-    const startedMs = searches.startedMs[search] as number
-    const truth = this.trulyNearest(
-      searches.targets[search] as number,
-      searches.slots[search] as number,
-      startedMs
-    )
+    const startedMs = searches.startedMs(search)
+    const truth = this.trulyNearest(searches.targetOf(search), searches.nodeOf(search), startedMs)
     const found = searches.nearest(search)
     const hits = truth.filter((handle) => found.includes(handle)).length
     this.measured.push({
       found,
-      rounds: searches.rounds[search] as number,
+      rounds: searches.roundsOf(search),
       durationMs: this.nowMs - startedMs,
-      messages: searches.messages[search] as number,
-      failures: searches.failures[search] as number,
+      messages: searches.messagesOf(search),
+      failures: searches.failuresOf(search),
       wanted: truth.length,
       recall: truth.length === 0 ? 1 : hits / truth.length
     })

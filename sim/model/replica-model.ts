@@ -117,14 +117,10 @@ export class ReplicaModel {
       const event = this.#wheel.next(untilMs)
       if (event === NOTHING) return
       this.events++
-      const [kind, a, b] = [
-        this.#wheel.kinds[event],
-        this.#wheel.a[event] as number,
-        this.#wheel.b[event] as number
-      ]
+      const [kind, a, b] = [this.#wheel.kindOf(event), this.#wheel.a(event), this.#wheel.b(event)]
       this.#wheel.release(event)
-      this.#trace.add(kind as number, a + b, this.nowMs)
-      this.#handle(kind as number, a, b)
+      this.#trace.add(kind, a + b, this.nowMs)
+      this.#handle(kind, a, b)
     }
   }
 
@@ -175,9 +171,7 @@ export class ReplicaModel {
   }
 
   #happen(kind: number, a: number, o: { readonly b?: number; readonly delayMs: number }): void {
-    const event = this.#wheel.create(kind)
-    this.#wheel.a[event] = a
-    this.#wheel.b[event] = o.b ?? 0
+    const event = this.#wheel.create(kind, a, o.b ?? 0)
     this.#wheel.schedule(event, Math.ceil(o.delayMs))
   }
 

@@ -1,5 +1,5 @@
 import type { TableRules } from './constants.ts'
-import { mix, slotOf, type Handle } from './identities.ts'
+import { mix, mixSigned, slotOf, type Handle } from './identities.ts'
 
 /** What {@link Tables} are made of. */
 export interface TablesInit {
@@ -37,7 +37,7 @@ export class Tables {
   readonly #headWords: number
   readonly #salt: number
   readonly #group: Uint32Array
-  readonly #distances: Float64Array
+  readonly #distances: Int32Array
   #grouped = 0
 
   constructor({ nodeCount, bucketSize, rules, seed }: TablesInit) {
@@ -54,12 +54,17 @@ export class Tables {
     this.#entries = new Uint32Array(rows)
     this.#counts = new Uint8Array(rows)
     this.#group = new Uint32Array((this.#levels + 1) * bucketSize)
-    this.#distances = new Float64Array(bucketSize)
+    this.#distances = new Int32Array(bucketSize)
   }
 
   /** The first 32 bits of the id of a life. */
   idOf(handle: Handle): number {
     return mix(handle ^ this.#salt)
+  }
+
+  /** How far a life is from a target: 31 bits, of which two nodes rarely have the same, and which fit a small integer of V8. */
+  distance(handle: Handle, target: number): number {
+    return (mixSigned(handle ^ this.#salt) ^ target) >>> 1
   }
 
   /** Whether a life is not over, or not before its node was born again. */
@@ -97,13 +102,13 @@ export class Tables {
   }
 
   has(slot: number, peer: Handle): boolean {
-    return this.#placeOf(slot * this.#rowWords, this.#bucketOf(slot, this.idOf(peer)), peer) >= 0
+    return this.#placeOf(slot * this.#rowWords, this.#bucketOf(slot, mixSigned(peer ^ this.#salt)), peer) >= 0
   }
 
   /** Takes a peer that is there into the table of a node, if it has room or the oldest of its bucket are gone. */
   offer(slot: number, peer: Handle): void {
     const row = slot * this.#rowWords
-    const bucket = this.#bucketOf(slot, this.idOf(peer))
+    const bucket = this.#bucketOf(slot, mixSigned(peer ^ this.#salt))
     if (this.#placeOf(row, bucket, peer) >= 0) return
     const countAt = row * WORD + bucket
     const from = this.#firstOf(row, bucket)
@@ -120,7 +125,7 @@ export class Tables {
 
   remove(slot: number, peer: Handle): void {
     const row = slot * this.#rowWords
-    const bucket = this.#bucketOf(slot, this.idOf(peer))
+    const bucket = this.#bucketOf(slot, mixSigned(peer ^ this.#salt))
     const at = this.#placeOf(row, bucket, peer)
     if (at >= 0) this.#removeAt(row, bucket, at)
   }
@@ -131,7 +136,7 @@ export class Tables {
    */
   nearest(slot: number, target: number, except: Handle): number {
     const shift = 32 - this.#bits
-    const own = this.idOf(this.lives[slot] as number)
+    const own = mixSigned((this.lives[slot] as number) ^ this.#salt)
     const ownPart = own >>> shift
     const targetPart = target >>> shift
     const row = slot * this.#rowWords
@@ -197,7 +202,7 @@ export class Tables {
     let taken = 0
     for (let index = 0; index < grouped; index++) {
       const peer = this.#group[index] as number
-      const distance = (this.idOf(peer) ^ target) >>> 0
+      const distance = this.distance(peer, target)
       if (taken === room && distance > (distances[taken - 1] as number)) continue
       let at = taken < room ? taken++ : taken - 1
       for (; at > 0 && (distances[at - 1] as number) > distance; at--) {
@@ -211,7 +216,7 @@ export class Tables {
   }
 
   #bucketOf(slot: number, id: number): number {
-    const own = this.idOf(this.lives[slot] as number)
+    const own = mixSigned((this.lives[slot] as number) ^ this.#salt)
     const part = id >>> (32 - this.#bits)
     if (this.#levels === 0 || part !== own >>> (32 - this.#bits)) return part
     const level = Math.min(Math.clz32(own ^ id) - this.#bits, this.#levels - 1)

@@ -25,7 +25,7 @@ describe('the wheel of events', () => {
         const wheel = new EventWheel(1)
         assert.equal(wheel.next(startMs), NOTHING)
         const due = wanted.map((delayMs) => {
-          const event = wheel.create(1)
+          const event = wheel.create(1, 0, 0)
           wheel.schedule(event, delayMs)
           return { event, atMs: startMs + delayMs }
         })
