@@ -9,10 +9,14 @@ describe('a node that a command starts', () => {
     if (flag === '--accept-older-files') continue
     it(`is given ${flag}`, () => {
       const words = flag.replace(/^--(no-)?/, '').split('-')
-      const key = words.map((word, at) => (at === 0 ? word : word[0]?.toUpperCase() + word.slice(1))).join('')
+      const key = words.map((word, at) => (at === 0 ? word : capitalised(word))).join('')
       const value = flag.startsWith('--no-') ? false : (choices?.[0] ?? 'value')
       const given = nodeFlagsOf({ args: {}, options: { [key]: value } })
       assert.deepEqual(given, value === false ? [flag] : [flag, value])
     })
   }
 })
+
+function capitalised(word: string): string {
+  return word.slice(0, 1).toUpperCase() + word.slice(1)
+}
