@@ -70,6 +70,15 @@ export async function foundGroup(suite: Suite, groupId: Uint8Array, info: Uint8A
   )
 }
 
+/** The number of the epoch that a message of the group says it is of; `undefined` when it is none. Nobody vouches for it. */
+export function epochOf(bytes: Uint8Array): bigint | undefined {
+  try {
+    return readPrivate(bytes).epoch
+  } catch {
+    return undefined
+  }
+}
+
 /** The devices in the group, in the order of their leaves. */
 export function membersOf(state: Pick<ClientState, 'ratchetTree'>): readonly GroupMember[] {
   return state.ratchetTree.flatMap((node, index) => {

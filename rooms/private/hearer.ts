@@ -13,7 +13,7 @@ import {
 } from './constants.ts'
 import { currentMembers, isIn, toDevices, type Conversation, type Step } from './conversation.ts'
 import { openFrame, type SignedFrame } from './frame.ts'
-import { refsOfWelcome } from './group.ts'
+import { epochOf, refsOfWelcome } from './group.ts'
 import {
   askRejoin,
   takeEpoch,
@@ -121,9 +121,11 @@ async function takeFrame(
       throw new RoomError('ERR_PRIVATE_UNKNOWN', 'expected a conversation of this device')
     if (frame.kind === 'sync' && !mayAnswerSync(parts, paces, frame)) return 'done'
     const step =
-      frame.kind === 'sync' ? takeSync(context(), known, frame) : await takeRejoin(context(), known, frame)
+      frame.kind === 'sync'
+        ? takeSync(context(), known, { frame, heardEpoch: heardEpoch(parts, frame) })
+        : await takeRejoin(context(), known, frame)
     await settle(step)
-    if (step.isLost === true) await rejoin(parts, paces, step.conversation)
+    if (step.isLost === true) await rejoin(parts, paces, { conversation: step.conversation, to: frame.from })
     return 'done'
   }
   const step = known === undefined ? 'hold' : await takeEpoch(context(), known, { frame, bytes })
@@ -191,11 +193,28 @@ function isOfMember(known: Conversation | undefined, { from }: SignedFrame): boo
   return known !== undefined && currentMembers(known).some(({ device }) => device === from)
 }
 
-/** Others went on without this device: it asks them to take it in again. */
-async function rejoin(parts: HearerParts, paces: Paces, conversation: Conversation): Promise<void> {
+/** The highest number of an epoch in which a device said something that waits here, since this device does not know the epoch. */
+function heardEpoch({ held, context }: HearerParts, { group, from }: SignedFrame): bigint | undefined {
+  let highest: bigint | undefined
+  for (const bytes of held.of(group, context().nowMs)) {
+    const frame = openFrame(bytes)
+    if (frame.from !== from || (frame.kind !== 'commit' && frame.kind !== 'message')) continue
+    const epoch = epochOf(frame.body)
+    if (epoch !== undefined && (highest === undefined || epoch > highest)) highest = epoch
+  }
+  return highest
+}
+
+/** Others went on without this device: it asks the one who said so to take it in again. */
+async function rejoin(
+  parts: HearerParts,
+  paces: Paces,
+  { conversation, to }: { readonly conversation: Conversation; readonly to: SignedFrame['from'] }
+): Promise<void> {
   if (!isIn(conversation) || !paces.mayRejoin(conversation.group)) return
   const { context, stock, settle } = parts
-  await settle(askRejoin(context(), conversation, await stock.make(context().nowMs)))
+  const prekey = await stock.make(context().nowMs)
+  await settle(askRejoin(context(), conversation, { prekey, to }))
 }
 
 /** Keeps a frame until its epoch is known, and asks its sender, if a member, for what is missing. */

@@ -138,15 +138,21 @@ export async function takeWelcome(
   return enterAgain(known, { branch, info, opener })
 }
 
-/** Somebody tells which epochs they know: they get what they miss, and are asked for what we miss. */
-export function takeSync(context: StepContext, conversation: Conversation, frame: FrameOf<'sync'>): Step {
+/**
+ * Somebody tells which epochs they know: they get what they miss, and are asked for what we miss. `heardEpoch` is the highest
+ * number of an epoch of theirs in which they said something that this device cannot read.
+ */
+export function takeSync(
+  context: StepContext,
+  conversation: Conversation,
+  { frame, heardEpoch }: { readonly frame: FrameOf<'sync'>; readonly heardEpoch: bigint | undefined }
+): Step {
   if (!isIn(conversation)) return unchanged(conversation)
   assertCurrent(conversation, frame)
   const own = chainOf(conversation.branches, conversation.tip)
   const common = own.findIndex((tip) => frame.chain.includes(tip))
   const theirs = frame.chain.indexOf(own[common] ?? '')
-  const missed = (common < 0 ? own : own.slice(0, common)).slice(-SYNC_COMMITS_MAX).reverse()
-  const commits = missed.flatMap((tip) => conversation.commits.get(tip) ?? [])
+  const commits = missedBy(conversation, own, { chain: frame.chain, common })
   const outgoing = commits.map((bytes) => ({ to: frame.from, bytes }))
   const [ourNext, theirNext] = [own[common - 1], frame.chain[theirs - 1]]
   const isBehind = common < 0 || theirNext !== undefined
@@ -154,8 +160,38 @@ export function takeSync(context: StepContext, conversation: Conversation, frame
   // Both went on from the same epoch, too long ago to settle it by reading: the smaller hash goes on, as in any fork.
   const isSettled = common >= 0 && conversation.branches.get(own[common] ?? '')?.isWhole !== true
   const isLost = theirNext !== undefined && isSettled && (ourNext === undefined || theirNext < ourNext)
-  const isStranger = common < 0 && (frame.chain[0] ?? '') < (own[0] ?? '')
+  const isStranger = common < 0 && isOvertaken(conversation, frame, heardEpoch)
   return { conversation, outgoing, events: [], isLost: isLost || isStranger }
+}
+
+/** The commits that somebody misses; none where nothing they know is what the oldest of them ended. */
+function missedBy(
+  { branches, commits }: Conversation,
+  own: readonly string[],
+  { chain, common }: { readonly chain: readonly string[]; readonly common: number }
+): readonly Uint8Array[] {
+  const before = branches.get(own.at(-1) ?? '')?.parent
+  const isLinked = common >= 0 || (before !== undefined && chain.includes(before))
+  const missed = isLinked ? own.slice(0, common < 0 ? own.length : common) : []
+  return missed
+    .slice(-SYNC_COMMITS_MAX)
+    .reverse()
+    .flatMap((tip) => commits.get(tip) ?? [])
+}
+
+/**
+ * Whether this device, which knows no epoch of somebody's, is the one that lost the thread. Whoever entered on one side of a fork
+ * cannot tell how it is settled. The side that went on further takes in the other, and is then further still: the names of the newest epochs,
+ * which change with every one that is taken in, would say now this side and now that.
+ */
+function isOvertaken(
+  conversation: Conversation,
+  frame: FrameOf<'sync'>,
+  heardEpoch: bigint | undefined
+): boolean {
+  const ownEpoch = speakingState(conversation).groupContext.epoch
+  if (heardEpoch === undefined || heardEpoch < ownEpoch) return false
+  return heardEpoch > ownEpoch || (frame.chain[0] ?? '') < conversation.tip
 }
 
 /** A frame that tells a device which epochs this one knows. */
@@ -192,11 +228,14 @@ export async function takeRejoin(
   return await commitDue(context, withIntents(context, conversation, [intent]))
 }
 
-/** Asks everybody in the conversation to take this device in again. */
-export function askRejoin(context: StepContext, conversation: Conversation, prekey: OwnPrekey): Step {
+/** Asks a device that went on otherwise to take this one in again; those who are here as lost as this one could not. */
+export function askRejoin(
+  context: StepContext,
+  conversation: Conversation,
+  { prekey, to }: { readonly prekey: OwnPrekey; readonly to: SignedFrame['from'] }
+): Step {
   const { group } = conversation
-  const devices = membersOf(speakingState(conversation)).map(({ device }) => device)
-  const outgoing = toDevices(context, devices, { kind: 'rejoin', group, body: prekey.bytes })
+  const outgoing = toDevices(context, [to], { kind: 'rejoin', group, body: prekey.bytes })
   const next = { ...conversation, rejoinAskedAtMs: context.nowMs }
   return { conversation: next, outgoing, events: [{ type: 'rejoining', group }] }
 }
