@@ -4,6 +4,7 @@ import { createPeerScoreParams } from '@libp2p/gossipsub/score'
 import { errorMessage } from '#contracts'
 import type { Clock, Logger } from '#contracts'
 import {
+  IDONTWANT_BYTES_MIN,
   PEERS_PER_ADDRESS_MAX,
   PUBLISH_RETRY_INTERVAL_MS,
   PUBLISH_TIMEOUT_MS,
@@ -88,6 +89,7 @@ export function gossipOptions(): Partial<GossipsubOpts> {
     allowPublishToZeroTopicPeers: true,
     runOnLimitedConnection: true,
     msgIdToStrFn: messageIdText,
+    idontwantMinDataSize: IDONTWANT_BYTES_MIN,
     maxInboundDataLength: RPC_BYTES_MAX,
     maxOutboundBufferSize: RPC_BYTES_MAX * 4,
     maxTopicBytesPerPeer: TOPIC_BYTES_PER_PEER_MAX,

@@ -33,6 +33,12 @@ export interface MailboxOptions {
   readonly signal: AbortSignal
 }
 
+/** How to collect. */
+export interface CollectOptions extends MailboxOptions {
+  /** Where one left off with each keeper, kept up: what was read before does not come again. Absent: everything comes. */
+  readonly places?: Map<string, number>
+}
+
 /**
  * Messages that other peers keep, for seven days, for whoever knows an address, or for a device. They see how much it is and
  * who brings and takes it; items are to be encrypted before they come here.
@@ -51,7 +57,7 @@ export interface Mailbox {
    *
    * @throws the reason of the signal
    */
-  collect(of: MailboxOf, options: MailboxOptions): AsyncIterable<Uint8Array>
+  collect(of: MailboxOf, options: CollectOptions): AsyncIterable<Uint8Array>
 }
 
 /** The client of mailboxes. */
@@ -80,7 +86,7 @@ export function createMailbox(components: MailboxComponents): Mailbox {
       if (keepers === 0) signal.throwIfAborted()
       return keepers
     },
-    collect: (of, { signal }) => collect(components, of, signal)
+    collect: (of, options) => collect(components, of, options)
   }
 }
 
@@ -114,13 +120,13 @@ function fitting(items: readonly Uint8Array[]): readonly Uint8Array[] {
 async function* collect(
   components: MailboxComponents,
   of: MailboxOf,
-  signal: AbortSignal
+  { signal, places = new Map<string, number>() }: CollectOptions
 ): AsyncGenerator<Uint8Array> {
   const seen = new Set<string>()
   for (const peer of await findKeepers(components, of, signal)) {
     signal.throwIfAborted()
     try {
-      for await (const item of takeAll(components, { peer, of, signal })) {
+      for await (const item of takeAll(components, { peer, of, signal }, places)) {
         const hash = createHash('sha256').update(item).digest('base64url')
         if (!seen.has(hash)) yield item
         seen.add(hash)
@@ -131,12 +137,17 @@ async function* collect(
   }
 }
 
-async function* takeAll(components: MailboxComponents, visit: Visit): AsyncGenerator<Uint8Array> {
-  let after = 0
+async function* takeAll(
+  components: MailboxComponents,
+  visit: Visit,
+  places: Map<string, number>
+): AsyncGenerator<Uint8Array> {
+  let after = places.get(visit.peer.peerId) ?? 0
   for (let round = 0; round < MAILBOX_ROUNDS_MAX; round++) {
     const request = { ...visit.of, kind: 'take', after } as const
     const { items, last, hasMore } = decodeTakeAnswer(await ask(components, visit, request))
     yield* items
+    places.set(visit.peer.peerId, last)
     // A keeper that does not get on is not asked for ever.
     if (!hasMore || last <= after) return
     after = last

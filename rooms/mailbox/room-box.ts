@@ -89,9 +89,13 @@ export function startRoomMail(components: RoomMailComponents, { room, take }: Ro
     const keepers = await mailbox.deposit({ box: box.address }, items, deadline).catch(() => 0)
     if (keepers === 0) logger.debug('nobody keeps what was said', { texts: items.length })
   }
-  const read = async (): Promise<void> => {
+  // Of the readings that follow each other soon, each goes on where the one before left off.
+  const first = new Map<string, number>()
+  const read = async (reads: number): Promise<void> => {
     using deadline = startDeadline(clock, MAILBOX_TIMEOUT_MS, stopping.signal)
-    for await (const item of mailbox.collect({ box: box.address }, deadline)) {
+    const places = reads < MAILBOX_READ_MS.length - 1 ? first : new Map<string, number>()
+    const options = { signal: deadline.signal, places }
+    for await (const item of mailbox.collect({ box: box.address }, options)) {
       const message = box.open(item)
       if (message !== undefined) take(message)
     }
@@ -100,7 +104,9 @@ export function startRoomMail(components: RoomMailComponents, { room, take }: Ro
     for (let reads = 0; !stopping.signal.aborted; reads++) {
       await clock.sleep(nthWait(MAILBOX_READ_MS, reads), stopping.signal).catch(() => undefined)
       if (stopping.signal.aborted) return
-      await read().catch((error: unknown) => logger.debug('mailbox not read', { code: errorCode(error) }))
+      await read(reads).catch((error: unknown) =>
+        logger.debug('mailbox not read', { code: errorCode(error) })
+      )
     }
   }
   const reading = run()
