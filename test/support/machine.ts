@@ -1,11 +1,14 @@
-import { systemClock, systemRandom } from '#contracts'
+import { silentLogger, systemClock, systemRandom, type Logger } from '#contracts'
 import {
+  createMachinePool,
   probeMachines,
   startMachine,
+  systemTemplatePowers,
   systemVmmPowers,
   type GuestFiles,
   type Machine,
   type MachineInit,
+  type MachinePool,
   type MachineReport,
   type ProbeCache,
   type VmProgram
@@ -39,20 +42,31 @@ export interface TestMachineInit {
 }
 
 /** Starts a machine in the very jail that every machine gets. */
-export function startTestMachine({ report, guest, image, program, change }: TestMachineInit): Machine {
-  if (report.tier === 'none') throw new Error(`expected machines here: ${report.reason}`)
-  const { layout, arch, tier, timestampKhz } = report
+export function startTestMachine(init: TestMachineInit): Machine {
   return startMachine(
     { powers: systemVmmPowers, clock: systemClock, random: systemRandom },
-    {
-      ...{ layout, arch, tier, timestampKhz, guest, program, cpus: 1 },
-      limits: { memoryMib: 128, cpuSecondsMax: 60 },
-      disks: [{ path: image, isReadOnly: true }],
-      wallMsMax: 60_000,
-      signal: new AbortController().signal,
-      ...change
-    }
+    machineInit(init)
   )
+}
+
+/** A small and short-lived machine. */
+export function machineInit({ report, guest, image, program, change }: TestMachineInit): MachineInit {
+  if (report.tier === 'none') throw new Error(`expected machines here: ${report.reason}`)
+  const { layout, arch, tier, timestampKhz } = report
+  return {
+    ...{ layout, arch, tier, timestampKhz, guest, program, cpus: 1 },
+    limits: { memoryMib: 128, cpuSecondsMax: 60 },
+    disks: [{ path: image, isReadOnly: true }],
+    wallMsMax: 60_000,
+    signal: new AbortController().signal,
+    ...change
+  }
+}
+
+/** Machines from templates in `folder`. */
+export function openTestPool(folder: string, logger: Logger = silentLogger): MachinePool {
+  const components = { powers: systemVmmPowers, files: systemTemplatePowers, clock: systemClock }
+  return createMachinePool({ ...components, random: systemRandom, logger }, { folder })
 }
 
 /** Reads a stream to its end as text. */

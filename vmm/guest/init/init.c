@@ -93,6 +93,7 @@ int main(void) {
   static const uint8_t versions[] = {VERSION};
   mount_basics();
   load_modules();
+  wake_generator();
   int signal_fd = watch_children();
   let_others_first();
   channel_open(open_channel_device());

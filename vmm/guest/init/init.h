@@ -67,6 +67,11 @@ _Noreturn void fail(enum step step);
 void mount_basics(void);
 void load_modules(void);
 int open_channel_device(void);
+/*
+ * Lets the kernel believe in its random numbers before anybody draws one, so that it does not look for chance itself when the
+ * program waits for it. Who draws does so after `take_seed`.
+ */
+void wake_generator(void);
 void take_seed(const uint8_t *seed);
 void set_time(uint64_t now_ms);
 void mount_root(void);

@@ -139,7 +139,7 @@ int open_channel_device(void) {
   halt();
 }
 
-void take_seed(const uint8_t *seed) {
+static bool seed_generator(const uint8_t *seed) {
   struct {
     int bits, bytes;
     uint8_t seed[SEED_BYTES];
@@ -147,9 +147,19 @@ void take_seed(const uint8_t *seed) {
   memcpy(pool.seed, seed, SEED_BYTES);
   int device = open("/dev/urandom", O_RDWR | O_CLOEXEC);
   /* Added and then taken up at once: what a snapshot of us would have drawn next is never drawn. */
-  if (device < 0 || ioctl(device, RNDADDENTROPY, &pool) != 0 || ioctl(device, RNDRESEEDCRNG) != 0) fail(STEP_SEED);
-  close(device);
+  bool is_taken = device >= 0 && ioctl(device, RNDADDENTROPY, &pool) == 0 && ioctl(device, RNDRESEEDCRNG) == 0;
+  if (device >= 0) close(device);
   explicit_bzero(&pool, sizeof pool);
+  return is_taken;
+}
+
+void wake_generator(void) {
+  static const uint8_t nothing[SEED_BYTES];
+  seed_generator(nothing);
+}
+
+void take_seed(const uint8_t *seed) {
+  if (!seed_generator(seed)) fail(STEP_SEED);
 }
 
 void set_time(uint64_t now_ms) {

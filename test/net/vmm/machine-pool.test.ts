@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { silentLogger } from '#contracts'
+import type { GuestFiles, Machine, MachinePool, MachineReport } from '#vmm'
+import { descendantsOf, stillRunning } from '../../support/descendants.ts'
+import { provideGuest, writeImage } from '../../support/guest.ts'
+import { machineInit, openTestPool, probeHere, readText } from '../../support/machine.ts'
+import { startProcess } from '../../support/process.ts'
+import { skipBecause } from '../../support/requirements.ts'
+import { createTemporaryFolder, type TemporaryFolder } from '../../support/temporary-folder.ts'
+
+const WORD_BYTES = 8
+/** What a program of `draws.c` shows. */
+const DRAWN_BYTES = 16 + 2 * 65_536
+
+describe('machines from one template', () => {
+  let folder: TemporaryFolder
+  let guest: GuestFiles
+  let report: MachineReport
+  let image: string
+  let pool: MachinePool
+  const warnings: string[] = []
+
+  before(async function () {
+    this.timeout(300_000)
+    const provided = await provideGuest(this)
+    guest = provided.guest
+    folder = await createTemporaryFolder()
+    image = join(folder.path, 'root.erofs')
+    const draws = await compileDraws(folder.path)
+    if (draws === undefined) skipBecause(this, 'no musl-gcc')
+    const content = (): Uint8Array[] => [draws]
+    const file = { kind: 'file', bytes: draws.byteLength, isExecutable: true, content } as const
+    await writeImage(image, [...provided.shell, { ...file, path: 'bin/draws' }])
+    report = await probeHere(guest)
+    const logger = { ...silentLogger, warn: (event: string) => void warnings.push(event) }
+    pool = openTestPool(join(folder.path, 'pool'), logger)
+  })
+
+  after(async () => {
+    await pool?.[Symbol.asyncDispose]()
+    await folder?.[Symbol.asyncDispose]()
+  })
+
+  const start = (...args: readonly string[]): Promise<Machine> =>
+    pool.start(machineInit({ report, guest, image, program: { args } }))
+
+  it('never share a random byte, however they were started', async () => {
+    const drawn: Buffer[] = []
+    // The first makes the template; the next two come at once, so that one waited already and the other did not.
+    for (const count of [1, 2]) {
+      const machines = await Promise.all(Array.from({ length: count }, () => start('/bin/draws')))
+      for (const machine of machines) {
+        drawn.push(Buffer.concat(await Array.fromAsync(machine.stdout.incoming)))
+        assert.deepEqual(await machine.finished, { kind: 'exit', exit: { kind: 'code', code: 0 } })
+      }
+      await pool.settled()
+      assert.equal(pool.warmCount, 1)
+    }
+    assert.deepEqual(warnings, [], 'all of them came from the template')
+    const words = drawn.flatMap((bytes) => {
+      assert.equal(bytes.byteLength, DRAWN_BYTES)
+      return Array.from({ length: DRAWN_BYTES / WORD_BYTES }, (_, index) =>
+        bytes.toString('hex', index * WORD_BYTES, (index + 1) * WORD_BYTES)
+      )
+    })
+    assert.equal(new Set(words).size, words.length, 'no eight bytes come twice')
+  })
+
+  it('have the time of the host and the image they were given', async () => {
+    const machine = await start(
+      '/bin/busybox',
+      'sh',
+      '-c',
+      'date +%s; md5sum < /bin/busybox; md5sum < /bin/draws'
+    )
+    const [time, ...sums] = (await readText(machine.stdout.incoming)).trim().split('\n')
+    assert.ok(Math.abs(Number(time) - Date.now() / 1000) < 60, `the host's time, got ${time}`)
+    assert.equal(new Set(sums).size, 2)
+    assert.deepEqual(await machine.finished, { kind: 'exit', exit: { kind: 'code', code: 0 } })
+  })
+
+  it('end with their node, those too that wait', async () => {
+    await pool.settled()
+    await using owner = await startProcess({
+      command: process.execPath,
+      args: [
+        ...[join(import.meta.dirname, 'machine-worker.ts'), guest.kernel, guest.initrd, image],
+        join(folder.path, 'pool')
+      ],
+      env: process.env
+    })
+    assert.equal((await owner.event('started'))['waiting'], 1)
+    const pids = (await descendantsOf(owner.pid)).map(({ pid }) => pid)
+    assert.ok(pids.length >= 4, 'jails and monitors, of one that runs and of one that waits')
+    owner.signal('SIGKILL')
+    while ((await stillRunning(pids)).length > 0) await new Promise((resolve) => setTimeout(resolve, 20))
+  })
+})
+
+async function compileDraws(folder: string): Promise<Uint8Array | undefined> {
+  const program = join(folder, 'draws')
+  const source = join(import.meta.dirname, 'draws.c')
+  try {
+    await promisify(execFile)('musl-gcc', ['-Os', '-static', '-s', '-D_GNU_SOURCE', '-o', program, source])
+    return await readFile(program)
+  } catch {
+    return undefined
+  }
+}

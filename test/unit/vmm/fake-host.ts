@@ -1,0 +1,147 @@
+import { closeSync, openSync } from 'node:fs'
+import { connect } from 'node:net'
+import { basename, dirname } from 'node:path'
+import { PassThrough } from 'node:stream'
+import { encodeJsonLine } from '#contracts'
+import {
+  encodeVmFrame,
+  systemVmmPowers,
+  VM_FRAME,
+  type MonitorEnd,
+  type MonitorProcess,
+  type VmmPowers
+} from '#vmm'
+
+const HELLO = encodeVmFrame(VM_FRAME.hello, 0, Uint8Array.of(1))
+const RUNNING = encodeVmFrame(VM_FRAME.running, 0)
+
+/** A monitor of a fake host: what it was started for, what it was told, and whether it is gone. */
+export interface FakeMachine {
+  readonly role: 'kernel' | 'become' | 'start'
+  readonly told: readonly string[]
+  readonly hasEnded: boolean
+  end(): void
+}
+
+/** A host whose monitors do as QEMU does, as far as templates go. */
+export interface FakeHost {
+  readonly powers: VmmPowers
+  readonly machines: readonly FakeMachine[]
+  /** What monitors refuse to do from now on. */
+  readonly refused: Set<string>
+  memoryFreeMib: number
+}
+
+/** Makes a host without machines. */
+export function createFakeHost(): FakeHost {
+  const machines: FakeMachine[] = []
+  const kills = new Map<number, () => void>()
+  const host = { machines, refused: new Set<string>(), memoryFreeMib: 8192 }
+  const spawnMonitor: VmmPowers['spawnMonitor'] = ({ args }) => {
+    const pid = 10_000 + machines.length
+    const { machine, process } = startFake(args, pid, host.refused)
+    machines.push(machine)
+    kills.set(pid, machine.end)
+    return process
+  }
+  return Object.assign(host, {
+    powers: {
+      ...systemVmmPowers,
+      spawnMonitor,
+      killProcess: (pid: number) => kills.get(pid)?.(),
+      hashFile: async (path: string) => `hash of ${path}`,
+      readText: async () => `MemAvailable:   ${host.memoryFreeMib * 1024} kB\n`
+    }
+  })
+}
+
+function startFake(
+  args: readonly string[],
+  pid: number,
+  refused: ReadonlySet<string>
+): { machine: FakeMachine; process: MonitorProcess } {
+  const [stdout, stderr, channel, status, control] = Array.from({ length: 5 }, () => new PassThrough())
+  if (!stdout || !stderr || !channel || !status || !control) throw new Error('expected five streams')
+  const ended = Promise.withResolvers<MonitorEnd>()
+  const told: string[] = []
+  let hasEnded = false
+  const end = (): void => {
+    hasEnded = true
+    for (const stream of [stdout, stderr, channel, control]) stream.end()
+    ended.resolve({ code: null, signal: 'SIGKILL' })
+  }
+  status.end(`{ "child-pid": ${pid} }\n`)
+  const role = !args.includes('chardev=control,mode=control')
+    ? 'kernel'
+    : args.includes('-incoming')
+      ? 'start'
+      : 'become'
+  if (role !== 'start') channel.write(HELLO)
+  const say = (message: unknown): void => void control.write(encodeJsonLine(message))
+  const finishMove = (): void => say({ event: 'MIGRATION', data: { status: 'completed' } })
+  const doAs = (command: string): void => {
+    told.push(command)
+    if (refused.has(command)) {
+      say({ error: { class: 'GenericError', desc: `no ${command} here` } })
+      return
+    }
+    say({ return: {} })
+    if (command === 'migrate') sendState(stateSocket(args), finishMove)
+    if (command === 'migrate-incoming') finishMove()
+  }
+  say({ QMP: { version: {} } })
+  return {
+    machine: {
+      role,
+      told,
+      end,
+      get hasEnded() {
+        return hasEnded
+      }
+    },
+    process: {
+      ...{
+        pid,
+        stdout,
+        stderr,
+        channel,
+        status,
+        ended: ended.promise,
+        waitingBytes: 0,
+        kill: end,
+        close: () => undefined
+      },
+      write: (bytes) => {
+        // The first it hears is what to run.
+        if (bytes[0] === VM_FRAME.start) channel.write(RUNNING)
+      },
+      pair: (descriptor) =>
+        descriptor !== 5 || role === 'kernel'
+          ? undefined
+          : {
+              incoming: control,
+              write: (bytes) => {
+                const { execute } = JSON.parse(Buffer.from(bytes).toString('utf8')) as { execute: string }
+                setImmediate(doAs, execute)
+              }
+            }
+    }
+  }
+}
+
+/** By its folder's descriptor, as paths of sockets are short. */
+function sendState(path: string, done: () => void): void {
+  const folder = openSync(dirname(path), 'r')
+  const socket = connect(`/proc/self/fd/${folder}/${basename(path)}`)
+  socket.end('the state')
+  socket.once('close', () => {
+    closeSync(folder)
+    done()
+  })
+  socket.resume()
+}
+
+/** Where a monitor's jail shows it the socket for its state. */
+function stateSocket(args: readonly string[]): string {
+  return args[args.indexOf('/vm/state') - 1] ?? ''
+}
