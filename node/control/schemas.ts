@@ -86,9 +86,9 @@ const PARAMS = {
     detach: z.boolean().optional(),
     canAsk: z.boolean().optional(),
     terminal: terminalSize.optional(),
+    substrate: z.enum(['wasm', 'microvm']).optional(),
     allowEmulated: z.boolean().optional(),
     deadlineMs: deadlineMs.optional(),
-    substrate: z.enum(['wasm', 'microvm']).optional(),
     record: z.strictObject({ path, input: z.boolean() }).optional()
   }),
   'capsule.replay': z.strictObject({ path }),
@@ -198,6 +198,15 @@ const PARAMS = {
   'room.create': z.strictObject({ name: z.string().min(1).max(1024) }),
   'room.invite': z.strictObject({ room: z.string().min(1).max(1024), person: label }),
   'room.remove': z.strictObject({ room: z.string().min(1).max(1024), person: label }),
+  'room.moderate': z.strictObject({
+    room: z.string().min(1).max(1024),
+    action: z.enum([
+      ...(['list', 'follow', 'unfollow', 'mute', 'unmute'] as const),
+      ...(['remove', 'restore', 'appoint', 'dismiss'] as const)
+    ]),
+    subject: label.optional(),
+    untilMs: z.number().int().nonnegative().optional()
+  }),
   'room.leave': z.strictObject({ room: z.string().min(1).max(1024) })
 } satisfies Record<ControlMethod, z.ZodType>
 
