@@ -23,20 +23,33 @@ const SIZE_BYTES_MAX = 9
  * The links of a dag-pb block as nearly all are written: CIDs of version 1 by SHA-256, in the order of the specification, the
  * data behind them. `undefined` for every other, valid or not, which is for @ipld/dag-pb to decode: it takes 8 µs a link, this
  * a tenth, and a file of 1 GiB has 1,024 links that both sides of a fetch must know before its first byte goes.
+ *
+ * @param keys - takes what `stepKey` says of each link, at a fifth of its price
  */
-export function quickLinks(bytes: Uint8Array): CID[] | undefined {
+export function quickLinks(bytes: Uint8Array, keys?: string[]): CID[] | undefined {
   const reader = new Reader(bytes)
+  const text = keys === undefined ? undefined : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const links: CID[] = []
   while (reader.at < bytes.length && bytes[reader.at] === LINK) {
     reader.at++
     const link = quickLink(reader)
     if (link === undefined) return undefined
     links.push(link)
+    // Codec and multihash, which is all of a CID but its version. A piece of one long text would keep all of it.
+    if (text !== undefined) keys?.push(text.toString('latin1', reader.cidAt + 1, reader.cidAt + CID_BYTES))
   }
   if (reader.at === bytes.length) return links
   if (bytes[reader.at++] !== DATA) return undefined
   const length = reader.length()
   return reader.at + length === bytes.length ? links : undefined
+}
+
+/**
+ * The first link of such a block, which costs next to nothing: who answers can read it while it decodes the others.
+ */
+export function firstLink(bytes: Uint8Array): CID | undefined {
+  const reader = new Reader(bytes)
+  return bytes[reader.at++] === LINK ? quickLink(reader) : undefined
 }
 
 function quickLink(reader: Reader): CID | undefined {
@@ -55,6 +68,7 @@ function quickLink(reader: Reader): CID | undefined {
     bytes[start + 2] === SHA2_256 &&
     bytes[start + 3] === DIGEST_BYTES
   if (!isUsual) return undefined
+  reader.cidAt = start
   reader.at = start + CID_BYTES
   if (reader.at < end && bytes[reader.at] === NAME) {
     reader.at++
@@ -75,6 +89,8 @@ function quickLink(reader: Reader): CID | undefined {
 class Reader {
   readonly bytes: Uint8Array
   at = 0
+  /** Where the CID of the last link begins. */
+  cidAt = 0
 
   constructor(bytes: Uint8Array) {
     // Parts of one of Node's own buffers would be such buffers too, which cost more to make.

@@ -3,6 +3,7 @@ import type { Clock, Logger } from '#contracts'
 import type { CID } from 'multiformats/cid'
 import type { BlockFound, BlockStore } from '../block-store.ts'
 import { RAW_CODEC } from '../cid.ts'
+import { firstLink } from '../dag-pb-links.ts'
 import { ContentError } from '../errors.ts'
 import type { FlowChannel } from '../flow/index.ts'
 import type { Slabs } from '../slabs.ts'
@@ -19,6 +20,7 @@ import { FrameWriter } from './frame-writer.ts'
 import { malformedFrame } from './frames.ts'
 import type { Ask, Frame } from './frames.ts'
 import type { Pipe } from './pipe.ts'
+import { ReadAhead } from './read-ahead.ts'
 import { createWalk } from './walk.ts'
 import type { UpcomingBlock, Walk } from './walk.ts'
 
@@ -196,12 +198,13 @@ export class ServedChannel implements Disposable {
     using _hold = this.#components.store.hold()
     const walk = await createWalk(ask)
     const grants = new Grants(this.#components, { peerId: this.#init.peerId, ask })
+    await using ahead = new ReadAhead(this.#components.store, this.#init.memory)
     for (let runs = 0; ; runs++) {
       await this.#handBack(walk)
       // The first go out as soon as each is read, not with those behind them.
       const run = walk.upcoming(runs < SINGLE_READS ? 1 : READ_BLOCKS_MAX)
       if (run.length === 0) break
-      await this.#sendRun(walk, run, grants)
+      await this.#sendRun(run, { walk, grants, ahead, isNextSingle: runs < SINGLE_READS - 1 })
     }
     await this.#write(async () => {
       await this.#writer.frame({ type: 'end', reason: walk.isCut ? 'limit' : 'done' })
@@ -209,13 +212,15 @@ export class ServedChannel implements Disposable {
     })
   }
 
-  async #sendRun(walk: Walk, run: readonly UpcomingBlock[], grants: Grants): Promise<void> {
+  async #sendRun(
+    run: readonly UpcomingBlock[],
+    { walk, grants, ahead, isNextSingle }: Answer
+  ): Promise<void> {
     await this.#credited()
     const allowed: boolean[] = []
     for (const block of run) allowed.push(await grants.allow(block))
     const wanted = run.filter((_, index) => allowed[index]).map(({ cid }) => cid)
-    const { memory } = this.#init
-    const found = this.#components.store.getMany(wanted, { memory })[Symbol.asyncIterator]()
+    const found = ahead.read(wanted)
     try {
       for (const [index, block] of run.entries()) {
         const read = allowed[index] === true ? await this.#read(found) : undefined
@@ -234,6 +239,7 @@ export class ServedChannel implements Disposable {
           this.blocksSent++
           this.#idleSinceMs = this.#components.clock.monotonicMs()
           this.bytesSent += bytes.length
+          if (isNextSingle && !isLeaf) readFirstBelow(block, bytes, { walk, grants, ahead })
           await this.#write(async () => {
             await this.#writer.block(bytes, release)
             // What leads to others is the last of its run: the peer decodes it while we do.
@@ -304,6 +310,25 @@ export class ServedChannel implements Disposable {
     this.#turn = work.catch(() => undefined)
     await work
   }
+}
+
+/** One ask, as it is answered. */
+interface Answer {
+  readonly walk: Walk
+  readonly grants: Grants
+  readonly ahead: ReadAhead
+  /** What comes behind this run is read by itself. */
+  readonly isNextSingle: boolean
+}
+
+/** Begins to read what comes behind a block that goes out now, as far as the peer may have it. */
+function readFirstBelow(
+  { root }: UpcomingBlock,
+  bytes: Uint8Array,
+  { walk, grants, ahead }: Pick<Answer, 'walk' | 'grants' | 'ahead'>
+): void {
+  const cid = walk.isPlain ? firstLink(bytes) : undefined
+  if (cid !== undefined && grants.holds({ cid, root })) ahead.begin(cid)
 }
 
 /** What one peer may have of one ask, found out root by root as they come up. */

@@ -1,8 +1,9 @@
 import * as dagCbor from '@ipld/dag-cbor'
 import { CID } from 'multiformats/cid'
 import { keyOfBytes } from '../bitswap/block-key.ts'
-import { checkCid, DAG_CBOR_CODEC, inlineBlock, RAW_CODEC } from '../cid.ts'
+import { checkCid, DAG_CBOR_CODEC, DAG_PB_CODEC, inlineBlock, RAW_CODEC } from '../cid.ts'
 import { linksOf } from '../dag-links.ts'
+import { quickLinks } from '../dag-pb-links.ts'
 import { hashName, slotOf } from '../shard-slot.ts'
 import { decodeUnixfs } from '../unixfs-node.ts'
 import { WALK_SEEN_MAX, WALK_STEPS_MAX } from './constants.ts'
@@ -57,6 +58,8 @@ export function stepKey(cid: CID): string {
  * or codecs that this node does not handle. A block that does not decode has no links.
  */
 export class Walk {
+  /** Whether each block is followed by the first that it links to: neither a path nor a range is walked. */
+  readonly isPlain: boolean
   readonly #path: readonly HashedName[]
   readonly #below: boolean
   /** The next step is the last. */
@@ -68,6 +71,7 @@ export class Walk {
   constructor({ roots, below, range }: Ask, path: readonly HashedName[] = []) {
     this.#path = path
     this.#below = below
+    this.isPlain = below && path.length === 0 && range === undefined
     this.#steps = roots
       .map((cid, root) => ({ cid, key: stepKey(cid), names: 0, level: 0, range, root }))
       .reverse()
@@ -134,8 +138,7 @@ export class Walk {
 
   /** The last `count` steps, or all there are, taken out of the walk; in their order. */
   handBack(count: number): CID[] {
-    const isPlain = this.#path.length === 0 && !this.#steps.some(({ range }) => range !== undefined)
-    if (!isPlain || !this.#below) return []
+    if (!this.isPlain) return []
     return this.#steps
       .splice(0, count)
       .reverse()
@@ -188,6 +191,10 @@ export class Walk {
     try {
       if (step.names < this.#path.length) return this.#follow(step, decodeUnixfs(step.cid, bytes))
       if (step.range !== undefined) return inRange(step, step.range, decodeUnixfs(step.cid, bytes))
+      const keys: string[] = []
+      const links = (step.cid.code === DAG_PB_CODEC ? quickLinks(bytes, keys) : undefined) ?? []
+      if (links.length > 0)
+        return links.map((cid, index) => stepBelow(step, cid, { key: keys[index] as string }))
       return orderedLinks(step.cid, bytes).map((cid) => stepBelow(step, cid))
     } catch {
       return []
@@ -212,9 +219,13 @@ export class Walk {
 const NOTHING = new Uint8Array(0)
 
 /** A step to a block that the one of `step` links to. */
-function stepBelow(step: Step, cid: CID, o: Partial<Pick<Step, 'names' | 'level' | 'range'>> = {}): Step {
-  const { names = step.names, level = 0, range = step.range } = o
-  return { cid, key: stepKey(cid), names, level, range, root: step.root }
+function stepBelow(
+  step: Step,
+  cid: CID,
+  o: Partial<Pick<Step, 'names' | 'level' | 'range' | 'key'>> = {}
+): Step {
+  const { names = step.names, level = 0, range = step.range, key = stepKey(cid) } = o
+  return { cid, key, names, level, range, root: step.root }
 }
 
 /** The parts of a file that hold bytes of the range, each with what of it is wanted. */

@@ -3,7 +3,8 @@ import * as dagPb from '@ipld/dag-pb'
 import fc from 'fast-check'
 import { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
-import { quickLinks } from '../../../content/dag-pb-links.ts'
+import { firstLink, quickLinks } from '../../../content/dag-pb-links.ts'
+import { stepKey } from '../../../content/stream/walk.ts'
 
 const RUNS = 300
 
@@ -51,8 +52,11 @@ describe('the quick decoder of links', () => {
   it('decodes what we write', () => {
     fc.assert(
       fc.property(blockOf(usualCid), (bytes) => {
-        const links = quickLinks(bytes)
+        const keys: string[] = []
+        const links = quickLinks(bytes, keys)
         assert.deepEqual(textOf(links), decoded(bytes))
+        assert.deepEqual(keys, links?.map(stepKey), 'a key is that of its link')
+        assert.equal(firstLink(bytes)?.toString(), links?.[0]?.toString())
         for (const [index, link] of dagPb.decode(bytes).Links.entries()) {
           const quick = links?.[index]
           assert.ok(quick !== undefined && quick.equals(link.Hash))
@@ -77,7 +81,9 @@ describe('the quick decoder of links', () => {
     fc.assert(
       fc.property(any, (bytes) => {
         const links = quickLinks(bytes)
-        if (links !== undefined) assert.deepEqual(textOf(links), decoded(bytes))
+        if (links === undefined) return
+        assert.deepEqual(textOf(links), decoded(bytes))
+        assert.equal(firstLink(bytes)?.toString(), links[0]?.toString())
       }),
       { numRuns: 4 * RUNS }
     )

@@ -61,6 +61,7 @@ async function secure(): Promise<[MessageStream, MessageStream]> {
 }
 
 const SIZES: readonly number[] = [100, 2_000, 70_000]
+const LARGE_SIZES: readonly number[] = [500_000, 20_000, 300, 300_000]
 
 describe('the frames of noise', () => {
   it('come out as they went in, wherever the chunks are cut', () => {
@@ -74,7 +75,8 @@ describe('the frames of noise', () => {
         const received: Uint8Array[] = []
         let at = 0
         for (const cut of [...cuts, wire.length]) {
-          received.push(...cutter.decode(wire.subarray(at, at + cut)).map((frame) => Uint8Array.from(frame)))
+          for (const frame of cutter.decode(wire.subarray(at, at + cut)))
+            received.push(Uint8Array.from(frame))
           at += cut
         }
         assert.deepEqual(
@@ -95,8 +97,33 @@ describe('the frames of noise', () => {
   })
 
   it('leaves out those with nothing in them', () => {
-    assert.deepEqual(createFrameCutter().decode(Buffer.from('00000001aa0000', 'hex')), [
-      Buffer.from('aa', 'hex')
-    ])
+    assert.deepEqual(
+      [...createFrameCutter().decode(Buffer.from('00000001aa0000', 'hex'))],
+      [Buffer.from('aa', 'hex')]
+    )
+  })
+
+  it('lie in memory that is used again, and what was in them stays as it was', async () => {
+    const [sending, receiving] = await secure()
+    const sent = [...SIZES, ...LARGE_SIZES].map((size) => Buffer.alloc(size, size))
+    const received: Uint8Array[] = []
+    receiving.addEventListener('message', ({ data }) => received.push(data.subarray()))
+    const receivedBytes = (): number => received.reduce((sum, { length }) => sum + length, 0)
+    for (const bytes of sent.slice(SIZES.length)) sending.send(bytes)
+    const expected = Buffer.concat(sent)
+    for (let tries = 0; tries < 400 && receivedBytes() < expected.length; tries += 1)
+      await systemClock.sleep(5)
+    assert.ok(Buffer.concat(received).equals(expected))
+  })
+
+  it('take no memory of their own when they are large and come in pieces', () => {
+    const cutter = createFrameCutter()
+    const frame = Buffer.concat([Buffer.from([0xff, 0xff]), Buffer.alloc(65_535, 7)])
+    const memories = new Set<ArrayBufferLike>()
+    for (let index = 0; index < 20; index += 1) {
+      Array.from(cutter.decode(frame.subarray(0, 100)))
+      for (const { buffer } of cutter.decode(frame.subarray(100))) memories.add(buffer)
+    }
+    assert.equal(memories.size, 1)
   })
 })
