@@ -91,16 +91,12 @@ async function buildImage(
   if (isMade) {
     if (entry.includes('/')) await powers.makeFolder(file.slice(0, file.lastIndexOf('/')), { isShared: true })
     const source = image === undefined ? undefined : `${folder}/${image}`
-    // Nobody who builds a stranger's package means to publish what a link in it leads to.
-    if (source !== undefined && (await powers.resolvePath(source)) !== source) {
-      throw new CapsuleError(
-        'ERR_PACKAGE_INVALID',
-        `expected ${image ?? ''} to be a folder in the package and no link`
-      )
-    }
+    const cache = `${folder}/${PACKAGE_CACHE_PATH}`
+    await refuseLink(powers, source)
+    if ((await powers.resolvePath(cache)) !== undefined) await refuseLink(powers, cache)
     await makeImage({
       folder: source,
-      packages: hasList ? { list, locks: folder, cache: `${folder}/${PACKAGE_CACHE_PATH}` } : undefined,
+      packages: hasList ? { list, locks: folder, cache } : undefined,
       ...{ file, bytesMax: PACKAGE_FILE_BYTES_MAX, signal }
     })
   }
@@ -113,6 +109,13 @@ async function buildImage(
     )
   }
   return { manifest, entryBytes, isCompiled: isMade }
+}
+
+/** Nobody who builds a stranger's package means to publish what a link in it leads to, or to write there. */
+async function refuseLink(powers: Pick<HostPowers, 'resolvePath'>, path: string | undefined): Promise<void> {
+  if (path === undefined || (await powers.resolvePath(path)) === path) return
+  const name = path.slice(path.lastIndexOf('/') + 1)
+  throw new CapsuleError('ERR_PACKAGE_INVALID', `expected ${name} to be a folder in the package and no link`)
 }
 
 function noEntry(entry: string): CapsuleError {

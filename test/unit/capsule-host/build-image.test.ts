@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { buildCapsule, systemPowers, type BuiltCapsule } from '#capsule-host'
 import { systemClock } from '#contracts'
@@ -30,6 +30,11 @@ describe('the building of an image', () => {
     await symlink(join(own, 'root'), join(linked, 'root'))
     await assert.rejects(build(linked), { code: 'ERR_PACKAGE_INVALID' })
     await assert.rejects(readFile(join(linked, 'greeter.erofs')), { code: 'ENOENT' })
+    await writeFile(join(own, 'debian.json'), '{"version":1,"packages":["busybox-static"]}')
+    await symlink(temporary.path, join(own, '.debian'))
+    await assert.rejects(build(own), { code: 'ERR_PACKAGE_INVALID' }, 'packages are written through a link')
+    await rm(join(own, 'debian.json'))
+    await rm(join(own, '.debian'))
     const built = await build(own)
     assert.equal(built.isCompiled, true)
     assert.equal((await readFile(join(own, 'greeter.erofs'))).byteLength, built.entryBytes)
