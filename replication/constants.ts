@@ -99,8 +99,8 @@ export const MEET_SOON_MS: number = 2 * SECOND_MS
 export const MEET_TIMEOUT_MS: number = 20 * SECOND_MS
 /** Devices of a pool found at once. */
 export const FOUND_MAX = 32
-/** Those of them that offers are exchanged with side by side. */
-export const MEET_PARALLEL = 8
+/** How long one of them is waited for before offers are exchanged with the next too. */
+export const GREET_STEP_MS = 500
 /** Devices of a pool remembered to exchange offers with, those met last. */
 export const MET_MAX = 256
 

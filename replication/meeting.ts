@@ -4,16 +4,16 @@ import { withDeadline } from './asker.ts'
 import {
   CLOCK_AHEAD_MS,
   FOUND_MAX,
-  MEET_PARALLEL,
+  GREET_STEP_MS,
   MEET_TIMEOUT_MS,
   MET_MAX,
   OFFER_EVERY_MS,
   OFFER_MS,
   OFFERS_PER_MESSAGE,
+  POOL_LARGE,
   SYNC_PEERS,
   SYNC_PEERS_LARGE,
-  SYNC_TURNS_MAX,
-  POOL_LARGE
+  SYNC_TURNS_MAX
 } from './constants.ts'
 import { poolsAsked, poolsGivenTo, poolsSought, quotaItems, type KeeperCore } from './core.ts'
 import { openGroup } from './groups.ts'
@@ -148,16 +148,32 @@ export async function meetIn(core: KeeperCore, pool: PoolId): Promise<number> {
     }
   })
   for (const device of news) noteMet(core, pool, device)
-  const waiting = [...news]
+  return await greetAll(core, pool, news)
+}
+
+/**
+ * Exchanges offers with some one after the other, so that each is asked for what those before did not bring; who takes long
+ * holds up the others for a moment only. Gives how many of them are there.
+ */
+async function greetAll(core: KeeperCore, pool: PoolId, devices: Iterable<Did>): Promise<number> {
+  const greetings: Promise<boolean>[] = []
   let count = 0
-  const greet = async (): Promise<void> => {
-    for (let device = waiting.shift(); device !== undefined; device = waiting.shift()) {
-      // those before may have brought its offer, and will take ours to it
-      if (hasOffer(core, pool, device) || (await syncWith(core, pool, device))) count++
+  for (const device of devices) {
+    // in a large pool those before have brought its offer, and will take ours to it
+    if (core.offers.sizeOf(pool) >= POOL_LARGE && hasOffer(core, pool, device)) {
+      count++
+      continue
     }
+    const greeting = syncWith(core, pool, device)
+    // where the keeper stops all of them end, and one is enough to say so
+    greeting.catch(() => undefined)
+    greetings.push(greeting)
+    const late = Promise.withResolvers<undefined>()
+    using _timer = core.clock.after(GREET_STEP_MS, () => late.resolve(undefined))
+    await Promise.race([greeting, late.promise])
   }
-  await Promise.all(Array.from({ length: MEET_PARALLEL }, greet))
-  return count
+  const answered = await Promise.all(greetings)
+  return count + answered.filter((isThere) => isThere).length
 }
 
 /** Of many only those met last are remembered, and the offers of all: who offers is nobody new. */
