@@ -211,7 +211,7 @@ async function rejoin(
   paces: Paces,
   { conversation, to }: { readonly conversation: Conversation; readonly to: SignedFrame['from'] }
 ): Promise<void> {
-  if (!isIn(conversation) || !paces.mayRejoin(conversation.group)) return
+  if (conversation.hasLeft || !paces.mayRejoin(conversation.group)) return
   const { context, stock, settle } = parts
   const prekey = await stock.make(context().nowMs)
   await settle(askRejoin(context(), conversation, { prekey, to }))
@@ -236,6 +236,8 @@ async function waitFor(
   )
   if (known !== undefined && isIn(known) && waiting.isOfMember)
     if (paces.maySync(`${group} ${from}`)) await send(parts, tellEpochs(context(), known, from))
+  // It was taken out, and is spoken to: it was taken in again, and the welcome is lost. If not, it is refused.
+  if (known !== undefined && !isIn(known)) await rejoin(parts, paces, { conversation: known, to: from })
   return isFull ? 'full' : 'waits'
 }
 

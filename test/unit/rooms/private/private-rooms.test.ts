@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { openFrame } from '../../../../rooms/private/frame.ts'
 import { createPrivateWorld, type PrivateDevice } from '../../../support/private-party.ts'
 
 const signal = new AbortController().signal
@@ -240,5 +241,29 @@ describe('private rooms', () => {
     )
     await bob.rooms.seen(group, two.id)
     assert.deepEqual(await bob.rooms.unseen('direct'), [])
+  })
+
+  it('take in again who was taken out and in, and lost the welcome', async () => {
+    await using world = createPrivateWorld(12)
+    const [ann, bob] = [await world.device(world.person()), await world.device(world.person())]
+    const { group } = await ann.rooms.createRoom('plans')
+    await ann.rooms.invite(group, bob.person.did, { signal })
+    await world.until(() => membersIn(bob, group) === 2)
+    await ann.rooms.remove(group, bob.person.did)
+    await world.until(() => bob.events.some(({ type }) => type === 'out'))
+    const { receive } = bob.rooms
+    let dropped = 0
+    bob.rooms = {
+      ...bob.rooms,
+      receive: async (bytes) => {
+        if (openFrame(bytes).kind === 'welcome' && dropped++ === 0) return
+        await receive(bytes)
+      }
+    }
+    await ann.rooms.invite(group, bob.person.did, { signal })
+    await ann.rooms.say(group, 'are you with us?')
+    await world.until(() => dropped > 1 && membersIn(bob, group) === 2)
+    await ann.rooms.say(group, 'there you are')
+    await world.until(() => bob.texts().includes('there you are'))
   })
 })
