@@ -20,6 +20,18 @@ const clock: ChatClock = {
   }
 }
 
+let lastAsked: Promise<unknown> = Promise.resolve()
+
+/** Asks to be in a room. One question at a time: who asks another while one is open is refused. */
+async function askFor(room: string): Promise<void> {
+  const resource = `elastos://peer/room/${room}`
+  const asked = lastAsked.then(
+    async () => await capsule.request({ command: 'peer/*', resource, reason: `to talk in the room ${room}` })
+  )
+  lastAsked = asked.catch(() => undefined)
+  await asked
+}
+
 /** Joins a room over the peer contract; what is refused is told as an event. */
 function join(...[{ room, nick }, before, tell]: Parameters<ChatPlace['join']>): ChatVisit {
   let events: CapsuleStream | undefined
@@ -30,8 +42,7 @@ function join(...[{ room, nick }, before, tell]: Parameters<ChatPlace['join']>):
     await tell({ type: 'refused', asked, code, message: thrown instanceof Error ? thrown.message : code })
   }
   const enter = async (): Promise<CapsuleStream> => {
-    const resource = `elastos://peer/room/${room}`
-    await capsule.request({ command: 'peer/*', resource, reason: `to talk in the room ${room}` })
+    await askFor(room)
     await capsule.call('peer/join', { room, nick })
     const { members } = await capsule.call('peer/members', { room })
     void tell({ type: 'here', room, members })
