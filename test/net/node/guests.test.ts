@@ -77,7 +77,7 @@ describe('a guest of microVMs', function () {
     assert.equal(await kept(), kernel, "the owner's own stays")
   })
 
-  it('is refused when it is none, not whole, for another processor, or of somebody who is denied', async () => {
+  it('is refused when it is none, not whole, or for another processor', async () => {
     await using folder = await createTemporaryFolder()
     const path = (...names: string[]): string => join(folder.path, ...names)
     await using ann = await startNode({ ...FREE, dataFolder: path('ann') })
