@@ -10,6 +10,7 @@ import { install, type Clock as FakeClock, type FakeMethod } from '@sinonjs/fake
 import { START_MS } from './constants.ts'
 import { SimError } from './errors.ts'
 import { createRandomSource, type RandomSource } from './random-source.ts'
+import { createVirtualTimers, type VirtualTimers } from './virtual-timers.ts'
 
 /** A process whose time stands still until it is driven, and whose chance comes from a seed. */
 export interface VirtualProcess {
@@ -31,11 +32,8 @@ export interface VirtualProcess {
   claim(): boolean
 }
 
-/** What is replaced. Microtasks and ticks stay: they have an order of their own, and no clock. */
-const FAKED: FakeMethod[] = [
-  ...(['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] as const),
-  ...(['setImmediate', 'clearImmediate', 'Date', 'performance', 'hrtime'] as const)
-]
+/** What shows the time. Timers are ours; microtasks and ticks stay: they have an order of their own, and no clock. */
+const FAKED: FakeMethod[] = ['Date', 'performance', 'hrtime']
 
 /** PKCS #8 around the 32 bytes of a private key (RFC 8410). */
 const PKCS8_PREFIX = {
@@ -61,10 +59,12 @@ export function installVirtualProcess(): void {
   if (installed !== undefined) return
   const random = createRandomSource(0)
   const clock = install({ now: START_MS, toFake: FAKED })
+  const timers = createVirtualTimers()
+  replaceTimers(timers)
   replaceAbortTimeout()
   replaceRandom(random)
   syncBuiltinESMExports()
-  installed = createVirtualProcess(clock, random)
+  installed = createVirtualProcess({ clock, timers, random })
 }
 
 /**
@@ -109,17 +109,24 @@ export function readTextStart(path: string, bytesMax: number): string {
   }
 }
 
-function createVirtualProcess(clock: FakeClock, random: RandomSource): VirtualProcess {
+interface Ground {
+  readonly clock: FakeClock
+  readonly timers: VirtualTimers
+  readonly random: RandomSource
+}
+
+function createVirtualProcess({ clock, timers, random }: Ground): VirtualProcess {
   const native = watchNativeRequests()
   let isClaimed = false
   return {
     random,
     nowMs: () => clock.now,
-    schedule: (durationMs, task) => {
-      const timer = clock.setTimeout(task, durationMs)
-      return { [Symbol.dispose]: () => clock.clearTimeout(timer) }
+    schedule: (durationMs, task) => timers.after(durationMs, task),
+    runNextTimer: () => {
+      const ring = timers.next(Infinity)
+      clock.now = START_MS + timers.nowMs()
+      ring?.()
     },
-    runNextTimer: () => void clock.next(),
     settle: async () => {
       // Ticks and microtasks run out, however many, before the loop comes to its check phase.
       await new Promise<void>((resolve) => realSetImmediate(resolve))
@@ -160,13 +167,19 @@ function watchNativeRequests(): () => string | undefined {
   }
 }
 
+function replaceTimers({ functions, promises, nowMs }: VirtualTimers): void {
+  Object.assign(globalThis, functions)
+  Object.assign(process.getBuiltinModule('node:timers'), functions)
+  Object.assign(process.getBuiltinModule('node:timers/promises'), promises)
+  Object.assign(globalThis.performance, { now: nowMs })
+}
+
 function replaceAbortTimeout(): void {
+  // one for all: most of these timers ring long after what they were for, and an error with its stack is dear
+  const reason = new DOMException('The operation was aborted due to timeout', 'TimeoutError')
   AbortSignal.timeout = (durationMs) => {
     const controller = new AbortController()
-    const abort = (): void => {
-      controller.abort(new DOMException('The operation was aborted due to timeout', 'TimeoutError'))
-    }
-    setTimeout(abort, durationMs).unref()
+    setTimeout(() => controller.abort(reason), durationMs).unref()
     return controller.signal
   }
 }
