@@ -160,6 +160,8 @@ export const HOLDERS_PER_MESSAGE = 64
 export const CERTIFICATE_BYTES_MAX = 1_024
 /** Longest text of a CID. */
 export const ROOT_CHARS_MAX = 128
+/** Roots that were read lately and need not be parsed again. */
+export const ROOTS_READ_MAX = 4_096
 /** Longest label of a host or a network. */
 export const LABEL_CHARS_MAX = 64
 /** Longest name of a group. */

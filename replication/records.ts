@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { CID } from 'multiformats/cid'
 import * as z from 'zod'
+import { createRecent } from '#contracts'
 import { openEnvelope, parseDid, personOfDevice, sealEnvelope, type Did, type Signer } from '#did'
 import {
   CERTIFICATE_BYTES_MAX,
@@ -13,6 +14,7 @@ import {
   OFFER_BYTES_MAX,
   REPLICA_DOMAIN,
   ROOT_CHARS_MAX,
+  ROOTS_READ_MAX,
   SPACE_BYTES_MAX
 } from './constants.ts'
 import { ReplicationError } from './errors.ts'
@@ -142,11 +144,16 @@ export function setOf(roots: readonly Root[]): string {
   return createHash('sha256').update(sorted.join('\n')).digest('base64url')
 }
 
-/** Whether a text is a root as roots are written here. */
+const rootsRead = createRecent<true>(ROOTS_READ_MAX)
+
+/** Whether a text is a root as roots are written here. Those that were are remembered: leases name the same ones again and again. */
 export function isRoot(text: string): boolean {
+  if (rootsRead.get(text) === true) return true
   try {
     const cid = CID.parse(text)
-    return cid.version === 1 && cid.toString() === text
+    const isOne = cid.version === 1 && cid.toString() === text
+    if (isOne && text.length <= ROOT_CHARS_MAX) rootsRead.set(text, true)
+    return isOne
   } catch {
     return false
   }
