@@ -30,7 +30,7 @@ export const COMMAND_GROUPS: Readonly<Record<string, string>> = {
   name: 'mutable names',
   dht: 'who has what, and who is where',
   contact: 'your own address book of publishers',
-  room: 'private rooms by invitation, end to end encrypted',
+  room: 'private rooms by invitation, end to end encrypted, and the moderation of open ones',
   deny: 'content and peers this node will not deal with',
   sim: 'networks in virtual time: the same seed, the same trace'
 }

@@ -219,6 +219,7 @@ const KINDS: Readonly<Record<KnownCode, ExitKind>> = {
   ERR_MESSAGE_TOO_LARGE: 'refused',
   ERR_METHOD_UNKNOWN: 'usage',
   ERR_METRIC_INVALID: 'usage',
+  ERR_MODERATION_FULL: 'conflict',
   ERR_MODULE_FEATURE: 'usage',
   ERR_MODULE_IMPORT: 'usage',
   ERR_MODULE_INVALID: 'usage',

@@ -222,6 +222,24 @@ export interface ContactStatus {
   readonly did: string
 }
 
+/** What can be done about the moderation of a room. */
+export type ModerationAction =
+  'list' | 'follow' | 'unfollow' | 'mute' | 'unmute' | 'remove' | 'restore' | 'appoint' | 'dismiss'
+
+/** Whose lists are followed in a room, and the lists that hold now. */
+export interface RoomModerationStatus {
+  readonly followed: readonly string[]
+  readonly lists: readonly {
+    readonly author: string
+    readonly isOwn: boolean
+    readonly isFollowed: boolean
+    readonly expiresAtMs: number
+    readonly appointed: readonly string[]
+    readonly muted: readonly string[]
+    readonly removed: readonly string[]
+  }[]
+}
+
 /** A private room or a direct conversation of this device. */
 export interface PrivateRoomStatus {
   readonly kind: 'direct' | 'room'
@@ -330,6 +348,10 @@ export interface ControlMethods
   'room.create': { params: { name: string }; result: PrivateRoomStatus }
   'room.invite': { params: { room: string; person: string }; result: { room: string; person: string } }
   'room.remove': { params: { room: string; person: string }; result: { room: string; person: string } }
+  'room.moderate': {
+    params: { room: string; action: ModerationAction; subject?: string; untilMs?: number }
+    result: RoomModerationStatus
+  }
   'room.leave': { params: { room: string }; result: { room: string } }
 }
 

@@ -23,6 +23,8 @@ export type RoomRefusalCode =
   | 'ERR_DIRECT_NONE'
   /** Whoever asks for what a mailbox of a device has is not that device. */
   | 'ERR_MAILBOX_FOREIGN'
+  /** A list of a moderator, or the people whose lists are followed, would have more entries than may be. */
+  | 'ERR_MODERATION_FULL'
   /** A peer did not answer in time. */
   | 'ERR_ROOM_TIMEOUT'
 

@@ -42,6 +42,12 @@ export interface Inbound {
    * @throws RoomError when its presence is not valid
    */
   request(peerId: string, request: MembersRequest): MembersAnswer
+  /**
+   * Another member that shows who it is.
+   *
+   * @throws RoomError when its presence is not valid
+   */
+  admit(peerId: string, presence: Uint8Array): void
   /** A text from another member's history; whether it is new. */
   past(bytes: Uint8Array): boolean
   /**
@@ -58,7 +64,15 @@ export interface Inbound {
 export function createInbound(components: InboundComponents): Inbound {
   const gate = createGate(components)
   const tellClock = createClockTeller(components.emit)
+  const admit = (peerId: string, presence: Uint8Array): void => {
+    const taken = gate.accept(() => components.receiver.takeDirect(presence, peerId))
+    if ('dropped' in taken) {
+      throw new RoomError(taken.dropped, 'expected the valid presence of the peer that asks')
+    }
+    hear(taken.value, presence, components)
+  }
   return {
+    admit,
     topic: ({ from, bytes }) => {
       const taken = gate.accept(() => components.receiver.take(bytes, from))
       if ('dropped' in taken) return verdictOf(taken.dropped)
@@ -83,11 +97,7 @@ export function createInbound(components: InboundComponents): Inbound {
       return components.keep(taken.value, bytes, true)
     },
     recall: async (peerId, { presence, marks }) => {
-      const taken = gate.accept(() => components.receiver.takeDirect(presence, peerId))
-      if ('dropped' in taken) {
-        throw new RoomError(taken.dropped, 'expected the valid presence of the peer that asks')
-      }
-      hear(taken.value, presence, components)
+      admit(peerId, presence)
       return await components.recall(peerId, marks)
     },
     answer: (peerId, { members: entries, sequenceSeen }, clockOffMs) => {

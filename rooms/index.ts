@@ -61,6 +61,12 @@ export { startRooms } from './rooms.ts'
 export type { Rooms } from './rooms.ts'
 export type { Member, MemberChange } from './member-table.ts'
 export type { RoomCounters } from './counters.ts'
+export { openModerationList, sealModerationList } from './moderation/list.ts'
+export type { ModerationFields, ModerationList } from './moderation/list.ts'
+export type { RoomModeration } from './moderation/moderation.ts'
+export type { ModerationChange, ModerationListStatus, ModerationStatus } from './moderation/own-list.ts'
+export { LIST_AGE_MS_MAX, LIST_BYTES_MAX, MODERATION_EXCHANGE } from './moderation/constants.ts'
+export type { ModeratedEvent } from './room-events.ts'
 export type { DroppedEvent, NoticeCode, NoticeEvent, RoomEvent, SentEvent, TextEvent } from './room-events.ts'
 export type {
   RequestHandler,

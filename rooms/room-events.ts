@@ -22,6 +22,8 @@ export interface TextEvent {
   readonly isHistory?: boolean
   /** Whether somebody here has seen it in an earlier visit. */
   readonly isSeen?: boolean
+  /** By whose list it is hidden: it is not to be shown, but counted, and shown to who asks for it. */
+  readonly hiddenBy?: Did
   /** At most 4,096 bytes, no control characters but tab and line feed; a screen still has to make it harmless. */
   readonly text: string
   /** By the author's clock, milliseconds since the Unix epoch. */
@@ -66,5 +68,12 @@ export interface DroppedEvent {
   readonly count: number
 }
 
+/** A list of a moderator came, or holds no more: of the texts told last some are hidden by it, or shown again, by their ids. */
+export interface ModeratedEvent {
+  readonly type: 'moderated'
+  readonly hidden: readonly string[]
+  readonly shown: readonly string[]
+}
+
 /** What happens in a room. Plain data: it can cross a socket as JSON. */
-export type RoomEvent = TextEvent | SentEvent | MemberChange | NoticeEvent | DroppedEvent
+export type RoomEvent = TextEvent | SentEvent | MemberChange | NoticeEvent | DroppedEvent | ModeratedEvent

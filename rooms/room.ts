@@ -1,6 +1,5 @@
 import type { Clock, Logger, Random } from '#contracts'
 import { didFromPeerId, peerIdFromDid, type Did, type Signer } from '#did'
-import { ALONE_NOTICE_MS, EXPIRY_CHECK_MS } from './constants.ts'
 import { startContacts } from './contacts.ts'
 import { createCounters, type MutableCounters, type RoomCounters } from './counters.ts'
 import { RoomError } from './errors.ts'
@@ -12,6 +11,8 @@ import { encodeMembersRequest } from './members-exchange.ts'
 import { encodeHistoryRequest } from './history-exchange.ts'
 import { startHistoryServer, type HistoryServer } from './history-server.ts'
 import { startMembersServer, type MembersServer } from './members-server.ts'
+import { startModeration, type RoomModeration, type RunningModeration } from './moderation/moderation.ts'
+import { startModerationServer, type ModerationServer } from './moderation/server.ts'
 import type { Mailbox } from './mailbox/mailbox.ts'
 import { startRoomMail, type RoomMail, type RoomMailInit } from './mailbox/room-box.ts'
 import { openMessage } from './message.ts'
@@ -28,6 +29,7 @@ import { createMemoryRoomStore, type RoomStore } from './store.ts'
 import { parseRoomName } from './text.ts'
 import { toldEvents } from './told-events.ts'
 import type { RoomPeer, RoomTransport } from './transport.ts'
+import { startWatch } from './watch.ts'
 
 /** Collaborators of a room. */
 export interface RoomComponents {
@@ -68,6 +70,8 @@ export interface Room extends AsyncDisposable {
   /** The name in its normal form. */
   readonly name: string
   readonly counters: RoomCounters
+  /** Lists of what is not to be shown here, by those whom this node's person follows. */
+  readonly moderation: RoomModeration
   /**
    * Says something to everybody here. Our own message comes back as an event at once; the promise resolves, and
    * a `sent` event follows, when somebody took it or nobody came in time.
@@ -103,6 +107,7 @@ export interface Room extends AsyncDisposable {
 export interface RoomServers {
   readonly members: MembersServer
   readonly history: HistoryServer
+  readonly moderation: ModerationServer
   /** What is said is kept there for those who come when nobody is here. */
   readonly mailbox?: Mailbox
 }
@@ -119,7 +124,8 @@ export async function startRoom(components: RoomComponents, init: RoomInit): Pro
   await using stack = new AsyncDisposableStack()
   const members = stack.use(await startMembersServer(components.transport))
   const history = stack.use(await startHistoryServer(components.transport))
-  const room = stack.use(await startRoomOn({ members, history }, components, init))
+  const moderation = stack.use(await startModerationServer(components.transport))
+  const room = stack.use(await startRoomOn({ members, history, moderation }, components, init))
   const running = stack.move()
   return { ...room, [Symbol.asyncDispose]: () => running.disposeAsync() }
 }
@@ -132,6 +138,7 @@ export async function startRoomOn(
 ): Promise<Room> {
   const { transport, clock, random } = components
   const logger = components.logger.child('room')
+  const kept = { ...components, store: components.store ?? createMemoryRoomStore(), logger }
   const core = await createCore(components, init)
   const { name, topic, speaker, members, hub } = core
   const inbound = createInbound({
@@ -146,7 +153,8 @@ export async function startRoomOn(
 
   await using stack = new AsyncDisposableStack()
   const peerCount = (): number => transport.peersOf(topic).length
-  const history = stack.use(await openRoomHistory({ ...components, logger }, core, inbound))
+  const moderation = stack.use(await openModeration(servers, kept, { ...core, inbound }))
+  const history = stack.use(await openRoomHistory(kept, { ...core, moderation }, inbound))
   const outbox = stack.use(startOutbox({ transport, clock, logger }, topic))
   const mail = stack.use(openMail(servers, components, { room: name, take: inbound.past }))
   const contacts = stack.use(
@@ -181,7 +189,7 @@ export async function startRoomOn(
   )
   const lost = watchLost(components, { topic, members, offer: contacts.offerLost })
   stack.use(startWatch({ clock, hub, members, peerCount, lost, search: rendezvous.search }))
-  return createRoom({ ...core, outbox, clock, presence, history, mail, running: stack.move() })
+  return createRoom({ ...core, outbox, clock, presence, history, moderation, mail, running: stack.move() })
 }
 
 /** What a room knows before it touches the network. */
@@ -213,13 +221,25 @@ function denialsOf({ isDenied, isRevoked }: RoomComponents): Pick<RoomComponents
   }
 }
 
+async function openModeration(
+  servers: RoomServers,
+  components: RoomComponents & { readonly store: RoomStore },
+  { name, topic, speaker, hub, inbound }: RoomCore & { readonly inbound: Inbound }
+): Promise<RunningModeration> {
+  return await startModeration(components, {
+    ...{ room: name, topic, author: speaker.author, emit: hub.emit, admit: inbound.admit },
+    showPresence: speaker.showPresence,
+    serve: (handler) => servers.moderation.register(topic, handler)
+  })
+}
+
 async function openRoomHistory(
-  components: RoomComponents,
-  { topic, speaker, labels, hub }: RoomCore,
+  components: RoomComponents & { readonly store: RoomStore },
+  { topic, speaker, labels, hub, moderation }: RoomCore & { readonly moderation: RunningModeration },
   inbound: Inbound
 ): Promise<RoomHistory> {
   const history = await startRoomHistory(
-    { ...components, store: components.store ?? createMemoryRoomStore(), labels, emit: hub.emit },
+    { ...components, labels, emit: (event) => hub.emit(moderation.mark(event)) },
     {
       topic,
       device: speaker.device,
@@ -277,54 +297,18 @@ const UNANNOUNCED: NoticeEvent = {
   text: 'this room could not be announced to the network yet, so others may not find you; still trying'
 }
 
-const ALONE: NoticeEvent = {
-  type: 'notice',
-  code: 'alone',
-  text: 'nobody else was found in this room yet; still looking'
-}
-
-interface WatchInit {
-  readonly clock: Clock
-  readonly hub: Pick<EventHub, 'emit'>
-  readonly members: MemberTable
-  readonly peerCount: () => number
-  readonly lost: LostPeers
-  readonly search: () => void
-}
-
-/** Notices who has gone: members unheard for long, and the last connected one, after whom the search goes on. */
-function startWatch({ clock, hub, members, peerCount, lost, search }: WatchInit): Disposable {
-  let hadPeers = false
-  const check = (): void => {
-    lost.check()
-    for (const change of members.expire()) hub.emit(change)
-    const hasPeers = peerCount() > 0
-    if (hadPeers && !hasPeers) search()
-    hadPeers = hasPeers
-  }
-  const checking = clock.every(EXPIRY_CHECK_MS, check)
-  const alone = clock.after(ALONE_NOTICE_MS, () => {
-    if (members.list().length === 0) hub.emit(ALONE)
-  })
-  return {
-    [Symbol.dispose]: () => {
-      checking[Symbol.dispose]()
-      alone[Symbol.dispose]()
-    }
-  }
-}
-
 interface RoomParts extends RoomCore {
   readonly clock: Clock
   readonly outbox: Outbox
   readonly presence: Presence
   readonly history: RoomHistory
+  readonly moderation: RunningModeration
   readonly mail: RoomMail | undefined
   readonly running: AsyncDisposable
 }
 
 function createRoom(parts: RoomParts): Room {
-  const { clock, speaker, outbox, members, labels, counters, hub, history } = parts
+  const { clock, speaker, outbox, members, labels, counters, hub, history, moderation } = parts
   const joinedAtMs = clock.nowMs()
   let disposing: Promise<void> | undefined
   let keptLast: Promise<unknown> = Promise.resolve()
@@ -344,13 +328,14 @@ function createRoom(parts: RoomParts): Room {
   return {
     name: parts.name,
     counters,
+    moderation,
     members: () => [self(), ...members.list()],
     events: hub.events,
     told: () => {
       const events = hub.events()[Symbol.asyncIterator]()
       return toldEvents({
         events,
-        past: async () => await history.past(),
+        past: async () => (await history.past()).map((event) => moderation.mark(event)),
         onSeen: (at) => history.markSeen(at)
       })
     },

@@ -4,6 +4,9 @@ import { startHistoryServer } from './history-server.ts'
 import { startKeeper } from './mailbox/keeper.ts'
 import { createMailbox, type Mailbox } from './mailbox/mailbox.ts'
 import { startMembersServer } from './members-server.ts'
+import { moderateStored } from './moderation/stored.ts'
+import { startModerationServer } from './moderation/server.ts'
+import type { ModerationChange, ModerationStatus } from './moderation/own-list.ts'
 import { startRoomOn, type Room, type RoomComponents, type RoomInit } from './room.ts'
 import { createMemoryRoomStore } from './store.ts'
 import { parseRoomName } from './text.ts'
@@ -17,6 +20,12 @@ export interface Rooms extends AsyncDisposable {
    * `ERR_ROOM_BUSY` when it is in too many, `ERR_ROOM_CLOSED`
    */
   join(init: RoomInit): Promise<Room>
+  /**
+   * Changes the moderation of a room, or only tells it; whether this node is in it or not.
+   *
+   * @throws RoomError `ERR_ROOM_NAME_INVALID` or `ERR_MODERATION_FULL`
+   */
+  moderate(room: string, change: ModerationChange): Promise<ModerationStatus>
   /** Messages that other peers keep, for rooms and for people. */
   readonly mailbox: Mailbox
 }
@@ -26,8 +35,9 @@ export async function startRooms(components: RoomComponents): Promise<Rooms> {
   await using stack = new AsyncDisposableStack()
   const members = stack.use(await startMembersServer(components.transport))
   const history = stack.use(await startHistoryServer(components.transport))
+  const moderation = stack.use(await startModerationServer(components.transport))
   const mailbox = createMailbox(components)
-  const servers = { members, history, mailbox }
+  const servers = { members, history, moderation, mailbox }
   stack.use(await startKeeper({ ...components, store: components.store ?? createMemoryRoomStore() }))
   const joined = new Map<string, Promise<Room>>()
   let isClosed = false
@@ -56,6 +66,11 @@ export async function startRooms(components: RoomComponents): Promise<Rooms> {
   const running = stack.move()
   return {
     mailbox,
+    moderate: async (room, change) => {
+      const name = parseRoomName(room)
+      const running = await joined.get(name)
+      return await (running?.moderation.change(change) ?? moderateStored(components, name, change))
+    },
     join: async (init) => {
       const name = parseRoomName(init.room)
       if (isClosed) throw new RoomError('ERR_ROOM_CLOSED', 'expected rooms that were not stopped')

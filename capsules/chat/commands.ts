@@ -6,7 +6,7 @@ export type Command =
   | { readonly name: 'msg'; readonly whom: string; readonly text: string }
   | { readonly name: 'share'; readonly path: string }
   | { readonly name: 'block' | 'unblock' | 'verify'; readonly whom: string }
-  | { readonly name: 'who' | 'list' | 'quit' | 'help' | 'nothing' }
+  | { readonly name: 'who' | 'list' | 'hidden' | 'quit' | 'help' | 'nothing' }
   | { readonly name: 'wrong'; readonly message: string }
 
 /** The commands and what they do, for `/help`. */
@@ -20,6 +20,7 @@ export const COMMANDS: readonly (readonly [usage: string, summary: string])[] = 
   ['/share FILE', 'add a file and say its link'],
   ['/block [WHO]', 'hear somebody no more, or list whom'],
   ['/unblock WHO', 'hear somebody again'],
+  ['/hidden', 'show what moderators you follow hide here'],
   ['/verify WHO', 'show words that both of you see when nobody is between you'],
   ['/quit', 'leave'],
   ['/help', 'show this'],
@@ -48,6 +49,7 @@ export function parseCommand(line: string): Command {
       return { name: word, whom: argument }
     case 'who':
     case 'list':
+    case 'hidden':
     case 'quit':
     case 'help':
       return { name: word }

@@ -32,3 +32,7 @@ export const BLOCKED_MAX = 256
 export const ROWS_FOR_ROOMS_MIN = 5
 /** Rows below which there is no bar with who is here. */
 export const ROWS_FOR_BAR_MIN = 3
+/** Messages hidden by moderators that are kept for who asks for them. */
+export const HIDDEN_MAX = 200
+/** Messages that one change of a moderator's list hides or shows. */
+export const MODERATED_MAX = 1_024

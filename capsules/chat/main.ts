@@ -7,6 +7,9 @@ import type { ChatInit } from './state.ts'
 
 const ROOM_DEFAULT = 'lobby'
 const NICK_DEFAULT = 'someone'
+/** How often, and for how long in all, it is tried to ask while another run asks. */
+const ASK_AGAIN_MS = 250
+const ASK_TRIES_MAX = 480
 
 const clock: ChatClock = {
   nowMs: () => Date.now(),
@@ -22,14 +25,25 @@ const clock: ChatClock = {
 
 let lastAsked: Promise<unknown> = Promise.resolve()
 
-/** Asks to be in a room. One question at a time: who asks another while one is open is refused. */
+/** Asks to be in a room, one question at a time. */
 async function askFor(room: string): Promise<void> {
-  const resource = `elastos://peer/room/${room}`
-  const asked = lastAsked.then(
-    async () => await capsule.request({ command: 'peer/*', resource, reason: `to talk in the room ${room}` })
-  )
+  const asked = lastAsked.then(async () => await askAlone(room))
   lastAsked = asked.catch(() => undefined)
   await asked
+}
+
+/** Another run of this chat may have a question open: it waits until that is answered. */
+async function askAlone(room: string): Promise<void> {
+  const wanted = { command: 'peer/*', resource: `elastos://peer/room/${room}` }
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await capsule.request({ ...wanted, reason: `to talk in the room ${room}` })
+      return
+    } catch (thrown) {
+      if (codeOf(thrown) !== 'ERR_CAPABILITY_PENDING' || tries >= ASK_TRIES_MAX) throw thrown
+    }
+    await new Promise<void>((resolve) => clock.after(ASK_AGAIN_MS, resolve))
+  }
 }
 
 /** Joins a room over the peer contract; what is refused is told as an event. */

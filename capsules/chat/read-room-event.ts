@@ -1,5 +1,5 @@
 import type { Member } from '#rooms'
-import { FIELD_CHARS_MAX, MEMBERS_SHOWN_MAX, TEXT_BYTES_MAX } from './constants.ts'
+import { FIELD_CHARS_MAX, MEMBERS_SHOWN_MAX, MODERATED_MAX, TEXT_BYTES_MAX } from './constants.ts'
 import type { ChatRoomEvent } from './state.ts'
 
 type Fields = Readonly<Record<string, unknown>>
@@ -28,6 +28,8 @@ export function readRoomEvent(value: unknown): ChatRoomEvent | undefined {
     case 'notice':
     case 'dropped':
       return readNotice(value)
+    case 'moderated':
+      return readModerated(value)
     default:
       return undefined
   }
@@ -61,7 +63,12 @@ function readMessage(value: Fields): ChatRoomEvent | undefined {
     sentAtMs,
     receivedAtMs
   } as const
-  return isNumber(clockOffMs) ? { ...base, clockOffMs } : base
+  const hidden = isDid(value['hiddenBy']) ? { hiddenBy: value['hiddenBy'] } : {}
+  return { ...base, ...hidden, ...(isNumber(clockOffMs) ? { clockOffMs } : {}) }
+}
+
+function readModerated({ hidden, shown }: Fields): ChatRoomEvent | undefined {
+  return isIds(hidden) && isIds(shown) ? { type: 'moderated', hidden, shown } : undefined
 }
 
 function readDirect(value: Fields): ChatRoomEvent | undefined {
@@ -112,6 +119,10 @@ function isFields(value: unknown): value is Fields {
 
 function isText(value: unknown): value is string {
   return typeof value === 'string' && value.length <= FIELD_CHARS_MAX
+}
+
+function isIds(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.length <= MODERATED_MAX && value.every(isText)
 }
 
 function isDid(value: unknown): value is Member['author'] {

@@ -2,6 +2,7 @@ import type { Member, MemberChange, TextEvent } from '#rooms'
 import { MEMBERS_SHOWN_MAX } from './constants.ts'
 import { addEntry, still, then } from './entries.ts'
 import { clockOff, plainLines } from './entry-lines.ts'
+import { hideMessage, onModerated } from './hidden.ts'
 import type { ChatRoomEvent, ChatState, ChatStep, DirectEvent } from './state.ts'
 
 /** What an event of the room changes. */
@@ -19,6 +20,8 @@ export function onRoomEvent(state: ChatState, event: ChatRoomEvent): ChatStep {
     case 'left':
     case 'nick':
       return onMember(state, event)
+    case 'moderated':
+      return onModerated(state, event)
     case 'notice':
       return addEntry(state, { kind: 'note', text: event.text })
     case 'dropped': {
@@ -47,6 +50,7 @@ function onMessage(state: ChatState, event: TextEvent): ChatStep {
   const isHistory = event.isHistory === true
   // Over a pipe what was printed in an earlier visit is not printed again.
   if (event.isSeen === true && state.mode === 'lines') return still(state)
+  if (event.hiddenBy !== undefined) return hideMessage(state, event)
   return addEntry(state, {
     ...{ kind: 'message', id, label, author, text, isSelf, atMs: isHistory ? event.sentAtMs : receivedAtMs },
     ...(isSelf && !isHistory ? { delivery: 'pending' } : {}),

@@ -1,6 +1,7 @@
 import { COMMANDS, parseCommand } from './commands.ts'
 import { CHAT_ROOMS_MAX, TEXT_BYTES_MAX } from './constants.ts'
 import { addEntry, addNotes, still, then } from './entries.ts'
+import { showHidden } from './hidden.ts'
 import { block, blockedLines, directTo, verify } from './people.ts'
 import { refuse } from './refuse.ts'
 import { emptyView, type ChatState, type ChatStep } from './state.ts'
@@ -27,6 +28,8 @@ export function runLine(state: ChatState, line: string): ChatStep {
       return addNotes(state, roomLines(state))
     case 'who':
       return addNotes(state, whoLines(state))
+    case 'hidden':
+      return showHidden(state)
     case 'msg':
       return directTo(state, command.whom, (to) =>
         say(state, command.text, { type: 'direct', room: state.visit, to, text: command.text })

@@ -51,6 +51,9 @@ export interface RoomView {
   readonly unreadCount: number
   /** Texts handed on whose fate is not known yet. */
   readonly pendingCount: number
+  /** The last messages that moderators' lists hide, and how many there were. */
+  readonly hidden: readonly Entry[]
+  readonly hiddenCount: number
 }
 
 /** Everything a chat is: the room that is shown, those that are not, and what they share. Plain data. */
@@ -193,6 +196,8 @@ export function emptyView(room: string, nick: string): RoomView {
     scrolledRows: 0,
     unreadFrom: undefined,
     unreadCount: 0,
-    pendingCount: 0
+    pendingCount: 0,
+    hidden: [],
+    hiddenCount: 0
   }
 }

@@ -3,10 +3,10 @@ import type { ChatState, ChatStep, RoomView } from './state.ts'
 /** The view of the room that is shown. */
 function shownView(state: ChatState): RoomView {
   const { visit, room, nick, isJoined, isLeft, members, entries } = state
-  const { scrolledRows, unreadFrom, unreadCount, pendingCount } = state
+  const { scrolledRows, unreadFrom, unreadCount, pendingCount, hidden, hiddenCount } = state
   return {
     ...{ visit, room, nick, isJoined, isLeft, members, entries },
-    ...{ scrolledRows, unreadFrom, unreadCount, pendingCount }
+    ...{ scrolledRows, unreadFrom, unreadCount, pendingCount, hidden, hiddenCount }
   }
 }
 

@@ -98,6 +98,15 @@ export const PEOPLE_COMMANDS: readonly CommandSpec[] = [
     load: async () => await import('../commands/room-list.ts')
   },
   {
+    path: ['room', 'moderate'],
+    needsNode: true,
+    args: ['<room>', '<action>', '[subject]'],
+    summary:
+      'whose lists hide words in an open room (list, follow, unfollow), or your own list (mute, unmute, remove, restore, appoint, dismiss)',
+    example: 'elastos room moderate garden follow alice',
+    load: async () => await import('../commands/room-moderate.ts')
+  },
+  {
     path: ['deny', 'add'],
     args: ['<subject>'],
     summary: 'refuse a CID or a did from now on',

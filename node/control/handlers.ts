@@ -17,6 +17,7 @@ import { createGrantHandlers } from './grant-handlers.ts'
 import { createGuestHandlers } from './guest-handlers.ts'
 import { createLifecycleHandlers } from './lifecycle-handlers.ts'
 import { createNameHandlers } from './name-handlers.ts'
+import { createModerationHandler } from './moderation-handler.ts'
 import { createPrivateRoomHandlers } from './private-room-handlers.ts'
 import { createProviderHandlers } from './provider-handlers.ts'
 import { createQuestionHandlers } from './question-handlers.ts'
@@ -68,6 +69,7 @@ export function createHandlers(base: NodeBase, parts: HandlerParts): ControlHand
     ...createDeviceHandlers(node.devices),
     ...createReplicaHandlers(node),
     ...createPrivateRoomHandlers(node),
+    'room.moderate': createModerationHandler(node),
     ...createDenyHandlers(denyList, async () => {
       await leaveDenied(node.host, denyList)
       await withdrawDenied(node, denyList)

@@ -92,7 +92,8 @@ async function* hear(joined: Promise<Room>, signal: AbortSignal): AsyncGenerator
       if (signal.aborted) return
       const next = await Promise.race([events.next(), aborted])
       if (next.done === true) return
-      yield { ...next.value }
+      // Its texts say it themselves; what was told before stays told to a capsule.
+      if (next.value.type !== 'moderated') yield { ...next.value }
     }
   } finally {
     // Not awaited: a room in which nothing happens would never answer.

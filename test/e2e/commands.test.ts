@@ -38,6 +38,7 @@ const ARGUMENTS: Readonly<Record<string, string>> = {
   '<run>': '1',
   '<scenario>': 'no-such-scenario',
   '<shell>': 'bash',
+  '<room>': 'garden',
   '<subject>': CID,
   '<target>': CID,
   '<tool>': 'echo',
