@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { startNode, type ElastosNode } from '#node'
+import type { ElastosNode } from '#node'
+import { builtNode } from './built-node.ts'
 
 /**
  * A process of the `chat` benchmark: `chat-crowd.ts FOLDER COUNT BOOTSTRAP`. Many nodes that happen to be there, in one
@@ -17,6 +18,7 @@ const SETTLE_POLL_MS = 100
 
 async function main([folder = '', countText = '', bootstrap = '']: readonly string[]): Promise<void> {
   const count = Number(countText)
+  const { startNode } = await builtNode()
   await using stack = new AsyncDisposableStack()
   const nodes: ElastosNode[] = []
   while (nodes.length < count) {

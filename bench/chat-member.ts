@@ -1,6 +1,6 @@
 import { appendFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { startNode } from '#node'
+import { builtNode } from './built-node.ts'
 
 /**
  * A process of the benchmark `chat-churn`: `chat-member.ts FOLDER BOOTSTRAP ROOM LOG TEXT`. One whole node in a room, until it is
@@ -13,6 +13,7 @@ async function main([dataFolder = '', bootstrap = '', name = '', log = '', text 
   const write = (...line: readonly unknown[]): void => appendFileSync(log, `${JSON.stringify(line)}\n`)
   // Its return begins with its process, not when it is ready.
   write('back', performance.timeOrigin)
+  const { startNode } = await builtNode()
   await using node = await startNode({
     ...{ dataFolder, reach: 'local', listen: ['/ip4/127.0.0.1/tcp/0'], bootstrap: [bootstrap] },
     powers: { isControlled: false }

@@ -2,8 +2,8 @@ import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { startNode } from '#node'
 import type { Room } from '#rooms'
+import { builtNode } from './built-node.ts'
 
 /**
  * A process of the benchmarks `chat-room` and `chat-churn`: `chat-members.ts TASK`, a {@link MembersTask} as JSON. Whole nodes
@@ -50,7 +50,7 @@ export interface Talk {
 }
 
 const STARTS_AT_A_TIME = 5
-const MEET_MS_MAX = 60_000
+const MEET_MS_MAX = 120_000
 const HEARD_MS_MAX = 30_000
 /** How long is waited for second copies once everybody has everything. */
 const COPIES_MS = 2_000
@@ -68,6 +68,7 @@ type Delays = Map<number, number>
 
 async function main([task = '{}']: readonly string[]): Promise<void> {
   const { folder, bootstrap, room, from, count, total, log } = JSON.parse(task) as MembersTask
+  const { startNode } = await builtNode()
   await using stack = new AsyncDisposableStack()
   const seats: Seat[] = []
   const delays: Delays = new Map()

@@ -11,6 +11,7 @@ const NO_BENCHMARKS = new Set([
   'harness',
   'node-process',
   'add-peer',
+  'built-node',
   'exchange-peer',
   'fetch-nodes',
   'fetch-peer',
