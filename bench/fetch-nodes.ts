@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { silentLogger, systemClock, systemRandom } from '#contracts'
 import { createFilePowers, openPackBlockStore } from '#content'
-import { createBulkSockets, divertedTcp } from '#dht'
+import { createBulkSockets, divertedTcp, startRehearsalNetwork, type RehearsalNetwork } from '#dht'
 import { decode } from '@ipld/dag-pb'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
@@ -70,7 +70,9 @@ async function startOurs(blocks: string, provider?: Where): Promise<{ libp2p: Li
     connect: (...to) => exchange.connect(...to),
     grantOf: async () => await Promise.resolve({ below: true, holds: () => true })
   })
-  await rehearseFetch(powers, new AbortController().signal)
+  const startNetwork = async (signal: AbortSignal): Promise<RehearsalNetwork> =>
+    await startRehearsalNetwork(powers, signal)
+  await rehearseFetch({ ...powers, startNetwork }, new AbortController().signal)
   return { libp2p, store, streams, exchange, isDenied, ...powers }
 }
 

@@ -88,4 +88,4 @@ export type {
   Misbehaviour,
   MisbehaviourReason
 } from './bitswap/index.ts'
-export type { BulkConnection, BulkSockets, DagStreamInit, Pipe } from './stream/index.ts'
+export type { BulkConnection, BulkSockets, DagStreamInit, Pipe, RehearsalNetwork } from './stream/index.ts'

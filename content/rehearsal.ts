@@ -12,6 +12,7 @@ import type { BlockExchange } from './exchange.ts'
 import { createMemoryBlockStore } from './memory-block-store.ts'
 import type { BlockStore } from './block-store.ts'
 import { rehearsedStreams } from './stream/index.ts'
+import type { RehearsalNetwork } from './stream/index.ts'
 
 /** Links of the block that is read: as many as a file of 1 GiB has in its first. */
 const LINKS = 1024
@@ -25,6 +26,8 @@ const ROUNDS = 2
 export interface RehearsalPowers {
   readonly clock: Clock
   readonly logger: Logger
+  /** Starts what streams go over; absent, or where it fails, they stay in memory. */
+  readonly startNetwork?: ((signal: AbortSignal) => Promise<RehearsalNetwork>) | undefined
 }
 
 /** Whether this process has rehearsed: what was compiled is there for all nodes in it. */
@@ -51,7 +54,7 @@ export function rehearseSoon(powers: RehearsalPowers): AsyncDisposable {
 }
 
 /**
- * Fetches the first blocks of a made-up file from itself, in memory: what a process does for the first time takes it
+ * Fetches the first blocks of a made-up file from itself, over its own network: what a process does for the first time takes it
  * several times as long, most of it to compile, and whoever fetches first should not wait for that. Nothing is left of it.
  *
  * @returns how many blocks came
@@ -60,15 +63,29 @@ export function rehearseSoon(powers: RehearsalPowers): AsyncDisposable {
 export async function rehearseFetch(powers: RehearsalPowers, signal: AbortSignal): Promise<number> {
   const provider = createMemoryBlockStore()
   const root = await makeFile(provider)
+  await using network = await networkOf(powers, signal)
   let fetched = 0
   for (let round = 0; round < ROUNDS; round++) {
-    fetched += await rehearseOnce({ ...powers, provider, signal }, root)
+    fetched += await rehearseOnce({ ...powers, network, provider, signal }, root)
   }
   return fetched
 }
 
+async function networkOf(
+  { startNetwork, logger }: RehearsalPowers,
+  signal: AbortSignal
+): Promise<RehearsalNetwork | undefined> {
+  try {
+    return await startNetwork?.(signal)
+  } catch (thrown) {
+    signal.throwIfAborted()
+    logger.debug('no network to rehearse on', { reason: errorMessage(thrown) })
+    return undefined
+  }
+}
+
 async function rehearseOnce(
-  o: RehearsalPowers & { provider: BlockStore; signal: AbortSignal },
+  o: RehearsalPowers & { network: RehearsalNetwork | undefined; provider: BlockStore; signal: AbortSignal },
   root: CID
 ): Promise<number> {
   const store = createMemoryBlockStore()

@@ -28,6 +28,7 @@ import type {
   DagStreamComponents,
   DagStreamInit,
   DagStreams,
+  RehearsalNetwork,
   ServingGrant
 } from './stream/index.ts'
 
@@ -51,6 +52,8 @@ export interface ContentComponents {
   protectedFolders?: readonly string[]
   /** The real disk when absent. */
   files?: FilePowers
+  /** Starts a connection of this process with itself, over which a fetch is rehearsed when the node has nothing to do. */
+  startRehearsalNetwork?: ((signal: AbortSignal) => Promise<RehearsalNetwork>) | undefined
   clock: Clock
   random: Random
   logger: Logger
@@ -188,7 +191,8 @@ async function openStreams(o: {
     init.streams
   )
   // A simulated node has its blocks in memory, and the clock of a simulation.
-  if (typeof o.components.blocks === 'string') o.stack.use(rehearseSoon({ clock, logger }))
+  const { blocks, startRehearsalNetwork: startNetwork } = o.components
+  if (typeof blocks === 'string') o.stack.use(rehearseSoon({ clock, logger, startNetwork }))
   return o.stack.use(streams)
 }
 

@@ -47,6 +47,8 @@ export type { FoundProvider, ProvideOptions, ProvideOutcome, Routing, RoutingOpt
 export type { PublishOptions, Pubsub, TopicHandler, TopicMessage, TopicVerdict } from './pubsub.ts'
 export { createBulkSockets, divertedTcp } from './bulk/index.ts'
 export type { BulkSockets } from './bulk/index.ts'
+export { startRehearsalNetwork } from './rehearsal-network.ts'
+export type { RehearsalNetwork, RehearsalNetworkComponents } from './rehearsal-network.ts'
 export type {
   Exchange,
   ExchangeHandler,

@@ -1,6 +1,6 @@
 import { circuitRelayServer, circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import type { GossipSub } from '@libp2p/gossipsub'
-import { identify, identifyPush } from '@libp2p/identify'
+import { identify } from '@libp2p/identify'
 import type { ConnectionGater, PeerDiscovery, PeerInfo, PeerStore, ServiceMap } from '@libp2p/interface'
 import type { KadDHT } from '@libp2p/kad-dht'
 import { ping } from '@libp2p/ping'
@@ -41,6 +41,7 @@ import { dialBack } from './dial-back.ts'
 import { eagerEncryption } from './eager-negotiation.ts'
 import { guardedYamux } from './guarded-muxer.ts'
 import { createHolePunch } from './hole-punch.ts'
+import { pushNews } from './identify-push.ts'
 import { joinedNoise } from './joined-noise.ts'
 import { createPubsubService } from './pubsub.ts'
 import { createPunchPort } from './punch-port.ts'
@@ -130,6 +131,23 @@ export async function libp2pOptions(init: Libp2pInit): Promise<Libp2pOptions<Hos
     transports: [
       ...(init.transports ?? [port?.transport ?? createTcp(), webSockets(), circuitRelayTransport()])
     ],
+    ...encryptedStreams(),
+    connectionGater: init.connectionGater,
+    connectionMonitor: { enabled: init.connectionMonitor, pingInterval: CONNECTION_CHECK_INTERVAL_MS },
+    connectionManager: connectionOptions(limits),
+    // both ages default to less than a provider record lives, which made records useless before they ran out
+    peerStore: { maxAddressAge: PEER_ADDRESS_AGE_MAX_MS, maxPeerAge: PEER_AGE_MAX_MS },
+    peerDiscovery: init.mdns ? [await watchedMdns(init.onFound)] : [],
+    services: (await services(init, port)) as never
+  }
+}
+
+/** How our connections are encrypted, and what carries streams over them. */
+export function encryptedStreams(): Pick<
+  Libp2pOptions,
+  'connectionEncrypters' | 'connectionProtector' | 'streamMuxers'
+> {
+  return {
     connectionEncrypters: [joinedNoise()],
     connectionProtector: eagerEncryption(NOISE_PROTOCOL),
     streamMuxers: [
@@ -141,14 +159,7 @@ export async function libp2pOptions(init: Libp2pInit): Promise<Libp2pOptions<Hos
           maxWriteBufferLength: STREAM_WRITE_BUFFER_BYTES_MAX
         }
       })
-    ],
-    connectionGater: init.connectionGater,
-    connectionMonitor: { enabled: init.connectionMonitor, pingInterval: CONNECTION_CHECK_INTERVAL_MS },
-    connectionManager: connectionOptions(limits),
-    // both ages default to less than a provider record lives, which made records useless before they ran out
-    peerStore: { maxAddressAge: PEER_ADDRESS_AGE_MAX_MS, maxPeerAge: PEER_AGE_MAX_MS },
-    peerDiscovery: init.mdns ? [await watchedMdns(init.onFound)] : [],
-    services: (await services(init, port)) as never
+    ]
   }
 }
 
@@ -187,7 +198,7 @@ async function services(
   const isPublic = init.reach === 'public'
   return {
     identify: identify({ runOnLimitedConnection: true }),
-    identifyPush: identifyPush({ runOnLimitedConnection: true }),
+    identifyPush: pushNews(init.clock) as never,
     // the connection monitor and the relay watch take a stream that is refused for a connection that is lost
     ping: ping({ maxOutboundStreams: PING_STREAMS_MAX }),
     dht: init.createDht,

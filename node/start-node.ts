@@ -2,7 +2,7 @@ import { CID } from 'multiformats/cid'
 import { openDenyList, type DenyList } from '#bootstrap'
 import { createMemoryBlockStore, startContent } from '#content'
 import type { Content, ContentComponents, FlowInit } from '#content'
-import { createDnsLinks, createPublisherIndex, startHost, type Host } from '#dht'
+import { createDnsLinks, createPublisherIndex, startHost, startRehearsalNetwork, type Host } from '#dht'
 import type { KeyPair } from '#did'
 import { openBase, rememberChoices, type NodeBase } from './base.ts'
 import { startCapsuleParts } from './capsule-parts.ts'
@@ -160,6 +160,11 @@ async function startNodeContent(
   const { libp2p, routing, bulkSockets } = host
   const components: ContentComponents = {
     ...{ datastore, clock, random, logger, libp2p, sockets: bulkSockets },
+    // a simulation has a network of its own
+    startRehearsalNetwork:
+      init.powers?.transports === undefined
+        ? async (signal) => await startRehearsalNetwork({ clock, random, logger }, signal)
+        : undefined,
     blocks: init.powers?.blocksInMemory === true ? createMemoryBlockStore() : paths.blocks,
     isDenied: (cid: CID) => denyList.isDeniedCid(cid),
     // Whatever is added, the keys and stores of this node are never part of it.

@@ -6,6 +6,7 @@
  */
 export { startDagStreams } from './start-dag-streams.ts'
 export { rehearsedStreams } from './rehearsed-streams.ts'
+export type { RehearsalNetwork } from './rehearsed-streams.ts'
 export type { DagStreamComponents, DagStreamInit, DagStreams } from './start-dag-streams.ts'
 export type { BulkConnection, BulkSockets } from './bulk-sockets.ts'
 export type { DagFetch } from './dag-fetch.ts'

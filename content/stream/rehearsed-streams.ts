@@ -1,8 +1,10 @@
+import type { Stream } from '@libp2p/interface'
 import type { Clock, Logger } from '#contracts'
 import type { BlockStore } from '../block-store.ts'
 import { Slabs } from '../slabs.ts'
 import { DEFAULT_STREAM_LIMITS, READ_SLAB_BYTES } from './constants.ts'
 import { DagFetch } from './dag-fetch.ts'
+import { pipeOfStream } from './pipe.ts'
 import type { Pipe } from './pipe.ts'
 import { ServedChannel } from './served-channel.ts'
 import type { BulkConnection } from './bulk-sockets.ts'
@@ -14,12 +16,19 @@ const PEER = 'a rehearsal'
 /** What is asked ahead is less than there is, so that nothing is found to be absent before the end. */
 const LIMITS = { ...DEFAULT_STREAM_LIMITS, streamCreditBytes: 256 * 1024 }
 
-/** Streams that lead from one store to another in the same process, without a network. */
+/** A connection of this process with itself: what a rehearsal needs of the network, declared here by the consumer. */
+export interface RehearsalNetwork extends AsyncDisposable {
+  /** Both ends of a new stream, which is like those to other nodes. */
+  openStream(signal: AbortSignal): Promise<readonly [asking: Stream, serving: Stream]>
+}
+
+/** Streams that lead from one store to another in the same process; in memory where there is no network. */
 export function rehearsedStreams(o: {
   store: BlockStore
   provider: BlockStore
   clock: Clock
   logger: Logger
+  network?: RehearsalNetwork | undefined
 }): Pick<DagStreams, 'createFetch'> & AsyncDisposable {
   const { clock, logger, store, provider } = o
   const channels: Disposable[] = []
@@ -31,8 +40,10 @@ export function rehearsedStreams(o: {
     connectedPeers: () => [PEER],
     isAcceptable: () => true,
     onBlame: () => undefined,
-    openPipe: async () => {
-      const [pipe, other] = pipePair(clock)
+    openPipe: async (_peerId: string, signal: AbortSignal) => {
+      const ends = await o.network?.openStream(signal)
+      const [pipe, other] =
+        ends === undefined ? pipePair(clock) : [pipeOfStream(ends[0]), pipeOfStream(ends[1])]
       const serving = { store: provider, grantOf, isDenied, clock, logger }
       const memory = new Slabs({ slabBytes: READ_SLAB_BYTES, keptMax: 0 })
       const init = { peerId: PEER, pipe: other, memory, onEnd: () => undefined }
