@@ -29,7 +29,7 @@ export function terminalSize({ stdout }: Pick<CliContext, 'stdout'>): { columns:
 
 /** The terminal of a run. */
 export function createRunTerminal(
-  context: Pick<CliContext, 'setRawMode' | 'onResize' | 'stdout'>,
+  context: Pick<CliContext, 'setRawMode' | 'onResize' | 'stdinIsTerminal' | 'stdout'>,
   client: Pick<ControlClient, 'call'>
 ): RunTerminal {
   let visitor: { readonly run: number; readonly viewer: number } | undefined
@@ -66,7 +66,8 @@ export function createRunTerminal(
     guard: async function* (input, interrupt) {
       let interrupts = 0
       for await (const bytes of input) {
-        if (visitor !== undefined && bytes.includes(LEAVE)) {
+        // In what a pipe brings it is a byte as any other.
+        if (visitor !== undefined && context.stdinIsTerminal && bytes.includes(LEAVE)) {
           leave()
           continue
         }

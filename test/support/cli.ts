@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { endMarkedProcesses, markedProcesses, MARK_VARIABLE, type MarkedProcess } from './marked-processes.ts'
 import { startProcess, type ProcessEnd, type RunningProcess } from './process.ts'
-import { startTerminal, type Terminal } from './pty.ts'
+import { startTerminal, type Terminal, type TerminalInit } from './pty.ts'
 import { createTemporaryFolder } from './temporary-folder.ts'
 
 /** The checkout's root. */
@@ -27,6 +27,8 @@ export interface CliInit {
   readonly within?: readonly string[]
 }
 
+type TerminalSize = Pick<TerminalInit, 'columns' | 'rows'>
+
 /**
  * One person's machine: a home folder of its own, so that no test sees another's node or the developer's.
  * Disposing it ends what still runs and removes the folder.
@@ -41,7 +43,7 @@ export interface CliHome extends AsyncDisposable {
   /** Starts `elastos …args` and leaves it running. */
   start(args: readonly string[], o?: CliInit): Promise<RunningProcess>
   /** Starts `elastos …args` in a pseudo-terminal. */
-  terminal(args: readonly string[], o?: CliInit): Promise<Terminal>
+  terminal(args: readonly string[], o?: CliInit & TerminalSize): Promise<Terminal>
   /** What runs on behalf of this home now, daemons included. */
   running(): Promise<MarkedProcess[]>
 }
@@ -65,8 +67,8 @@ export async function createCliHome(): Promise<CliHome> {
     env,
     start,
     run: async (args, o = {}) => finish(await start(args, o), o),
-    terminal: (args, o = {}) =>
-      startTerminal({ command: LAUNCHER, args, cwd: o.cwd ?? folder.path, env: { ...env, ...o.env } }),
+    terminal: (args, { cwd = folder.path, env: more, within: _none, ...size } = {}) =>
+      startTerminal({ command: LAUNCHER, args, cwd, env: { ...env, ...more }, ...size }),
     running: () => markedProcesses(mark),
     [Symbol.asyncDispose]: async () => {
       await endMarkedProcesses(mark)
