@@ -6,41 +6,53 @@ import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import type { Machine } from '#vmm'
 import { buildTestGuest, writeImage } from '../test/support/guest.ts'
-import { probeHere, startTestMachine } from '../test/support/machine.ts'
+import { machineInit, openTestPool, probeHere, startTestMachine } from '../test/support/machine.ts'
 import { isMet } from '../test/support/requirements.ts'
 import { weigh } from './capsule-memory.ts'
 import { createRig, firstOutput, rigMissing, WAITS } from './capsule-rig.ts'
 import type { Benchmark, Measure, Sides } from './harness.ts'
 
 const BULK_MB = 64
+const BULK_BLOCK_BYTES = 65_536
 const ECHO_BYTES = 16
 const ECHOES = 200
 
+/** Where a machine comes from: its kernel, a template, or one that waited already. */
+type Origin = 'kernel' | 'template' | 'waiting'
+
 /** Starts machines as a node does: in the jail, a guest with a shell. */
 interface MachineRig extends AsyncDisposable {
-  start(...args: readonly string[]): Machine
+  /** Resolves when the machine is told what to run. */
+  start(origin: Origin, ...args: readonly string[]): Promise<Machine>
+  /** Resolves when a machine waits, where one does. */
+  settled(): Promise<void>
 }
+
+const CAPSULE = 'a WebAssembly capsule without a ready process'
 
 /** A machine of its own beside a WebAssembly capsule, or beside the same program on this host. */
 export const benchmarks: readonly Benchmark[] = [
   {
     ...createBenchmark('machine-start', { unit: 'ms', better: 'lower', runs: 10 }),
-    baselineName: 'a WebAssembly capsule without a ready process',
+    baselineName: CAPSULE,
     target: { oursMax: 2000 },
-    open: async () => await besideCapsule(startTime, (capsule) => capsule.afterMs)
+    open: async () => await besideCapsule(startTime('kernel'), (capsule) => capsule.afterMs)
+  },
+  {
+    ...createBenchmark('machine-restore', { unit: 'ms', better: 'lower', runs: 10 }),
+    baselineName: CAPSULE,
+    open: async () => await besideCapsule(startTime('template'), (capsule) => capsule.afterMs)
+  },
+  {
+    ...createBenchmark('machine-warm', { unit: 'ms', better: 'lower', runs: 10 }),
+    baselineName: CAPSULE,
+    target: { oursMax: 100 },
+    open: async () => await besideCapsule(startTime('waiting'), (capsule) => capsule.afterMs)
   },
   {
     ...createBenchmark('machine-memory', { unit: 'MiB', better: 'lower', runs: 3 }),
     baselineName: 'a WebAssembly capsule',
-    open: async () =>
-      await besideCapsule(
-        async (rig) => {
-          await using machine = rig.start('/bin/busybox', 'cat')
-          await machine.started
-          return await weigh(machine.pid)
-        },
-        async ({ pid }) => await weigh(pid)
-      )
+    open: async () => await besideCapsule(memoryOfOne, async ({ pid }) => await weigh(pid))
   },
   {
     ...createBenchmark('machine-echo', { unit: 'µs', better: 'lower', runs: 5 }),
@@ -50,7 +62,12 @@ export const benchmarks: readonly Benchmark[] = [
   {
     ...createBenchmark('machine-channel', { unit: 'MB/s', better: 'higher', runs: 5 }),
     baselineName: 'the same over a pipe',
-    open: async () => await besideHost('head', ['-c', String(BULK_MB * 1e6), '/dev/zero'], bulkRate)
+    open: async () =>
+      await besideHost(
+        'dd',
+        ['if=/dev/zero', `bs=${BULK_BLOCK_BYTES}`, `count=${Math.round((BULK_MB * 1e6) / BULK_BLOCK_BYTES)}`],
+        bulkRate
+      )
   }
 ]
 
@@ -74,9 +91,20 @@ async function createMachineRig(): Promise<MachineRig> {
   const image = join(folder, 'root.erofs')
   await writeImage(image, shell)
   console.error(`machines: ${report.tier} (${report.reason})`)
+  const pools = {
+    template: openTestPool(join(folder, 'template'), { warmMax: 0 }),
+    waiting: openTestPool(join(folder, 'waiting'))
+  }
   return {
-    start: (...args) => startTestMachine({ report, guest, image, program: { args } }),
-    [Symbol.asyncDispose]: () => rm(folder, { recursive: true })
+    start: async (origin, ...args) => {
+      const init = { report, guest, image, program: { args } }
+      return origin === 'kernel' ? startTestMachine(init) : await pools[origin].start(machineInit(init))
+    },
+    settled: () => pools.waiting.settled(),
+    [Symbol.asyncDispose]: async () => {
+      for (const pool of Object.values(pools)) await pool[Symbol.asyncDispose]()
+      await rm(folder, { recursive: true })
+    }
   }
 }
 
@@ -87,11 +115,22 @@ interface Program {
 }
 
 /** From the call that starts it to the first byte of its program. */
-async function startTime(rig: MachineRig): Promise<number> {
-  const startedAt = performance.now()
-  await using machine = rig.start('/bin/busybox', 'echo', 'ready')
-  await machine.stdout.incoming[Symbol.asyncIterator]().next()
-  return performance.now() - startedAt
+function startTime(origin: Origin): (rig: MachineRig) => Promise<number> {
+  return async (rig) => {
+    await rig.settled()
+    const startedAt = performance.now()
+    await using machine = await rig.start(origin, '/bin/busybox', 'echo', 'ready')
+    await machine.stdout.incoming[Symbol.asyncIterator]().next()
+    return performance.now() - startedAt
+  }
+}
+
+/** Of one of two from the same template: what both share is counted for neither. */
+async function memoryOfOne(rig: MachineRig): Promise<number> {
+  await using other = await rig.start('template', '/bin/busybox', 'cat')
+  await using machine = await rig.start('template', '/bin/busybox', 'cat')
+  await Promise.all([other.started, machine.started])
+  return await weigh(machine.pid)
 }
 
 async function besideCapsule(
@@ -128,7 +167,7 @@ async function besideHost(
   const rig = await createMachineRig()
   return {
     ours: async () => {
-      await using machine = rig.start('/bin/busybox', program, ...args)
+      await using machine = await rig.start('template', '/bin/busybox', program, ...args)
       await machine.started
       const { stdin, stdout } = machine
       return await measure({

@@ -63,10 +63,13 @@ export function machineInit({ report, guest, image, program, change }: TestMachi
   }
 }
 
-/** Machines from templates in `folder`. */
-export function openTestPool(folder: string, logger: Logger = silentLogger): MachinePool {
+/** Machines from templates in `folder`, of which up to `warmMax` wait. */
+export function openTestPool(
+  folder: string,
+  { logger = silentLogger, warmMax = 1 }: { logger?: Logger; warmMax?: number } = {}
+): MachinePool {
   const components = { powers: systemVmmPowers, files: systemTemplatePowers, clock: systemClock }
-  return createMachinePool({ ...components, random: systemRandom, logger }, { folder })
+  return createMachinePool({ ...components, random: systemRandom, logger }, { folder, warmMax })
 }
 
 /** Reads a stream to its end as text. */

@@ -37,7 +37,7 @@ describe('machines from one template', () => {
     await writeImage(image, [...provided.shell, { ...file, path: 'bin/draws' }])
     report = await probeHere(guest)
     const logger = { ...silentLogger, warn: (event: string) => void warnings.push(event) }
-    pool = openTestPool(join(folder.path, 'pool'), logger)
+    pool = openTestPool(join(folder.path, 'pool'), { logger })
   })
 
   after(async () => {

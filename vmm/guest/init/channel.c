@@ -44,15 +44,18 @@ static void write_all(const uint8_t *bytes, size_t length) {
   }
 }
 
+/* One buffer and one write: each write is a trip out of the machine. */
+static uint8_t frame[HEAD_BYTES + FRAME_BYTES_MAX];
+
+uint8_t *frame_payload(void) { return frame + HEAD_BYTES; }
+
 void send_frame(enum frame type, unsigned stream, const void *payload, size_t length) {
-  /* One buffer and one write: each write is a trip out of the machine. */
-  static uint8_t frame[HEAD_BYTES + FRAME_BYTES_MAX];
   frame[0] = (uint8_t)type;
   frame[1] = 0;
   frame[2] = (uint8_t)stream;
   frame[3] = (uint8_t)(stream >> 8);
   for (int i = 0; i < 4; i++) frame[4 + i] = (uint8_t)(length >> (8 * i));
-  if (length > 0) memcpy(frame + HEAD_BYTES, payload, length);
+  if (length > 0 && payload != frame + HEAD_BYTES) memcpy(frame + HEAD_BYTES, payload, length);
   write_all(frame, HEAD_BYTES + length);
 }
 

@@ -56,6 +56,8 @@ struct program {
 /* channel.c */
 void channel_open(int fd);
 void send_frame(enum frame type, unsigned stream, const void *payload, size_t length);
+/* Where the payload of the next frame may be made, so that it need not be copied there. */
+uint8_t *frame_payload(void);
 /* Reads what has come and hands whole frames to `take`; ends the machine when the host is gone. */
 void channel_read(void (*take)(unsigned type, unsigned stream, const uint8_t *payload, size_t length));
 int channel_fd(void);

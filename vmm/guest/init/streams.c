@@ -126,9 +126,9 @@ static void end_input(unsigned id) {
 }
 
 static void fetch(unsigned id) {
-  static uint8_t bytes[FRAME_BYTES_MAX];
+  uint8_t *bytes = frame_payload();
   struct stream_state *stream = &streams[id];
-  size_t most = stream->credit < sizeof bytes ? stream->credit : sizeof bytes;
+  size_t most = stream->credit < FRAME_BYTES_MAX ? stream->credit : FRAME_BYTES_MAX;
   ssize_t got = read(stream->from_program, bytes, most);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (got > 0) {
