@@ -278,6 +278,11 @@ export const MAILBOX_ROUNDS_MAX = 32
 export const MAILBOX_CARE_MS: number = 6 * HOUR_MS
 /** How long texts are gathered before they are deposited together. */
 export const MAILBOX_GATHER_MS = 500
+/**
+ * The same while at least {@link PEERS_FEW} members are connected, who have it too: keepers are for when nobody is there, and three exchanges for
+ * each text of a busy room cost more than bringing it to its members.
+ */
+export const MAILBOX_GATHER_COMPANY_MS: number = 15 * SECOND_MS
 /** Texts that wait to be deposited; of more the oldest are not. */
 export const MAILBOX_WAITING_MAX = 256
 /**

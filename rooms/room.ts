@@ -156,7 +156,7 @@ export async function startRoomOn(
   const moderation = stack.use(await openModeration(servers, kept, { ...core, inbound }))
   const history = stack.use(await openRoomHistory(kept, { ...core, moderation }, inbound))
   const outbox = stack.use(startOutbox({ transport, clock, logger }, topic))
-  const mail = stack.use(openMail(servers, components, { room: name, take: inbound.past }))
+  const mail = stack.use(openMail(servers, components, { room: name, take: inbound.past, peerCount }))
   const contacts = stack.use(
     startContacts(
       { transport, clock, logger },

@@ -3,11 +3,13 @@ import { errorCode, type Clock, type Logger, type Random } from '#contracts'
 import { encodeCanonical } from '#did'
 import {
   MAILBOX_DOMAIN,
+  MAILBOX_GATHER_COMPANY_MS,
   MAILBOX_GATHER_MS,
   MAILBOX_LEAVE_MS,
   MAILBOX_READ_MS,
   MAILBOX_TIMEOUT_MS,
-  MAILBOX_WAITING_MAX
+  MAILBOX_WAITING_MAX,
+  PEERS_FEW
 } from '../constants.ts'
 import { startDeadline } from '../deadline.ts'
 import { nthWait } from '../pause.ts'
@@ -64,6 +66,8 @@ export interface RoomMailInit {
   readonly room: string
   /** Takes a message that was kept; it is verified there. */
   readonly take: (bytes: Uint8Array) => void
+  /** How many members are connected now. */
+  readonly peerCount: () => number
 }
 
 /** Leaves what we say in the room's mailbox, and reads it. */
@@ -73,7 +77,8 @@ export interface RoomMail extends AsyncDisposable {
 }
 
 /** Starts reading soon; disposing it deposits what was not deposited yet. */
-export function startRoomMail(components: RoomMailComponents, { room, take }: RoomMailInit): RoomMail {
+export function startRoomMail(components: RoomMailComponents, init: RoomMailInit): RoomMail {
+  const { room, take, peerCount } = init
   const { mailbox, clock, random, logger } = components
   const box = roomBox(room)
   const waiting: Uint8Array[] = []
@@ -114,7 +119,8 @@ export function startRoomMail(components: RoomMailComponents, { room, take }: Ro
     post: (bytes) => {
       if (waiting.length >= MAILBOX_WAITING_MAX) waiting.shift()
       waiting.push(box.seal(bytes, random))
-      gathering ??= clock.after(MAILBOX_GATHER_MS, () => {
+      const gatherMs = peerCount() < PEERS_FEW ? MAILBOX_GATHER_MS : MAILBOX_GATHER_COMPANY_MS
+      gathering ??= clock.after(gatherMs, () => {
         gathering = undefined
         depositing = depositing.then(async () => await deposit(MAILBOX_TIMEOUT_MS))
       })

@@ -11,11 +11,13 @@ import {
   type RoomStore
 } from '#rooms'
 import {
+  MAILBOX_GATHER_COMPANY_MS,
   MAILBOX_KEEPERS,
   MAILBOX_KEPT_MS,
   MAILBOX_MESSAGE_BYTES_MAX,
   MAILBOX_PROTOCOL
 } from '../../../../rooms/constants.ts'
+import { roomBox } from '../../../../rooms/mailbox/room-box.ts'
 import { addressOf } from '../../../../rooms/mailbox/address.ts'
 import { encodeMailboxAnswer, encodeMailboxRequest } from '../../../../rooms/mailbox/exchange.ts'
 import { createParty, type Guest, type Party } from '../../../support/room-party.ts'
@@ -107,6 +109,38 @@ describe('the mailbox', () => {
     const heard = hearing(await late.rooms.join({ room: 'lobby', nick: 'bob' }))
     await party.clock.advance(10_000)
     assert.deepEqual(heard, ['bye'])
+  })
+
+  it('is filled at leisure where others have it too, and brings it when all of them are gone', async () => {
+    await using party = createParty()
+    await using stack = new AsyncDisposableStack()
+    const nodes = await startNodes(party, stack, 9)
+    const [here, keepers] = [nodes.slice(0, 4), nodes.slice(4)]
+    const [speaker] = await Promise.all(
+      here.map(async ({ rooms }) => await rooms.join({ room: 'lobby', nick: 'x' }))
+    )
+    assert.ok(speaker)
+    await party.clock.advance(5_000)
+    const kept = async (): Promise<number> => {
+      const { signal } = new AbortController()
+      const box = { box: roomBox('lobby').address }
+      const collecting = Array.fromAsync(nodes[8]?.rooms.mailbox.collect(box, { signal }) ?? [])
+      await party.clock.advance(2_000)
+      return (await collecting).length
+    }
+    for (let count = 0; count < 10; count++) {
+      void speaker.send(String(count))
+      await party.clock.advance(1_000)
+    }
+    assert.equal(await kept(), 0)
+    await party.clock.advance(MAILBOX_GATHER_COMPANY_MS)
+    assert.equal(await kept(), 10)
+    for (const { peerId } of here) party.network.unplug(peerId)
+    const late = await startOne(party, stack)
+    await linkAll(party, late, keepers)
+    const heard = hearing(await late.rooms.join({ room: 'lobby', nick: 'bob' }))
+    await party.clock.advance(30_000)
+    assert.equal(heard.length, 10)
   })
 
   it('keeps what it cannot read, for seven days', async () => {
