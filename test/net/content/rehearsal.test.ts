@@ -9,8 +9,8 @@ import { rehearseFetch } from '../../../content/rehearsal.ts'
 import { testLibp2pInit } from './exchange-nodes.ts'
 
 const powers = { clock: systemClock, random: systemRandom, logger: silentLogger }
-/** Two rounds, each of a root and two leaves of 256 KiB. */
-const ROUNDS = 2
+/** Four rounds, each of a root and two leaves of 256 KiB. */
+const ROUNDS = 4
 const BLOCKS = 3
 const BYTES = ROUNDS * 2 * 256 * 1024
 

@@ -3,7 +3,7 @@ import { silentLogger, systemClock } from '#contracts'
 import { rehearseFetch, rehearseSoon } from '../../../content/rehearsal.ts'
 import { createVirtualClock } from '../../support/virtual-clock.ts'
 
-const ROUNDS = 2
+const ROUNDS = 4
 /** A root and two leaves. */
 const BLOCKS = 3
 
