@@ -99,7 +99,7 @@ describe('a capsule on the terminal of its user', function () {
     first.write('x')
     await first.stdout.match(/keys 120/)
     await using second = await attach('screen')
-    await first.stdout.match(/somebody else came/)
+    await first.stdout.match(/somebody else came/, { timeoutMs: 60_000 })
     second.write('y')
     await Promise.all([first.stdout.match(/keys 121/), second.stdout.match(/keys 120[^]*keys 121/)])
     // Ctrl-] gives the terminal back and leaves the capsule to itself, and to who was there before.
@@ -112,7 +112,7 @@ describe('a capsule on the terminal of its user', function () {
     // Over a pipe: what it says is typed, and its end is not the capsule's.
     assertSucceeded(await node.run(['capsule', 'attach', id], { input: 'a' }), ['attach'])
     const watching = await home.start(['capsule', 'attach', id, '--watch', '--data', node.status.dataFolder])
-    await watching.stdout.match(/keys 122[^]*keys 97/)
+    await watching.stdout.match(/keys 122[^]*keys 97/, { timeoutMs: 60_000 })
     await node.succeed(['capsule', 'stop', 'screen'])
     assert.notEqual((await watching.ended).code, 0)
     assertRefused(await node.run(['capsule', 'attach', id]), 'ERR_CAPSULE_NOT_RUNNING')
@@ -129,7 +129,7 @@ describe('a capsule on the terminal of its user', function () {
     const running = json?.['running'] as { run: number; isDetached: boolean }[]
     assert.equal(running.find((one) => `#${one.run}` === id)?.isDetached, true)
     await using again = await attach(id)
-    await again.stdout.match(/raw 100x30[^]*drawn again 100x30/)
+    await again.stdout.match(/raw 100x30[^]*drawn again 100x30/, { timeoutMs: 60_000 })
     await node.succeed(['capsule', 'stop', 'screen'])
     assert.notEqual((await again.ended).code, 0)
     const bare = await node.succeed(['capsule', 'run', folder, '--dev', '--detach'])
