@@ -90,6 +90,8 @@ export function dhtOptions({
     alpha: LOOKUP_CONCURRENCY,
     disjointPaths: LOOKUP_PATHS,
     initialQuerySelfInterval: FIRST_SELF_LOOKUP_DELAY_MS,
+    // the refresh of the table looks for our neighbours from then on
+    querySelfInterval: NEVER_MS,
     // a query with an empty table ends at once; who may have to wait for a first peer waits in our routing, with a bound
     allowQueryWithZeroPeers: true,
     peerInfoMapper: (peer) => routablePeer(reach, peer),

@@ -198,7 +198,7 @@ async function services(
   const isPublic = init.reach === 'public'
   return {
     identify: identify({ runOnLimitedConnection: true }),
-    identifyPush: pushNews(init.clock) as never,
+    identifyPush: pushNews(),
     // the connection monitor and the relay watch take a stream that is refused for a connection that is lost
     ping: ping({ maxOutboundStreams: PING_STREAMS_MAX }),
     dht: init.createDht,

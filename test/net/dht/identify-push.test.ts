@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict'
+import { identifyPush } from '@libp2p/identify'
+import type { Libp2p } from '@libp2p/interface'
+import { systemClock } from '#contracts'
+import { startTestHost, until } from './hosts.ts'
+import { startStockNode } from './stock-node.ts'
+
+const [EARLY, LATE] = ['/test/early/1.0.0', '/test/late/1.0.0']
+/** Longer than libp2p gathers changes before it pushes them. */
+const GATHERED_MS = 1_500
+
+/** What one node pushes to another that connects just after it has changed, and once it has changed again. */
+async function pushes(from: Libp2p, to: Libp2p): Promise<[atFirst: number, thenSoMany: number]> {
+  let count = 0
+  from.addEventListener('connection:open', ({ detail: connection }) => {
+    const open = connection.newStream.bind(connection)
+    connection.newStream = async (protocol, options) => {
+      if (protocol === '/ipfs/id/push/1.0.0') count += 1
+      return await open(protocol, options)
+    }
+  })
+  const knows = async (protocol: string): Promise<boolean> => {
+    const { protocols } = await to.peerStore.get(from.peerId).catch(() => ({ protocols: [] as string[] }))
+    return protocols.includes(protocol)
+  }
+  await from.handle(EARLY, () => undefined)
+  await from.dial(to.getMultiaddrs())
+  await until(async () => await knows(EARLY))
+  await systemClock.sleep(GATHERED_MS)
+  const atFirst = count
+  await from.handle(LATE, () => undefined)
+  await until(async () => await knows(LATE))
+  return [atFirst, count]
+}
+
+describe('what changed about a node', () => {
+  it('stock libp2p: is told twice to whoever has just come; ours: is told to who has not heard it', async () => {
+    const services = { identifyPush: identifyPush() }
+    await using stockFrom = await startStockNode({ services })
+    await using stockTo = await startStockNode({ services })
+    await using from = await startTestHost()
+    await using to = await startTestHost()
+    const stock = pushes(stockFrom, stockTo)
+    const ours = pushes(from.libp2p, to.libp2p)
+    assert.deepEqual(await stock, [1, 2])
+    assert.deepEqual(await ours, [0, 1])
+  })
+})
