@@ -13,6 +13,8 @@ import { skipBecause } from '../../support/requirements.ts'
 import { createTemporaryFolder, type TemporaryFolder } from '../../support/temporary-folder.ts'
 
 const WORD_BYTES = 8
+/** A bound for a broken run on a busy machine. */
+const START_MS_MAX = 50_000
 /** What a program of `draws.c` shows. */
 const DRAWN_BYTES = 16 + 2 * 65_536
 
@@ -93,7 +95,7 @@ describe('machines from one template', () => {
       ],
       env: process.env
     })
-    assert.equal((await owner.event('started'))['waiting'], 1)
+    assert.equal((await owner.event('started', { timeoutMs: START_MS_MAX }))['waiting'], 1)
     const pids = (await descendantsOf(owner.pid)).map(({ pid }) => pid)
     assert.ok(pids.length >= 4, 'jails and monitors, of one that runs and of one that waits')
     owner.signal('SIGKILL')

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { randomBytes, createHash } from 'node:crypto'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { GuestFiles, Machine, MachineReport, VmProgram } from '#vmm'
+import type { GuestFiles, Machine, MachinePool, MachineReport, VmProgram } from '#vmm'
 import { descendantsOf, stillRunning } from '../../support/descendants.ts'
 import { provideGuest, writeImage } from '../../support/guest.ts'
-import { probeHere, readText, startTestMachine } from '../../support/machine.ts'
+import { machineInit, openTestPool, probeHere, readText, startTestMachine } from '../../support/machine.ts'
 import { startProcess } from '../../support/process.ts'
 import { createTemporaryFolder, type TemporaryFolder } from '../../support/temporary-folder.ts'
 
@@ -20,11 +20,15 @@ date +%s; cat /proc/cmdline
 head -c 4000000 /bulk | md5sum
 `
 
+/** A kernel that starts on a busy machine: a bound for a broken run. */
+const START_MS_MAX = 50_000
+
 describe('a machine', () => {
   let folder: TemporaryFolder
   let guest: GuestFiles
   let report: MachineReport
   let image: string
+  let pool: MachinePool
   const bulk = randomBytes(4_000_000)
 
   before(async function () {
@@ -49,13 +53,17 @@ describe('a machine', () => {
       })
     ])
     report = await probeHere(guest)
+    pool = openTestPool(join(folder.path, 'pool'))
   })
 
   after(async () => {
+    await pool?.[Symbol.asyncDispose]()
     await folder?.[Symbol.asyncDispose]()
   })
 
-  const start = (program: VmProgram): Machine => startTestMachine({ report, guest, image, program })
+  // The first one starts its kernel, the others go on where that waited.
+  const start = (program: VmProgram): Promise<Machine> =>
+    pool.start(machineInit({ report, guest, image, program }))
 
   it('is held by KVM only where a guest was seen to start so', () => {
     assert.ok(report.tier === 'kvm' || report.tier === 'emulated')
@@ -64,7 +72,7 @@ describe('a machine', () => {
 
   it('runs a program without rights, with its streams, and tells how it ended', async () => {
     const secret = `secret-${randomBytes(8).toString('hex')}`
-    await using machine = start({
+    await using machine = await start({
       args: ['/bin/sh', '-c', `${LOOK_AROUND}\ncat; echo to stderr >&2; exit 7`],
       environment: { SECRET: secret },
       folder: '/tmp'
@@ -99,7 +107,7 @@ describe('a machine', () => {
     const script = `
       md5sum >&2; cat /bulk & read line <&3; echo "{\\"got\\":$line}" >&3
       wait; trap 'exit 5' TERM; echo waits >&2; while :; do sleep 0.1; done`
-    await using machine = start({ args: ['/bin/sh', '-c', script] })
+    await using machine = await start({ args: ['/bin/sh', '-c', script] })
     const channel = linesOf(machine.channel.incoming)
     const errors = linesOf(machine.stderr.incoming)
     await machine.stdin.write(bulk)
@@ -116,7 +124,7 @@ describe('a machine', () => {
   })
 
   it('gives a terminal that is resized, and ends at once when told to, with all of it', async () => {
-    await using machine = start({
+    await using machine = await start({
       args: ['/bin/sh', '-c', 'stty size; read line; echo "$line"; stty size; sleep 1000'],
       terminal: { columns: 80, rows: 24 }
     })
@@ -158,7 +166,7 @@ describe('a machine', () => {
       args: [join(import.meta.dirname, 'machine-worker.ts'), guest.kernel, guest.initrd, image],
       env: { ...process.env, TMPDIR: temporary.path }
     })
-    await owner.event('started')
+    await owner.event('started', { timeoutMs: START_MS_MAX })
     const pids = (await descendantsOf(owner.pid)).map(({ pid }) => pid)
     assert.ok(pids.length >= 2, 'the jail outside and the monitor inside')
     owner.signal('SIGKILL')
