@@ -19,7 +19,7 @@ export type MachinePoolComponents = TemplatesComponents
 export interface MachinePoolInit {
   /** A folder of the pool's own; its templates stay there for the next time. */
   readonly folder: string
-  /** Machines that wait for a program; {@link VM_WARM_MAX} when absent. */
+  /** Machines that wait for a program; two when absent. */
   readonly warmMax?: number
 }
 
