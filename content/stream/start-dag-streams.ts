@@ -83,6 +83,9 @@ export async function startDagStreams(
   return streams
 }
 
+/** What libp2p notes about a peer that has said what it is. */
+const IDENTIFIED = 'AgentVersion'
+
 class RunningDagStreams implements DagStreams {
   readonly #components: DagStreamComponents
   readonly #limits: StreamLimits
@@ -241,6 +244,8 @@ class RunningDagStreams implements DagStreams {
 
   async #isKnownToLack(peer: PeerId): Promise<boolean> {
     const known = await this.#components.libp2p.peerStore.get(peer).catch(() => undefined)
-    return known !== undefined && known.protocols.length > 0 && !known.protocols.includes(DAG_PROTOCOL)
+    // Before identify has told what it speaks the store knows the protocols of streams that were opened, identify's own among them.
+    if (known?.metadata.has(IDENTIFIED) !== true) return false
+    return known.protocols.length > 0 && !known.protocols.includes(DAG_PROTOCOL)
   }
 }
