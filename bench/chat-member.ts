@@ -9,7 +9,13 @@ import { builtNode } from './built-node.ts'
 
 const SAY_AFTER_MS = 3_000
 
-async function main([dataFolder = '', bootstrap = '', name = '', log = '', text = '']: readonly string[]) {
+async function main([
+  dataFolder = '',
+  bootstrap = '',
+  roomName = '',
+  log = '',
+  text = ''
+]: readonly string[]) {
   const write = (...line: readonly unknown[]): void => appendFileSync(log, `${JSON.stringify(line)}\n`)
   // Its return begins with its process, not when it is ready.
   write('back', performance.timeOrigin)
@@ -18,11 +24,14 @@ async function main([dataFolder = '', bootstrap = '', name = '', log = '', text 
     ...{ dataFolder, reach: 'local', listen: ['/ip4/127.0.0.1/tcp/0'], bootstrap: [bootstrap] },
     powers: { isControlled: false }
   })
-  await using room = await node.rooms.join({ room: name, nick: 'member' })
+  await using room = await node.rooms.join({ room: roomName, nick: 'member' })
   console.log(JSON.stringify({ event: 'ready' }))
   void sleep(SAY_AFTER_MS).then(async () => await room.send(text))
   for await (const event of room.told()) {
-    if (event.type === 'message') write('heard', event.text, event.index, Date.now(), event.isSelf)
+    if (event.type !== 'message') continue
+    // As in the logs of the others: when it was said stands behind the name of a text.
+    const [name] = event.text.split(' ')
+    write('heard', name, event.index, Date.now(), event.isSelf)
   }
 }
 
