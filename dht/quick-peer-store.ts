@@ -6,7 +6,7 @@ import { PEER_KNOWN_MS, PEERS_CACHED_MAX } from './constants.ts'
 /** What is known of a peer without asking the store. */
 interface Known {
   readonly peer: Peer
-  /** When it was read or written: what runs out in the store runs out here a little later. */
+  /** When it was read or written, by the clock that the store goes by: it goes on while a machine sleeps. */
   readonly atMs: number
   /** Whether it was written then, and not only read. */
   readonly isWritten: boolean
@@ -20,16 +20,16 @@ interface Known {
  * A note that says nothing new is dropped when the peer was written down within {@link PEER_KNOWN_MS}; what is not told in this
  * way is written at once, as before.
  */
-export function quickenPeerStore(store: PeerStore, clock: Pick<Clock, 'monotonicMs'>): void {
+export function quickenPeerStore(store: PeerStore, clock: Pick<Clock, 'nowMs'>): void {
   const known = createRecent<Known | 'changing'>(PEERS_CACHED_MAX)
   const writing = new Map<string, number>()
   const lookUp = (key: string): Known | undefined => {
     const entry = known.get(key)
     if (entry === undefined || entry === 'changing') return undefined
-    return clock.monotonicMs() - entry.atMs < PEER_KNOWN_MS ? entry : undefined
+    return Math.abs(clock.nowMs() - entry.atMs) < PEER_KNOWN_MS ? entry : undefined
   }
   const remember = (key: string, peer: Peer, isWritten: boolean): void => {
-    known.set(key, { peer: copied(peer), atMs: clock.monotonicMs(), isWritten })
+    known.set(key, { peer: copied(peer), atMs: clock.nowMs(), isWritten })
   }
   /** Nothing is known of a peer while something is being written down about it. */
   const write = async (id: PeerId, work: () => Promise<Peer>): Promise<Peer> => {

@@ -37,7 +37,7 @@ async function startStore(isQuick = true): Promise<Ground> {
   const disk = new CountingDatastore()
   const { peerStore: store } = await createLibp2p({ start: false, datastore: disk })
   let nowMs = 0
-  if (isQuick) quickenPeerStore(store, { monotonicMs: () => nowMs })
+  if (isQuick) quickenPeerStore(store, { nowMs: () => nowMs })
   disk.writes = 0
   return { store, disk, pass: (durationMs) => (nowMs += durationMs) }
 }
