@@ -3,6 +3,8 @@ import { silentLogger, systemClock, systemRandom } from '#contracts'
 import { createFilePowers, openPackBlockStore } from '#content'
 import { createBulkSockets, divertedTcp, startRehearsalNetwork, type RehearsalNetwork } from '#dht'
 import { decode } from '@ipld/dag-pb'
+import { identify } from '@libp2p/identify'
+import type { PeerStore } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
 import type { FsBlockstore } from 'blockstore-fs'
@@ -13,8 +15,9 @@ import { walkDag } from '../content/dag-walk.ts'
 import { rehearseFetch } from '../content/rehearsal.ts'
 import { importTree } from '../content/local-tree.ts'
 import { startBitswap } from '../content/bitswap/index.ts'
-import { guardedYamux } from '../dht/guarded-muxer.ts'
-import { joinedNoise } from '../dht/joined-noise.ts'
+import { encryptedStreams } from '../dht/libp2p-options.ts'
+import { quickenPeerStore } from '../dht/quick-peer-store.ts'
+import { quietLogger } from '../dht/quiet-logger.ts'
 import { startDagStreams, type DagStreams } from '../content/stream/index.ts'
 import { testLibp2pInit } from '../test/net/content/exchange-nodes.ts'
 import { flush, Stopwatch, type Side, type Where } from './fetch-side.ts'
@@ -48,9 +51,15 @@ async function startOurs(blocks: string, provider?: Where): Promise<{ libp2p: Li
   const sockets = createBulkSockets(powers)
   const libp2p = await createLibp2p({
     ...testLibp2pInit(),
+    ...encryptedStreams(),
+    logger: quietLogger,
     transports: [divertedTcp({}, sockets)],
-    connectionEncrypters: [joinedNoise()],
-    streamMuxers: [guardedYamux({})]
+    services: {
+      identify: identify({ runOnLimitedConnection: true }),
+      quick: ({ peerStore }: { peerStore: PeerStore }) => {
+        quickenPeerStore(peerStore, systemClock)
+      }
+    }
   })
   const store = await openOurStore(blocks)
   const isDenied = (): boolean => false
