@@ -8,7 +8,8 @@ interface GossipInternals {
   readonly subscriptions: ReadonlySet<string>
   /** Who is subscribed, by topic. */
   readonly topics: ReadonlyMap<string, ReadonlySet<string>>
-  readonly streamsOutbound: ReadonlyMap<string, unknown>
+  readonly streamsOutbound: ReadonlyMap<string, { readonly rawStream: Stream }>
+  onPeerConnected(peerId: PeerId, connection: Connection): void
   createOutboundStream(peerId: PeerId, connection: Connection): Promise<void>
   /** Takes a peer into the mesh of a topic where there is room; `true` when it is to be told so. */
   graftOnSubscribe(peerId: string, topic: string): boolean
@@ -34,11 +35,18 @@ export interface GossipStreamComponents {
  */
 export function keepGossipStreams(gossip: GossipSub, components: GossipStreamComponents): void {
   const internals = gossip as unknown as GossipInternals
-  const openTo = createOpener(internals, components)
+  const lost = new Map<string, PeerId>()
+  const lose = (peer: PeerId): void => {
+    lost.set(peer.toString(), peer)
+  }
+  const openTo = createOpener(internals, { peerStore: components.peerStore, lose })
   const reopen = async (peer: PeerId): Promise<void> => {
     const open = components.connectionManager.getConnections(peer).filter(({ status }) => status === 'open')
     const connection = open.find(({ limits }) => limits === undefined) ?? open[0]
-    if (connection !== undefined && internals.peers.has(peer.toString())) await openTo(peer, connection)
+    if (connection === undefined) return
+    // gossipsub takes the end of a stream from a peer for its end, too
+    if (internals.peers.has(peer.toString())) await openTo(peer, connection)
+    else internals.onPeerConnected(peer, connection)
   }
   // nobody waits: the next peer's stream need not wait for this one's
   internals.createOutboundStream = (peer, connection) => {
@@ -57,9 +65,8 @@ export function keepGossipStreams(gossip: GossipSub, components: GossipStreamCom
     if (internals.subscriptions.size === 0) await Promise.all(gossip.getSubscribers(topic).map(reopen))
     return await publish(topic, ...rest)
   }
-  const lost = new Map<string, PeerId>()
   components.events.addEventListener('connection:close', ({ detail: { remotePeer } }) => {
-    if (internals.peers.has(remotePeer.toString())) lost.set(remotePeer.toString(), remotePeer)
+    if (internals.peers.has(remotePeer.toString())) lose(remotePeer)
   })
   // a second at most later, when the streams of the connection have ended too
   gossip.addEventListener('gossipsub:heartbeat', () => {
@@ -71,7 +78,7 @@ export function keepGossipStreams(gossip: GossipSub, components: GossipStreamCom
 /** Opens the stream to a peer unless there is one; never throws. */
 function createOpener(
   internals: GossipInternals,
-  { peerStore }: GossipStreamComponents
+  { peerStore, lose }: Pick<GossipStreamComponents, 'peerStore'> & { readonly lose: (peer: PeerId) => void }
 ): (peer: PeerId, connection: Connection) => Promise<void> {
   const create = internals.createOutboundStream.bind(internals)
   const opening = new Set<string>()
@@ -86,7 +93,11 @@ function createOpener(
     } finally {
       opening.delete(id)
     }
-    if (internals.streamsOutbound.has(id)) graft(internals, id)
+    const opened = internals.streamsOutbound.get(id)
+    if (opened === undefined) return
+    // also by the peer: it takes the end of another connection, of which it hears late, for that of this stream
+    opened.rawStream.addEventListener('close', () => lose(peer), { once: true })
+    graft(internals, id)
   }
 }
 
