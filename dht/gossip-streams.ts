@@ -16,6 +16,10 @@ interface GossipInternals {
   sendGraft(peerId: string, topics: readonly string[]): void
 }
 
+/** A stream that lived so many heartbeats, a second each, did well; after so many in a row that did not it makes no difference. */
+const LONG_LIVED_BEATS = 60
+const SHORT_LIVED_COUNTED_MAX = 6
+
 /** What of libp2p tells that a connection ended and which are left. */
 export interface GossipStreamComponents {
   readonly events: Pick<Libp2p, 'addEventListener'>
@@ -35,11 +39,8 @@ export interface GossipStreamComponents {
  */
 export function keepGossipStreams(gossip: GossipSub, components: GossipStreamComponents): void {
   const internals = gossip as unknown as GossipInternals
-  const lost = new Map<string, PeerId>()
-  const lose = (peer: PeerId): void => {
-    lost.set(peer.toString(), peer)
-  }
-  const openTo = createOpener(internals, { peerStore: components.peerStore, lose })
+  const lost = createLost()
+  const openTo = createOpener(internals, { peerStore: components.peerStore, lost })
   const reopen = async (peer: PeerId): Promise<void> => {
     const open = components.connectionManager.getConnections(peer).filter(({ status }) => status === 'open')
     const connection = open.find(({ limits }) => limits === undefined) ?? open[0]
@@ -66,19 +67,66 @@ export function keepGossipStreams(gossip: GossipSub, components: GossipStreamCom
     return await publish(topic, ...rest)
   }
   components.events.addEventListener('connection:close', ({ detail: { remotePeer } }) => {
-    if (internals.peers.has(remotePeer.toString())) lose(remotePeer)
+    if (internals.peers.has(remotePeer.toString())) lost.withConnection(remotePeer)
   })
+  components.events.addEventListener('peer:disconnect', ({ detail }) => lost.forget(detail))
   // a second at most later, when the streams of the connection have ended too
   gossip.addEventListener('gossipsub:heartbeat', () => {
-    if (internals.subscriptions.size > 0) for (const peer of lost.values()) void reopen(peer)
-    lost.clear()
+    const due = lost.beat()
+    if (internals.subscriptions.size > 0) for (const peer of due) void reopen(peer)
   })
+}
+
+/** Streams that are to be opened again, and when: a peer that ends each at once is tried ever more rarely. */
+interface Lost {
+  /** The connection of a stream ended: at the next heartbeat. */
+  withConnection(peer: PeerId): void
+  /** Watches a stream that was opened. */
+  watch(peer: PeerId, stream: Stream): void
+  /** Whether the last stream to a peer did not live long. */
+  wasShort(id: string): boolean
+  /** A heartbeat has passed: whose turn it is. */
+  beat(): PeerId[]
+  forget(peer: PeerId): void
+}
+
+function createLost(): Lost {
+  const waiting = new Map<string, { readonly peer: PeerId; readonly dueBeat: number }>()
+  const shortLived = new Map<string, number>()
+  let beats = 0
+  return {
+    withConnection: (peer) => {
+      waiting.set(peer.toString(), { peer, dueBeat: beats + 1 })
+    },
+    watch: (peer, stream) => {
+      const [id, openedBeat] = [peer.toString(), beats]
+      const onClose = (): void => {
+        const isLong = beats - openedBeat >= LONG_LIVED_BEATS
+        const times = isLong ? 0 : Math.min((shortLived.get(id) ?? 0) + 1, SHORT_LIVED_COUNTED_MAX)
+        shortLived.set(id, times)
+        waiting.set(id, { peer, dueBeat: beats + 2 ** times })
+      }
+      // also by the peer: it takes the end of another connection, of which it hears late, for that of this stream
+      stream.addEventListener('close', onClose, { once: true })
+    },
+    wasShort: (id) => (shortLived.get(id) ?? 0) > 0,
+    beat: () => {
+      beats++
+      const due = [...waiting].filter(([, { dueBeat }]) => dueBeat <= beats)
+      for (const [id] of due) waiting.delete(id)
+      return due.map(([, { peer }]) => peer)
+    },
+    forget: (peer) => {
+      waiting.delete(peer.toString())
+      shortLived.delete(peer.toString())
+    }
+  }
 }
 
 /** Opens the stream to a peer unless there is one; never throws. */
 function createOpener(
   internals: GossipInternals,
-  { peerStore, lose }: Pick<GossipStreamComponents, 'peerStore'> & { readonly lose: (peer: PeerId) => void }
+  { peerStore, lost }: Pick<GossipStreamComponents, 'peerStore'> & { readonly lost: Lost }
 ): (peer: PeerId, connection: Connection) => Promise<void> {
   const create = internals.createOutboundStream.bind(internals)
   const opening = new Set<string>()
@@ -88,15 +136,16 @@ function createOpener(
     opening.add(id)
     try {
       const { protocols } = await peerStore.get(peer).catch(() => ({ protocols: [] as string[] }))
-      const spoken = internals.protocols.find((protocol) => protocols.includes(protocol))
+      // what a peer said that ended the last stream at once may be out of date: it is asked
+      const said = lost.wasShort(id) ? [] : protocols
+      const spoken = internals.protocols.find((protocol) => said.includes(protocol))
       await create(peer, spoken === undefined ? connection : speaking(connection, spoken))
     } finally {
       opening.delete(id)
     }
     const opened = internals.streamsOutbound.get(id)
     if (opened === undefined) return
-    // also by the peer: it takes the end of another connection, of which it hears late, for that of this stream
-    opened.rawStream.addEventListener('close', () => lose(peer), { once: true })
+    lost.watch(peer, opened.rawStream)
     graft(internals, id)
   }
 }

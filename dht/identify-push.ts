@@ -9,6 +9,9 @@ interface PushComponents {
   readonly registrar: { getProtocols(): readonly string[] }
 }
 
+/** What the push does with a connection. */
+type PushTarget = Pick<Connection, 'remotePeer' | 'newStream'>
+
 type PushService = ReturnType<ReturnType<typeof identifyPush>>
 
 /**
@@ -27,14 +30,34 @@ export function pushNews(): (components: PushComponents) => PushService {
     events.addEventListener('connection:open', ({ detail }) => {
       told.set(detail, current())
     })
-    const uninformed = (): Connection[] => {
-      const news = current()
-      const connections = connectionManager.getConnections().filter((one) => told.get(one) !== news)
-      for (const connection of connections) told.set(connection, news)
-      return connections
+    // what is about to be pushed, as it was when the addresses for it were read
+    let pushed = ''
+    const read = {
+      getAddresses: () => {
+        pushed = current()
+        return addressManager.getAddresses()
+      }
+    }
+    const uninformed = (): PushTarget[] => {
+      const news = pushed
+      const those = connectionManager.getConnections().filter((one) => told.get(one) !== news)
+      return those.map((connection) => ({
+        remotePeer: connection.remotePeer,
+        newStream: async (protocols, options) => {
+          const stream = await connection.newStream(protocols, options)
+          // one that could not be told is told the next time
+          stream.addEventListener('close', ({ error }) => {
+            if (error === undefined) told.set(connection, news)
+          })
+          return stream
+        }
+      }))
     }
     const service = create(components as unknown as Parameters<typeof create>[0])
+    const seen = new Proxy(components, {
+      get: (target, key): unknown => (key === 'addressManager' ? read : Reflect.get(target, key))
+    })
     // nothing else of it asks for connections; held by the test of this file
-    return Object.assign(service, { connectionManager: { getConnections: uninformed } })
+    return Object.assign(service, { components: seen, connectionManager: { getConnections: uninformed } })
   }
 }

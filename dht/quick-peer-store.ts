@@ -32,20 +32,24 @@ export function quickenPeerStore(store: PeerStore, clock: Pick<Clock, 'nowMs'>):
     known.set(key, { peer: copied(peer), atMs: clock.nowMs(), isWritten })
   }
   /** Nothing is known of a peer while something is being written down about it. */
-  const write = async (id: PeerId, work: () => Promise<Peer>): Promise<Peer> => {
+  const change = async <Outcome>(id: PeerId, work: () => Promise<Outcome>): Promise<Outcome> => {
     const key = id.toString()
     writing.set(key, (writing.get(key) ?? 0) + 1)
     known.set(key, 'changing')
     try {
-      const peer = await work()
-      if (writing.get(key) === 1) remember(key, peer, true)
-      return peer
+      return await work()
     } finally {
       const left = (writing.get(key) ?? 1) - 1
       if (left === 0) writing.delete(key)
       else writing.set(key, left)
     }
   }
+  const write = async (id: PeerId, work: () => Promise<Peer>): Promise<Peer> =>
+    await change(id, async () => {
+      const peer = await work()
+      if (writing.get(id.toString()) === 1) remember(id.toString(), peer, true)
+      return peer
+    })
   const stock = {
     get: store.get.bind(store),
     has: store.has.bind(store),
@@ -65,9 +69,9 @@ export function quickenPeerStore(store: PeerStore, clock: Pick<Clock, 'nowMs'>):
     },
     has: async (id, options) => lookUp(id.toString()) !== undefined || (await stock.has(id, options)),
     delete: async (id, options) => {
-      known.set(id.toString(), 'changing')
-      await stock.delete(id, options)
-      known.set(id.toString(), 'changing')
+      await change(id, async () => {
+        await stock.delete(id, options)
+      })
     },
     save: async (id, data, options) => await write(id, async () => await stock.save(id, data, options)),
     patch: async (id, data, options) => await write(id, async () => await stock.patch(id, data, options)),

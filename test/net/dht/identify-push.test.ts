@@ -33,16 +33,21 @@ async function pushes(from: Libp2p, to: Libp2p): Promise<[atFirst: number, thenS
   return [atFirst, count]
 }
 
+async function stockPushes(): Promise<[atFirst: number, thenSoMany: number]> {
+  const services = { identifyPush: identifyPush() }
+  await using from = await startStockNode({ services })
+  await using to = await startStockNode({ services })
+  // what it gathered while it started
+  await systemClock.sleep(GATHERED_MS)
+  return await pushes(from, to)
+}
+
 describe('what changed about a node', () => {
   it('stock libp2p: is told twice to whoever has just come; ours: is told to who has not heard it', async () => {
-    const services = { identifyPush: identifyPush() }
-    await using stockFrom = await startStockNode({ services })
-    await using stockTo = await startStockNode({ services })
     await using from = await startTestHost()
     await using to = await startTestHost()
-    const stock = pushes(stockFrom, stockTo)
-    const ours = pushes(from.libp2p, to.libp2p)
-    assert.deepEqual(await stock, [1, 2])
-    assert.deepEqual(await ours, [0, 1])
+    assert.deepEqual(await pushes(from.libp2p, to.libp2p), [0, 1])
+    // the fault shows where two nodes connect within the second in which changes are gathered: soon on any machine
+    await until(async () => (await stockPushes())[0] > 0)
   })
 })
