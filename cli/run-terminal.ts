@@ -8,7 +8,7 @@ const LEAVE = 0x1d
 const INTERRUPTS_MAX = 3
 /** Leaves the other screen, and makes text and cursor as they were. */
 const TERMINAL_RESTORED =
-  '\u0018\u001b\\\u001b[!p\u001b[?1049l\u001b[0m\u001b[?25h\u001b[?2004l\u001b[?1000l\u001b[?1006l'
+  '\u0018\u001b\\\u001b[!p\u001b[?1049l\u001b[0m\u001b[?25h\u001b[?2004l\u001b[?1000l\u001b[?1002l\u001b[?1006l'
 
 /** The terminal of a run whose capsule may draw on it. Disposing it gives it back as it was; again, nothing happens. */
 export interface RunTerminal extends AsyncDisposable {

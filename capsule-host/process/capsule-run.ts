@@ -59,6 +59,7 @@ export class CapsuleRun {
     const { signal, limits } = this.#init
     const stop = (): void => this.stop()
     signal.addEventListener('abort', stop, { once: true })
+    if (signal.aborted) stop()
     using _startLimit = clock.after(this.#guest.startMsMax ?? PROCESS_START_MS_MAX, () => {
       if (!this.#isReady) this.#fail('ERR_SANDBOX_UNAVAILABLE', 'expected the sandbox to start in time')
     })

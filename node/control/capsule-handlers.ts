@@ -169,6 +169,8 @@ async function runAtTerminal(
   const stop = new AbortController()
   const abort = (): void => stop.abort(context.signal.reason)
   context.signal.addEventListener('abort', abort, { once: true })
+  // One that left while the capsule was verified.
+  if (context.signal.aborted) abort()
   const entered = Promise.withResolvers<Run>()
   const result = record(order, async (trace) => {
     return await runAttached(parts, capsule, {

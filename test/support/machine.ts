@@ -11,6 +11,7 @@ import {
   type MachinePool,
   type MachineReport,
   type ProbeCache,
+  type VmmPowers,
   type VmProgram
 } from '#vmm'
 
@@ -63,12 +64,19 @@ export function machineInit({ report, guest, image, program, change }: TestMachi
   }
 }
 
-/** Machines from templates in `folder`, of which up to `warmMax` wait. */
+/** Machines from templates in `folder`, of which up to `warmMax` wait, whatever memory is free. */
 export function openTestPool(
   folder: string,
   { logger = silentLogger, warmMax = 1 }: { logger?: Logger; warmMax?: number } = {}
 ): MachinePool {
-  const components = { powers: systemVmmPowers, files: systemTemplatePowers, clock: systemClock }
+  const powers: VmmPowers = {
+    ...systemVmmPowers,
+    readText: async (path, bytesMax) =>
+      path === '/proc/meminfo'
+        ? 'MemAvailable:   16777216 kB\n'
+        : await systemVmmPowers.readText(path, bytesMax)
+  }
+  const components = { powers, files: systemTemplatePowers, clock: systemClock }
   return createMachinePool({ ...components, random: systemRandom, logger }, { folder, warmMax })
 }
 

@@ -154,6 +154,7 @@ class MachineRun {
     const { signal, wallMsMax } = this.#init
     const stop = (): void => this.stop()
     signal.addEventListener('abort', stop, { once: true })
+    if (signal.aborted) stop()
     using _startLimit = clock.after(VM_START_MS_MAX, () => {
       if (this.#awaits === 'hello' || this.#awaits === 'running') this.#failStart('in time')
     })

@@ -35,6 +35,8 @@ export interface MachinePool extends AsyncDisposable {
   start(init: MachineInit): Promise<Machine>
   /** Resolves when nothing is being prepared. */
   settled(): Promise<void>
+  /** Removes what one that was killed left half made in its folder; nothing happens where there is none. */
+  clean(): Promise<void>
 }
 
 interface Warm {
@@ -72,6 +74,12 @@ class TemplatePool implements MachinePool {
     return this.#warm.length
   }
 
+  async clean(): Promise<void> {
+    await this.#templates.clean()
+    const hasFolder = (await this.#components.files.mark(this.#handover)) !== undefined
+    if (hasFolder && !this.#disposed.signal.aborted) await this.#open()
+  }
+
   async start(init: MachineInit): Promise<Machine> {
     checkMachine(init)
     this.#disposed.signal.throwIfAborted()
@@ -81,7 +89,10 @@ class TemplatePool implements MachinePool {
     const machine = await this.#begin(key, shape, init)
     if (machine === undefined) return startMachine(this.#components, init)
     void machine.started.then(
-      () => this.#prepare(key, shape),
+      () => {
+        this.#templates.worked(key)
+        this.#prepare(key, shape)
+      },
       (thrown: unknown) => this.#learn(key, thrown)
     )
     return machine
@@ -105,17 +116,21 @@ class TemplatePool implements MachinePool {
     const warm = this.#takeWarm(kindOf(key, shape))
     const waiting = warm ?? (await orAborted(this.#restore(key, shape), init.signal))
     if (waiting === undefined) return undefined
-    const { logger } = this.#components
+    const { logger, files } = this.#components
+    const image = init.disks[0]?.path ?? ''
     try {
       init.signal.throwIfAborted()
-      await this.#giveDisk(waiting, init.disks[0]?.path ?? '')
+      await this.#giveDisk(waiting, image)
       await waiting.goOn()
+      // Nobody listened to it meanwhile.
+      init.signal.throwIfAborted()
       logger.info('machine goes on from its template', { key, wasWarm: warm !== undefined })
       return runMachine(this.#components, init, { monitor: waiting.monitor, isUp: true })
     } catch (thrown) {
       await waiting.monitor.end()
       init.signal.throwIfAborted()
-      await this.#templates.drop(key, errorMessage(thrown))
+      // A template is no worse for an image that is not there.
+      if ((await files.mark(image)) !== undefined) await this.#templates.failed(key, errorMessage(thrown))
       return undefined
     }
   }
@@ -124,7 +139,7 @@ class TemplatePool implements MachinePool {
     const { files } = this.#components
     const { signal } = this.#disposed
     try {
-      await (this.#opened ??= files.makeHiddenFolder(this.#handover))
+      await this.#open()
       const template = await this.#templates.provide(key, shape, signal)
       if (template === undefined) return undefined
       await using state = await files.openForReading(template.state)
@@ -133,10 +148,20 @@ class TemplatePool implements MachinePool {
       if (!signal.aborted) return waiting
       await waiting.monitor.end()
     } catch (thrown) {
-      if (!signal.aborted) await this.#templates.drop(key, errorMessage(thrown))
+      if (!signal.aborted) await this.#templates.failed(key, errorMessage(thrown))
     }
     signal.throwIfAborted()
     return undefined
+  }
+
+  /** Makes the folder from which disks are given, in place of one with names that were left there. */
+  #open(): Promise<void> {
+    return (this.#opened ??= this.#components.files
+      .makeHiddenFolder(this.#handover)
+      .catch((thrown: unknown) => {
+        this.#opened = undefined
+        throw thrown
+      }))
   }
 
   /** Under a name that nobody can guess, and only until it is open: no other machine finds it. */
@@ -188,7 +213,7 @@ class TemplatePool implements MachinePool {
   async #learn(key: string, thrown: unknown): Promise<void> {
     const code = errorCode(thrown)
     if (code !== 'ERR_VM_START' && code !== 'ERR_VM_CRASHED') return
-    await this.#templates.drop(key, errorMessage(thrown))
+    await this.#templates.failed(key, errorMessage(thrown))
     await Promise.all(this.#warm.filter((one) => one.kind.startsWith(key)).map((one) => this.#end(one)))
   }
 
@@ -221,6 +246,9 @@ function shapeOf({
   timestampKhz
 }: MachineInit): MachineShape | undefined {
   if (disks.length !== 1 || disks[0]?.isReadOnly !== true) return undefined
+  // Its monitor has the template's memory open for writing: one that was broken out of could change what others go on from, and
+  // a machine that the processor holds is a wall between them.
+  if (tier === 'kvm') return undefined
   return { layout, arch, tier, cpus, limits, guest, timestampKhz }
 }
 
@@ -237,6 +265,7 @@ async function orAborted(
   const aborted = Promise.withResolvers<never>()
   const abort = (): void => aborted.reject(signal.reason)
   signal.addEventListener('abort', abort, { once: true })
+  if (signal.aborted) abort()
   try {
     return await Promise.race([restoring, aborted.promise])
   } catch (thrown) {

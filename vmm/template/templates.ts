@@ -30,15 +30,20 @@ export interface Templates {
    * @throws the reason of `signal`
    */
   provide(key: string, shape: MachineShape, signal: AbortSignal): Promise<Template | undefined>
-  /** Does without the template of this key from now on. */
-  drop(key: string, reason: string): Promise<void>
+  /** A machine did not go on from the template of this key; after two in a row it is done without from now on. */
+  failed(key: string, reason: string): Promise<void>
+  /** A machine went on from the template of this key. */
+  worked(key: string): void
+  /** Removes what was being made when its node was killed. */
+  clean(): Promise<void>
 }
 
 /** Another layout of a template's files, or another way to make one, is another version. */
 const VERSION = 1
-const BOOT_ID_BYTES_MAX = 64
 const DESCRIPTION_BYTES_MAX = 4096
 const MIB = 1024 * 1024
+/** A host that is busy for a moment is no reason to do without a template; machines that fail one after the other are. */
+const FAILURES_MAX = 2
 /** What {@link VmmPowers.hashFile} makes, as a name of a folder. */
 const KEY = /^[0-9a-f]{64}$/
 
@@ -57,6 +62,8 @@ class FolderTemplates implements Templates {
   readonly #hashes = new Map<string, { readonly mark: string; readonly hash: string | undefined }>()
   /** Templates that were found whole, and by what one sees that nobody changed them since. */
   readonly #whole = new Map<string, string>()
+  /** Machines of each template that failed one after the other. */
+  readonly #failures = new Map<string, number>()
   readonly #dropped = new Set<string>()
   readonly #making = new Map<string, Promise<Template | undefined>>()
   #cleaned: Promise<void> | undefined
@@ -67,16 +74,14 @@ class FolderTemplates implements Templates {
   }
 
   async keyOf(shape: MachineShape): Promise<string | undefined> {
-    const { layout, guest, tier } = shape
+    const { layout, guest } = shape
     const hashes = await Promise.all(
       [layout.monitor, guest.kernel, guest.initrd].map((path) => this.#hashOf(path))
     )
     if (hashes.includes(undefined)) return undefined
-    // With the processor's own virtualisation, what it can do is in a template too.
-    const boot = tier === 'kvm' ? await this.#bootId() : ''
     const args = machineArguments({ ...shape, disks: [], template: { memory: '', state: 0 } })
     return createHash('sha256')
-      .update(JSON.stringify([VERSION, hashes, boot, args]))
+      .update(JSON.stringify([VERSION, hashes, args]))
       .digest('hex')
   }
 
@@ -87,26 +92,42 @@ class FolderTemplates implements Templates {
     return current
   }
 
-  async drop(key: string, reason: string): Promise<void> {
+  async failed(key: string, reason: string): Promise<void> {
+    const { logger } = this.#components
+    const failures = (this.#failures.get(key) ?? 0) + 1
+    this.#failures.set(key, failures)
+    if (failures < FAILURES_MAX) {
+      logger.info('a machine did not go on from its template', { key, reason })
+      return
+    }
     this.#whole.delete(key)
     if (!this.#dropped.has(key)) {
       this.#dropped.add(key)
-      this.#components.logger.warn('machines start without their template', { key, reason })
+      logger.warn('machines start without their template', { key, reason })
     }
     await this.#remove(this.#pathOf(key))
+  }
+
+  worked(key: string): void {
+    this.#failures.delete(key)
+  }
+
+  clean(): Promise<void> {
+    return (this.#cleaned ??= this.#clean())
   }
 
   async #provide(key: string, shape: MachineShape, signal: AbortSignal): Promise<Template | undefined> {
     if (this.#dropped.has(key)) return undefined
     try {
-      await (this.#cleaned ??= this.#clean())
+      await this.clean()
+      await this.#components.files.makeFolder(this.#folder)
       const found = await this.#find(key)
       if (found !== undefined) return found
       await this.#make(key, shape, signal)
       return await this.#find(key)
     } catch (thrown) {
       signal.throwIfAborted()
-      await this.drop(key, errorMessage(thrown))
+      await this.failed(key, errorMessage(thrown))
       return undefined
     }
   }
@@ -146,6 +167,8 @@ class FolderTemplates implements Templates {
       const [mark, description] = [await this.#markOf(template), await this.#describe(template)]
       await files.write(`${aside}/template.json`, Buffer.from(description))
       await this.#makeRoom((await files.mark(template.memory))?.allocatedBytes ?? 0)
+      // Of a guest that was replaced meanwhile nobody can say which one this is a template of.
+      if ((await this.keyOf(shape)) !== key) return
       await files.rename(aside, this.#pathOf(key))
       if (mark !== undefined) this.#whole.set(key, mark)
       logger.info('template of machines made', { key, ms: clock.monotonicMs() - startedMs })
@@ -198,15 +221,8 @@ class FolderTemplates implements Templates {
     return hash
   }
 
-  async #bootId(): Promise<string> {
-    const { powers } = this.#components
-    return (await powers.readText('/proc/sys/kernel/random/boot_id', BOOT_ID_BYTES_MAX)) ?? ''
-  }
-
-  /** Removes what was being made when its node was killed. */
   async #clean(): Promise<void> {
     const { files } = this.#components
-    await files.makeFolder(this.#folder)
     for (const name of await files.list(this.#folder)) {
       if (name.endsWith('.new')) await this.#remove(`${this.#folder}/${name}`)
     }

@@ -142,7 +142,8 @@ describe('red team: machines', () => {
     const results = resultsOf(await saidBy(machine))
     assert.equal(results.size, MONITOR_REFUSALS + 1)
     assert.deepEqual(
-      [...results].filter(([, result]) => result === 'ok'),
+      // A monitor that has the processor hold its machine has that one device.
+      [...results].filter(([name, result]) => result === 'ok' && !(name === 'kvm' && report.tier === 'kvm')),
       []
     )
     server.close()

@@ -1,19 +1,26 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { probeHere, startTestMachine } from '../../support/machine.ts'
+import { machineInit, openTestPool, probeHere, startTestMachine } from '../../support/machine.ts'
 
-/** Starts one machine after the other and ends each soon, until it is killed. Arguments: kernel, initrd, root image. */
-const [, , kernel = '', initrd = '', image = ''] = process.argv
+/**
+ * Starts one machine after the other and ends each soon, until it is killed. Arguments: kernel, initrd, root image, and the folder
+ * of a pool from which they come.
+ */
+const [, , kernel = '', initrd = '', image = '', poolFolder] = process.argv
 const guest = { kernel, initrd }
 /** Most of what can be left behind is made in the first moments of a machine. */
 const AGE_MS_MAX = 60
 
-const report = await probeHere(guest)
+const init = {
+  ...{ report: await probeHere(guest), guest, image },
+  program: { args: ['/bin/busybox', 'sleep', '1000'] }
+}
+const pool = poolFolder === undefined ? undefined : openTestPool(poolFolder)
 console.log(JSON.stringify({ event: 'ready' }))
 for (;;) {
-  await using machine = startTestMachine({
-    ...{ report, guest, image },
-    program: { args: ['/bin/busybox', 'sleep', '1000'] }
-  })
+  await using machine =
+    pool === undefined
+      ? startTestMachine(init)
+      : await pool.start(machineInit({ ...init, change: { tier: 'emulated' } }))
   void machine.started.catch(() => undefined)
   await sleep(Math.random() * AGE_MS_MAX)
 }

@@ -48,7 +48,8 @@ describe('machines from one template', () => {
   })
 
   const start = (...args: readonly string[]): Promise<Machine> =>
-    pool.start(machineInit({ report, guest, image, program: { args } }))
+    // Only those that are emulated have templates.
+    pool.start(machineInit({ report, guest, image, program: { args }, change: { tier: 'emulated' } }))
 
   it('never share a random byte, however they were started', async () => {
     const drawn: Buffer[] = []

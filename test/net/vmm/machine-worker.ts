@@ -11,7 +11,10 @@ const init = {
   program: { args: ['/bin/busybox', 'sleep', '1000'] }
 }
 const pool = poolFolder === undefined ? undefined : openTestPool(poolFolder)
-const machine = pool === undefined ? startTestMachine(init) : await pool.start(machineInit(init))
+const machine =
+  pool === undefined
+    ? startTestMachine(init)
+    : await pool.start(machineInit({ ...init, change: { tier: 'emulated' } }))
 await machine.started
 await pool?.settled()
 console.log(JSON.stringify({ event: 'started', waiting: pool?.warmCount ?? 0 }))

@@ -123,6 +123,22 @@ describe('a capsule in a machine', () => {
     assert.deepEqual(await capsule.finished, { kind: 'exit', exitCode: 137 })
   })
 
+  it('is stopped by a signal that came before it ran', async () => {
+    const machine = createFakeMachine()
+    const sink = { write: () => undefined }
+    const capsule = startMachineCapsule(
+      { powers: systemPowers, clock: systemClock, logger: silentLogger },
+      {
+        ...{ name: 'hello', limits: DEFAULT_CAPSULE_LIMITS, stdin: inputOf([]), stdout: sink, stderr: sink },
+        signal: AbortSignal.abort()
+      },
+      machine
+    )
+    const outcome = await capsule.finished
+    assert.equal(outcome.kind === 'error' && outcome.error.code, 'ERR_CAPSULE_STOPPED')
+    assert.equal(machine.isDisposed, true)
+  })
+
   it('is refused on its channel as any capsule behind which nobody stands', async () => {
     const { machine, capsule } = start()
     machine.say('channel', '{"jsonrpc":"2.0","id":7,"method":"capability.list"}\n')

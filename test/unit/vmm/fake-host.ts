@@ -30,16 +30,23 @@ export interface FakeHost {
   /** What monitors refuse to do from now on. */
   readonly refused: Set<string>
   memoryFreeMib: number
+  /** Called with what a monitor is told, before it does that. */
+  onTold: (command: string) => void
 }
 
 /** Makes a host without machines. */
 export function createFakeHost(): FakeHost {
   const machines: FakeMachine[] = []
   const kills = new Map<number, () => void>()
-  const host = { machines, refused: new Set<string>(), memoryFreeMib: 8192 }
+  const host: Omit<FakeHost, 'powers'> = {
+    machines,
+    refused: new Set(),
+    memoryFreeMib: 8192,
+    onTold: () => undefined
+  }
   const spawnMonitor: VmmPowers['spawnMonitor'] = ({ args }) => {
     const pid = 10_000 + machines.length
-    const { machine, process } = startFake(args, pid, host.refused)
+    const { machine, process } = startFake(args, pid, host)
     machines.push(machine)
     kills.set(pid, machine.end)
     return process
@@ -49,7 +56,6 @@ export function createFakeHost(): FakeHost {
       ...systemVmmPowers,
       spawnMonitor,
       killProcess: (pid: number) => kills.get(pid)?.(),
-      hashFile: async (path: string) => `hash of ${path}`,
       readText: async () => `MemAvailable:   ${host.memoryFreeMib * 1024} kB\n`
     }
   })
@@ -58,7 +64,7 @@ export function createFakeHost(): FakeHost {
 function startFake(
   args: readonly string[],
   pid: number,
-  refused: ReadonlySet<string>
+  host: Pick<FakeHost, 'refused' | 'onTold'>
 ): { machine: FakeMachine; process: MonitorProcess } {
   const [stdout, stderr, channel, status, control] = Array.from({ length: 5 }, () => new PassThrough())
   if (!stdout || !stderr || !channel || !status || !control) throw new Error('expected five streams')
@@ -81,7 +87,8 @@ function startFake(
   const finishMove = (): void => say({ event: 'MIGRATION', data: { status: 'completed' } })
   const doAs = (command: string): void => {
     told.push(command)
-    if (refused.has(command)) {
+    host.onTold(command)
+    if (host.refused.has(command)) {
       say({ error: { class: 'GenericError', desc: `no ${command} here` } })
       return
     }

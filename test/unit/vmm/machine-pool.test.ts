@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { open, readdir, stat, truncate, writeFile } from 'node:fs/promises'
+import { writeFileSync } from 'node:fs'
+import { chmod, mkdir, open, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { silentLogger, systemRandom, type Logger } from '#contracts'
 import {
@@ -87,6 +88,13 @@ async function templateFile(lab: Lab, name: string): Promise<string> {
   return join(lab.folder, 'pool', 'templates', key, name)
 }
 
+/** Names in a folder that its owner, too, cannot look into. */
+async function handedOver(lab: Lab): Promise<string[]> {
+  const handover = join(lab.folder, 'pool', 'handover')
+  await chmod(handover, 0o700)
+  return await readdir(handover)
+}
+
 describe('a pool of machines', () => {
   it('makes a template once, starts from it, and has one more that waits', async () => {
     await using lab = await openLab()
@@ -165,25 +173,94 @@ describe('a pool of machines', () => {
     for (const name of ['memory', 'state', 'template.json', '.']) {
       assert.equal((await stat(join(templates, key, name))).mode & 0o077, 0)
     }
-    assert.deepEqual(
-      await readdir(join(lab.folder, 'pool', 'handover')),
-      [],
-      'images are handed over and gone'
-    )
+    assert.deepEqual(await handedOver(lab), [], 'images are handed over and gone')
   })
 
   for (const command of ['migrate', 'migrate-incoming', 'blockdev-reopen', 'cont']) {
-    it(`starts machines from their kernel where a monitor refuses ${command}, and says so once`, async () => {
+    it(`starts machines from their kernel where monitors refuse ${command} twice, and says so once`, async () => {
       await using lab = await openLab()
       lab.host.refused.add(command)
       const pool = lab.openPool()
-      await lab.run(pool)
-      assert.equal(lab.roles().at(-1), 'kernel')
+      for (let count = 0; count < 2; count += 1) {
+        assert.deepEqual(lab.warnings, [])
+        await lab.run(pool)
+        assert.equal(lab.roles().at(-1), 'kernel')
+      }
       await lab.run(pool)
       assert.deepEqual(lab.roles(), ['kernel'])
       assert.deepEqual(lab.warnings, ['machines start without their template'])
     })
+
+    it(`goes on with a template when monitors refuse ${command} now and then`, async () => {
+      await using lab = await openLab()
+      const pool = lab.openPool()
+      for (let count = 0; count < 3; count += 1) {
+        lab.host.refused.add(command)
+        await lab.run(pool, { limits: { memoryMib: 96, cpuSecondsMax: 10 + count } })
+        lab.host.refused.clear()
+        lab.roles()
+        await lab.run(pool, { limits: { memoryMib: 96, cpuSecondsMax: 10 + count } })
+        assert.equal(lab.roles().includes('kernel'), false)
+      }
+      assert.deepEqual(lab.warnings, [])
+    })
   }
+
+  it('does not blame a template for an image that is not there', async () => {
+    await using lab = await openLab()
+    const pool = lab.openPool()
+    await lab.run(pool)
+    const image = join(lab.folder, 'image')
+    await rm(image)
+    for (let count = 0; count < 3; count += 1) {
+      lab.roles()
+      await lab.run(pool)
+      assert.equal(lab.roles().at(-1), 'kernel')
+    }
+    await writeFile(image, 'image')
+    await lab.run(pool)
+    assert.deepEqual(lab.roles(), ['start', 'start'])
+    assert.deepEqual(lab.warnings, [])
+  })
+
+  it('keeps no template of a guest that was replaced while it was made', async () => {
+    await using lab = await openLab()
+    const pool = lab.openPool()
+    lab.host.onTold = (command) => {
+      if (command === 'migrate') writeFileSync(join(lab.folder, 'kernel'), 'another kernel')
+    }
+    await lab.run(pool)
+    assert.deepEqual(lab.roles(), ['become', 'kernel'])
+    assert.deepEqual(await readdir(join(lab.folder, 'pool', 'templates')), [])
+    lab.host.onTold = () => undefined
+    await lab.run(pool)
+    assert.deepEqual(lab.roles(), ['become', 'start', 'start'])
+    assert.deepEqual(lab.warnings, [])
+  })
+
+  it('makes no templates of machines that the processor holds', async () => {
+    await using lab = await openLab()
+    const pool = lab.openPool()
+    await lab.run(pool, { tier: 'kvm' })
+    assert.deepEqual(lab.roles(), ['kernel'])
+    assert.equal(pool.warmCount, 0)
+  })
+
+  it('removes what one that was killed left, and makes nothing where there is nothing', async () => {
+    await using lab = await openLab()
+    const pool = lab.openPool()
+    await pool.clean()
+    assert.equal((await readdir(lab.folder)).includes('pool'), false)
+    const folder = join(lab.folder, 'pool')
+    for (const name of ['templates/abc.0123.new', 'handover'])
+      await mkdir(join(folder, name), { recursive: true })
+    await writeFile(join(folder, 'templates', 'abc.0123.new', 'memory'), 'half')
+    await writeFile(join(folder, 'handover', 'a name'), 'an image')
+    await lab.openPool().clean()
+    assert.deepEqual(await readdir(join(folder, 'templates')), [])
+    assert.deepEqual(await handedOver(lab), [])
+    assert.deepEqual(lab.roles(), [])
+  })
 
   it('lets none wait for long, or where memory is short, or longer than it lives', async () => {
     await using lab = await openLab()
@@ -219,4 +296,20 @@ describe('a pool of machines', () => {
       await new Promise((resolve) => setImmediate(resolve))
     assert.equal(pool.warmCount, 0)
   })
+
+  for (const command of ['blockdev-reopen', 'cont']) {
+    it(`ends a machine whose owner wants it no more while it does ${command}`, async () => {
+      await using lab = await openLab()
+      const pool = lab.openPool()
+      const stopping = new AbortController()
+      lab.host.onTold = (told) => {
+        if (told === command) stopping.abort(new Error('no more'))
+      }
+      await assert.rejects(pool.start(lab.machine({ signal: stopping.signal })), /no more/)
+      assert.deepEqual(
+        lab.host.machines.map(({ hasEnded }) => hasEnded),
+        [true, true]
+      )
+    })
+  }
 })

@@ -23,11 +23,19 @@ interface Trial {
   readonly clock: VirtualClock
 }
 
-function start(signal = new AbortController().signal, layout: MonitorLayout = LAYOUT): Trial {
+function start(
+  signal = new AbortController().signal,
+  layout: MonitorLayout = LAYOUT,
+  onSpawn: () => void = () => undefined
+): Trial {
   const clock = createVirtualClock()
   const monitor = createFakeMonitor()
+  const spawnMonitor: typeof monitor.powers.spawnMonitor = (init) => {
+    onSpawn()
+    return monitor.powers.spawnMonitor(init)
+  }
   const machine = startMachine(
-    { powers: monitor.powers, clock, random: systemRandom },
+    { powers: { ...monitor.powers, spawnMonitor }, clock, random: systemRandom },
     {
       ...{ layout, arch: 'x86_64', tier: 'emulated', cpus: 1, signal },
       limits: { memoryMib: 128, cpuSecondsMax: 10 },
@@ -102,6 +110,14 @@ describe('a machine that starts', () => {
     const other = start()
     await other.machine[Symbol.asyncDispose]()
     assert.equal(other.monitor.isKilled, true)
+  })
+
+  it('is ended by a signal that came before anybody listened', async () => {
+    const ending = new AbortController()
+    const { machine, monitor } = start(ending.signal, LAYOUT, () => ending.abort())
+    const outcome = await machine.finished
+    assert.equal(outcome.kind === 'error' && outcome.error.code, 'ERR_VM_STOPPED')
+    assert.equal(monitor.isKilled, true)
   })
 
   it('has crashed when its monitor ends first', async () => {
