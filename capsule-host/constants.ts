@@ -7,8 +7,6 @@ export const MANIFEST_BYTES_MAX: number = 64 * KIB
 export const MANIFEST_PATH = 'capsule.json'
 /** The place of the list of Debian's packages that a root image is made of. */
 export const PACKAGE_LIST_PATH = 'debian.json'
-/** Where these packages are kept while a capsule is built; no part of it. */
-export const PACKAGE_CACHE_PATH = '.debian'
 /** Version of the manifest format; unknown keys are refused, so every new key needs a new one. */
 export const MANIFEST_VERSION = 2
 /** Characters of a capsule's name. */

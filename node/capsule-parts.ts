@@ -14,7 +14,7 @@ import type { ShellMode } from '#shell'
 import type { NodeBase } from './base.ts'
 import { createCapsuleRuntime, type CapsuleRuntime } from './capsule-runtime.ts'
 import { createCapsules, type Capsules } from './capsules.ts'
-import { makeRootImage, systemGuestBuildPowers, systemVmmPowers } from '#vmm'
+import { makeRootImage, mendGuestFolder, systemGuestBuildPowers, systemVmmPowers } from '#vmm'
 import { createHostPowers } from './host-powers/host-powers.ts'
 import {
   openInstalledCapsules,
@@ -22,7 +22,7 @@ import {
   type InstalledComponents
 } from './installed-capsules.ts'
 import { createGuests, type Guests } from './guests.ts'
-import { createMachines } from './machines.ts'
+import { createMachines, type Machines } from './machines.ts'
 import { makeModuleImage } from './module-image.ts'
 import { keepAnswer } from './keep-answer.ts'
 import { openProviderChoices, type NodeProviderChoices } from './provider-choices.ts'
@@ -38,7 +38,7 @@ export interface CapsulePartsComponents {
   readonly index: PublisherIndex
   readonly rooms: Rooms
   readonly denyList: DenyList
-  readonly init: Pick<NodeInit, 'acceptsOlderFiles' | 'shell'>
+  readonly init: Pick<NodeInit, 'acceptsOlderFiles' | 'shell' | 'powers'>
 }
 
 /** All of a node that is about capsules. */
@@ -83,9 +83,8 @@ export async function startCapsuleParts(
     createCapsuleRuntime({
       ...base,
       ...{ powers: systemPowers, hostPowers, shell: shell.shell, moduleImage: imageMaker(base) },
-      guestEntry: findGuestEntry(),
-      machines: stack.use(createMachines({ ...base, powers: systemVmmPowers, provideGuest: guests.provide })),
-      acceptsOlderFiles: init.acceptsOlderFiles,
+      ...{ guestEntry: findGuestEntry(), acceptsOlderFiles: init.acceptsOlderFiles },
+      machines: stack.use(await openMachines(base, guests, init)),
       givenPowers: (lineage) => choices.powersOf(lineage),
       createDirectory: (started) =>
         startProviderDirectory({
@@ -115,14 +114,29 @@ export async function startCapsuleParts(
   return { capsules, installed, shell, runtime, providers: choices, guests }
 }
 
+async function openMachines(
+  base: NodeBase,
+  guests: Guests,
+  init: CapsulePartsComponents['init']
+): Promise<Machines> {
+  const machines = createMachines({ ...base, powers: systemVmmPowers, holdGuest: guests.hold })
+  // A node whose store lies elsewhere has no folder to clean.
+  if (init.powers?.datastore === undefined) await machines.clean()
+  return machines
+}
+
 function createNodeGuests(
   base: NodeBase,
   { content, index, denyList }: Pick<CapsulePartsComponents, 'content' | 'index' | 'denyList'>
 ): Guests {
   return createGuests({
     ...{ content, index, keystore: base.keystore, contacts: base.contacts },
-    isDenied: (did) => denyList.isDeniedDid(did),
-    powers: { readFile: readBounded, writeFolder: systemGuestBuildPowers.writeFolder },
+    denyList,
+    powers: {
+      readFile: readBounded,
+      writeFolder: systemGuestBuildPowers.writeFolder,
+      mendFolder: mendGuestFolder
+    },
     folder: base.paths.guest,
     platform: systemVmmPowers,
     choice: () => base.choices.guest,

@@ -1,6 +1,7 @@
 import { isAbsolute, join } from 'node:path'
 import { CID } from 'multiformats/cid'
 import { sha256 } from 'multiformats/hashes/sha2'
+import type { DenyList } from '#bootstrap'
 import { errorCode, type GuestStatus } from '#contracts'
 import {
   capsuleReference,
@@ -9,7 +10,7 @@ import {
   verifyCapsule,
   type VerifiedCapsule
 } from '#capsule-host'
-import { parseCid, type Content } from '#content'
+import { ContentError, parseCid, type Content } from '#content'
 import type { PublisherIndex } from '#dht'
 import { parseDid, type Did } from '#did'
 import {
@@ -33,7 +34,7 @@ export interface GuestsComponents extends PublishComponents {
   readonly content: Pick<Content, 'addFiles' | 'putBlock' | 'getBlock' | 'readFiles'>
   readonly index: PublisherIndex
   readonly contacts: Pick<Contacts, 'didOf'>
-  readonly isDenied: (did: string) => boolean
+  readonly denyList: Pick<DenyList, 'isDeniedDid' | 'isDeniedCid'>
   readonly powers: GuestPowers
   /** The folder that machines start their guest from. */
   readonly folder: string
@@ -47,8 +48,10 @@ export interface GuestsComponents extends PublishComponents {
 export interface GuestPowers {
   /** A file of at most `bytesMax`, `undefined` when there is none. @throws for a larger one */
   readFile(path: string, bytesMax: number): Promise<Uint8Array | undefined>
-  /** Replaces the guest in a folder by another, whole or not at all. */
+  /** Replaces the guest in a folder by another, whole or not at all; for a moment there is none. */
   writeFolder(folder: string, files: ReadonlyMap<string, Uint8Array>): Promise<void>
+  /** Mends what a kill in the middle of that leaves. */
+  mendFolder(folder: string): Promise<void>
 }
 
 /** Options of {@link Guests.use}. */
@@ -60,11 +63,14 @@ export interface UseOptions {
 /** The guest that machines of this node start: where it comes from, and that it is the one that was chosen. */
 export interface Guests {
   /**
-   * Sees to it that the chosen guest lies in its folder, fetching it when it does not.
+   * Sees to it that the chosen guest lies in its folder, fetching it when it does not. Who is denied is asked each time.
    *
-   * @throws VmmError `ERR_VM_GUEST_INVALID`; what finding and fetching throw
+   * @throws VmmError `ERR_VM_GUEST_INVALID`; NodeError `ERR_PUBLISHER_DENIED`, ContentError `ERR_CONTENT_DENIED`; what finding and
+   * fetching throw
    */
   provide(signal: AbortSignal): Promise<void>
+  /** Provides it as above, and keeps it where it is until what is returned is disposed: no machine starts from half a guest. */
+  hold(signal: AbortSignal): Promise<Disposable>
   /**
    * Fetches a guest, verifies it, and has machines start it from now on. A folder holds one of the owner's own.
    *
@@ -89,37 +95,39 @@ const GUEST_FILES = ['kernel', 'initrd', GUEST_DESCRIPTION]
 /** Guests over content, names and the data folder. */
 export function createGuests(components: GuestsComponents): Guests {
   const { folder, choice, powers } = components
-  let last: Promise<unknown> = Promise.resolve()
-  // One after the other: machines that start together want one guest, and fetch it once.
-  const inTurn = async <T>(work: () => Promise<T>): Promise<T> => {
-    const done = last.then(work)
-    last = done.catch(() => undefined)
-    return await done
-  }
-  let provided: string | undefined
-  const install = async (target: string, options: UseOptions): Promise<GuestStatus> => {
+  const inTurn = createTurns(() => powers.mendFolder(folder))
+  const holds = createHolds()
+  let kept: KeptGuest | undefined
+  const install = async (target: string, options: UseOptions): Promise<FoundGuest> => {
     const arch = archHere(components)
     const guest = await find(components, target, { arch, ...options })
     const files = new Map(guest.opened.files)
     if (guest.signed !== undefined) files.set(GUEST_SIGNATURE, guest.signed)
+    await holds.whenFree(options.signal)
     await powers.writeFolder(folder, files)
-    return await describe(guest)
+    return guest
+  }
+  const provide = async (signal: AbortSignal): Promise<void> => {
+    const wanted = choice()
+    if (kept === undefined || kept.choice !== wanted) kept = await readKept(components, wanted)
+    if (kept !== undefined) checkDenied(components, kept)
+    if (wanted === undefined || (kept !== undefined && !isDenied(components, kept))) return
+    kept = keptOf(wanted, await install(wanted, { signal }))
   }
   return {
-    provide: async (signal) =>
+    provide: async (signal) => await inTurn(async () => await provide(signal)),
+    hold: async (signal) =>
       await inTurn(async () => {
-        const wanted = choice()
-        if (wanted === undefined || wanted === provided) return
-        if (!(await isHere(components, wanted))) await install(wanted, { signal })
-        provided = wanted
+        await provide(signal)
+        return holds.take()
       }),
     use: async (target, options) =>
       await inTurn(async () => {
         const wanted = isAbsolute(target) ? undefined : toChoice(components, target)
-        const status = await install(wanted ?? target, options)
+        const guest = await install(wanted ?? target, options)
         await components.remember(wanted)
-        provided = wanted
-        return status
+        kept = keptOf(wanted, guest)
+        return await describe(guest)
       }),
     publish: async (from, { isFirst, signal }) => {
       const opened = openGuest(await readGuest(components, from))
@@ -137,12 +145,74 @@ export function createGuests(components: GuestsComponents): Guests {
   }
 }
 
+/** One after the other: machines that start together want one guest, and fetch it once. */
+function createTurns(before: () => Promise<void>): <T>(work: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve()
+  let isReady = false
+  return async (work) => {
+    const done = last.then(async () => {
+      if (!isReady) await before()
+      isReady = true
+      return await work()
+    })
+    last = done.catch(() => undefined)
+    return await done
+  }
+}
+
+/** Who needs the folder as it is. */
+function createHolds(): { take(): Disposable; whenFree(signal: AbortSignal): Promise<void> } {
+  const holders = new Set<Promise<void>>()
+  return {
+    take: () => {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      holders.add(promise)
+      return {
+        [Symbol.dispose]: () => {
+          holders.delete(promise)
+          resolve()
+        }
+      }
+    },
+    whenFree: (signal) => orAborted(Promise.all(holders), signal)
+  }
+}
+
 /** A guest that was verified; an unsigned one is the owner's own. */
 interface FoundGuest {
   readonly opened: GuestPackage
   readonly cid?: CID
+  readonly root?: CID
   readonly publisher?: Did
   readonly signed?: Uint8Array
+}
+
+/** A signed guest that lies in the folder, for which choice, and by what it may be denied. */
+interface KeptGuest {
+  readonly choice: string | undefined
+  readonly publisher: Did
+  readonly cids: readonly CID[]
+}
+
+function keptOf(choice: string | undefined, { publisher, cid, root }: FoundGuest): KeptGuest | undefined {
+  if (publisher === undefined) return undefined
+  return { choice, publisher, cids: [cid, root].filter((one) => one !== undefined) }
+}
+
+/** Of a publisher there may be another guest by now. */
+function checkDenied(components: GuestsComponents, kept: KeptGuest): void {
+  checkPublisher(components, kept.publisher)
+  if (kept.choice?.startsWith('did:') === true || !isDenied(components, kept)) return
+  throw new ContentError('ERR_CONTENT_DENIED', `the guest ${String(kept.cids[0])} is on the deny list`)
+}
+
+function isDenied({ denyList }: GuestsComponents, { cids }: KeptGuest): boolean {
+  return cids.some((cid) => denyList.isDeniedCid(cid))
+}
+
+function checkPublisher({ denyList }: GuestsComponents, publisher: Did): void {
+  if (!denyList.isDeniedDid(publisher)) return
+  throw new NodeError('ERR_PUBLISHER_DENIED', `${publisher} is on the deny list`)
 }
 
 async function describe({ opened, cid, publisher }: FoundGuest): Promise<GuestStatus> {
@@ -181,7 +251,7 @@ async function find(
   { arch, signal, onProgress }: UseOptions & { readonly arch: MachineArch }
 ): Promise<FoundGuest> {
   if (isAbsolute(target)) return { opened: openGuest(await readGuest(components, target), arch) }
-  const { content, index, isDenied } = components
+  const { content, index } = components
   const name = guestName(arch)
   const publisher = target.startsWith('did:') ? parseDid(target) : undefined
   const cid =
@@ -196,9 +266,7 @@ async function find(
   }
   const signed = await content.getBlock(cid, { signal })
   const release = verifyCapsule(signed, { publisher, name })
-  if (isDenied(release.publisher)) {
-    throw new NodeError('ERR_PUBLISHER_DENIED', `${release.publisher} is on the deny list`)
-  }
+  checkPublisher(components, release.publisher)
   const files = new Map<string, Uint8Array>()
   let bytes = 0
   onProgress?.(bytes)
@@ -209,7 +277,7 @@ async function find(
   }
   const opened = openGuest(files, arch)
   checkVersion(opened, release)
-  return { opened, cid, publisher: release.publisher, signed }
+  return { opened, cid, root: release.root, publisher: release.publisher, signed }
 }
 
 function checkVersion({ description }: GuestPackage, { version }: VerifiedCapsule): void {
@@ -218,25 +286,44 @@ function checkVersion({ description }: GuestPackage, { version }: VerifiedCapsul
   throw new CapsuleError('ERR_CAPSULE_VERSION_MISMATCH', `expected a guest of version ${version}, got ${own}`)
 }
 
-/** Whether what lies in the folder is what was chosen, to the byte. */
-async function isHere(components: GuestsComponents, wanted: string): Promise<boolean> {
+/** What lies in the folder when that is what was chosen, to the byte; without a choice, whatever somebody signed. */
+async function readKept(
+  components: GuestsComponents,
+  wanted: string | undefined
+): Promise<KeptGuest | undefined> {
   const { powers, folder } = components
   const signed = await powers.readFile(join(folder, GUEST_SIGNATURE), SIGNED_BYTES_MAX)
-  if (signed === undefined) return false
+  if (signed === undefined) return undefined
   try {
     const arch = archHere(components)
     const release = verifyCapsule(signed, { name: guestName(arch) })
+    const cid = await cidOf(signed)
+    const kept: KeptGuest = { choice: wanted, publisher: release.publisher, cids: [cid, release.root] }
+    if (wanted === undefined) return kept
     const opened = openGuest(await readGuest(components, folder), arch)
-    if (!(await packageRoot(opened.files)).equals(release.root)) return false
-    return wanted.startsWith('did:') ? release.publisher === wanted : (await cidOf(signed)) === wanted
+    if (!(await packageRoot(opened.files)).equals(release.root)) return undefined
+    const isWanted = wanted.startsWith('did:') ? release.publisher === wanted : cid.toString() === wanted
+    return isWanted ? kept : undefined
   } catch {
     // Damaged or of before: it is fetched anew.
-    return false
+    return undefined
   }
 }
 
-async function cidOf(block: Uint8Array): Promise<string> {
-  return CID.createV1(0x71, await sha256.digest(block)).toString()
+async function cidOf(block: Uint8Array): Promise<CID> {
+  return CID.createV1(0x71, await sha256.digest(block))
+}
+
+async function orAborted(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted()
+  const { promise, reject } = Promise.withResolvers<never>()
+  const onAbort = (): void => reject(signal.reason)
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    await Promise.race([work, promise])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
 }
 
 async function readGuest(

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import type { Clock, Logger, Random } from '#contracts'
+import { errorMessage, type Clock, type Logger, type Random } from '#contracts'
 import {
   createMachinePool,
   probeMachines,
@@ -9,6 +9,7 @@ import {
   whyNoMachines,
   type GuestFiles,
   type Machine,
+  type MachinePool,
   type MachineReport,
   type MachineTier,
   type ProbeCache,
@@ -24,8 +25,8 @@ export interface MachinesComponents {
   readonly paths: Pick<DataPaths, 'guest' | 'machines'>
   readonly files: TextFiles
   readonly powers: VmmPowers
-  /** Sees to it that the guest its user chose lies in its folder; absent for whatever lies there. */
-  readonly provideGuest?: (signal: AbortSignal) => Promise<void>
+  /** Sees to it that the guest its user chose lies in its folder, and stays as long as it is held; absent for whatever lies there. */
+  readonly holdGuest?: (signal: AbortSignal) => Promise<Disposable>
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -58,6 +59,8 @@ export interface Machines extends AsyncDisposable {
    * @throws VmmError `ERR_VM_UNAVAILABLE` where there is none, `ERR_VM_EMULATED` where one is only emulated and that will not do
    */
   start(request: MachineRequest): Promise<Machine>
+  /** Removes what a node that was killed left half made; before anything is started. Never rejects. */
+  clean(): Promise<void>
 }
 
 const MIB = 1024 * 1024
@@ -85,7 +88,7 @@ export function createMachines(components: MachinesComponents): Machines {
   return {
     start: async (request) => {
       refuseElsewhere(powers)
-      await components.provideGuest?.(request.signal)
+      using _guest = await components.holdGuest?.(request.signal)
       const report = await probe()
       logger.info('machine starts', { tier: report.tier, reason: report.reason })
       if (report.tier === 'none') {
@@ -105,7 +108,7 @@ export function createMachines(components: MachinesComponents): Machines {
       }
       request.onHeld?.(tier === 'kvm' ? HELD_BY_PROCESSOR : `${HELD_BY_EMULATOR}: ${reason}`, tier)
       const image = 'path' in request.image ? request.image.path : await placeImage(request.image)
-      return pool.start({
+      return await pool.start({
         ...{ arch, tier, layout, timestampKhz, guest, cpus: 1 },
         limits: {
           memoryMib: GUEST_MIB + Math.ceil(request.memoryBytesMax / MIB),
@@ -121,7 +124,20 @@ export function createMachines(components: MachinesComponents): Machines {
         signal: request.signal
       })
     },
+    clean: () => cleanUp(components, pool),
     [Symbol.asyncDispose]: () => pool[Symbol.asyncDispose]()
+  }
+}
+
+async function cleanUp(
+  { paths, logger }: Pick<MachinesComponents, 'paths' | 'logger'>,
+  pool: MachinePool
+): Promise<void> {
+  try {
+    await removeUnfinished(paths.machines)
+    await pool.clean()
+  } catch (thrown) {
+    logger.warn('what was left of machines stays', { error: errorMessage(thrown) })
   }
 }
 

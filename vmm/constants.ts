@@ -58,6 +58,10 @@ export const VM_DEBIAN_NAMES_MAX = 64
 export const VM_DEBIAN_PACKAGES_MAX = 256
 /** Bytes of all packages of Debian in one root image, as they are downloaded. */
 export const VM_DEBIAN_BYTES_MAX = 268_435_456
+/** Bytes of all packages of Debian in one root image, unpacked. */
+export const VM_DEBIAN_UNPACKED_BYTES_MAX = 536_870_912
+/** Bytes of downloaded packages of Debian that are kept for the next image; those that came first go first. */
+export const VM_DEBIAN_CACHE_BYTES_MAX = 1_073_741_824
 /** Bytes of a list of packages, and of what was found for it. */
 export const VM_DEBIAN_LIST_BYTES_MAX = 131_072
 

@@ -58,7 +58,7 @@ export type { ImageEntry } from './image/entries.ts'
 export { makeRootImage, readImageFolder } from './image/root-image.ts'
 export type { RootImageInit } from './image/root-image.ts'
 export { systemDebianPowers } from './debian/powers.ts'
-export type { DebianPowers } from './debian/powers.ts'
+export type { DebianFile, DebianPowers } from './debian/powers.ts'
 export type { DebianSource, UnpackComponents } from './debian/unpack.ts'
 export { systemImagePowers } from './image/powers.ts'
 export type { FolderEntry, ImageFolderPowers } from './image/powers.ts'
@@ -72,7 +72,7 @@ export {
   openGuest
 } from './guest/description.ts'
 export type { GuestDescription, GuestPackage } from './guest/description.ts'
-export { systemGuestBuildPowers } from './guest/powers.ts'
+export { mendGuestFolder, systemGuestBuildPowers } from './guest/powers.ts'
 export type { GuestBuildPowers, ProgramEnd } from './guest/powers.ts'
 export { systemVmmPowers } from './powers.ts'
 export type {

@@ -3,7 +3,6 @@ import {
   MANIFEST_BYTES_MAX,
   MANIFEST_PATH,
   MODULE_BYTES_MAX,
-  PACKAGE_CACHE_PATH,
   PACKAGE_FILE_BYTES_MAX,
   PACKAGE_LIST_PATH
 } from '../constants.ts'
@@ -14,6 +13,7 @@ import type { HostPowers } from '../powers.ts'
 import { printable } from '../text.ts'
 import { admitModule } from '../wasm/admission.ts'
 import { compileEntry } from './compile-entry.ts'
+import { makeEntryFolder, refuseLink } from './entry-folder.ts'
 
 /** What {@link buildCapsule} works with. */
 export interface BuildComponents {
@@ -27,8 +27,8 @@ export interface BuildComponents {
 export interface CapsuleImageInit {
   /** The folder that is in it. */
   readonly folder?: string | undefined
-  /** The list of Debian's packages that are below that, where what was found for it is kept, and the packages themselves. */
-  readonly packages?: { readonly list: string; readonly locks: string; readonly cache: string } | undefined
+  /** The list of Debian's packages that are below that, and where what was found for it is kept. */
+  readonly packages?: { readonly list: string; readonly locks: string } | undefined
   readonly file: string
   readonly bytesMax: number
   readonly signal: AbortSignal
@@ -89,14 +89,12 @@ async function buildImage(
   const hasList = (await powers.fileBytes(list)) !== undefined
   const isMade = (image !== undefined || hasList) && makeImage !== undefined
   if (isMade) {
-    if (entry.includes('/')) await powers.makeFolder(file.slice(0, file.lastIndexOf('/')), { isShared: true })
+    await makeEntryFolder(powers, folder, entry)
     const source = image === undefined ? undefined : `${folder}/${image}`
-    const cache = `${folder}/${PACKAGE_CACHE_PATH}`
-    await refuseLink(powers, source)
-    if ((await powers.resolvePath(cache)) !== undefined) await refuseLink(powers, cache)
+    if (source !== undefined) await refuseLink(powers, source)
     await makeImage({
       folder: source,
-      packages: hasList ? { list, locks: folder, cache } : undefined,
+      packages: hasList ? { list, locks: folder } : undefined,
       ...{ file, bytesMax: PACKAGE_FILE_BYTES_MAX, signal }
     })
   }
@@ -109,13 +107,6 @@ async function buildImage(
     )
   }
   return { manifest, entryBytes, isCompiled: isMade }
-}
-
-/** Nobody who builds a stranger's package means to publish what a link in it leads to, or to write there. */
-async function refuseLink(powers: Pick<HostPowers, 'resolvePath'>, path: string | undefined): Promise<void> {
-  if (path === undefined || (await powers.resolvePath(path)) === path) return
-  const name = path.slice(path.lastIndexOf('/') + 1)
-  throw new CapsuleError('ERR_PACKAGE_INVALID', `expected ${name} to be a folder in the package and no link`)
 }
 
 function noEntry(entry: string): CapsuleError {

@@ -9,6 +9,7 @@ import { printableLines } from '../text.ts'
 import { assemblyScriptCompiler } from './compile-assemblyscript.ts'
 import { cCompiler, goCompiler, rustCompiler } from './compile-native.ts'
 import { typeScriptCompiler } from './compile-typescript.ts'
+import { makeEntryFolder } from './entry-folder.ts'
 
 /** What is compiled, and where the module goes. */
 export interface Compilation {
@@ -59,7 +60,9 @@ export async function compileEntry(
   const { powers } = components
   const entry = `${folder}/${manifest.entry}`
   const output = `${dirname(entry)}/.partial.wasm`
-  await powers.makeFolder(dirname(entry), { isShared: true })
+  await makeEntryFolder(powers, folder, manifest.entry)
+  // A link there may lead out of the package.
+  await powers.removeFile(output)
   try {
     const program = await COMPILERS[build.language](powers, { folder, source: build.source, output })
     const result = await runProgram(components, { ...program, folder, deadlineMs: BUILD_MS_MAX, signal })

@@ -56,6 +56,7 @@ export async function createDebianRepository(folder: string): Promise<DebianRepo
     configuration,
     powers: {
       ...systemDebianPowers,
+      cacheFolder: join(folder, 'packages'),
       run: (command, args, options) =>
         systemDebianPowers.run('env', [`APT_CONFIG=${configuration}`, command, ...args], options)
     },

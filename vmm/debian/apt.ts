@@ -1,3 +1,4 @@
+import { VM_DEBIAN_UNPACKED_BYTES_MAX } from '../constants.ts'
 import { VmmError } from '../errors.ts'
 import { checkBounds, type LockedPackage } from './package-list.ts'
 import type { DebianPowers } from './powers.ts'
@@ -12,13 +13,14 @@ export interface Apt {
   download(wanted: readonly string[]): Promise<string>
   /** What is said in a package file itself. */
   describe(file: string): Promise<Omit<LockedPackage, 'bytes' | 'sha256'>>
-  /** Unpacks the files of a package and runs nothing of it. */
-  extract(file: string, folder: string): Promise<void>
+  /** Unpacks the files of a package, of at most `bytesMax`, and runs nothing of it. Returns how many bytes they are, in an archive. */
+  extract(file: string, folder: string, bytesMax: number): Promise<number>
 }
 
 /**
- * apt as this machine has it set up: its sources, keys and proxies, read only. It verifies what it downloads against the signed lists
- * of its sources; a source without a signature is refused, whatever the set-up says. Nothing is installed.
+ * apt as this machine has it set up: its sources, keys and proxies, read only. It verifies what it downloads against the lists of
+ * its sources, and those against the signatures of the keys it has. A source without a signature is refused, but for one that whoever
+ * set this machine up marked as trusted (`[trusted=yes]`, sources.list(5)): that mark counts for all that apt does. Nothing is installed.
  *
  * @param folder - an empty one, for what apt writes
  * @throws VmmError `ERR_VM_APT_MISSING`
@@ -56,8 +58,15 @@ export async function openApt(
       const [name = '', version = '', arch = ''] = shown.split('\n')
       return { name, version, arch }
     },
-    extract: async (file, to) => {
+    extract: async (file, to, bytesMax) => {
+      // Before anything is written: a small package may unpack to what no disk holds.
+      const archive = ['--fsys-tarfile', file]
+      const bytes = await powers.measureOutput('dpkg-deb', archive, { folder, signal, bytesMax })
+      signal.throwIfAborted()
+      if (bytes === undefined) throw refusal('dpkg-deb', archive, '')
+      if (bytes > bytesMax) throw tooMuch()
       await run('dpkg-deb', ['--extract', file, to])
+      return bytes
     }
   }
 }
@@ -100,6 +109,13 @@ function refusal(command: string, args: readonly string[], said: string): VmmErr
   return new VmmError('ERR_VM_PACKAGES', `expected ${command} to find and verify the packages, it did not`, {
     detail: command === 'apt-get' && !args.includes('--version') ? [...detail, hint] : detail
   })
+}
+
+function tooMuch(): VmmError {
+  return new VmmError(
+    'ERR_VM_PACKAGES',
+    `expected packages that unpack to at most ${VM_DEBIAN_UNPACKED_BYTES_MAX} bytes in all, got more`
+  )
 }
 
 function noApt(): VmmError {

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { errorCode } from '#contracts'
 import { VmmError } from '../errors.ts'
@@ -63,17 +63,9 @@ export const systemGuestBuildPowers: GuestBuildPowers = {
 export function runProgram(
   command: string,
   args: readonly string[],
-  { folder, signal }: { folder: string; signal?: AbortSignal }
+  init: { folder: string; signal?: AbortSignal }
 ): Promise<ProgramEnd> {
-  const inherited = APT_VARIABLES.flatMap((name) => {
-    const value = process.env[name]
-    return value === undefined ? [] : [[name, value]]
-  })
-  const options = {
-    ...{ cwd: folder, timeout: RUN_MS_MAX, maxBuffer: OUTPUT_BYTES_MAX },
-    env: { ...ENVIRONMENT, ...(Object.fromEntries(inherited) as Record<string, string>) },
-    ...(signal === undefined ? {} : { signal })
-  }
+  const options = { ...programOptions(init), maxBuffer: OUTPUT_BYTES_MAX }
   return new Promise((done) => {
     execFile(command, [...args], options, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 127
@@ -82,12 +74,62 @@ export function runProgram(
   })
 }
 
+/** With what programs are started here. */
+export function programOptions({ folder, signal }: { folder: string; signal?: AbortSignal }): {
+  readonly cwd: string
+  readonly timeout: number
+  readonly env: Record<string, string>
+  readonly signal?: AbortSignal
+} {
+  const inherited = APT_VARIABLES.flatMap((name) => {
+    const value = process.env[name]
+    return value === undefined ? [] : [[name, value]]
+  })
+  return {
+    ...{ cwd: folder, timeout: RUN_MS_MAX },
+    env: { ...ENVIRONMENT, ...(Object.fromEntries(inherited) as Record<string, string>) },
+    ...(signal === undefined ? {} : { signal })
+  }
+}
+
 /** Makes an empty folder among the temporary ones that is removed when disposed. */
 export async function makeTemporaryFolder(
   prefix: string
 ): Promise<AsyncDisposable & { readonly path: string }> {
   const path = await mkdtemp(join(tmpdir(), prefix))
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
+}
+
+/**
+ * Mends what a kill in the middle of {@link GuestBuildPowers.writeFolder} leaves: puts back the guest that was to be replaced when
+ * there is none, and removes what is half-written. Only for whoever alone writes that folder.
+ */
+export async function mendGuestFolder(path: string): Promise<void> {
+  const folder = resolve(path)
+  const asides = await findAsides(folder)
+  const isThere = await lstat(folder).then(
+    () => true,
+    (thrown: unknown) => errorCode(thrown) !== 'ENOENT'
+  )
+  const lost = isThere ? undefined : asides.find(({ names }) => names.includes('old'))
+  if (lost !== undefined) await rename(join(lost.path, 'old'), folder)
+  for (const aside of asides) await rm(aside.path, { recursive: true, force: true })
+}
+
+/** Where guests were written beside their folder, the last one first. */
+async function findAsides(folder: string): Promise<{ path: string; names: string[]; changedMs: number }[]> {
+  const found: { path: string; names: string[]; changedMs: number }[] = []
+  const entries = await readdir(dirname(folder), { withFileTypes: true }).catch(() => [])
+  for (const entry of entries) {
+    const end = entry.name.startsWith(basename(folder)) ? entry.name.slice(basename(folder).length) : ''
+    if (!entry.isDirectory() || !/^-[0-9A-Za-z]{6}$/.test(end)) continue
+    const path = join(dirname(folder), entry.name)
+    const names = await readdir(path)
+    // Another folder of a name like that is somebody's.
+    if (!names.every((name) => name === 'new' || name === 'old')) continue
+    found.push({ path, names, changedMs: (await lstat(path)).mtimeMs })
+  }
+  return found.toSorted((a, b) => b.changedMs - a.changedMs)
 }
 
 async function writeFolder(path: string, files: ReadonlyMap<string, Uint8Array>): Promise<void> {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { lstat, readdir, readlink, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -26,14 +27,22 @@ export const systemImagePowers: ImageFolderPowers = {
     return Promise.all(names.map((name) => describe(path, name)))
   },
   readFile: (path) => createReadStream(path),
-  writeFile: async (path, content) => {
-    const fresh = `${path}.${process.pid}.new`
-    try {
-      await writeFile(fresh, content)
-      await rename(fresh, path)
-    } finally {
-      await rm(fresh, { force: true })
-    }
+  writeFile: (path, content) => replaceWhole(path, (fresh) => writeFile(fresh, content, { flag: 'wx' }))
+}
+
+/**
+ * Makes a file that is there whole or not at all.
+ *
+ * @param write - makes `fresh`, which must not exist: in a folder of somebody else's making a link may lie where one writes, and
+ * nobody can guess this name
+ */
+export async function replaceWhole(path: string, write: (fresh: string) => Promise<void>): Promise<void> {
+  const fresh = `${path}.${randomUUID()}.new`
+  try {
+    await write(fresh)
+    await rename(fresh, path)
+  } finally {
+    await rm(fresh, { force: true })
   }
 }
 

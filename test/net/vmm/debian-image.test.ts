@@ -96,7 +96,7 @@ describe('an image of packages of Debian', function () {
       (await packageRoot(new Map([['little.erofs', bytes]]))).toString()
     const again = await lab.build()
     assert.equal(await root(again), await root(image))
-    await rm(join(lab.folder, '.debian'), { recursive: true })
+    await rm(lab.repository.powers.cacheFolder, { recursive: true })
     await rm(join(lab.folder, 'build'), { recursive: true })
     assert.equal(await root(await lab.build()), await root(image), 'downloaded again it is another one')
   })

@@ -26,6 +26,15 @@ function guestFiles(): Map<string, Uint8Array> {
 
 interface Lab {
   readonly guests: Guests
+  /** Who is denied by now, by did or CID. */
+  readonly denied: Set<string>
+  /** The node after its next start. */
+  readonly restart: () => Guests
+  readonly head: CID
+  readonly root: CID
+  /** How often the folder was mended. */
+  readonly mended: () => number
+  readonly fetched: () => number
   readonly publisher: KeyPair
   readonly written: readonly string[][]
   readonly remembered: readonly (string | undefined)[]
@@ -52,31 +61,49 @@ async function openLab(
   change.files?.(files)
   const written: string[][] = []
   const remembered: (string | undefined)[] = []
+  const denied = new Set<string>(change.isDenied === true ? [publisher.did] : [])
+  let folder: ReadonlyMap<string, Uint8Array> = new Map()
+  let fetched = 0
+  let mended = 0
   const components = {
     index: { lookup: async () => await Promise.resolve({ head }) },
     content: {
-      getBlock: async () => await Promise.resolve(block),
+      getBlock: async () => {
+        fetched += 1
+        return await Promise.resolve(block)
+      },
       readFiles: async function* () {
         for (const [path, content] of files) yield await Promise.resolve({ path, content })
       }
     },
-    isDenied: () => change.isDenied === true,
+    denyList: {
+      isDeniedDid: (did: string) => denied.has(did),
+      isDeniedCid: (cid: CID) => denied.has(cid.toString())
+    },
     powers: {
-      readFile: async () => await Promise.resolve(undefined),
+      readFile: async (path: string) => await Promise.resolve(folder.get(path.slice('/data/guest/'.length))),
       writeFolder: async (_: string, made: ReadonlyMap<string, Uint8Array>) => {
         written.push([...made.keys()].toSorted())
+        folder = made
+        await Promise.resolve()
+      },
+      mendFolder: async () => {
+        mended += 1
         await Promise.resolve()
       }
     },
     folder: '/data/guest',
     platform: change.platform ?? { platform: 'linux', arch: 'x64' },
-    choice: () => undefined,
+    choice: () => remembered.at(-1),
     remember: async (choice: string | undefined) => {
       remembered.push(choice)
       await Promise.resolve()
     }
   } as unknown as GuestsComponents
-  return { guests: createGuests(components), publisher, written, remembered }
+  return {
+    ...{ guests: createGuests(components), restart: () => createGuests(components), publisher, denied },
+    ...{ head, root, written, remembered, mended: () => mended, fetched: () => fetched }
+  }
 }
 
 describe('a fetched guest', () => {
@@ -110,4 +137,54 @@ describe('a fetched guest', () => {
       assert.deepEqual([lab.written, lab.remembered], [[], []])
     })
   }
+})
+
+describe('a kept guest', () => {
+  it('starts nothing any more when its publisher is denied, however it was chosen, after a restart too', async () => {
+    const lab = await openLab()
+    for (const choice of [lab.publisher.did, lab.head.toString()]) {
+      lab.denied.clear()
+      await lab.guests.use(choice, { signal })
+      await lab.guests.provide(signal)
+      const restarted = lab.restart()
+      const before = lab.fetched()
+      await lab.restart().provide(signal)
+      lab.denied.add(lab.publisher.did)
+      for (const guests of [lab.guests, restarted]) {
+        await assert.rejects(guests.provide(signal), { code: 'ERR_PUBLISHER_DENIED' })
+        await assert.rejects(guests.hold(signal), { code: 'ERR_PUBLISHER_DENIED' })
+      }
+      assert.equal(lab.fetched(), before, 'it is refused without the network')
+    }
+  })
+
+  it('starts nothing any more when it is denied itself', async () => {
+    const lab = await openLab()
+    const guests = lab.guests
+    await guests.use(lab.head.toString(), { signal })
+    for (const cid of [lab.head, lab.root]) {
+      lab.denied.add(cid.toString())
+      for (const one of [guests, lab.restart()]) {
+        await assert.rejects(one.provide(signal), { code: 'ERR_CONTENT_DENIED' })
+      }
+      lab.denied.clear()
+      await guests.provide(signal)
+    }
+  })
+
+  it('is not replaced while a machine starts from it', async () => {
+    const lab = await openLab()
+    await lab.guests.use(lab.publisher.did, { signal })
+    const held = await lab.guests.hold(signal)
+    const stop = new AbortController()
+    const ended = lab.guests.use(lab.publisher.did, { signal: stop.signal })
+    const using = lab.guests.use(lab.publisher.did, { signal })
+    stop.abort(new Error('no more'))
+    await assert.rejects(ended, /no more/)
+    assert.equal(lab.written.length, 1)
+    held[Symbol.dispose]()
+    await using
+    assert.equal(lab.written.length, 2)
+    assert.equal(lab.mended(), 1, 'its folder is mended at the first use alone')
+  })
 })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { silentLogger, systemClock, systemRandom } from '#contracts'
 import { systemPrivateFiles } from '#did'
@@ -114,6 +114,20 @@ describe('machines of a node', () => {
     const digest = createHash('sha256').update(REQUEST.image).digest('hex')
     assert.deepEqual(await imagesIn(lab), [`${digest}.erofs`])
     assert.equal(await readFile(join(folder, `${digest}.erofs`), 'utf8'), 'an image')
+  })
+
+  it('are cleaned of what a node that was killed left', async () => {
+    await using lab = await openLab()
+    const folder = join(lab.folder, 'machines')
+    for (const name of ['templates/abc.0123.new', 'handover'])
+      await mkdir(join(folder, name), { recursive: true })
+    await writeFile(join(folder, 'left.erofs.123.new'), 'half')
+    await writeFile(join(folder, 'handover', 'a name'), 'an image')
+    await lab.machines.clean()
+    assert.deepEqual((await readdir(folder)).toSorted(), ['handover', 'templates'])
+    assert.deepEqual(await readdir(join(folder, 'templates')), [])
+    await chmod(join(folder, 'handover'), 0o700)
+    assert.deepEqual(await readdir(join(folder, 'handover')), [])
   })
 
   it('are looked for again when looking failed', async () => {

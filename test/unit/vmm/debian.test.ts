@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { mkdir, readdir, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { makeRootImage, systemImagePowers, type DebianPowers } from '#vmm'
+import { makeRootImage, systemDebianPowers, systemImagePowers, type DebianPowers } from '#vmm'
 import { createTemporaryFolder } from '../../support/temporary-folder.ts'
 import { createFakeApt, type FakeApt, type FakePackage } from './fake-apt.ts'
 
@@ -24,12 +25,12 @@ interface Lab extends AsyncDisposable {
 async function openLab(): Promise<Lab> {
   const temporary = await createTemporaryFolder()
   const folder = temporary.path
-  const apt = createFakeApt([SHELL, LIBRARY, OTHER])
+  const apt = createFakeApt([SHELL, LIBRARY, OTHER], join(folder, 'cache'))
   await mkdir(join(folder, 'root'))
   const list = async (...packages: string[]): Promise<void> =>
     await writeFile(join(folder, 'debian.json'), JSON.stringify({ version: 1, packages }))
   await list('little-shell')
-  const packages = { list: join(folder, 'debian.json'), locks: folder, cache: join(folder, '.debian') }
+  const packages = { list: join(folder, 'debian.json'), locks: folder }
   const { signal } = new AbortController()
   const init = {
     folder: join(folder, 'root'),
@@ -57,7 +58,7 @@ describe('an image of recorded packages', () => {
     lab.apt.packages = [SHELL, { ...LIBRARY, version: '1.1', files: { 'lib/little.so.1': 'newer' } }]
     assert.equal(await lab.build(), image)
     assert.equal(lab.apt.downloads(), 1, 'what was downloaded before is enough')
-    await rm(join(lab.folder, '.debian'), { recursive: true })
+    await rm(join(lab.folder, 'cache'), { recursive: true })
     await assert.rejects(lab.build(), (thrown: { code: string; detail: string[] }) => {
       assert.equal(thrown.code, 'ERR_VM_PACKAGES_CHANGED')
       assert.match(thrown.detail.join(), /remove debian\.lock/)
@@ -71,22 +72,57 @@ describe('an image of recorded packages', () => {
   it('is made of no other bytes than were recorded', async () => {
     await using lab = await openLab()
     const image = await lab.build()
-    const [name = ''] = await readdir(join(lab.folder, '.debian'))
-    await writeFile(join(lab.folder, '.debian', name), 'changed on the disk')
+    const [name = ''] = await readdir(join(lab.folder, 'cache'))
+    await writeFile(join(lab.folder, 'cache', name), 'changed on the disk')
     assert.equal(await lab.build(), image, 'what was changed on the disk is downloaded again')
     lab.apt.packages = [SHELL, { ...LIBRARY, files: { 'lib/little.so.1': 'evil, of the same version' } }]
-    await rm(join(lab.folder, '.debian'), { recursive: true })
+    await rm(join(lab.folder, 'cache'), { recursive: true })
     await assert.rejects(lab.build(), { code: 'ERR_VM_PACKAGES_CHANGED', message: /SHA-256/ })
     assert.equal(await readFile(join(lab.folder, 'image'), 'latin1'), image)
   })
 
-  it('is looked for anew when its list changes, and keeps no packages it has no use for', async () => {
+  it('holds nothing that a capsule brings itself, also when its record agrees', async () => {
     await using lab = await openLab()
+    const trojan = JSON.stringify({ ...SHELL, files: { 'bin/little-sh': 'a trojan' } })
+    const sha256 = createHash('sha256').update(trojan).digest('hex')
+    await mkdir(join(lab.folder, '.debian'))
+    await writeFile(join(lab.folder, '.debian', `${sha256}.deb`), trojan)
+    const one = { name: SHELL.name, version: '1:2.0-1', arch: 'all', bytes: trojan.length, sha256 }
+    const lock = { version: 1, arch: 'amd64', wanted: [SHELL.name], packages: [one] }
+    await writeFile(join(lab.folder, 'debian.lock.amd64.json'), JSON.stringify(lock))
+    await assert.rejects(lab.build(), { code: 'ERR_VM_PACKAGES_CHANGED', message: /SHA-256/ })
+    assert.equal(lab.apt.downloads(), 1, 'apt was asked')
+    await assert.rejects(readFile(join(lab.folder, 'image')), { code: 'ENOENT' })
+  })
+
+  it('is not made of packages that unpack to more than one may hold', async () => {
+    await using lab = await openLab()
+    lab.apt.packages = [SHELL, { ...LIBRARY, unpackedBytes: 2 ** 30 }]
+    await assert.rejects(lab.build(), { code: 'ERR_VM_PACKAGES', message: /unpack/ })
+    const half = { unpackedBytes: 300_000_000 }
+    lab.apt.packages = [
+      { ...SHELL, ...half },
+      { ...LIBRARY, ...half }
+    ]
+    await rm(join(lab.folder, 'debian.lock.amd64.json'))
+    await assert.rejects(lab.build(), { code: 'ERR_VM_PACKAGES', message: /in all/ })
+  })
+
+  it('is looked for anew when its list changes, and what was downloaded for others is kept up to a limit', async () => {
+    await using lab = await openLab()
+    const before = join(lab.folder, 'cache', `${'0'.repeat(64)}.deb`)
+    await mkdir(join(lab.folder, 'cache'))
+    await writeFile(before, '')
+    await truncate(before, 2 ** 30)
+    await utimes(before, 1, 1)
     await lab.build()
+    await assert.rejects(stat(before), { code: 'ENOENT' }, 'the first that came goes first')
     await lab.list('other')
     const image = await lab.build()
     assert.ok(image.includes('another program') && !image.includes('a shell'))
-    assert.equal((await readdir(join(lab.folder, '.debian'))).length, 1)
+    await lab.list('little-shell')
+    await lab.build()
+    assert.equal((await readdir(join(lab.folder, 'cache'))).length, 3)
   })
 
   it('has each file of one package, whatever that calls /usr, and the author’s own before it', async () => {
@@ -145,6 +181,16 @@ describe('an image of recorded packages', () => {
       return true
     })
     assert.equal(lab.apt.downloads(), 0)
+  })
+
+  it('is unpacked no further than its bound', async () => {
+    const { signal } = new AbortController()
+    const measure = (command: string, args: string[], bytesMax: number): Promise<number | undefined> =>
+      systemDebianPowers.measureOutput(command, args, { folder: '/', signal, bytesMax })
+    assert.ok(((await measure('yes', [], 100_000)) ?? 0) > 100_000, 'one without end is ended')
+    assert.equal(await measure('echo', ['hello'], 100), 6)
+    assert.equal(await measure('false', [], 100), undefined)
+    assert.equal(await measure('elastos-no-such-program', [], 100), undefined)
   })
 
   it('says what else can be done where there is no apt', async () => {

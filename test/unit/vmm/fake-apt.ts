@@ -9,6 +9,8 @@ export interface FakePackage {
   readonly depends?: readonly string[]
   /** How large its list says that it is; as large as it is when absent. */
   readonly bytes?: number
+  /** How large it is unpacked; as its files are when absent. */
+  readonly unpackedBytes?: number
   readonly files: Readonly<Record<string, string>>
 }
 
@@ -29,8 +31,8 @@ interface Answer {
 const said = (stdout: string): Answer => ({ code: 0, stdout, stderr: '' })
 const failed = (stderr: string): Answer => ({ code: 100, stdout: '', stderr })
 
-/** Makes an apt that knows `packages`. */
-export function createFakeApt(packages: readonly FakePackage[]): FakeApt {
+/** Makes an apt that knows `packages`, and a user whose cache is a folder. */
+export function createFakeApt(packages: readonly FakePackage[], cacheFolder: string): FakeApt {
   let downloads = 0
   const aptGet = async (args: readonly string[], folder: string): Promise<Answer> => {
     const [verb = '', ...names] = args.slice(args.findIndex((one) => one === 'install' || one === 'download'))
@@ -52,6 +54,11 @@ export function createFakeApt(packages: readonly FakePackage[]): FakeApt {
     downloads: () => downloads,
     powers: {
       ...systemDebianPowers,
+      cacheFolder,
+      measureOutput: async (_: string, args: readonly string[]): Promise<number> => {
+        const one = JSON.parse(await readFile(args[1] ?? '', 'utf8')) as FakePackage
+        return one.unpackedBytes ?? Object.values(one.files).join('').length
+      },
       run: async (
         command: string,
         args: readonly string[],

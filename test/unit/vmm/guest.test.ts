@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
@@ -7,6 +7,7 @@ import { packageRoot } from '#capsule-host'
 import {
   buildGuest,
   guestVersion,
+  mendGuestFolder,
   openGuest,
   systemGuestBuildPowers,
   type GuestBuildPowers,
@@ -174,6 +175,26 @@ describe('the folder of a guest', () => {
     }
     assert.equal(await readFile(join(parent, 'home', 'letter'), 'utf8'), 'dear')
     assert.deepEqual((await readdir(parent)).toSorted(), ['file', 'home', 'sources'])
+  })
+
+  it('is put back after a kill between two renames, and nothing half-written stays', async () => {
+    const folder = join(parent, 'guest')
+    await write(folder, 'mine')
+    // What there is at the moment between them.
+    await mkdir(`${folder}-aB3dE9/new`, { recursive: true })
+    await writeFile(`${folder}-aB3dE9/new/kernel`, 'half')
+    await mkdir(`${folder}-zzzzzz/new`, { recursive: true })
+    await mkdir(`${folder}-theirs`)
+    await writeFile(`${folder}-theirs/letter`, 'dear')
+    await rename(folder, `${folder}-aB3dE9/old`)
+    await mendGuestFolder(folder)
+    assert.equal(await readFile(join(folder, 'kernel'), 'utf8'), 'mine')
+    assert.deepEqual((await readdir(parent)).toSorted(), ['guest', 'guest-theirs'])
+    await mkdir(`${folder}-aB3dE9/old`, { recursive: true })
+    await mendGuestFolder(folder)
+    assert.equal(await readFile(join(folder, 'kernel'), 'utf8'), 'mine', 'one that is there stays')
+    assert.deepEqual((await readdir(parent)).toSorted(), ['guest', 'guest-theirs'])
+    await mendGuestFolder(join(parent, 'none', 'guest'))
   })
 
   it('is whole whoever of two builds wins', async () => {
