@@ -50,14 +50,7 @@ export function quickenPeerStore(store: PeerStore, clock: Pick<Clock, 'nowMs'>):
       if (writing.get(id.toString()) === 1) remember(id.toString(), peer, true)
       return peer
     })
-  const stock = {
-    get: store.get.bind(store),
-    has: store.has.bind(store),
-    delete: store.delete.bind(store),
-    save: store.save.bind(store),
-    patch: store.patch.bind(store),
-    merge: store.merge.bind(store)
-  }
+  const stock = methodsOf(store)
   const quick: Pick<PeerStore, keyof typeof stock> = {
     get: async (id, options) => {
       const key = id.toString()
@@ -82,6 +75,18 @@ export function quickenPeerStore(store: PeerStore, clock: Pick<Clock, 'nowMs'>):
     }
   }
   Object.assign(store, quick)
+}
+
+/** The methods as they were, whatever becomes of the store's. */
+function methodsOf(store: PeerStore): Pick<PeerStore, 'get' | 'has' | 'delete' | 'save' | 'patch' | 'merge'> {
+  return {
+    get: store.get.bind(store),
+    has: store.has.bind(store),
+    delete: store.delete.bind(store),
+    save: store.save.bind(store),
+    patch: store.patch.bind(store),
+    merge: store.merge.bind(store)
+  }
 }
 
 /** Callers may do with what they are given as they please. */
