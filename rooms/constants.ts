@@ -176,6 +176,8 @@ export const EVENT_CONSUMERS_MAX = 64
 export const DROPPED_EVENT_INTERVAL_MS: number = 30 * SECOND_MS
 /** Rooms one node may be in. */
 export const ROOMS_MAX = 64
+/** Rooms that are joined, and changes of moderation that are made, or wait for that, at once. */
+export const TURNS_MAX = 256
 
 /** The protocol by which members tell each other what was said before. */
 export const HISTORY_PROTOCOL = '/elastos/room/history/1.0.0'

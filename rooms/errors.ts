@@ -23,7 +23,7 @@ export type RoomRefusalCode =
   | 'ERR_DIRECT_NONE'
   /** Whoever asks for what a mailbox of a device has is not that device. */
   | 'ERR_MAILBOX_FOREIGN'
-  /** A list of a moderator, or the people whose lists are followed, would have more entries than may be. */
+  /** A list of a moderator, or the people whose lists are followed, would have more entries than may be; or no place or number is left for a list. */
   | 'ERR_MODERATION_FULL'
   /** A peer did not answer in time. */
   | 'ERR_ROOM_TIMEOUT'

@@ -10,6 +10,7 @@ import type { ModerationChange, ModerationStatus } from './moderation/own-list.t
 import { startRoomOn, type Room, type RoomComponents, type RoomInit } from './room.ts'
 import { createMemoryRoomStore } from './store.ts'
 import { parseRoomName } from './text.ts'
+import { createTurns } from './turns.ts'
 
 /** All rooms of one node. Disposing it leaves them. */
 export interface Rooms extends AsyncDisposable {
@@ -23,7 +24,7 @@ export interface Rooms extends AsyncDisposable {
   /**
    * Changes the moderation of a room, or only tells it; whether this node is in it or not.
    *
-   * @throws RoomError `ERR_ROOM_NAME_INVALID` or `ERR_MODERATION_FULL`
+   * @throws RoomError `ERR_ROOM_NAME_INVALID`, `ERR_MODERATION_FULL` or `ERR_ROOM_BUSY`
    */
   moderate(room: string, change: ModerationChange): Promise<ModerationStatus>
   /** Messages that other peers keep, for rooms and for people. */
@@ -40,6 +41,9 @@ export async function startRooms(components: RoomComponents): Promise<Rooms> {
   const servers = { members, history, moderation, mailbox }
   stack.use(await startKeeper({ ...components, store: components.store ?? createMemoryRoomStore() }))
   const joined = new Map<string, Promise<Room>>()
+  const open = new Map<string, Room>()
+  // Who opens what is kept of a room while somebody else changes it would write over that.
+  const turns = createTurns()
   let isClosed = false
   // In reverse order: the rooms are left before the server they share stops.
   stack.defer(async () => {
@@ -51,25 +55,24 @@ export async function startRooms(components: RoomComponents): Promise<Rooms> {
     await Promise.all(disposals)
   })
   const join = async (name: string, init: RoomInit): Promise<Room> => {
-    try {
-      const room = await startRoomOn(servers, components, init)
-      const dispose = async (): Promise<void> => {
-        await room[Symbol.asyncDispose]()
-        joined.delete(name)
-      }
-      return { ...room, [Symbol.asyncDispose]: dispose }
-    } catch (error) {
+    const room = await startRoomOn(servers, components, init)
+    const dispose = async (): Promise<void> => {
+      await room[Symbol.asyncDispose]()
+      open.delete(name)
       joined.delete(name)
-      throw error
     }
+    open.set(name, room)
+    return { ...room, [Symbol.asyncDispose]: dispose }
   }
   const running = stack.move()
   return {
     mailbox,
     moderate: async (room, change) => {
       const name = parseRoomName(room)
-      const running = await joined.get(name)
-      return await (running?.moderation.change(change) ?? moderateStored(components, name, change))
+      return await turns.take(name, async () => {
+        const moderation = open.get(name)?.moderation
+        return await (moderation?.change(change) ?? moderateStored(components, name, change))
+      })
     },
     join: async (init) => {
       const name = parseRoomName(init.room)
@@ -77,8 +80,9 @@ export async function startRooms(components: RoomComponents): Promise<Rooms> {
       if (joined.has(name)) throw new RoomError('ERR_ROOM_JOINED', 'expected a room this node is not in yet')
       if (joined.size >= ROOMS_MAX)
         throw new RoomError('ERR_ROOM_BUSY', `expected at most ${ROOMS_MAX} rooms`)
-      const joining = join(name, init)
+      const joining = turns.take(name, async () => await join(name, init))
       joined.set(name, joining)
+      joining.catch(() => joined.delete(name))
       return joining
     },
     [Symbol.asyncDispose]: () => running.disposeAsync()

@@ -2,9 +2,8 @@ import { decodeCanonical, encodeCanonical, parseDid, type Did } from '#did'
 import { TOPIC_PREFIX } from '../constants.ts'
 import { RoomError } from '../errors.ts'
 import type { RoomStore } from '../store.ts'
-import { isCount } from '../wire.ts'
 import { FOLLOWED_MAX, LIST_BYTES_MAX, LISTS_MAX } from './constants.ts'
-import { openModerationList, type ModerationList } from './list.ts'
+import { verifyModerationList, type ModerationList } from './list.ts'
 
 /** What {@link openModerationBook} opens. */
 export interface ModerationBookInit {
@@ -13,7 +12,9 @@ export interface ModerationBookInit {
   /** Ourselves: our own list holds for us without being followed. */
   readonly self: Did
   readonly nowMs: () => number
-  /** Whether a person has revoked a device of theirs: its lists hold no more. */
+  /** People and devices whom this node does not want to hear: their lists hold for nobody here. */
+  readonly isDenied?: ((did: Did) => boolean) | undefined
+  /** Whether a person has revoked a device of theirs: its lists hold no more, and their numbers do not count. */
   readonly isRevoked?: ((person: Did, device: Did) => boolean) | undefined
 }
 
@@ -25,7 +26,10 @@ export interface ModerationBook {
   trusted(): ReadonlySet<Did>
   /** The lists that hold now. */
   current(): readonly ModerationList[]
-  /** The highest sequence ever seen of an author; 0 when none was. */
+  /**
+   * The highest sequence ever seen of an author; 0 when none was. That of a device which was revoked since does not count: one that is
+   * stolen could else silence its person for ever.
+   */
   highest(author: Did): number
   /**
    * Takes a list that was verified; whether it is a newer one of somebody whose lists are taken. It never goes back, not after its
@@ -45,16 +49,21 @@ export async function openModerationBook(
 ): Promise<ModerationBook> {
   const key = `moderation/${init.topic.slice(TOPIC_PREFIX.length)}`
   const followed = readDids(await store.get(`${key}/followed`))
-  const heights = new Map<Did, number>()
   const lists = new Map<Did, ModerationList>()
   for await (const [name, value] of store.entries(`${key}/list/`)) {
-    const kept = readKept(value)
-    if (kept === undefined) continue
-    heights.set(parseDid(name.slice(`${key}/list/`.length)), kept.sequence)
-    const list = reopen(kept.bytes, init)
-    if (list !== undefined) lists.set(list.author, list)
+    const list = reopen(value, init)
+    if (list !== undefined && name === `${key}/list/${list.author}`) lists.set(list.author, list)
   }
-  return new StoredBook({ store, key, init }, { followed, heights, lists })
+  return new StoredBook({ store, key, init }, { followed, lists })
+}
+
+/** Whether a list may be heard at all: neither its author nor its device is denied, and its device is not revoked. */
+export function isListHeard(
+  { author, device }: Pick<ModerationList, 'author' | 'device'>,
+  { isDenied, isRevoked }: Pick<ModerationBookInit, 'isDenied' | 'isRevoked'>
+): boolean {
+  if (isDenied?.(author) === true || isDenied?.(device) === true) return false
+  return author === device || isRevoked?.(author, device) !== true
 }
 
 interface BookPlace {
@@ -65,21 +74,19 @@ interface BookPlace {
 
 interface BookContent {
   readonly followed: readonly Did[]
-  readonly heights: Map<Did, number>
   readonly lists: Map<Did, ModerationList>
 }
 
 class StoredBook implements ModerationBook {
   followed: readonly Did[]
   readonly #place: BookPlace
-  readonly #heights: Map<Did, number>
+  /** Of each author the highest one, also when it holds no more: its number still does. */
   readonly #lists: Map<Did, ModerationList>
   #writing: Promise<void> = Promise.resolve()
 
-  constructor(place: BookPlace, { followed, heights, lists }: BookContent) {
+  constructor(place: BookPlace, { followed, lists }: BookContent) {
     this.#place = place
     this.followed = followed
-    this.#heights = heights
     this.#lists = lists
   }
 
@@ -95,14 +102,16 @@ class StoredBook implements ModerationBook {
   }
 
   highest(author: Did): number {
-    return this.#heights.get(author) ?? 0
+    const list = this.#lists.get(author)
+    if (list === undefined) return 0
+    const isGone = list.device !== author && this.#place.init.isRevoked?.(author, list.device) === true
+    return isGone ? 0 : list.sequence
   }
 
   take(list: ModerationList): boolean {
     const { author, sequence, bytes } = list
     if (sequence <= this.highest(author) || !this.trusted().has(author)) return false
-    if (!this.#heights.has(author) && !this.#makeRoom()) return false
-    this.#heights.set(author, sequence)
+    if (!this.#lists.has(author) && !this.#makeRoom(author)) return false
     this.#lists.set(author, list)
     this.#write(`list/${author}`, encodeCanonical([sequence, bytes]))
     return true
@@ -123,20 +132,22 @@ class StoredBook implements ModerationBook {
 
   /** The list of an author, if it holds now. */
   #listOf(author: Did): ModerationList | undefined {
-    const { nowMs, isRevoked } = this.#place.init
+    const { init } = this.#place
     const list = this.#lists.get(author)
-    if (list === undefined || list.expiresAtMs <= nowMs()) return undefined
-    if (list.device !== author && isRevoked?.(author, list.device) === true) return undefined
-    return list
+    if (list === undefined || list.expiresAtMs <= init.nowMs()) return undefined
+    return isListHeard(list, init) ? list : undefined
   }
 
-  /** Of too many, those of nobody who is followed give way. */
-  #makeRoom(): boolean {
-    if (this.#heights.size < LISTS_MAX) return true
+  /** Of too many, those of nobody who is followed give way; to ourselves and whom somebody here chose, those whom others appointed too. */
+  #makeRoom(author: Did): boolean {
+    if (this.#lists.size < LISTS_MAX) return true
+    const chosen = new Set([this.#place.init.self, ...this.followed])
     const trusted = this.trusted()
-    const gone = [...this.#heights.keys()].find((author) => !trusted.has(author))
+    const authors = [...this.#lists.keys()]
+    const stranger = authors.find((known) => !trusted.has(known))
+    const appointee = chosen.has(author) ? authors.find((known) => !chosen.has(known)) : undefined
+    const gone = stranger ?? appointee
     if (gone === undefined) return false
-    this.#heights.delete(gone)
     this.#lists.delete(gone)
     this.#write(`list/${gone}`)
     return true
@@ -152,19 +163,16 @@ class StoredBook implements ModerationBook {
   }
 }
 
-function reopen(bytes: Uint8Array, { room, nowMs }: ModerationBookInit): ModerationList | undefined {
+/** A list as it was kept. It was in time when it was taken; this clock may be behind the one of then. */
+function reopen(value: Uint8Array, { room }: ModerationBookInit): ModerationList | undefined {
+  const kept = decode(value)
+  const bytes: unknown = Array.isArray(kept) ? kept[1] : undefined
+  if (!(bytes instanceof Uint8Array)) return undefined
   try {
-    return openModerationList(bytes, { room, nowMs: nowMs() })
+    return verifyModerationList(bytes, room)
   } catch {
     return undefined
   }
-}
-
-function readKept(value: Uint8Array): { sequence: number; bytes: Uint8Array } | undefined {
-  const kept = decode(value)
-  if (!Array.isArray(kept)) return undefined
-  const [sequence, bytes] = kept as readonly unknown[]
-  return isCount(sequence) && bytes instanceof Uint8Array ? { sequence, bytes } : undefined
 }
 
 function readDids(value: Uint8Array | undefined): readonly Did[] {

@@ -53,6 +53,10 @@ export function sealModerationList(
     const most = `${APPOINTED_MAX} moderators, ${MUTED_MAX} people and ${REMOVED_MAX} messages`
     throw new RoomError('ERR_MODERATION_FULL', `expected at most ${most} in one list`)
   }
+  if (fields.sequence > SEQUENCE_MAX) {
+    const way = 'a device that its person revokes counts no more'
+    throw new RoomError('ERR_MODERATION_FULL', `expected a list before this one to leave a number; ${way}`)
+  }
   const sorted = {
     ...fields,
     appointed: [...appointed].sort(byText),
@@ -65,7 +69,7 @@ export function sealModerationList(
 }
 
 /**
- * Verifies a list. Order: size, envelope and signature, schema, room, certificate, time.
+ * Verifies a list that comes from somebody. Order: size, envelope and signature, schema, room, certificate, time.
  *
  * @throws RoomError `ERR_MESSAGE_TOO_LARGE`, `ERR_MESSAGE_MALFORMED`, `ERR_MESSAGE_SIGNATURE`, `ERR_MESSAGE_ROOM`,
  * `ERR_MESSAGE_CERTIFICATE` or `ERR_MESSAGE_TIME`
@@ -75,6 +79,15 @@ export function openModerationList(
   bytes: Uint8Array,
   { room, nowMs }: { readonly room: string; readonly nowMs: number }
 ): ModerationList {
+  const list = verifyModerationList(bytes, room)
+  if (list.expiresAtMs <= nowMs || list.issuedAtMs > nowMs + CLOCK_DROP_MS) {
+    throw new RoomError('ERR_MESSAGE_TIME', 'expected a list that holds now')
+  }
+  return list
+}
+
+/** {@link openModerationList} without the time: for a list that was taken before, and is to count whatever the clock says now. */
+export function verifyModerationList(bytes: Uint8Array, room: string): ModerationList {
   if (bytes.length > LIST_BYTES_MAX) {
     throw new RoomError(
       'ERR_MESSAGE_TOO_LARGE',
@@ -87,9 +100,6 @@ export function openModerationList(
     throw new RoomError('ERR_MESSAGE_ROOM', 'expected a list for this room, got one for another')
   }
   assertAuthor(signer, fields.author, certificate)
-  if (fields.expiresAtMs <= nowMs || fields.issuedAtMs > nowMs + CLOCK_DROP_MS) {
-    throw new RoomError('ERR_MESSAGE_TIME', 'expected a list that holds now')
-  }
   return { ...fields, device: signer, bytes }
 }
 
@@ -104,6 +114,9 @@ function openSigned(bytes: Uint8Array): { signer: Did; payload: unknown } {
   }
 }
 
+/** One less than what is exact in JavaScript: a list above every other one can still be followed by one. */
+const SEQUENCE_MAX = Number.MAX_SAFE_INTEGER - 1
+
 const REQUIRED = [
   ...['room', 'author', 'sequence', 'issuedAtMs', 'expiresAtMs'],
   ...['appointed', 'muted', 'removed']
@@ -115,6 +128,7 @@ function readFields(payload: unknown): { fields: ModerationFields; certificate: 
   const { room, author, sequence, issuedAtMs, expiresAtMs, certificate } = map
   if (typeof room !== 'string') throw malformed('the name of a room')
   if (!isCount(sequence) || !isCount(issuedAtMs) || !isCount(expiresAtMs)) throw malformed('counts and times')
+  if (sequence > SEQUENCE_MAX) throw malformed(`a sequence of at most ${SEQUENCE_MAX}`)
   if (expiresAtMs <= issuedAtMs || expiresAtMs - issuedAtMs > LIST_AGE_MS_MAX) {
     throw malformed(`a list that holds for at most ${LIST_AGE_MS_MAX} ms`)
   }

@@ -8,7 +8,7 @@ import { createRateLimit } from '../rate-limit.ts'
 import type { RoomEvent } from '../room-events.ts'
 import type { RoomStore } from '../store.ts'
 import type { RoomTransport, TopicMessage, TopicVerdict } from '../transport.ts'
-import { openModerationBook, type ModerationBook } from './book.ts'
+import { isListHeard, openModerationBook, type ModerationBook } from './book.ts'
 import {
   LISTS_PER_ANSWER_MAX,
   MODERATION_ANSWER_BYTES_MAX,
@@ -76,10 +76,10 @@ export async function startModeration(
   components: ModerationComponents,
   init: ModerationInit
 ): Promise<RunningModeration> {
-  const { store, clock, isRevoked } = components
+  const { store, clock, isDenied, isRevoked } = components
   const { room, topic, author } = init
   const nowMs = (): number => Math.floor(clock.nowMs())
-  const book = await openModerationBook(store, { room, topic, self: author, nowMs, isRevoked })
+  const book = await openModerationBook(store, { room, topic, self: author, nowMs, isDenied, isRevoked })
   return new OpenModeration(components, init, book)
 }
 
@@ -106,7 +106,7 @@ class OpenModeration implements RunningModeration {
     this.#pause = createPause(components.clock)
     this.#network.use(init.serve((peerId, request) => this.#answer(peerId, request)))
     this.#apply()
-    if (book.followed.length > 0 || book.current().length > 0) this.#join()
+    this.#join()
   }
 
   status(): ModerationStatus {
@@ -140,6 +140,7 @@ class OpenModeration implements RunningModeration {
   /** Meets those who follow somebody too, once there is something to hear or to say. */
   #join(): void {
     if (this.#asking !== undefined || this.#stopping.signal.aborted) return
+    if (this.#book.followed.length === 0 && this.#book.current().length === 0) return
     const { transport } = this.#components
     this.#network.use(transport.subscribe(this.#topic, (message) => this.#hear(message)))
     this.#network.use(
@@ -173,12 +174,9 @@ class OpenModeration implements RunningModeration {
 
   /** Whether it is a newer list of somebody who is followed. @throws RoomError when it is none at all */
   #take(bytes: Uint8Array): boolean {
-    const { clock, isDenied, isRevoked } = this.#components
+    const { clock } = this.#components
     const list = openModerationList(bytes, { room: this.#init.room, nowMs: clock.nowMs() })
-    const { author, device } = list
-    if (isDenied?.(author) === true || isDenied?.(device) === true) return false
-    if (author !== device && isRevoked?.(author, device) === true) return false
-    if (!this.#book.take(list)) return false
+    if (!isListHeard(list, this.#components) || !this.#book.take(list)) return false
     this.#apply()
     return true
   }
@@ -249,6 +247,8 @@ export function changeBook(
   // By the time of day, so that another device of the same person goes on above it.
   const sequence = Math.max(book.highest(author) + 1, nowMs)
   const list = changedList({ signer, certificate, room, author, nowMs, sequence, own }, change)
-  book.take(list)
+  if (!book.take(list)) {
+    throw new RoomError('ERR_MODERATION_FULL', 'expected a place for our own list among those that are kept')
+  }
   return list
 }

@@ -12,12 +12,12 @@ export async function moderateStored(
   room: string,
   change: ModerationChange
 ): Promise<ModerationStatus> {
-  const { signer, certificate, clock, isRevoked } = components
+  const { signer, certificate, clock, isDenied, isRevoked } = components
   const author = certificate === undefined ? signer.did : personOfDevice(certificate, signer.did)
   const store = components.store ?? createMemoryRoomStore()
   const nowMs = (): number => Math.floor(clock.nowMs())
   const book = await openModerationBook(store, {
-    ...{ room, topic: await roomTopic(room), self: author, nowMs, isRevoked }
+    ...{ room, topic: await roomTopic(room), self: author, nowMs, isDenied, isRevoked }
   })
   changeBook(components, { room, author }, { book, change })
   await book.written()

@@ -314,4 +314,24 @@ describe('lists of moderators that somebody hostile sends', () => {
     await book.written()
     assert.equal((await open()).followed.length, 16)
   })
+
+  it('whose number is the last there is are none, as nothing could follow them', async () => {
+    await attack(async (one) => {
+      const nowMs = one.party.clock.nowMs()
+      const payload = {
+        ...{ room: 'lobby', author: moderator.did, sequence: Number.MAX_SAFE_INTEGER },
+        ...{ issuedAtMs: nowMs, expiresAtMs: nowMs + MINUTE_MS },
+        ...{ appointed: [], muted: [[victim.did, 0]], removed: [] }
+      }
+      const seal = (sequence: number): Uint8Array =>
+        sealEnvelope(moderator, {
+          ...{ domain: 'elastos/moderation/1', type: 'list', payload: { ...payload, sequence } }
+        })
+      assert.equal(await one.publish(seal(Number.MAX_SAFE_INTEGER)), 'reject')
+      assert.equal(await one.publish(seal(Number.MAX_SAFE_INTEGER - 1)), 'accept')
+      assert.throws(() => listOf(one.party, { sequence: Number.MAX_SAFE_INTEGER }), {
+        code: 'ERR_MODERATION_FULL'
+      })
+    })
+  })
 })
