@@ -92,6 +92,13 @@ export function currentMembers(conversation: Conversation): readonly GroupMember
   return state === undefined ? [] : membersOf(state)
 }
 
+/** The devices that are in now or, once this device is out, that were in the newest epoch whose keys are kept; none after that. */
+export function lastMembers({ branches, tip }: Conversation): readonly GroupMember[] {
+  const states = chainOf(branches, tip).map((name) => branches.get(name)?.state)
+  const newest = states.find((state) => state !== undefined)
+  return newest === undefined ? [] : membersOf(newest)
+}
+
 /** Whether this device takes part now. */
 export function isIn(conversation: Conversation): boolean {
   return !conversation.hasLeft && conversation.branches.get(conversation.tip)?.isWhole === true

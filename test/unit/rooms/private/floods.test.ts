@@ -74,6 +74,32 @@ describe('private rooms under floods', () => {
     await world.until(() => bob.rooms.list().some((one) => one.group === next))
   })
 
+  it('are taken in again by members, however many strangers speak in a conversation they were taken out of', async () => {
+    await using world = createPrivateWorld(32)
+    const [ann, bob, eve] = [
+      await world.device(world.person()),
+      await world.device(world.person()),
+      await world.device(world.person())
+    ]
+    const { group } = await ann.rooms.createRoom('plans')
+    await ann.rooms.invite(group, bob.person.did, { signal })
+    await world.until(() => bob.rooms.list().length === 1)
+    await ann.rooms.remove(group, bob.person.did)
+    await world.until(() => bob.events.some(({ type }) => type === 'out'))
+    const say = (from: KeyPair, at: number): Uint8Array =>
+      sealFrame(from, { kind: 'message', group, tip: 'cd'.repeat(32), body: Uint8Array.of(at) })
+    const asked = (): readonly string[] =>
+      world.wire.filter(({ bytes }) => openFrame(bytes).kind === 'rejoin').map(({ to }) => to)
+    for (let count = 0; count < HELD_OF_STRANGERS_MAX + 1; count++)
+      await bob.rooms.receive(say(eve.key, count)).catch(() => undefined)
+    await world.pass(5_000)
+    assert.deepEqual(asked(), [])
+    await bob.rooms.receive(say(ann.key, 0))
+    await bob.rooms.receive(say(ann.key, 1))
+    await world.until(() => asked().length > 0)
+    assert.deepEqual(asked(), [ann.did])
+  })
+
   it('keep frames of members whatever strangers send, and say when they cannot', async () => {
     const random = createSeededRandom(2)
     const held = await openHeld(createVault(createMemoryRoomStore(), new Uint8Array(32), random))
