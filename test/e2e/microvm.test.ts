@@ -71,6 +71,12 @@ describe('a capsule for a microVM', function () {
     assert.deepEqual((await readdir(folder)).toSorted(), ['README.md', 'capsule.json', 'debian.json', 'root'])
     const built = await home.run(['capsule', 'build', folder], { env })
     assert.equal(built.code, 0, built.stderr)
+    const cached = await readdir(join(home.folder, 'cache', 'elastos', 'debian'))
+    assert.match(
+      cached.join(),
+      /^[0-9a-f]{64}\.deb$/,
+      'downloads are kept in the cache of the user, not in the capsule'
+    )
     await using node = await startCliNode(home, join(home.folder, 'node'), { env })
     const guestless = await node.run(['capsule', 'run', folder, '--dev'])
     assertRefused(guestless, 'ERR_VM_UNAVAILABLE')

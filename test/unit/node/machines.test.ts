@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { silentLogger, systemClock, systemRandom } from '#contracts'
 import { systemPrivateFiles } from '#did'
 import { systemVmmPowers, type MonitorSpawn, type VmmPowers } from '#vmm'
-import { createMachines, type Machines } from '../../../node/machines.ts'
+import { createMachines, type Machines, type MachinesComponents } from '../../../node/machines.ts'
 import { createTextFiles } from '../../../node/text-files.ts'
 import { createTemporaryFolder } from '../../support/temporary-folder.ts'
 import { createFakeMonitor, type FakeMonitor } from '../vmm/fake-monitor.ts'
@@ -17,7 +17,10 @@ interface Lab extends AsyncDisposable {
 }
 
 /** Machines over a monitor that starts and says nothing. */
-async function openLab(change: Partial<VmmPowers> = {}, hasGuest = true): Promise<Lab> {
+async function openLab(
+  change: Partial<VmmPowers> = {},
+  { hasGuest = true, holdGuest }: Pick<MachinesComponents, 'holdGuest'> & { hasGuest?: boolean } = {}
+): Promise<Lab> {
   const temporary = await createTemporaryFolder()
   const folder = temporary.path
   const paths = { guest: join(folder, 'guest'), machines: join(folder, 'machines') }
@@ -46,7 +49,8 @@ async function openLab(change: Partial<VmmPowers> = {}, hasGuest = true): Promis
   }
   const files = createTextFiles(systemPrivateFiles, systemRandom)
   const machines = createMachines({
-    ...{ paths, files, powers, clock: systemClock, random: systemRandom, logger: silentLogger }
+    ...{ paths, files, powers, clock: systemClock, random: systemRandom, logger: silentLogger },
+    ...(holdGuest === undefined ? {} : { holdGuest })
   })
   return {
     folder,
@@ -101,6 +105,18 @@ describe('machines of a node', () => {
     assert.equal(await readFile(image, 'utf8'), 'an image')
     assert.ok(lab.spawned.at(-1)?.args.includes(image))
     assert.deepEqual(await imagesIn(lab), [name])
+  })
+
+  it('hold the guest they start from until they are up, or are refused', async () => {
+    const seen: string[] = []
+    const holdGuest = async (): Promise<Disposable> =>
+      await Promise.resolve({ [Symbol.dispose]: () => void seen.push(`let go after ${lab.spawned.length}`) })
+    await using lab = await openLab({}, { holdGuest })
+    await assert.rejects(lab.machines.start(REQUEST), { code: 'ERR_VM_EMULATED' })
+    await using _machine = await lab.machines.start({ ...REQUEST, mayBeEmulated: true })
+    // One of them may be taken a template of.
+    assert.deepEqual(seen, ['let go after 0', `let go after ${lab.spawned.length}`])
+    assert.ok(lab.spawned.length > 0)
   })
 
   it('share one image, written once, and nothing half-written stays', async () => {
@@ -179,7 +195,7 @@ describe('machines of a node', () => {
       code: 'ERR_VM_UNAVAILABLE',
       detail: ['apt-get install qemu-system-x86', 'apt-get install bubblewrap', 'apt-get install util-linux']
     })
-    await using guestless = await openLab({}, false)
+    await using guestless = await openLab({}, { hasGuest: false })
     await assert.rejects(guestless.machines.start(REQUEST), { code: 'ERR_VM_UNAVAILABLE' })
   })
 })
