@@ -102,7 +102,8 @@ describe('capsules from the pool', () => {
   it('have all of their processor time, and no more', async () => {
     const capsule = start(programs.SPINS, { limits: { cpuSecondsMax: 1 } })
     assert.equal(await end(capsule), 'ERR_CAPSULE_TIME_LIMIT')
-  })
+    // One that is busy yields to all others: on a busy machine its second of processor time takes long.
+  }).timeout(180_000)
 
   it('are held to their processor time by the kernel too, soon after', async () => {
     const capsule = start(programs.WAITS, { limits: { cpuSecondsMax: 7 } })
