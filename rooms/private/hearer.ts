@@ -25,7 +25,6 @@ import {
 } from './hearing.ts'
 import type { Held } from './held.ts'
 import type { Keeper, KeeperComponents } from './keeper.ts'
-import type { OwnPrekey } from './prekeys.ts'
 
 /** What hearing needs. */
 export interface HearerParts
@@ -87,9 +86,7 @@ type Outcome = 'news' | 'done' | 'waits' | 'full'
 interface Paces {
   readonly mayAnswerSync: (memberOfGroup: string) => boolean
   readonly maySync: (memberOfGroup: string) => boolean
-  readonly mayRejoin: (groupOrMemberOfGroup: string) => boolean
-  /** By group, the prekey by which this device asked last to be taken in again, for as long as it is asked with. */
-  readonly asked: Map<string, { readonly ref: string; readonly sinceMs: number }>
+  readonly mayRejoin: (group: string) => boolean
   /** For welcomes with prekeys that are not here, whoever sent them: strangers are as many as they like. */
   readonly mayAnswerWelcome: () => boolean
 }
@@ -106,7 +103,6 @@ function createPaces({ clock }: Pick<HearerParts, 'clock'>): Paces {
     mayAnswerSync: onceIn(SYNC_INTERVAL_MS),
     maySync: onceIn(SYNC_INTERVAL_MS),
     mayRejoin: onceIn(REJOIN_INTERVAL_MS),
-    asked: new Map(),
     mayAnswerWelcome: () => welcomes('')
   }
 }
@@ -211,35 +207,20 @@ function heardEpoch({ held, context }: HearerParts, { group, from }: SignedFrame
 
 /**
  * Others went on without this device: it asks the one who said so to take it in again. Where it knows who was in last it asks none but
- * them, each in a while: whoever else knows the number of the group could else use up what is asked.
+ * them: whoever else knows the number of the group could else use up what is asked. One in a while for all of them, as each who
+ * is asked takes this device out and in, and makes what the others did old.
  */
 async function rejoin(
   parts: HearerParts,
   paces: Paces,
   { conversation, to }: { readonly conversation: Conversation; readonly to: SignedFrame['from'] }
 ): Promise<void> {
-  const { group } = conversation
   const members = lastMembers(conversation)
   if (conversation.hasLeft || (members.length > 0 && !members.some(({ device }) => device === to))) return
-  if (!paces.mayRejoin(members.length > 0 ? `${group} ${to}` : group)) return
-  const { context, settle } = parts
-  const prekey = await prekeyToRejoin(parts, paces, group)
+  if (!paces.mayRejoin(conversation.group)) return
+  const { context, stock, settle } = parts
+  const prekey = await stock.make(context().nowMs)
   await settle(askRejoin(context(), conversation, { prekey, to }))
-}
-
-/** The same for all who are asked within a while: the first of them takes this device in, and the others see that it was done. */
-async function prekeyToRejoin(
-  { context, stock }: HearerParts,
-  { asked }: Paces,
-  group: string
-): Promise<OwnPrekey> {
-  const { nowMs } = context()
-  for (const [name, { sinceMs }] of asked) if (nowMs - sinceMs >= REJOIN_INTERVAL_MS) asked.delete(name)
-  const known = stock.find([asked.get(group)?.ref ?? ''])
-  if (known !== undefined && known.usedAtMs === undefined) return known
-  const prekey = await stock.make(nowMs)
-  asked.set(group, { ref: prekey.ref, sinceMs: nowMs })
-  return prekey
 }
 
 /** Keeps a frame until its epoch is known, and asks its sender, if a member, for what is missing. */
