@@ -130,18 +130,54 @@ export function withBranch(
 ): Pick<Step, 'conversation' | 'events'> {
   const branches = new Map(conversation.branches).set(branch.tip, branch)
   const commits = new Map(conversation.commits).set(branch.tip, commit)
-  const isAllowed = (did: Did): boolean => {
+  const next = { ...conversation, branches, commits }
+  const tip = chooseTip(branches, conversation.root, allowedIn(context, next))
+  if (tip === conversation.tip) return following(context, next, branch.tip)
+  return movedTo(context, next, { root: conversation.root, tip })
+}
+
+/**
+ * The conversation where it goes on by what a member did in a known epoch. A device that was taken in on both sides of a fork, as by two who
+ * invited it at once, knows the commits on neither, so that no rule settles the fork for it: it goes where more has happened, and by the
+ * smaller hash where as much has, as others do who know both.
+ */
+export function following(
+  context: StepContext,
+  conversation: Conversation,
+  epoch: string
+): Pick<Step, 'conversation' | 'events'> {
+  const { branches } = conversation
+  const stays = { conversation, events: [] }
+  const root = chainOf(branches, epoch).at(-1)
+  if (root === undefined || root === chainOf(branches, conversation.tip).at(-1) || !isIn(conversation))
+    return stays
+  const tip = chooseTip(branches, root, allowedIn(context, conversation))
+  const there = branches.get(tip)
+  if (there?.state === undefined || !there.isWhole) return stays
+  const [theirs, ours] = [there.state.groupContext.epoch, speakingState(conversation).groupContext.epoch]
+  if (theirs < ours || (theirs === ours && tip > conversation.tip)) return stays
+  return movedTo(context, conversation, { root, tip })
+}
+
+/** Whether a device that is or was a member may take part, as this device sees it. */
+function allowedIn({ suite }: StepContext, { branches }: Conversation): (did: Did) => boolean {
+  return (did) => {
     const members = [...branches.values()].flatMap(({ state }) => (state ? membersOf(state) : []))
     const known = members.find(({ device }) => device === did)
-    return known === undefined || context.suite.isAllowed(known)
+    return known === undefined || suite.isAllowed(known)
   }
-  const tip = chooseTip(branches, conversation.root, isAllowed)
-  const next = { ...conversation, branches, commits }
-  if (tip === conversation.tip) return { conversation: next, events: [] }
+}
+
+function movedTo(
+  context: StepContext,
+  conversation: Conversation,
+  { root, tip }: Pick<Conversation, 'root' | 'tip'>
+): Pick<Step, 'conversation' | 'events'> {
+  const branches = new Map(conversation.branches)
   const before = branches.get(conversation.tip)
   if (before !== undefined) branches.set(before.tip, { ...before, supersededAtMs: context.nowMs })
   const isFork = branches.get(tip)?.parent !== conversation.tip
-  const moved: Conversation = { ...next, tip }
+  const moved: Conversation = { ...conversation, branches, root, tip }
   const turned = isFork ? withNewTurns(context, moved) : moved
   return { conversation: turned, events: membershipEvents(conversation, turned) }
 }

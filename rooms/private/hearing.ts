@@ -3,6 +3,7 @@ import { chainOf, type Branch } from './branches.ts'
 import { DEVICES_MAX, EPOCHS_NAMED_MAX, REJOIN_INTERVAL_MS, SYNC_COMMITS_MAX } from './constants.ts'
 import {
   currentMembers,
+  following,
   isIn,
   speakingState,
   toDevices,
@@ -88,16 +89,24 @@ async function takeMessage(
   if (read.kind !== 'application' || read.from !== frame.from)
     throw foreign('a message of the device that sent it')
   const branches = new Map(conversation.branches).set(branch.tip, { ...branch, state: read.state })
-  const next = { ...conversation, branches }
+  const heard = { ...conversation, branches }
   const { group } = conversation
-  if (!context.suite.isAllowed(from)) return unchanged(next)
+  if (!context.suite.isAllowed(from)) return unchanged(heard)
+  const { conversation: next, events } = following(context, heard, branch.tip)
   const payload = decodePayload(read.bytes)
-  if (payload.kind === 'ask') return await takeAsk(context, next, { payload, from })
+  if (payload.kind === 'ask') {
+    const step = await takeAsk(context, next, { payload, from })
+    return { ...step, events: [...events, ...step.events] }
+  }
   const { text, sentAtMs } = payload
   const says = { text, sentAtMs, isSelf: from.person === context.suite.own.person }
   const id = tipOf(frame.body)
   const after = says.isSelf ? withoutOpener(next) : next
-  return { conversation: after, outgoing: [], events: [{ type: 'text', group, id, from, ...says }] }
+  return {
+    conversation: after,
+    outgoing: [],
+    events: [...events, { type: 'text', group, id, from, ...says }]
+  }
 }
 
 /**
