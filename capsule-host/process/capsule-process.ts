@@ -3,18 +3,9 @@ import { CapsuleError } from '../errors.ts'
 import { FRAME_PAYLOAD_BYTES_MAX } from '../guest/frames.ts'
 import { mendingCommands } from '../sandbox/report.ts'
 import { admitModule } from '../wasm/admission.ts'
-import { CapsuleRun } from './capsule-run.ts'
+import { CapsuleRun, type CapsuleProcess } from './capsule-run.ts'
 import { startGuestProcess } from './guest-process.ts'
 import type { CapsuleProcessComponents, CapsuleProcessInit } from './init.ts'
-import type { CapsuleOutcome } from './outcome.ts'
-
-/** A capsule that runs. Disposing it ends it. */
-export interface CapsuleProcess extends AsyncDisposable {
-  /** Its outermost process. */
-  readonly pid: number | undefined
-  /** Resolves when the capsule has ended and nothing of it is left; never rejects. */
-  readonly finished: Promise<CapsuleOutcome>
-}
 
 /**
  * Runs a capsule's module in a sandboxed process of its own, with nothing but its standard streams, a channel on
@@ -38,16 +29,7 @@ export function startCapsuleProcess(
   }
   const { args, module } = checkedModule(init)
   const guest = components.pool?.take(init.limits) ?? startGuestProcess(components, init.limits)
-  const run = new CapsuleRun(components, init, guest)
-  const finished = run.run(args, module)
-  return {
-    pid: guest.process.pid,
-    finished,
-    [Symbol.asyncDispose]: async () => {
-      run.stop()
-      await finished
-    }
-  }
+  return new CapsuleRun(components, init, guest).start(args, module)
 }
 
 /**

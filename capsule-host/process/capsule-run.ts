@@ -21,6 +21,14 @@ import { StdinPump } from './stdin-pump.ts'
 import { TraceIntake } from './trace-intake.ts'
 import { Traffic, type TrafficFrame } from './traffic.ts'
 
+/** A capsule that runs. Disposing it ends it. */
+export interface CapsuleProcess extends AsyncDisposable {
+  /** Its outermost process. */
+  readonly pid: number | undefined
+  /** Resolves when the capsule has ended and nothing of it is left; never rejects. */
+  readonly finished: Promise<CapsuleOutcome>
+}
+
 /** One run of one capsule over the frames of its process, from the module handed over to nothing left. */
 export class CapsuleRun {
   readonly #components: CapsuleProcessComponents
@@ -54,10 +62,23 @@ export class CapsuleRun {
     this.#traffic = new Traffic({ clock: components.clock, shared: components.pool?.output }, init.limits)
   }
 
-  async run(args: readonly string[], module: Uint8Array): Promise<CapsuleOutcome> {
+  /** Begins it. To be called once. */
+  start(args: readonly string[], module: Uint8Array): CapsuleProcess {
+    const finished = this.#run(args, module)
+    return {
+      pid: this.#guest.process.pid,
+      finished,
+      [Symbol.asyncDispose]: async () => {
+        this.#stop()
+        await finished
+      }
+    }
+  }
+
+  async #run(args: readonly string[], module: Uint8Array): Promise<CapsuleOutcome> {
     const { clock } = this.#components
     const { signal, limits } = this.#init
-    const stop = (): void => this.stop()
+    const stop = (): void => this.#stop()
     signal.addEventListener('abort', stop, { once: true })
     if (signal.aborted) stop()
     using _startLimit = clock.after(this.#guest.startMsMax ?? PROCESS_START_MS_MAX, () => {
@@ -116,7 +137,7 @@ export class CapsuleRun {
   }
 
   /** Ends the capsule because its owner wants so. */
-  stop(): void {
+  #stop(): void {
     this.#fail('ERR_CAPSULE_STOPPED', 'the capsule was stopped')
   }
 

@@ -11,8 +11,7 @@ import {
 } from '../guest/frames.ts'
 import { STDIN_WINDOW_BYTES } from '../guest/wasi/constants.ts'
 import type { SpawnEnd } from '../powers.ts'
-import type { CapsuleProcess } from './capsule-process.ts'
-import { CapsuleRun } from './capsule-run.ts'
+import { CapsuleRun, type CapsuleProcess } from './capsule-run.ts'
 import type { GuestProcess } from './guest-process.ts'
 import type { CapsuleProcessComponents, CapsuleProcessInit } from './init.ts'
 
@@ -68,16 +67,8 @@ export function startMachineCapsule(
 ): CapsuleProcess {
   // The machine is a sandbox of its own; what a run asks of one it asks of its guest.
   const sandboxed: CapsuleProcessComponents = { ...components, sandbox: NO_SANDBOX }
-  const run = new CapsuleRun(sandboxed, { ...init, module: NOTHING }, createMachineGuest(machine))
-  const finished = run.run([init.name], NOTHING)
-  return {
-    pid: machine.pid,
-    finished,
-    [Symbol.asyncDispose]: async () => {
-      run.stop()
-      await finished
-    }
-  }
+  const guest = createMachineGuest(machine)
+  return new CapsuleRun(sandboxed, { ...init, module: NOTHING }, guest).start([init.name], NOTHING)
 }
 
 /** What a run is told of the sandbox where a machine is one. */

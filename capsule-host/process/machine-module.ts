@@ -1,7 +1,7 @@
 import { PROCESS_LOG_BYTES_MAX } from '../constants.ts'
 import type { SpawnEnd } from '../powers.ts'
-import { checkedModule, type CapsuleProcess } from './capsule-process.ts'
-import { CapsuleRun } from './capsule-run.ts'
+import { checkedModule } from './capsule-process.ts'
+import { CapsuleRun, type CapsuleProcess } from './capsule-run.ts'
 import type { GuestProcess } from './guest-process.ts'
 import type { CapsuleProcessComponents, CapsuleProcessInit } from './init.ts'
 import { machineError, NO_SANDBOX, type CapsuleMachine } from './machine-capsule.ts'
@@ -29,16 +29,8 @@ export function startMachineModule(
   machine: CapsuleMachine
 ): CapsuleProcess {
   const { args, module } = checkedModule(init)
-  const run = new CapsuleRun({ ...components, sandbox: NO_SANDBOX }, init, createMachineProcess(machine))
-  const finished = run.run(args, module)
-  return {
-    pid: machine.pid,
-    finished,
-    [Symbol.asyncDispose]: async () => {
-      run.stop()
-      await finished
-    }
-  }
+  const guest = createMachineProcess(machine)
+  return new CapsuleRun({ ...components, sandbox: NO_SANDBOX }, init, guest).start(args, module)
 }
 
 /** A machine as a run sees the process it is in: frames on the standard streams of its program. */

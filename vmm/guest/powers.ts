@@ -92,12 +92,28 @@ export function programOptions({ folder, signal }: { folder: string; signal?: Ab
   }
 }
 
-/** Makes an empty folder among the temporary ones that is removed when disposed. */
+/** A build ends long before it is so old: such a folder was left by one that was killed. */
+const LEFT_AFTER_MS = 24 * 60 * 60 * 1_000
+
+/** Makes an empty folder in `parent` that is removed when disposed, and removes those that builds left there which were killed. */
 export async function makeTemporaryFolder(
-  prefix: string
+  prefix: string,
+  parent: string = tmpdir()
 ): Promise<AsyncDisposable & { readonly path: string }> {
-  const path = await mkdtemp(join(tmpdir(), prefix))
+  await removeLeft(prefix, parent)
+  const path = await mkdtemp(join(parent, prefix))
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
+}
+
+/** The parent is everybody's: only folders that are ours are touched, and one that goes meanwhile is gone. */
+async function removeLeft(prefix: string, parent: string): Promise<void> {
+  for (const name of await readdir(parent)) {
+    if (!name.startsWith(prefix)) continue
+    const path = join(parent, name)
+    const found = await lstat(path).catch(unless('ENOENT'))
+    if (found?.isDirectory() !== true || found.uid !== process.getuid?.()) continue
+    if (Date.now() - found.mtimeMs >= LEFT_AFTER_MS) await rm(path, { recursive: true, force: true })
+  }
 }
 
 /**
