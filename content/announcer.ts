@@ -1,7 +1,6 @@
 import type { CID } from 'multiformats/cid'
-import { errorMessage } from '#contracts'
+import { errorMessage, orAborted } from '#contracts'
 import type { Clock, Logger, Random } from '#contracts'
-import { orAbort } from './abort.ts'
 import {
   PROVIDE_TIMEOUT_MS,
   REPROVIDE_INTERVAL_MS,
@@ -184,7 +183,7 @@ export class Announcer implements AsyncDisposable {
     const { attempt } = entry
     entry.attempt = newAttempt()
     try {
-      await orAbort(this.#listed, entry.leaving.signal)
+      await orAborted(this.#listed, entry.leaving.signal)
       await this.#provide(entry)
       entry.failures = 0
       entry.announced = true
@@ -227,7 +226,7 @@ export class Announcer implements AsyncDisposable {
       () => undefined,
       () => undefined
     )
-    await orAbort(providing, signal)
+    await orAborted(providing, signal)
   }
 }
 

@@ -1,7 +1,6 @@
 import type { CID } from 'multiformats/cid'
-import { errorCode } from '#contracts'
+import { errorCode, orAborted } from '#contracts'
 import type { Clock, Logger } from '#contracts'
-import { orAbort } from './abort.ts'
 import { blockKey, checkCid, inlineBlock, matchesCid } from './cid.ts'
 import { ContentError } from './errors.ts'
 import { whyNotFound } from './not-found.ts'
@@ -111,7 +110,7 @@ class StoreThenPeers implements BlockReader {
     const exchange = this.#exchange(cid)
     const isHere = await this.#waited(async () => {
       const stream = this.#openStream()
-      return stream !== undefined && (await orAbort(stream.bring(cid), this.#signal))
+      return stream !== undefined && (await orAborted(stream.bring(cid), this.#signal))
     })
     if (!isHere) await this.#once(cid, async () => await this.#fetchElsewhere(cid, exchange))
   }
@@ -175,7 +174,7 @@ class StoreThenPeers implements BlockReader {
     const exchange = this.#exchange(cid)
     const streamed = await this.#waited(async () => {
       const stream = this.#openStream()
-      return stream === undefined ? undefined : await orAbort(stream.fetch(cid), this.#signal)
+      return stream === undefined ? undefined : await orAborted(stream.fetch(cid), this.#signal)
     })
     return streamed ?? (await this.#fetchElsewhere(cid, exchange))
   }
@@ -187,7 +186,7 @@ class StoreThenPeers implements BlockReader {
     if (held !== undefined) return held
     const bytes = await this.#waited(async () => {
       this.#session ??= exchange.createSession({ root: this.#o.root, signal: this.#signal })
-      return await orAbort(this.#session.fetch(cid, { signal: this.#signal }), this.#signal)
+      return await orAborted(this.#session.fetch(cid, { signal: this.#signal }), this.#signal)
     })
     if (!exchange.verifiesBlocks && !matchesCid(cid, bytes)) {
       throw new ContentError('ERR_BLOCK_MISMATCH', `a peer sent bytes that do not hash to ${cid.toString()}`)

@@ -1,7 +1,6 @@
 import type { CID } from 'multiformats/cid'
-import { errorMessage } from '#contracts'
+import { errorMessage, orAborted } from '#contracts'
 import type { Clock, Random } from '#contracts'
-import { orAbort } from './abort.ts'
 import { cidOf, DAG_CBOR_CODEC, RAW_CODEC } from './cid.ts'
 import { collectGarbage } from './collect-garbage.ts'
 import { ANNOUNCE_WAIT_MS, ENTRIES_MAX, SMALL_BLOCK_BYTES_MAX } from './constants.ts'
@@ -235,7 +234,7 @@ export class NodeContent implements Content {
     if (!this.#isPublic(cid))
       throw new ContentError('ERR_PIN_NOT_FOUND', `${cid.toString()} is no public pin`)
     if (announcer === undefined) throw new ContentError('ERR_ROUTING_OFF', 'content routing is off')
-    await orAbort(announcer.add(cid), visit.signal)
+    await orAborted(announcer.add(cid), visit.signal)
   }
 
   hurryAnnouncements(): void {
@@ -327,7 +326,7 @@ export class NodeContent implements Content {
     })
     try {
       const announced = attempt.then((): Announcement => ({ state: 'announced' }))
-      return await orAbort(Promise.race([announced, late.promise]), signal)
+      return await orAborted(Promise.race([announced, late.promise]), signal)
     } catch (thrown) {
       signal.throwIfAborted()
       return { state: 'pending', reason: errorMessage(thrown) }

@@ -1,10 +1,10 @@
 import { isPeerId } from '@libp2p/interface'
 import type { KadDHTComponents } from '@libp2p/kad-dht'
+import { createTurns } from '#contracts'
 import type { Clock } from '#contracts'
 import { PING_TIMEOUT_MS, STRANGER_PING_INTERVAL_MS, STRANGERS_WAITING_MAX } from './constants.ts'
 import { startDeadline } from './deadline.ts'
 import { DhtError } from './errors.ts'
-import { createTurns } from './turns.ts'
 
 /** The ping that kad-dht checks peers with before they enter its table, and before they have to leave it. */
 export type KadPing = KadDHTComponents['ping']

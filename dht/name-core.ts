@@ -1,5 +1,5 @@
 import type { Clock, Logger, Random } from '#contracts'
-import { errorMessage } from '#contracts'
+import { errorMessage, type Turns } from '#contracts'
 import type { Did, KeyPair } from '#did'
 import type { Confidence } from './confidence.ts'
 import { startDeadline } from './deadline.ts'
@@ -12,7 +12,6 @@ import type { NameRecord } from './name-record.ts'
 import type { NameRouting } from './name-routing.ts'
 import type { NameStore } from './name-store.ts'
 import type { ShelfDatastore } from './shelf.ts'
-import type { Turns } from './turns.ts'
 
 /** What names work with. */
 export interface NamesComponents {

@@ -1,3 +1,4 @@
+import { createTurns } from '#contracts'
 import { didFromIpnsName, ipnsNameFromDid } from '#did'
 import type { Did } from '#did'
 import { DhtError } from './errors.ts'
@@ -6,7 +7,6 @@ import { isNewer, verifyNameRecord } from './name-record.ts'
 import type { NameRecord } from './name-record.ts'
 import { createShelf } from './shelf.ts'
 import type { Shelf, ShelfDatastore } from './shelf.ts'
-import { createTurns } from './turns.ts'
 
 /**
  * What a node remembers of names, over restarts: the newest record ever seen of each, the records it signed itself,

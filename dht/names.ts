@@ -1,4 +1,5 @@
 import type { CID } from 'multiformats/cid'
+import { createTurns } from '#contracts'
 import type { Did, KeyPair } from '#did'
 import type { Confidence } from './confidence.ts'
 import { DhtError } from './errors.ts'
@@ -11,7 +12,6 @@ import type { NameRecord } from './name-record.ts'
 import { startRepublishing } from './name-republisher.ts'
 import type { RepublishReport } from './name-republisher.ts'
 import { createNameStore } from './name-store.ts'
-import { createTurns } from './turns.ts'
 
 /** How to publish a name. */
 export interface PublishNameOptions {

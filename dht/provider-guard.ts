@@ -4,6 +4,7 @@ import { Key as DatastoreKey } from 'interface-datastore/key'
 import { varint } from 'multiformats'
 import { base32 } from 'multiformats/bases/base32'
 import type { CID } from 'multiformats/cid'
+import { createTurns } from '#contracts'
 import type { Clock } from '#contracts'
 import {
   PROVIDER_RECORDS_MAX,
@@ -16,7 +17,6 @@ import {
 import { DhtError } from './errors.ts'
 import type { AnnouncementBook } from './provide/announcement-book.ts'
 import { keepOnly } from './provide/keep-only.ts'
-import { createTurns } from './turns.ts'
 
 /** One provider record as kad-dht stores it: content and peer in the key, the time in the value. */
 export interface ProviderRecord {

@@ -1,6 +1,6 @@
 import type { CID } from 'multiformats/cid'
 import type { Clock } from '#contracts'
-import { errorCode } from '#contracts'
+import { errorCode, createTurns } from '#contracts'
 import { decodeCanonical, encodeCanonical, ipnsNameFromDid } from '#did'
 import type { Did, KeyPair } from '#did'
 import { DhtError } from './errors.ts'
@@ -11,7 +11,6 @@ import { parseName } from './name-record.ts'
 import type { Names, ResolvedName } from './names.ts'
 import { createShelf } from './shelf.ts'
 import type { Shelf, ShelfDatastore } from './shelf.ts'
-import { createTurns } from './turns.ts'
 
 /** Where the blocks of indexes come from and go to. */
 export interface IndexBlocks {

@@ -2,10 +2,10 @@ import type { AbortOptions } from '@libp2p/interface'
 import type { Selectors } from '@libp2p/kad-dht'
 import { Libp2pRecord } from '@libp2p/record'
 import type { Datastore, Key } from 'interface-datastore'
+import { createTurns } from '#contracts'
 import type { Clock } from '#contracts'
 import { RECORD_BYTES_MAX, RECORD_OVERHEAD_BYTES_MAX, RECORD_VALIDITY_MS, RECORDS_MAX } from './constants.ts'
 import { DhtError } from './errors.ts'
-import { createTurns } from './turns.ts'
 
 /** Decides which records the DHT stores. */
 export interface RecordGuard {

@@ -1,6 +1,6 @@
 import { Key } from 'interface-datastore'
 import type { Datastore } from 'interface-datastore'
-import { createTurns } from './turns.ts'
+import { createTurns } from '#contracts'
 
 /** The parts of a datastore that a shelf uses. */
 export type ShelfDatastore = Pick<Datastore, 'get' | 'put' | 'has' | 'delete' | 'queryKeys'>

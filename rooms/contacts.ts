@@ -1,4 +1,4 @@
-import { errorCode, type Clock, type Logger } from '#contracts'
+import { errorCode, type Clock, type Logger, orAborted } from '#contracts'
 import {
   CONNECT_TIMEOUT_MS,
   CONTACTS_IN_FLIGHT_MAX,
@@ -13,7 +13,7 @@ import {
   MEMBERS_PROTOCOL,
   RECONTACT_MS
 } from './constants.ts'
-import { orAborted, startDeadline } from './deadline.ts'
+import { startDeadline } from './deadline.ts'
 import { decodeMembersAnswer, type MembersAnswer } from './members-exchange.ts'
 import { nthWait } from './pause.ts'
 import type { RoomPeer, RoomTransport } from './transport.ts'

@@ -1,4 +1,4 @@
-import type { Clock } from '#contracts'
+import { orAborted, type Clock } from '#contracts'
 import { RoomError } from './errors.ts'
 
 /** A signal that aborts after a time, or with its parent. Disposing it lets go of both. */
@@ -25,23 +25,6 @@ export function startDeadline(
       timer[Symbol.dispose]()
       parent.removeEventListener('abort', follow)
     }
-  }
-}
-
-/**
- * `promise`, or the reason of `signal` as soon as it aborts: what it waits for may never hear of the abort.
- */
-export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>()
-  const abort = (): void => {
-    reject(signal.reason instanceof Error ? signal.reason : new Error('aborted'))
-  }
-  if (signal.aborted) abort()
-  signal.addEventListener('abort', abort, { once: true })
-  try {
-    return await Promise.race([promise, aborted])
-  } finally {
-    signal.removeEventListener('abort', abort)
   }
 }
 

@@ -1,4 +1,4 @@
-import { errorCode, type Clock, type Logger, type Random } from '#contracts'
+import { errorCode, type Clock, type Logger, type Random, orAborted } from '#contracts'
 import {
   EXCHANGE_TIMEOUT_MS,
   GAP_ASK_MS,
@@ -11,7 +11,7 @@ import {
   HISTORY_ROUNDS_MAX,
   HISTORY_TRIED_MAX
 } from './constants.ts'
-import { orAborted, startDeadline } from './deadline.ts'
+import { startDeadline } from './deadline.ts'
 import { decodeHistoryAnswer } from './history-exchange.ts'
 import { createPause, jittered } from './pause.ts'
 import type { RoomTransport } from './transport.ts'

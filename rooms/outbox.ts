@@ -1,6 +1,6 @@
-import { errorCode, type Clock, type Logger } from '#contracts'
+import { errorCode, type Clock, type Logger, orAborted } from '#contracts'
 import { LEAVE_TIMEOUT_MS, OUTBOX_MAX, PUBLISH_RETRY_MS, SEND_WAIT_MS } from './constants.ts'
-import { orAborted, startDeadline } from './deadline.ts'
+import { startDeadline } from './deadline.ts'
 import { RoomError } from './errors.ts'
 import { createPause, nthWait } from './pause.ts'
 import type { RoomTransport } from './transport.ts'

@@ -1,4 +1,4 @@
-import { errorCode, type Clock, type Logger, type Random } from '#contracts'
+import { errorCode, type Clock, type Logger, type Random, orAborted } from '#contracts'
 import {
   FIND_ALONE_MS,
   FIND_FEW_MS,
@@ -13,7 +13,7 @@ import {
   PROVIDE_TIMEOUT_MS,
   REPROVIDE_MS
 } from './constants.ts'
-import { orAborted, startDeadline, untilAborted } from './deadline.ts'
+import { startDeadline, untilAborted } from './deadline.ts'
 import { createPause, jittered, nthWait } from './pause.ts'
 import { nextDaysChangeMs, rendezvousCid, rendezvousDays } from './rendezvous.ts'
 import type { RoomPeer, RoomTransport } from './transport.ts'

@@ -1,19 +1,10 @@
+import { createTurns as createEndlessTurns, type Turns } from '#contracts'
 import { TURNS_MAX } from './constants.ts'
 import { RoomError } from './errors.ts'
 
-/** Work on things of which each is worked on by one at a time. */
-export interface Turns {
-  /**
-   * Does `work` when all that was asked for before under this name is done, well or not.
-   *
-   * @throws RoomError `ERR_ROOM_BUSY` when too much is under way; and whatever `work` throws
-   */
-  take<T>(name: string, work: () => Promise<T>): Promise<T>
-}
-
-/** Turns of which none is taken; names are forgotten when nothing is under way under them. */
+/** Turns by name of which so many are under way at most; one more is refused with RoomError `ERR_ROOM_BUSY`. */
 export function createTurns(): Turns {
-  const last = new Map<string, Promise<unknown>>()
+  const turns = createEndlessTurns()
   let count = 0
   return {
     take: async (name, work) => {
@@ -24,14 +15,10 @@ export function createTurns(): Turns {
         )
       }
       count += 1
-      const before = last.get(name)
-      const own = before === undefined ? work() : before.then(work, work)
-      last.set(name, own)
       try {
-        return await own
+        return await turns.take(name, work)
       } finally {
         count -= 1
-        if (last.get(name) === own) last.delete(name)
       }
     }
   }

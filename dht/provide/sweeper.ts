@@ -1,10 +1,9 @@
-import { errorMessage } from '#contracts'
+import { errorMessage, createTurns } from '#contracts'
 import type { Clock, Logger, Random } from '#contracts'
 import type { AnnouncedAddresses } from '../announced-addresses.ts'
 import type { DhtTable } from '../dht-service.ts'
 import type { ProviderGuard } from '../provider-guard.ts'
 import type { RecordGuard } from '../record-guard.ts'
-import { createTurns } from '../turns.ts'
 import type { Announcement, AnnouncementBook } from './announcement-book.ts'
 import {
   SLOTS,

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { errorCode, type Clock, type Logger } from '#contracts'
+import { errorCode, type Clock, type Logger, orAborted } from '#contracts'
 import {
   CONNECT_TIMEOUT_MS,
   EXCHANGE_TIMEOUT_MS,
@@ -10,7 +10,7 @@ import {
   MAILBOX_PROTOCOL,
   MAILBOX_ROUNDS_MAX
 } from '../constants.ts'
-import { orAborted, startDeadline } from '../deadline.ts'
+import { startDeadline } from '../deadline.ts'
 import type { RoomPeer, RoomTransport } from '../transport.ts'
 import { addressOf, mailboxCid } from './address.ts'
 import {

@@ -132,22 +132,24 @@ export function withBranch(
   const commits = new Map(conversation.commits).set(branch.tip, commit)
   const next = { ...conversation, branches, commits }
   const tip = chooseTip(branches, conversation.root, allowedIn(context, next))
-  if (tip === conversation.tip) return following(context, next, branch.tip)
+  if (tip === conversation.tip) return following(context, next, branch)
   return movedTo(context, next, { root: conversation.root, tip })
 }
 
 /**
- * The conversation where it goes on by what a member did in a known epoch. A device that was taken in on both sides of a fork, as by two who
- * invited it at once, knows the commits on neither, so that no rule settles the fork for it: it goes where more has happened, and by the
- * smaller hash where as much has, as others do who know both.
+ * The conversation where it goes on by what `by` did in the known epoch `tip`. A device that was taken in on both sides of a fork, as by
+ * two who invited it at once, knows the commits on neither, so that no rule settles the fork for it: it goes where more has happened, and
+ * by the smaller hash where as much has, as others do who know both. It follows nobody who is not in any more, who could otherwise lead it
+ * back to a side on which they are.
  */
 export function following(
   context: StepContext,
   conversation: Conversation,
-  epoch: string
+  { tip: epoch, by }: Pick<Branch, 'tip' | 'by'>
 ): Pick<Step, 'conversation' | 'events'> {
   const { branches } = conversation
   const stays = { conversation, events: [] }
+  if (!currentMembers(conversation).some(({ device }) => device === by)) return stays
   const root = chainOf(branches, epoch).at(-1)
   if (root === undefined || root === chainOf(branches, conversation.tip).at(-1) || !isIn(conversation))
     return stays

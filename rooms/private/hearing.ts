@@ -92,7 +92,7 @@ async function takeMessage(
   const heard = { ...conversation, branches }
   const { group } = conversation
   if (!context.suite.isAllowed(from)) return unchanged(heard)
-  const { conversation: next, events } = following(context, heard, branch.tip)
+  const { conversation: next, events } = following(context, heard, { tip: branch.tip, by: frame.from })
   const payload = decodePayload(read.bytes)
   if (payload.kind === 'ask') {
     const step = await takeAsk(context, next, { payload, from })
@@ -271,7 +271,10 @@ function enterAgain(
   }
 }
 
-/** What somebody asks for is done when they may ask for it: their own devices out, anybody in, the founder all. */
+/**
+ * What somebody asks for is done when they may ask for it: their own devices out, anybody in, the founder all. Who is not in any more
+ * asks in vain, though what they say in an epoch in which they were can be read.
+ */
 async function takeAsk(
   context: StepContext,
   conversation: Conversation,
@@ -282,6 +285,7 @@ async function takeAsk(
 ): Promise<Step> {
   const { info } = conversation
   const members = currentMembers(conversation)
+  if (!members.some(({ device }) => device === from.device)) return unchanged(conversation)
   const removable = members.filter(
     (member) =>
       member.person === from.person || info.foundedBy === from.person || !context.suite.isAllowed(member)

@@ -1,6 +1,6 @@
-import { errorCode, type Clock, type Logger } from '#contracts'
+import { errorCode, type Clock, type Logger, orAborted } from '#contracts'
 import type { Signer } from '#did'
-import { orAborted, startDeadline } from '../deadline.ts'
+import { startDeadline } from '../deadline.ts'
 import { RoomError } from '../errors.ts'
 import { nthWait } from '../pause.ts'
 import {
