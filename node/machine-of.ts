@@ -2,6 +2,7 @@ import { capsuleLimits, CapsuleError, type ModuleRuntime } from '#capsule-host'
 import type { Machine } from '#vmm'
 import type { CapsuleStreams, VerifiedPackage } from './capsules.ts'
 import type { MachineRequest, Machines } from './machines.ts'
+import { SHIPPED_PREFIX } from './shipped-capsules.ts'
 
 /** What modules run with in a machine, and where its root image lies. */
 export interface ModulesInMachines {
@@ -86,11 +87,13 @@ async function startModule(
 }
 
 function requestOf(
-  { opened, isOwn }: VerifiedPackage,
+  { opened, isOwn, lineage }: VerifiedPackage,
   { signal, allowsEmulated = false }: CapsuleStreams
 ): Omit<MachineRequest, 'image' | 'program'> {
   const { memoryBytesMax, cpuSecondsMax, wallMsMax } = capsuleLimits(opened.manifest)
-  return { memoryBytesMax, cpuSecondsMax, wallMsMax, signal, mayBeEmulated: isOwn || allowsEmulated }
+  // A wall is for strangers: what came with this release is as much this program as the node is.
+  const isStranger = !isOwn && !lineage.startsWith(SHIPPED_PREFIX)
+  return { memoryBytesMax, cpuSecondsMax, wallMsMax, signal, mayBeEmulated: !isStranger || allowsEmulated }
 }
 
 function unsupported(what: string): CapsuleError {
