@@ -8,6 +8,8 @@ export interface ScreenMemory {
 
 /** Bytes of output that are kept: some screens of it. */
 const KEPT_BYTES_MAX = 64 * 1024
+/** Bytes up to which writes are kept as one piece. */
+const PIECE_BYTES_MAX = 1024
 /** Bytes that a sequence of {@link MODE} has at most. */
 const MODE_BYTES_MAX = 12
 const ESCAPE = 0x1b
@@ -26,7 +28,7 @@ const ON_BY_DEFAULT: ReadonlySet<string> = new Set(['25', '7'])
 /** A memory of nothing. */
 export function createScreenMemory(): ScreenMemory {
   const modes = new Map<string, 'h' | 'l'>()
-  let kept: Uint8Array = new Uint8Array(0)
+  const tail = createTail()
   let isCut = false
   let rest = ''
   return {
@@ -35,17 +37,51 @@ export function createScreenMemory(): ScreenMemory {
       for (const [, mode = '', state] of text.matchAll(MODE)) modes.set(mode, state === 'h' ? 'h' : 'l')
       // A sequence may come in two pieces.
       rest = text.slice(-MODE_BYTES_MAX)
-      const joined = Buffer.concat([kept, bytes])
-      isCut ||= joined.byteLength > KEPT_BYTES_MAX
-      kept = Uint8Array.from(joined.subarray(-KEPT_BYTES_MAX))
+      isCut = tail.add(bytes) || isCut
     },
     replay: () => {
+      const kept = tail.joined()
       if (!isCut) return kept
       const switched = [...modes]
         .filter(([mode, state]) => (state === 'h') !== ON_BY_DEFAULT.has(mode))
         .map(([mode, state]) => `\u001b[?${mode}${state}`)
       return Buffer.concat([Buffer.from(switched.join('')), fromWhole(kept)])
     }
+  }
+}
+
+/** The end of what was written. */
+interface Tail {
+  /** Whether something at the front went for it. */
+  add(bytes: Uint8Array): boolean
+  joined(): Uint8Array
+}
+
+/** In pieces, so that a write costs what it brings; they are joined when somebody looks. */
+function createTail(): Tail {
+  const pieces: Uint8Array[] = []
+  let total = 0
+  return {
+    add: (bytes) => {
+      const last = pieces.at(-1)
+      // Small writes share a piece: as many as there are, the pieces stay few.
+      if (last !== undefined && last.byteLength + bytes.byteLength <= PIECE_BYTES_MAX) {
+        pieces[pieces.length - 1] = Buffer.concat([last, bytes])
+      } else {
+        // Of its own: a view would keep all that it is a view of.
+        pieces.push(Uint8Array.from(bytes))
+      }
+      total += bytes.byteLength
+      if (total <= KEPT_BYTES_MAX) return false
+      for (let first = pieces[0]; first !== undefined && total > KEPT_BYTES_MAX; first = pieces[0]) {
+        const over = Math.min(total - KEPT_BYTES_MAX, first.byteLength)
+        if (over < first.byteLength) pieces[0] = first.subarray(over)
+        else pieces.shift()
+        total -= over
+      }
+      return true
+    },
+    joined: () => Buffer.concat(pieces)
   }
 }
 
