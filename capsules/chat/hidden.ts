@@ -22,8 +22,9 @@ export function onModerated(
   const goes = state.entries.filter(({ id }) => hidden.includes(id))
   const rest = { ...state, entries: state.entries.filter(({ id }) => !hidden.includes(id)) }
   const comes = state.hidden.filter(({ id }) => shown.includes(id))
-  const kept = { ...rest, hidden: state.hidden.filter(({ id }) => !shown.includes(id)) }
-  const step = goes.length === 0 ? still(kept) : hideEntries(kept, goes)
+  const hiddenCount = state.hiddenCount - comes.length
+  const kept = { ...rest, hidden: state.hidden.filter(({ id }) => !shown.includes(id)), hiddenCount }
+  const step = goes.length === 0 ? still(withNoteOfLess(kept)) : hideEntries(kept, goes)
   return comes.reduce((before, entry) => then(before, (current) => addEntry(current, entry)), step)
 }
 
@@ -45,9 +46,23 @@ function hideEntries(state: ChatState, entries: readonly Entry[]): ChatStep {
   const isTold = state.mode === 'screen' || isPassed(state.hiddenCount, hiddenCount)
   const withoutNote = { ...next, entries: next.entries.filter(({ id }) => id !== HIDDEN_NOTE) }
   if (!isTold) return still(next)
+  return addEntry(withoutNote, { id: HIDDEN_NOTE, kind: 'note', text: noteOf(hiddenCount) })
+}
+
+/** The note says less where it stands, and goes when nothing is hidden any more. */
+function withNoteOfLess(state: ChatState): ChatState {
+  const { entries, hiddenCount } = state
+  if (hiddenCount === 0) return { ...state, entries: entries.filter(({ id }) => id !== HIDDEN_NOTE) }
+  const text = noteOf(hiddenCount)
+  return {
+    ...state,
+    entries: entries.map((entry) => (entry.id === HIDDEN_NOTE ? { ...entry, text } : entry))
+  }
+}
+
+function noteOf(hiddenCount: number): string {
   const what = hiddenCount === 1 ? '1 message is' : `${hiddenCount} messages are`
-  const text = `${what} hidden by moderators you follow; /hidden shows them`
-  return addEntry(withoutNote, { id: HIDDEN_NOTE, kind: 'note', text })
+  return `${what} hidden by moderators you follow; /hidden shows them`
 }
 
 /** Whether a power of two lies above `before` and not above `now`. */

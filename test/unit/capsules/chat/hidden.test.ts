@@ -29,6 +29,24 @@ describe('what moderators hide from a chat', () => {
     assert.equal(chat.state.hidden.length, 0)
   })
 
+  it('is counted down when messages are shown again, and the note goes with the last', () => {
+    const chat = driveChat({ columns: 100, rows: 14 })
+    const events = ['one', 'two', 'three'].map((text) => said('spam', text))
+    for (const event of events) chat.room(event)
+    const ids = events.map(({ id }) => id)
+    const rows = (): string => chat.screen().rows.join('\n')
+    chat.room({ type: 'moderated', hidden: ids, shown: [] })
+    assert.match(rows(), /3 messages are hidden/)
+    chat.room({ type: 'moderated', hidden: [], shown: ids.slice(0, 2) })
+    assert.match(rows(), /1 message is hidden/)
+    assert.doesNotMatch(rows(), /3 messages are hidden/)
+    chat.room({ type: 'moderated', hidden: ids.slice(0, 1), shown: [] })
+    assert.match(rows(), /2 messages are hidden/)
+    chat.room({ type: 'moderated', hidden: [], shown: ids })
+    assert.doesNotMatch(rows(), /hidden by/)
+    assert.equal(chat.state.hiddenCount, 0)
+  })
+
   it('is told over a pipe ever more seldom, so that a flood stays outside', () => {
     const chat = driveChat({ mode: 'lines' })
     for (let count = 0; count < 100; count += 1)
