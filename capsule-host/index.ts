@@ -71,7 +71,7 @@ export { MANIFEST_PATH, PACKAGE_BYTES_MAX, PACKAGE_FILE_BYTES_MAX, PACKAGE_FILES
 export { packageRoot } from './package-root.ts'
 export { newCapsule } from './build/new-capsule.ts'
 export type { NewCapsule } from './build/new-capsule.ts'
-export { CAPSULE_LANGUAGES, CAPSULE_TYPES, isCapsuleLanguage, isCapsuleType } from './build/template.ts'
+export { CAPSULE_LANGUAGES, CAPSULE_TYPES, isCapsuleLanguage } from './build/template.ts'
 export type { CapsuleType } from './build/template.ts'
 export { buildCapsule } from './build/build-capsule.ts'
 export type { BuildComponents, BuiltCapsule, CapsuleImageInit } from './build/build-capsule.ts'

@@ -26,6 +26,16 @@ export function textOption(input: CommandInput, name: string): string | undefine
   return typeof value === 'string' ? value : undefined
 }
 
+/** The value of an option with few choices, to which the parser holds it; `undefined` when it was not given. */
+export function choiceOption<T extends string>(
+  input: CommandInput,
+  name: string,
+  choices: readonly T[]
+): T | undefined {
+  const text = textOption(input, name)
+  return choices.find((choice) => choice === text)
+}
+
 /** The values of an option that may be repeated. */
 export function listOption(input: CommandInput, name: string): string[] {
   const value = input.options[name]

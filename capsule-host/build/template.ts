@@ -37,11 +37,6 @@ export type CapsuleType = 'wasm' | 'microvm'
 /** Every {@link CapsuleType}, the one a new capsule is of unless told first. */
 export const CAPSULE_TYPES: readonly CapsuleType[] = ['wasm', 'microvm']
 
-/** Whether a text names one of {@link CAPSULE_TYPES}. */
-export function isCapsuleType(text: string): text is CapsuleType {
-  return CAPSULE_TYPES.some((type) => type === text)
-}
-
 /** Whether a text names one of {@link CAPSULE_LANGUAGES}. */
 export function isCapsuleLanguage(text: string): text is CapsuleLanguage {
   return Object.hasOwn(STARTERS, text)

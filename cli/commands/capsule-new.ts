@@ -1,15 +1,8 @@
 import { resolve } from 'node:path'
-import {
-  CAPSULE_LANGUAGES,
-  CAPSULE_TYPES,
-  isCapsuleLanguage,
-  isCapsuleType,
-  newCapsule,
-  systemPowers
-} from '#capsule-host'
+import { CAPSULE_LANGUAGES, CAPSULE_TYPES, isCapsuleLanguage, newCapsule, systemPowers } from '#capsule-host'
 import type { CliContext, CommandInput } from '../context.ts'
 import { CliError } from '../errors.ts'
-import { requiredArgument, textOption } from '../input.ts'
+import { choiceOption, requiredArgument, textOption } from '../input.ts'
 import { printNotice, printResult } from '../output.ts'
 
 /** `elastos capsule new NAME` */
@@ -23,10 +16,7 @@ export async function run(input: CommandInput, context: CliContext): Promise<und
       `expected --lang ${CAPSULE_LANGUAGES.join(', ')}, got ${JSON.stringify(language.slice(0, 40))}`
     )
   }
-  const type = textOption(input, 'type')
-  if (type !== undefined && !isCapsuleType(type)) {
-    throw new CliError('ERR_USAGE', `expected --type ${CAPSULE_TYPES.join(' or ')}, got ${type.slice(0, 40)}`)
-  }
+  const type = choiceOption(input, 'type', CAPSULE_TYPES)
   if (type === 'microvm' && language !== undefined) {
     throw new CliError(
       'ERR_USAGE',

@@ -3,7 +3,14 @@ import { capsuleTarget } from '../capsule-target.ts'
 import { createCapsuleView } from '../capsule-view.ts'
 import type { CliContext, CommandInput } from '../context.ts'
 import { CliError } from '../errors.ts'
-import { requiredArgument, restArguments, secondsOption, switchOption, textOption } from '../input.ts'
+import {
+  choiceOption,
+  requiredArgument,
+  restArguments,
+  secondsOption,
+  switchOption,
+  textOption
+} from '../input.ts'
 import { createInputRouter } from '../input-router.ts'
 import { sendInput } from '../run-input.ts'
 import { createRunTerminal, terminalSize } from '../run-terminal.ts'
@@ -59,10 +66,9 @@ export async function run(input: CommandInput, context: CliContext): Promise<num
 
 /** Where it runs, and what may hold it there. */
 function substrateParams(input: CommandInput): { substrate?: 'wasm' | 'microvm'; allowEmulated?: boolean } {
-  const substrate = textOption(input, 'substrate')
-  const isKnown = substrate === 'wasm' || substrate === 'microvm'
+  const substrate = choiceOption(input, 'substrate', ['wasm', 'microvm'])
   return {
-    ...(isKnown ? { substrate } : {}),
+    ...(substrate === undefined ? {} : { substrate }),
     ...(switchOption(input, 'allowEmulated') ? { allowEmulated: true } : {})
   }
 }

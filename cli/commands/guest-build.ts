@@ -9,8 +9,7 @@ import {
   type MachineArch
 } from '#vmm'
 import type { CliContext, CommandInput } from '../context.ts'
-import { CliError } from '../errors.ts'
-import { requiredArgument, textOption } from '../input.ts'
+import { choiceOption, requiredArgument } from '../input.ts'
 import { formatBytes, printNotice, printResult } from '../output.ts'
 
 /** `elastos guest build FOLDER` */
@@ -30,7 +29,5 @@ export async function run(input: CommandInput, context: CliContext): Promise<und
 }
 
 function readArch(input: CommandInput): MachineArch {
-  const text = textOption(input, 'arch') ?? machineArch(systemVmmPowers.arch) ?? 'x86_64'
-  if (text === 'x86_64' || text === 'aarch64') return text
-  throw new CliError('ERR_USAGE', `expected --arch x86_64 or aarch64, got ${text.slice(0, 40)}`)
+  return choiceOption(input, 'arch', ['x86_64', 'aarch64']) ?? machineArch(systemVmmPowers.arch) ?? 'x86_64'
 }

@@ -1,4 +1,4 @@
-import { resolve } from 'node:path'
+import { capsuleTarget } from '../capsule-target.ts'
 import type { CliContext, CommandInput } from '../context.ts'
 import { requiredArgument, secondsOption } from '../input.ts'
 import { formatBytes, printNotice, printResult } from '../output.ts'
@@ -6,9 +6,7 @@ import { showProgress } from '../progress.ts'
 
 /** `elastos guest use TARGET` */
 export async function run(input: CommandInput, context: CliContext): Promise<undefined> {
-  const text = requiredArgument(input, 'target')
-  // As a shell has it: a path begins with a dot or a slash.
-  const target = /^[./]/.test(text) ? resolve(context.workingFolder, text) : text
+  const target = capsuleTarget(requiredArgument(input, 'target'), context)
   const deadlineMs = secondsOption(input, 'deadline')
   await using client = await context.connect()
   const params = { target, ...(deadlineMs === undefined ? {} : { deadlineMs }) }
