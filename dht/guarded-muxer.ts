@@ -5,7 +5,12 @@ import { joinFrames } from './joined-frames.ts'
 
 /** What libp2p hands to a muxer beside the interface it names. */
 type Connected = MessageStream & { readonly writeStatus: string }
-type SendingMuxer = StreamMuxer & { send(data: Parameters<MessageStream['send']>[0]): boolean }
+
+/** What of a yamux muxer writes its frames, and says why the other side went. */
+interface SendingMuxer extends StreamMuxer {
+  readonly remoteGoAway?: number
+  send(data: Parameters<MessageStream['send']>[0]): boolean
+}
 
 /** How yamux makes its streams. */
 interface StreamMaker {
@@ -30,7 +35,8 @@ const UNANNOUNCED: readonly number[] = [0, 2]
  * which any peer could bring about. A frame for a connection that is gone is dropped here; its streams learn of the reset
  * by themselves. It also answers each frame of data with one that renews the window, which for small messages doubles
  * what is encrypted and written: here a window is renewed when half of it is used, as other implementations do. What is sent
- * within one turn is written in one piece. Streams whose opener says so are used before the peer has agreed to their protocol.
+ * within one turn is written in one piece; who has said goodbye is answered nothing, as its socket may be closed by then, and
+ * an answer would make an abort of the end. Streams whose opener says so are used before the peer has agreed to their protocol.
  */
 export function guardedYamux(init: YamuxMuxerInit): () => StreamMuxerFactory {
   const create = yamux(init)
@@ -45,7 +51,7 @@ export function guardedYamux(init: YamuxMuxerInit): () => StreamMuxerFactory {
 }
 
 function guard(muxer: SendingMuxer, connection: Connected): StreamMuxer {
-  const flush = joinFrames(connection)
+  const flush = joinFrames(connection, () => muxer.remoteGoAway !== undefined)
   flushAtTheEnd(muxer, flush)
   const send = muxer.send.bind(muxer)
   muxer.send = (data) => {

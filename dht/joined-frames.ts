@@ -9,6 +9,8 @@ interface Buffering extends MessageStream {
   readonly writeStatus: string
   readonly writeBuffer?: { readonly byteLength: number; append(data: Data): void }
   processSendQueue?(): boolean
+  /** Drops what has not been sent. */
+  onRemoteCloseRead?(): void
 }
 
 /**
@@ -16,9 +18,10 @@ interface Buffering extends MessageStream {
  * which protocol it wants, what it wants to know, and that this is all: five frames, each of which would be encrypted, written
  * and read by itself. Seven of ten writes of a node that meets others went to somebody to whom it had just written.
  *
+ * @param hasLeft - whether the other side has said its last word: it reads no more, and what still waits for it is dropped
  * @returns writes at once what waits: to be called before what is below the connection is closed, which ends within the turn
  */
-export function joinFrames(connection: MessageStream): () => void {
+export function joinFrames(connection: MessageStream, hasLeft: () => boolean): () => void {
   const joined = connection as Buffering
   const { writeBuffer } = joined
   const write = joined.processSendQueue?.bind(joined)
@@ -30,6 +33,7 @@ export function joinFrames(connection: MessageStream): () => void {
     if (!isWaiting) return
     isWaiting = false
     try {
+      if (hasLeft()) joined.onRemoteCloseRead?.()
       write()
     } catch {
       // the connection is gone and has said so to whoever uses it

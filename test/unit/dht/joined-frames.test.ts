@@ -5,9 +5,14 @@ import { JOINED_FRAMES_BYTES_MAX } from '../../../dht/constants.ts'
 import { joinFrames } from '../../../dht/joined-frames.ts'
 
 /** A connection that joins frames, and the sizes of the writes that come to its other end. */
-function joined(): { near: MultiaddrConnection; far: MultiaddrConnection; came: number[]; bytes: number[] } {
+function joined(hasLeft = (): boolean => false): {
+  near: MultiaddrConnection
+  far: MultiaddrConnection
+  came: number[]
+  bytes: number[]
+} {
   const [near, far] = multiaddrConnectionPair()
-  joinFrames(near)
+  joinFrames(near, hasLeft)
   const came: number[] = []
   const bytes: number[] = []
   far.addEventListener('message', ({ data }) => {
@@ -59,5 +64,14 @@ describe('frames of one turn', () => {
     aborted.near.abort(new Error('no more'))
     assert.equal(aborted.near.writeBufferLength, 0)
     assert.throws(() => aborted.near.send(Uint8Array.of(6)))
+  })
+
+  it('are dropped when the other side has left meanwhile', async () => {
+    const left = new Set<number>()
+    const pair = joined(() => left.size > 0)
+    pair.near.send(Uint8Array.of(1, 2, 3))
+    left.add(1)
+    await pair.near.close()
+    assert.deepEqual([pair.bytes, pair.near.writeBufferLength], [[], 0])
   })
 })
