@@ -72,8 +72,8 @@ export function keepGossipStreams(gossip: GossipSub, components: GossipStreamCom
   components.events.addEventListener('peer:disconnect', ({ detail }) => lost.forget(detail))
   // a second at most later, when the streams of the connection have ended too
   gossip.addEventListener('gossipsub:heartbeat', () => {
-    const due = lost.beat()
-    if (internals.subscriptions.size > 0) for (const peer of due) void reopen(peer)
+    // without a topic nothing is missed; who is lost is found when there is one
+    if (internals.subscriptions.size > 0) for (const peer of lost.beat()) void reopen(peer)
   })
 }
 
@@ -83,6 +83,8 @@ interface Lost {
   withConnection(peer: PeerId): void
   /** Watches a stream that was opened. */
   watch(peer: PeerId, stream: Stream): void
+  /** A stream could not be opened. */
+  notOpened(peer: PeerId): void
   /** Whether the last stream to a peer did not live long. */
   wasShort(id: string): boolean
   /** A heartbeat has passed: whose turn it is. */
@@ -94,21 +96,23 @@ function createLost(): Lost {
   const waiting = new Map<string, { readonly peer: PeerId; readonly dueBeat: number }>()
   const shortLived = new Map<string, number>()
   let beats = 0
+  const endedAfter = (peer: PeerId, livedBeats: number): void => {
+    const id = peer.toString()
+    const isLong = livedBeats >= LONG_LIVED_BEATS
+    const times = isLong ? 0 : Math.min((shortLived.get(id) ?? 0) + 1, SHORT_LIVED_COUNTED_MAX)
+    shortLived.set(id, times)
+    waiting.set(id, { peer, dueBeat: beats + 2 ** times })
+  }
   return {
     withConnection: (peer) => {
       waiting.set(peer.toString(), { peer, dueBeat: beats + 1 })
     },
     watch: (peer, stream) => {
-      const [id, openedBeat] = [peer.toString(), beats]
-      const onClose = (): void => {
-        const isLong = beats - openedBeat >= LONG_LIVED_BEATS
-        const times = isLong ? 0 : Math.min((shortLived.get(id) ?? 0) + 1, SHORT_LIVED_COUNTED_MAX)
-        shortLived.set(id, times)
-        waiting.set(id, { peer, dueBeat: beats + 2 ** times })
-      }
+      const openedBeat = beats
       // also by the peer: it takes the end of another connection, of which it hears late, for that of this stream
-      stream.addEventListener('close', onClose, { once: true })
+      stream.addEventListener('close', () => endedAfter(peer, beats - openedBeat), { once: true })
     },
+    notOpened: (peer) => endedAfter(peer, 0),
     wasShort: (id) => (shortLived.get(id) ?? 0) > 0,
     beat: () => {
       beats++
@@ -144,7 +148,10 @@ function createOpener(
       opening.delete(id)
     }
     const opened = internals.streamsOutbound.get(id)
-    if (opened === undefined) return
+    if (opened === undefined) {
+      if (connection.status === 'open') lost.notOpened(peer)
+      return
+    }
     lost.watch(peer, opened.rawStream)
     graft(internals, id)
   }

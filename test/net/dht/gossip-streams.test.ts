@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { gossipsub } from '@libp2p/gossipsub'
 import type { GossipSub } from '@libp2p/gossipsub'
-import type { Libp2p, PeerId } from '@libp2p/interface'
+import type { Libp2p, PeerId, Stream } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { systemClock } from '#contracts'
 import type { Host } from '#dht'
@@ -90,6 +90,34 @@ describe('gossip and who takes part in it', () => {
     assert.deepEqual(heard.toSorted(), ['0 hello', '1 hello', '2 hello'])
     stack.use(speaker.pubsub.subscribe(TOPIC, () => 'accept'))
     await until(() => others.every(({ pubsub }) => pubsub.peersOf(TOPIC).includes(speaker.peerId)))
+  })
+
+  it('opens a stream again that the other side ended, also when that fails at first', async () => {
+    await using host = await startTestHost()
+    await using other = await startTestHost()
+    await host.connect(other.addresses()[0] ?? '')
+    for (const { libp2p } of [host, other]) libp2p.services.pubsub.subscribe(TOPIC)
+    await until(() => [host, other].every(({ pubsub }) => pubsub.peersOf(TOPIC).length === 1))
+    const [[here], [there]] = [host.libp2p.getConnections(), other.libp2p.getConnections()]
+    assert.ok(here !== undefined && there !== undefined)
+    const isGossip = ({ protocol }: Stream): boolean => protocol.startsWith('/meshsub/')
+    const open = here.newStream.bind(here)
+    let failures = 0
+    here.newStream = async (protocols, options) => {
+      if (failures++ === 0) throw new Error('not now')
+      return await open(protocols, options)
+    }
+    for (const stream of there.streams.filter((one) => isGossip(one) && one.direction === 'inbound'))
+      stream.abort(new Error('the other side wants it so'))
+    await until(() => !outboundOf(host.libp2p).has(other.peerId))
+    await until(() => outboundOf(host.libp2p).has(other.peerId))
+    assert.ok(failures > 1)
+    const heard = Promise.withResolvers<string>()
+    other.libp2p.services.pubsub.addEventListener('message', ({ detail }) => {
+      heard.resolve(Buffer.from(detail.data).toString())
+    })
+    await host.pubsub.publishUntilHeard(TOPIC, Buffer.from('again'))
+    assert.equal(await heard.promise, 'again')
   })
 
   it('a neighbour that does not agree to a stream holds up nobody', async () => {

@@ -6,6 +6,7 @@ import { startTestHost, until } from './hosts.ts'
 import { startStockNode } from './stock-node.ts'
 
 const [EARLY, LATE] = ['/test/early/1.0.0', '/test/late/1.0.0']
+const PUSH = '/ipfs/id/push/1.0.0'
 /** Longer than libp2p gathers changes before it pushes them. */
 const GATHERED_MS = 1_500
 
@@ -15,7 +16,7 @@ async function pushes(from: Libp2p, to: Libp2p): Promise<[atFirst: number, thenS
   from.addEventListener('connection:open', ({ detail: connection }) => {
     const open = connection.newStream.bind(connection)
     connection.newStream = async (protocol, options) => {
-      if (protocol === '/ipfs/id/push/1.0.0') count += 1
+      if (protocol === PUSH) count += 1
       return await open(protocol, options)
     }
   })
@@ -49,5 +50,23 @@ describe('what changed about a node', () => {
     assert.deepEqual(await pushes(from.libp2p, to.libp2p), [0, 1])
     // the fault shows where two nodes connect within the second in which changes are gathered: soon on any machine
     await until(async () => (await stockPushes())[0] > 0)
+  })
+
+  it('is told the next time to who could not be told, though nothing has changed since', async () => {
+    await using from = await startTestHost()
+    await using to = await startTestHost()
+    await from.libp2p.dial(to.libp2p.getMultiaddrs())
+    const [connection] = from.libp2p.getConnections()
+    assert.ok(connection !== undefined)
+    const open = connection.newStream.bind(connection)
+    let failures = 0
+    connection.newStream = async (protocol, options) => {
+      if (protocol === PUSH && failures++ === 0) throw new Error('not now')
+      return await open(protocol, options)
+    }
+    await from.libp2p.handle(LATE, () => undefined)
+    await until(() => failures > 0)
+    from.libp2p.dispatchEvent(new CustomEvent('self:peer:update'))
+    await until(async () => (await to.libp2p.peerStore.get(from.libp2p.peerId)).protocols.includes(LATE))
   })
 })
