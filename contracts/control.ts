@@ -235,7 +235,9 @@ export interface RoomModerationStatus {
     readonly isFollowed: boolean
     readonly expiresAtMs: number
     readonly appointed: readonly string[]
-    readonly muted: readonly string[]
+    /** Until when, in milliseconds since the Unix epoch; for as long as the list holds when absent. */
+    readonly muted: readonly { readonly did: string; readonly untilMs?: number }[]
+    /** Ids of messages. */
     readonly removed: readonly string[]
   }[]
 }

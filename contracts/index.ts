@@ -15,6 +15,7 @@
 export { CodedError, errorCode, errorDetail, errorMessage, unlessMissing } from './errors.ts'
 export type { CodedErrorOptions } from './errors.ts'
 export type { Clock } from './clock.ts'
+export { parseDuration } from './duration.ts'
 export type { Random } from './random.ts'
 export { GUARD_DESCRIPTOR, guardedProgram } from './guarded-program.ts'
 export { orAborted } from './abort.ts'

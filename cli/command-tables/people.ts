@@ -101,8 +101,14 @@ export const PEOPLE_COMMANDS: readonly CommandSpec[] = [
     path: ['room', 'moderate'],
     needsNode: true,
     args: ['<room>', '<action>', '[subject]'],
+    options: [
+      {
+        flags: '--for <duration>',
+        summary: 'with mute: only for so long, such as 90s, 10m, 2h or 3d (default: as long as your list holds)'
+      }
+    ],
     summary:
-      'whose lists hide words in an open room (list, follow, unfollow), or your own list (mute, unmute, remove, restore, appoint, dismiss)',
+      "whose lists hide words in an open room (list, follow, unfollow), or your own list (mute, unmute, appoint, dismiss a person; remove, restore a message by the id that 'chat --json' shows)",
     example: 'elastos room moderate garden follow alice',
     load: async () => await import('../commands/room-moderate.ts')
   },

@@ -30,7 +30,11 @@ export interface ModerationListStatus {
   readonly isFollowed: boolean
   readonly expiresAtMs: number
   readonly appointed: readonly Did[]
-  readonly muted: readonly Did[]
+  readonly muted: readonly {
+    readonly did: Did
+    /** Milliseconds since the Unix epoch; absent for as long as the list holds. */
+    readonly untilMs?: number
+  }[]
   /** Ids of texts, as in their events. */
   readonly removed: readonly string[]
 }
@@ -90,7 +94,7 @@ export function statusOf(book: Pick<ModerationBook, 'followed' | 'current'>, sel
     ...{ author, expiresAtMs, appointed },
     isOwn: author === self,
     isFollowed: book.followed.includes(author),
-    muted: muted.map(([did]) => did),
+    muted: muted.map(([did, untilMs]) => (untilMs === 0 ? { did } : { did, untilMs })),
     removed: removed.map(([device, sequence]) => `${device}:${sequence}`)
   }))
   return { followed: book.followed, lists }

@@ -32,8 +32,11 @@ describe('room.moderate', () => {
     assert.deepEqual(status.followed, [bob.did])
     assert.deepEqual(
       status.lists.map(({ author, isOwn, muted, removed }) => ({ author, isOwn, muted, removed })),
-      [{ author: ann.did, isOwn: true, muted: [bob.did], removed: [`${bob.did}:7`] }]
+      [{ author: ann.did, isOwn: true, muted: [{ did: bob.did }], removed: [`${bob.did}:7`] }]
     )
+    const untilMs = systemClock.nowMs() + 3_600_000
+    const timed = await call({ action: 'mute', subject: 'bob', untilMs: Math.floor(untilMs) })
+    assert.deepEqual(timed.lists[0]?.muted, [{ did: bob.did, untilMs: Math.floor(untilMs) }])
     await call({ action: 'restore', subject: `${bob.did}:7` })
     await call({ action: 'unmute', subject: 'bob' })
     await call({ action: 'unfollow', subject: 'bob' })

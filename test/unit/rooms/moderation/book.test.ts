@@ -170,7 +170,10 @@ describe('what a node keeps of the moderation of a room', () => {
       ...dids.slice(3).map(mute)
     ])
     const { lists } = await rooms.moderate('lobby', { action: 'list' })
-    assert.deepEqual(lists[0]?.muted, dids.toSorted())
+    assert.deepEqual(
+      lists[0]?.muted,
+      dids.toSorted().map((did) => ({ did }))
+    )
     await Promise.all([rooms[Symbol.asyncDispose](), clock.advance(5_000)])
   })
 })

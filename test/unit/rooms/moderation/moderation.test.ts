@@ -171,7 +171,7 @@ describe('lists of moderators that somebody hostile sends', () => {
   }
 
   const muted = ({ reader }: Attack): readonly string[] =>
-    reader.room.moderation.status().lists.flatMap((list) => list.muted)
+    reader.room.moderation.status().lists.flatMap((list) => list.muted.map(({ did }) => did))
 
   it('are taken from who is followed', async () => {
     await attack(async (one) => {
