@@ -8,7 +8,7 @@ type Connected = MessageStream & { readonly writeStatus: string }
 
 /** What of a yamux muxer writes its frames, and says why the other side went. */
 interface SendingMuxer extends StreamMuxer {
-  readonly remoteGoAway?: number
+  readonly remoteGoAway?: number | undefined
   send(data: Parameters<MessageStream['send']>[0]): boolean
 }
 
@@ -45,7 +45,9 @@ export function guardedYamux(init: YamuxMuxerInit): () => StreamMuxerFactory {
     return {
       protocol: factory.protocol,
       createStreamMuxer: (connection) =>
-        openEagerly(guard(factory.createStreamMuxer(connection), connection as Connected))
+        openEagerly(
+          guard(factory.createStreamMuxer(connection) as StreamMuxer as SendingMuxer, connection as Connected)
+        )
     }
   }
 }

@@ -120,7 +120,7 @@ async function openMachines(
   init: CapsulePartsComponents['init']
 ): Promise<Machines> {
   const machines = createMachines({ ...base, powers: systemVmmPowers, holdGuest: guests.hold })
-  // A node whose store lies elsewhere has no folder to clean.
+  // A simulated node has no folder to clean, and its virtual time waits for no real disk.
   if (init.powers?.datastore === undefined) await machines.clean()
   return machines
 }
@@ -130,7 +130,7 @@ function createNodeGuests(
   { content, index, denyList }: Pick<CapsulePartsComponents, 'content' | 'index' | 'denyList'>
 ): Guests {
   return createGuests({
-    ...{ content, index, keystore: base.keystore, contacts: base.contacts },
+    ...{ content, index, keystore: base.keystore, contacts: base.contacts, clock: base.clock },
     denyList,
     powers: {
       readFile: readBounded,

@@ -2,7 +2,7 @@ import { isAbsolute, join } from 'node:path'
 import { CID } from 'multiformats/cid'
 import { sha256 } from 'multiformats/hashes/sha2'
 import type { DenyList } from '#bootstrap'
-import { errorCode, type GuestStatus } from '#contracts'
+import { errorCode, orAborted, type Clock, type GuestStatus } from '#contracts'
 import {
   capsuleReference,
   CapsuleError,
@@ -14,7 +14,7 @@ import { ContentError, parseCid, type Content } from '#content'
 import type { PublisherIndex } from '#dht'
 import { parseDid, type Did } from '#did'
 import {
-  GUEST_DESCRIPTION,
+  GUEST_PACKAGE_FILES,
   GUEST_SIGNATURE,
   guestName,
   guestVersion,
@@ -26,6 +26,7 @@ import {
   type MachineArch
 } from '#vmm'
 import type { Contacts } from './contacts.ts'
+import { createDeadline } from './deadline.ts'
 import { NodeError } from './errors.ts'
 import { publishRelease, type PublishComponents } from './publish-release.ts'
 
@@ -36,6 +37,7 @@ export interface GuestsComponents extends PublishComponents {
   readonly contacts: Pick<Contacts, 'didOf'>
   readonly denyList: Pick<DenyList, 'isDeniedDid' | 'isDeniedCid'>
   readonly powers: GuestPowers
+  readonly clock: Pick<Clock, 'after' | 'monotonicMs'>
   /** The folder that machines start their guest from. */
   readonly folder: string
   readonly platform: { readonly platform: string; readonly arch: string }
@@ -57,26 +59,29 @@ export interface GuestPowers {
 /** Options of {@link Guests.use}. */
 export interface UseOptions {
   readonly signal: AbortSignal
+  /** How long finding it may take once its turn came; {@link GUEST_FIND_MS_MAX} when absent. */
+  readonly findMsMax?: number | undefined
   readonly onProgress?: (bytes: number) => void
 }
 
 /** The guest that machines of this node start: where it comes from, and that it is the one that was chosen. */
 export interface Guests {
   /**
-   * Sees to it that the chosen guest lies in its folder, fetching it when it does not. Who is denied is asked each time.
+   * Sees to it that the chosen guest lies in its folder, fetching it when it does not, and keeps it where it is until what is
+   * returned is disposed: no machine starts from half a guest. Who is denied is asked each time.
    *
    * @throws VmmError `ERR_VM_GUEST_INVALID`; NodeError `ERR_PUBLISHER_DENIED`, ContentError `ERR_CONTENT_DENIED`; what finding and
-   * fetching throw
+   * fetching throw, for whoever asks within {@link FETCH_AGAIN_MS} too; NodeError `ERR_DEADLINE`; the reason of `signal`, while it
+   * waits for its turn too
    */
-  provide(signal: AbortSignal): Promise<void>
-  /** Provides it as above, and keeps it where it is until what is returned is disposed: no machine starts from half a guest. */
   hold(signal: AbortSignal): Promise<Disposable>
   /**
    * Fetches a guest, verifies it, and has machines start it from now on. A folder holds one of the owner's own.
    *
    * @param target - a CID, a did, a petname or an absolute path
    * @param options.onProgress - called with the bytes read so far: first with 0, when it was found
-   * @throws VmmError, CapsuleError why it is none that can be started here; ContentError, DhtError; NodeError
+   * @throws VmmError, CapsuleError why it is none that can be started here; ContentError, DhtError; NodeError; the reason of
+   * `options.signal`, while it waits for its turn too
    */
   use(target: string, options: UseOptions): Promise<GuestStatus>
   /** Signs the guest in `folder` and makes it its publisher's for its processors. @throws as publishing does */
@@ -90,17 +95,22 @@ export interface Guests {
 const GUEST_KIND = 'guest'
 const GUEST_BYTES_MAX = 192 * 1024 * 1024
 const SIGNED_BYTES_MAX = 4096
-const GUEST_FILES = ['kernel', 'initrd', GUEST_DESCRIPTION]
+/** How long finding a guest may take; from then on content itself gives up when nothing more arrives. */
+const GUEST_FIND_MS_MAX = 60_000
+/** How long the chosen guest may take to come where it is not: all who start a machine wait for it. */
+const GUEST_FETCH_MS_MAX = 600_000
+/** How long a fetch that failed counts for others: those who waited for it fail with it, and not one after the other. */
+const FETCH_AGAIN_MS = 5000
 
 /** Guests over content, names and the data folder. */
 export function createGuests(components: GuestsComponents): Guests {
-  const { folder, choice, powers } = components
+  const { folder, choice, powers, clock } = components
   const inTurn = createTurns(() => powers.mendFolder(folder))
   const holds = createHolds()
+  const fetchOnce = createFailureMemory(clock)
   let kept: KeptGuest | undefined
   const install = async (target: string, options: UseOptions): Promise<FoundGuest> => {
-    const arch = archHere(components)
-    const guest = await find(components, target, { arch, ...options })
+    const guest = await findInTime(components, target, options)
     const files = new Map(guest.opened.files)
     if (guest.signed !== undefined) files.set(GUEST_SIGNATURE, guest.signed)
     await holds.whenFree(options.signal)
@@ -112,17 +122,21 @@ export function createGuests(components: GuestsComponents): Guests {
     if (kept === undefined || kept.choice !== wanted) kept = await readKept(components, wanted)
     if (kept !== undefined) checkDenied(components, kept)
     if (wanted === undefined || (kept !== undefined && !isDenied(components, kept))) return
-    kept = keptOf(wanted, await install(wanted, { signal }))
+    kept = await fetchOnce(wanted, signal, async () => {
+      using deadline = createDeadline({
+        ...{ clock, signal, idleMs: GUEST_FETCH_MS_MAX, what: 'the guest did not come' }
+      })
+      return keptOf(wanted, await install(wanted, { signal: deadline.signal }))
+    })
   }
   return {
-    provide: async (signal) => await inTurn(async () => await provide(signal)),
     hold: async (signal) =>
-      await inTurn(async () => {
+      await inTurn(signal, async () => {
         await provide(signal)
         return holds.take()
       }),
     use: async (target, options) =>
-      await inTurn(async () => {
+      await inTurn(options.signal, async () => {
         const wanted = isAbsolute(target) ? undefined : toChoice(components, target)
         const guest = await install(wanted ?? target, options)
         await components.remember(wanted)
@@ -145,18 +159,43 @@ export function createGuests(components: GuestsComponents): Guests {
   }
 }
 
-/** One after the other: machines that start together want one guest, and fetch it once. */
-function createTurns(before: () => Promise<void>): <T>(work: () => Promise<T>) => Promise<T> {
-  let last: Promise<unknown> = Promise.resolve()
+/** One after the other: machines that start together want one guest, and fetch it once. Whoever waits may leave. */
+function createTurns(
+  before: () => Promise<void>
+): <T>(signal: AbortSignal, work: () => Promise<T>) => Promise<T> {
+  let last: Promise<void> = Promise.resolve()
   let isReady = false
-  return async (work) => {
-    const done = last.then(async () => {
+  return async (signal, work) => {
+    const turn = last
+    const done = Promise.withResolvers<void>()
+    // Who left lets nobody pass those before him.
+    last = turn.then(() => done.promise)
+    try {
+      await orAborted(turn, signal)
       if (!isReady) await before()
       isReady = true
       return await work()
-    })
-    last = done.catch(() => undefined)
-    return await done
+    } finally {
+      done.resolve()
+    }
+  }
+}
+
+/** Does what others wait for; when that failed a moment ago, it fails the same way without being done. */
+function createFailureMemory({
+  monotonicMs
+}: Pick<Clock, 'monotonicMs'>): <T>(what: string, signal: AbortSignal, work: () => Promise<T>) => Promise<T> {
+  let failure: { readonly what: string; readonly thrown: unknown; readonly untilMs: number } | undefined
+  return async (what, signal, work) => {
+    if (failure?.what === what && monotonicMs() < failure.untilMs) throw failure.thrown
+    failure = undefined
+    try {
+      return await work()
+    } catch (thrown) {
+      // Who left says nothing of what he waited for.
+      if (!signal.aborted) failure = { what, thrown, untilMs: monotonicMs() + FETCH_AGAIN_MS }
+      throw thrown
+    }
   }
 }
 
@@ -174,7 +213,9 @@ function createHolds(): { take(): Disposable; whenFree(signal: AbortSignal): Pro
         }
       }
     },
-    whenFree: (signal) => orAborted(Promise.all(holders), signal)
+    whenFree: async (signal) => {
+      await orAborted(Promise.all(holders), signal)
+    }
   }
 }
 
@@ -245,6 +286,21 @@ function toChoice({ contacts }: GuestsComponents, target: string): string {
   }
 }
 
+async function findInTime(
+  components: GuestsComponents,
+  target: string,
+  { signal, findMsMax = GUEST_FIND_MS_MAX, onProgress }: UseOptions
+): Promise<FoundGuest> {
+  const arch = archHere(components)
+  const { clock } = components
+  using deadline = createDeadline({ clock, signal, idleMs: findMsMax, what: 'the guest was not found' })
+  const onFound = (bytes: number): void => {
+    deadline[Symbol.dispose]()
+    onProgress?.(bytes)
+  }
+  return await find(components, target, { arch, signal: deadline.signal, onProgress: onFound })
+}
+
 async function find(
   components: GuestsComponents,
   target: string,
@@ -270,7 +326,7 @@ async function find(
   const files = new Map<string, Uint8Array>()
   let bytes = 0
   onProgress?.(bytes)
-  const limits = { bytesMax: GUEST_BYTES_MAX, filesMax: GUEST_FILES.length, signal }
+  const limits = { bytesMax: GUEST_BYTES_MAX, filesMax: GUEST_PACKAGE_FILES.length, signal }
   for await (const file of content.readFiles(release.root, limits)) {
     files.set(file.path, file.content)
     onProgress?.((bytes += file.content.byteLength))
@@ -314,24 +370,12 @@ async function cidOf(block: Uint8Array): Promise<CID> {
   return CID.createV1(0x71, await sha256.digest(block))
 }
 
-async function orAborted(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted()
-  const { promise, reject } = Promise.withResolvers<never>()
-  const onAbort = (): void => reject(signal.reason)
-  signal.addEventListener('abort', onAbort, { once: true })
-  try {
-    await Promise.race([work, promise])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-  }
-}
-
 async function readGuest(
   { powers }: Pick<GuestsComponents, 'powers'>,
   folder: string
 ): Promise<Map<string, Uint8Array>> {
   const files = new Map<string, Uint8Array>()
-  for (const name of GUEST_FILES) {
+  for (const name of GUEST_PACKAGE_FILES) {
     const bytes = await powers.readFile(join(folder, name), GUEST_BYTES_MAX)
     if (bytes === undefined) {
       throw new VmmError('ERR_VM_GUEST_INVALID', `expected a guest in ${folder}, it has no ${name}`, {

@@ -17,6 +17,7 @@ import {
   type VmmPowers
 } from '#vmm'
 import type { DataPaths } from './data-folder.ts'
+import { moduleImageFolder } from './module-image.ts'
 import { keepUsed, removeUnfinished, writeWhole } from './powers.ts'
 import type { TextFiles } from './text-files.ts'
 
@@ -88,7 +89,8 @@ export function createMachines(components: MachinesComponents): Machines {
   return {
     start: async (request) => {
       refuseElsewhere(powers)
-      using _guest = await components.holdGuest?.(request.signal)
+      using held = new DisposableStack()
+      held.use(await components.holdGuest?.(request.signal))
       const report = await probe()
       logger.info('machine starts', { tier: report.tier, reason: report.reason })
       if (report.tier === 'none') {
@@ -108,7 +110,7 @@ export function createMachines(components: MachinesComponents): Machines {
       }
       request.onHeld?.(tier === 'kvm' ? HELD_BY_PROCESSOR : `${HELD_BY_EMULATOR}: ${reason}`, tier)
       const image = 'path' in request.image ? request.image.path : await placeImage(request.image)
-      return await pool.start({
+      const machine = await pool.start({
         ...{ arch, tier, layout, timestampKhz, guest, cpus: 1 },
         limits: {
           memoryMib: GUEST_MIB + Math.ceil(request.memoryBytesMax / MIB),
@@ -123,10 +125,18 @@ export function createMachines(components: MachinesComponents): Machines {
         wallMsMax: request.wallMsMax,
         signal: request.signal
       })
+      letGoOnceStarted(held.move(), machine)
+      return machine
     },
     clean: () => cleanUp(components, pool),
     [Symbol.asyncDispose]: () => pool[Symbol.asyncDispose]()
   }
+}
+
+/** Its monitor opens the guest's files some time after it was started. */
+function letGoOnceStarted(held: Disposable, machine: Pick<Machine, 'started'>): void {
+  const letGo = (): void => held[Symbol.dispose]()
+  void machine.started.then(letGo, letGo)
 }
 
 async function cleanUp(
@@ -134,7 +144,7 @@ async function cleanUp(
   pool: MachinePool
 ): Promise<void> {
   try {
-    await removeUnfinished(paths.machines)
+    for (const folder of [paths.machines, moduleImageFolder(paths)]) await removeUnfinished(folder)
     await pool.clean()
   } catch (thrown) {
     logger.warn('what was left of machines stays', { error: errorMessage(thrown) })
@@ -148,31 +158,39 @@ function refuseElsewhere(powers: Pick<VmmPowers, 'platform' | 'arch'>): void {
   throw new VmmError('ERR_VM_UNAVAILABLE', `expected a machine of its own for this capsule: ${reason}`)
 }
 
-/** Finds out once how machines are held here; again when none can be, or that could not be found out. */
+/**
+ * Finds out how machines are held here. Only that the processor holds them is believed from then on, of the very guest that was
+ * seen to start so: a guest that was slow may only have been on a busy machine, and what is lacking may be mended.
+ */
 function createProbe(components: MachinesComponents, guest: GuestFiles): () => Promise<MachineReport> {
   const { powers, clock } = components
   const cache = createProbeCache(components)
-  let probing: Promise<MachineReport> | undefined
+  let last: { readonly guest: string; readonly report: Promise<MachineReport> } | undefined
   return async () => {
-    for (const path of [guest.kernel, guest.initrd]) {
-      if ((await powers.resolvePath(path)) !== undefined) continue
-      throw new VmmError('ERR_VM_UNAVAILABLE', `expected the guest of microVMs at ${path}, got none`, {
-        detail: [
-          'elastos guest use DID: one that somebody publishes',
-          'elastos guest build ./guest, then elastos guest use ./guest: one of your own'
-        ]
-      })
-    }
-    const asked = (probing ??= probeMachines({ powers, clock, cache }, guest))
+    const marks = [await markOf(guest.kernel), await markOf(guest.initrd)].join()
+    if (last?.guest === marks) return await last.report
+    const asked = { guest: marks, report: probeMachines({ powers, clock, cache }, guest) }
+    last = asked
     let report: MachineReport | undefined
     try {
-      report = await asked
+      report = await asked.report
       return report
     } finally {
-      // What was lacking may be mended by now.
-      if ((report === undefined || report.tier === 'none') && probing === asked) probing = undefined
+      if (report?.tier !== 'kvm' && last === asked) last = undefined
     }
   }
+}
+
+/** By what one sees that a file of the guest is still the same. @throws VmmError `ERR_VM_UNAVAILABLE` when there is none */
+async function markOf(path: string): Promise<string> {
+  const mark = await systemTemplatePowers.mark(path)
+  if (mark !== undefined) return mark.id
+  throw new VmmError('ERR_VM_UNAVAILABLE', `expected the guest of microVMs at ${path}, got none`, {
+    detail: [
+      'elastos guest use DID: one that somebody publishes',
+      'elastos guest build ./guest, then elastos guest use ./guest: one of your own'
+    ]
+  })
 }
 
 /** Puts root images where machines can open them, each by one writer at a time, and returns their paths. */
@@ -182,14 +200,12 @@ function createImageShelf({
   clock
 }: Pick<MachinesComponents, 'paths' | 'powers' | 'clock'>): (bytes: Uint8Array) => Promise<string> {
   const placing = new Map<string, Promise<void>>()
-  let cleaned: Promise<void> | undefined
   const place = async (image: string, digest: string, bytes: Uint8Array): Promise<void> => {
     // What lies there may have been changed since it was written.
     if ((await powers.hashFile(image)) !== digest) await writeWhole(image, bytes)
     await keepUsed(image, { filesMax: IMAGES_KEPT_MAX, nowMs: clock.nowMs() })
   }
   return async (bytes) => {
-    await (cleaned ??= removeUnfinished(paths.machines))
     const digest = createHash('sha256').update(bytes).digest('hex')
     const image = join(paths.machines, `${digest}.erofs`)
     const current = placing.get(digest) ?? place(image, digest, bytes).finally(() => placing.delete(digest))

@@ -19,6 +19,11 @@ export interface ModuleImageComponents {
 const IMAGES_KEPT_MAX = 2
 const MOUNT_POINTS = ['dev', 'proc', 'tmp'] as const
 
+/** Where these images lie: not beside those of capsules, which come and go, while one of these is used by all. */
+export function moduleImageFolder(paths: ModuleImageComponents['paths']): string {
+  return join(paths.machines, 'modules')
+}
+
 /**
  * Makes the root image of machines in which modules run: this Node, what it is linked with and the guest script. What lies there
  * already is taken when it is the very same.
@@ -33,8 +38,7 @@ export async function makeModuleImage(
   const hash = createHash('sha256')
   for await (const chunk of erofsImage(entries)) hash.update(chunk)
   const digest = hash.digest('hex')
-  // Not beside the images of capsules: those come and go, and this one is used by all.
-  const path = join(paths.machines, 'modules', `${digest}.erofs`)
+  const path = join(moduleImageFolder(paths), `${digest}.erofs`)
   if ((await hashFile(path)) !== digest) await writeWhole(path, erofsImage(entries))
   await keepUsed(path, { filesMax: IMAGES_KEPT_MAX, nowMs: clock.nowMs() })
   return path

@@ -65,7 +65,7 @@ export type { FolderEntry, ImageFolderPowers } from './image/powers.ts'
 export { buildGuest } from './guest/build-guest.ts'
 export type { GuestBuildInit } from './guest/build-guest.ts'
 export {
-  GUEST_DESCRIPTION,
+  GUEST_PACKAGE_FILES,
   GUEST_SIGNATURE,
   guestName,
   guestVersion,

@@ -63,7 +63,7 @@ export function createHandlers(base: NodeBase, parts: HandlerParts): ControlHand
     ...createProviderHandlers({ capsules, installed, toLineage, providers: node.providers }),
     ...createQuestionHandlers(questions),
     ...createGrantHandlers({ runtime: node.runtime, capsules, installed, toLineage }),
-    ...createGuestHandlers(node.guests, base.clock),
+    ...createGuestHandlers(node.guests),
     ...createNameHandlers(node, base.clock),
     ...createDhtHandlers(node),
     ...createDeviceHandlers(node.devices),

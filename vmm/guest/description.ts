@@ -27,7 +27,8 @@ export interface GuestPackage {
 export const GUEST_DESCRIPTION = 'guest.json'
 /** The signed block of a guest that was fetched, beside its files; a guest of one's own has none. */
 export const GUEST_SIGNATURE = 'signed.cbor'
-const GUEST_PACKAGE_FILES = [GUEST_DESCRIPTION, 'initrd', 'kernel']
+/** The files that a guest is, in the order of their names. */
+export const GUEST_PACKAGE_FILES: readonly string[] = [GUEST_DESCRIPTION, 'initrd', 'kernel']
 /** All that a folder with a guest holds. */
 export const GUEST_FILES: ReadonlySet<string> = new Set([...GUEST_PACKAGE_FILES, GUEST_SIGNATURE])
 

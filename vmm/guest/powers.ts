@@ -95,7 +95,10 @@ export function programOptions({ folder, signal }: { folder: string; signal?: Ab
 /** A build ends long before it is so old: such a folder was left by one that was killed. */
 const LEFT_AFTER_MS = 24 * 60 * 60 * 1_000
 
-/** Makes an empty folder in `parent` that is removed when disposed, and removes those that builds left there which were killed. */
+/**
+ * Makes an empty folder in `parent` that is removed when disposed, and removes those that builds left there which were killed, as
+ * far as it can.
+ */
 export async function makeTemporaryFolder(
   prefix: string,
   parent: string = tmpdir()
@@ -107,18 +110,18 @@ export async function makeTemporaryFolder(
 
 /** The parent is everybody's: only folders that are ours are touched, and one that goes meanwhile is gone. */
 async function removeLeft(prefix: string, parent: string): Promise<void> {
-  for (const name of await readdir(parent)) {
+  for (const name of await readdir(parent).catch(() => [])) {
     if (!name.startsWith(prefix)) continue
     const path = join(parent, name)
-    const found = await lstat(path).catch(unless('ENOENT'))
+    const found = await lstat(path).catch(() => undefined)
     if (found?.isDirectory() !== true || found.uid !== process.getuid?.()) continue
-    if (Date.now() - found.mtimeMs >= LEFT_AFTER_MS) await rm(path, { recursive: true, force: true })
+    if (Date.now() - found.mtimeMs >= LEFT_AFTER_MS) await removeIfPossible(path)
   }
 }
 
 /**
  * Mends what a kill in the middle of {@link GuestBuildPowers.writeFolder} leaves: puts back the guest that was to be replaced when
- * there is none, and removes what is half-written. Only for whoever alone writes that folder.
+ * there is none, and removes what is half-written as far as it can. Only for whoever alone writes that folder.
  */
 export async function mendGuestFolder(path: string): Promise<void> {
   const folder = resolve(path)
@@ -129,7 +132,11 @@ export async function mendGuestFolder(path: string): Promise<void> {
   )
   const lost = isThere ? undefined : asides.find(({ names }) => names.includes('old'))
   if (lost !== undefined) await rename(join(lost.path, 'old'), folder)
-  for (const aside of asides) await rm(aside.path, { recursive: true, force: true })
+  for (const aside of asides) await removeIfPossible(aside.path)
+}
+
+async function removeIfPossible(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true }).catch(() => undefined)
 }
 
 /** Where guests were written beside their folder, the last one first. */
@@ -140,10 +147,12 @@ async function findAsides(folder: string): Promise<{ path: string; names: string
     const end = entry.name.startsWith(basename(folder)) ? entry.name.slice(basename(folder).length) : ''
     if (!entry.isDirectory() || !/^-[0-9A-Za-z]{6}$/.test(end)) continue
     const path = join(dirname(folder), entry.name)
-    const names = await readdir(path)
+    const names = await readdir(path).catch(() => undefined)
+    const facts = await lstat(path).catch(() => undefined)
+    if (names === undefined || facts === undefined) continue
     // Another folder of a name like that is somebody's.
     if (!names.every((name) => name === 'new' || name === 'old')) continue
-    found.push({ path, names, changedMs: (await lstat(path)).mtimeMs })
+    found.push({ path, names, changedMs: facts.mtimeMs })
   }
   return found.toSorted((a, b) => b.changedMs - a.changedMs)
 }

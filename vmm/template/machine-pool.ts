@@ -8,7 +8,12 @@ import {
   type Machine,
   type MachineInit
 } from '../machine/start-machine.ts'
-import { createTemplates, type Templates, type TemplatesComponents } from './templates.ts'
+import {
+  createTemplates,
+  type TemplateAttempt,
+  type Templates,
+  type TemplatesComponents
+} from './templates.ts'
 import type { MachineShape } from './take-template.ts'
 import { startWaitingMachine, type WaitingMachine } from './waiting-machine.ts'
 
@@ -23,12 +28,16 @@ export interface MachinePoolInit {
   readonly warmMax?: number
 }
 
-/** Machines that start fast: from templates, and one of the kind that was last asked for waits already. */
+/**
+ * Machines that start fast: from templates, and one of the kind that was last asked for waits already. Of emulated machines alone:
+ * one that the processor holds starts from its kernel, as a template's memory would be shared through its wall.
+ */
 export interface MachinePool extends AsyncDisposable {
-  /** Machines that wait for a program. */
+  /** Emulated machines that wait for a program. */
   readonly warmCount: number
   /**
-   * Starts a machine as {@link startMachine} does, only sooner. The first of its kind takes as long, and makes the template.
+   * Starts a machine as {@link startMachine} does, an emulated one only sooner. The first of its kind takes as long, and makes the
+   * template.
    *
    * @throws VmmError `ERR_VM_PLAN`; the reason of its signal
    */
@@ -43,6 +52,13 @@ interface Warm {
   readonly kind: string
   readonly machine: WaitingMachine
   readonly idle: Disposable
+}
+
+/** A machine that is to go on from a template. */
+interface Start {
+  readonly key: string
+  readonly shape: MachineShape
+  readonly attempt: TemplateAttempt
 }
 
 const MEMORY_INFO_BYTES_MAX = 4096
@@ -86,14 +102,15 @@ class TemplatePool implements MachinePool {
     const shape = shapeOf(init)
     const key = shape === undefined ? undefined : await this.#templates.keyOf(shape)
     if (shape === undefined || key === undefined) return startMachine(this.#components, init)
-    const machine = await this.#begin(key, shape, init)
+    const start = this.#startOf(key, shape)
+    const machine = await this.#begin(start, init)
     if (machine === undefined) return startMachine(this.#components, init)
     void machine.started.then(
       () => {
-        this.#templates.worked(key)
+        start.attempt.worked()
         this.#prepare(key, shape)
       },
-      (thrown: unknown) => this.#learn(key, thrown)
+      (thrown: unknown) => this.#learn(start, thrown)
     )
     return machine
   }
@@ -111,10 +128,15 @@ class TemplatePool implements MachinePool {
     await Promise.all(this.#warm.map((one) => this.#end(one)))
   }
 
+  #startOf(key: string, shape: MachineShape): Start {
+    return { key, shape, attempt: this.#templates.attempt(key) }
+  }
+
   /** A machine that runs from its template; `undefined` when there is no such thing here. */
-  async #begin(key: string, shape: MachineShape, init: MachineInit): Promise<Machine | undefined> {
+  async #begin(start: Start, init: MachineInit): Promise<Machine | undefined> {
+    const { key, shape, attempt } = start
     const warm = this.#takeWarm(kindOf(key, shape))
-    const waiting = warm ?? (await orAborted(this.#restore(key, shape), init.signal))
+    const waiting = warm ?? (await orAborted(this.#restore(start), init.signal))
     if (waiting === undefined) return undefined
     const { logger, files } = this.#components
     const image = init.disks[0]?.path ?? ''
@@ -130,12 +152,12 @@ class TemplatePool implements MachinePool {
       await waiting.monitor.end()
       init.signal.throwIfAborted()
       // A template is no worse for an image that is not there.
-      if ((await files.mark(image)) !== undefined) await this.#templates.failed(key, errorMessage(thrown))
+      if ((await files.mark(image)) !== undefined) await attempt.failed(errorMessage(thrown))
       return undefined
     }
   }
 
-  async #restore(key: string, shape: MachineShape): Promise<WaitingMachine | undefined> {
+  async #restore({ key, shape, attempt }: Start): Promise<WaitingMachine | undefined> {
     const { files } = this.#components
     const { signal } = this.#disposed
     try {
@@ -148,7 +170,7 @@ class TemplatePool implements MachinePool {
       if (!signal.aborted) return waiting
       await waiting.monitor.end()
     } catch (thrown) {
-      if (!signal.aborted) await this.#templates.failed(key, errorMessage(thrown))
+      if (!signal.aborted) await attempt.failed(errorMessage(thrown))
     }
     signal.throwIfAborted()
     return undefined
@@ -201,7 +223,7 @@ class TemplatePool implements MachinePool {
     for (const one of this.#warm.slice(0, Math.max(0, this.#warm.length - this.#warmMax + 1))) {
       await this.#end(one)
     }
-    const machine = await this.#restore(key, shape)
+    const machine = await this.#restore(this.#startOf(key, shape))
     if (machine === undefined) return
     const idle = this.#components.clock.after(VM_WARM_MS_MAX, () => void this.#end(warm))
     const warm: Warm = { kind, machine, idle }
@@ -210,10 +232,10 @@ class TemplatePool implements MachinePool {
   }
 
   /** One that did not come so far as to run its program is no good start for others. */
-  async #learn(key: string, thrown: unknown): Promise<void> {
+  async #learn({ key, attempt }: Start, thrown: unknown): Promise<void> {
     const code = errorCode(thrown)
     if (code !== 'ERR_VM_START' && code !== 'ERR_VM_CRASHED') return
-    await this.#templates.failed(key, errorMessage(thrown))
+    await attempt.failed(errorMessage(thrown))
     await Promise.all(this.#warm.filter((one) => one.kind.startsWith(key)).map((one) => this.#end(one)))
   }
 

@@ -20,6 +20,17 @@ export interface Template {
   readonly state: string
 }
 
+/** One machine that is to go on from a template, and what became of it. */
+export interface TemplateAttempt {
+  /**
+   * It did not go on; after two in a row the template is done without from now on. One that began before another failed says
+   * nothing new: the same moment may have been bad for both.
+   */
+  failed(reason: string): Promise<void>
+  /** It did. */
+  worked(): void
+}
+
 /** Templates of machines, in a folder of this device. */
 export interface Templates {
   /** Names all that a template of such a machine depends on; `undefined` when that cannot be found out. */
@@ -30,10 +41,8 @@ export interface Templates {
    * @throws the reason of `signal`
    */
   provide(key: string, shape: MachineShape, signal: AbortSignal): Promise<Template | undefined>
-  /** A machine did not go on from the template of this key; after two in a row it is done without from now on. */
-  failed(key: string, reason: string): Promise<void>
-  /** A machine went on from the template of this key. */
-  worked(key: string): void
+  /** Notes that a machine is to go on from the template of this key. */
+  attempt(key: string): TemplateAttempt
   /** Removes what was being made when its node was killed. */
   clean(): Promise<void>
 }
@@ -92,11 +101,23 @@ class FolderTemplates implements Templates {
     return current
   }
 
-  async failed(key: string, reason: string): Promise<void> {
+  attempt(key: string): TemplateAttempt {
+    const before = this.#failures.get(key) ?? 0
+    return {
+      failed: (reason) => this.#failed(key, reason, before),
+      worked: () => this.#failures.delete(key)
+    }
+  }
+
+  clean(): Promise<void> {
+    return (this.#cleaned ??= this.#clean())
+  }
+
+  async #failed(key: string, reason: string, before: number): Promise<void> {
     const { logger } = this.#components
-    const failures = (this.#failures.get(key) ?? 0) + 1
-    this.#failures.set(key, failures)
-    if (failures < FAILURES_MAX) {
+    const known = this.#failures.get(key) ?? 0
+    if (known <= before) this.#failures.set(key, known + 1)
+    if (known > before || known + 1 < FAILURES_MAX) {
       logger.info('a machine did not go on from its template', { key, reason })
       return
     }
@@ -108,16 +129,9 @@ class FolderTemplates implements Templates {
     await this.#remove(this.#pathOf(key))
   }
 
-  worked(key: string): void {
-    this.#failures.delete(key)
-  }
-
-  clean(): Promise<void> {
-    return (this.#cleaned ??= this.#clean())
-  }
-
   async #provide(key: string, shape: MachineShape, signal: AbortSignal): Promise<Template | undefined> {
     if (this.#dropped.has(key)) return undefined
+    const attempt = this.attempt(key)
     try {
       await this.clean()
       await this.#components.files.makeFolder(this.#folder)
@@ -127,7 +141,7 @@ class FolderTemplates implements Templates {
       return await this.#find(key)
     } catch (thrown) {
       signal.throwIfAborted()
-      await this.failed(key, errorMessage(thrown))
+      await attempt.failed(errorMessage(thrown))
       return undefined
     }
   }

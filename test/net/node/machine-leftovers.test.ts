@@ -16,13 +16,16 @@ describe('what a node that was killed left of machines', () => {
     }
     await start()
     await assert.rejects(access(machines), { code: 'ENOENT' })
-    for (const name of ['templates/abc.0123.new', 'handover'])
+    for (const name of ['templates/abc.0123.new', 'handover', 'modules'])
       await mkdir(join(machines, name), { recursive: true })
     await writeFile(join(machines, 'templates', 'abc.0123.new', 'memory'), 'half')
     await writeFile(join(machines, 'handover', 'a name'), 'an image')
-    await writeFile(join(machines, 'an image.erofs.123.new'), 'half')
+    for (const folder of [machines, join(machines, 'modules')]) {
+      await writeFile(join(folder, 'an image.erofs.123.new'), 'half')
+    }
     await start()
-    assert.deepEqual((await readdir(machines)).toSorted(), ['handover', 'templates'])
+    assert.deepEqual((await readdir(machines)).toSorted(), ['handover', 'modules', 'templates'])
+    assert.deepEqual(await readdir(join(machines, 'modules')), [])
     assert.deepEqual(await readdir(join(machines, 'templates')), [])
     await chmod(join(machines, 'handover'), 0o700)
     assert.deepEqual(await readdir(join(machines, 'handover')), [])

@@ -7,8 +7,10 @@ import { systemRandom } from '#contracts'
 import { createKeyPair, type KeyPair } from '#did'
 import { guestVersion, openGuest } from '#vmm'
 import { createGuests, type Guests, type GuestsComponents } from '../../../node/guests.ts'
+import { createVirtualClock, type VirtualClock } from '../../support/virtual-clock.ts'
 
 const { signal } = new AbortController()
+const LONG_MS = 3_600_000
 const hex = (text: string): string => createHash('sha256').update(text).digest('hex')
 
 function guestFiles(): Map<string, Uint8Array> {
@@ -35,6 +37,11 @@ interface Lab {
   /** How often the folder was mended. */
   readonly mended: () => number
   readonly fetched: () => number
+  /** Has fetching wait, or fail, from now on. */
+  readonly fetchBy: (wait: (signal: AbortSignal) => Promise<void>) => void
+  /** Has the folder of the guest be empty. */
+  readonly loseFolder: () => void
+  readonly clock: VirtualClock
   readonly publisher: KeyPair
   readonly written: readonly string[][]
   readonly remembered: readonly (string | undefined)[]
@@ -63,14 +70,17 @@ async function openLab(
   const remembered: (string | undefined)[] = []
   const denied = new Set<string>(change.isDenied === true ? [publisher.did] : [])
   let folder: ReadonlyMap<string, Uint8Array> = new Map()
+  const clock = createVirtualClock()
+  let fetchBy = async (_: AbortSignal): Promise<void> => await Promise.resolve()
   let fetched = 0
   let mended = 0
   const components = {
     index: { lookup: async () => await Promise.resolve({ head }) },
     content: {
-      getBlock: async () => {
+      getBlock: async (_: CID, options: { signal: AbortSignal }) => {
         fetched += 1
-        return await Promise.resolve(block)
+        await fetchBy(options.signal)
+        return block
       },
       readFiles: async function* () {
         for (const [path, content] of files) yield await Promise.resolve({ path, content })
@@ -92,6 +102,7 @@ async function openLab(
         await Promise.resolve()
       }
     },
+    clock,
     folder: '/data/guest',
     platform: change.platform ?? { platform: 'linux', arch: 'x64' },
     choice: () => remembered.at(-1),
@@ -102,8 +113,15 @@ async function openLab(
   } as unknown as GuestsComponents
   return {
     ...{ guests: createGuests(components), restart: () => createGuests(components), publisher, denied },
-    ...{ head, root, written, remembered, mended: () => mended, fetched: () => fetched }
+    ...{ head, root, written, remembered, clock, mended: () => mended, fetched: () => fetched },
+    fetchBy: (wait) => void (fetchBy = wait),
+    loseFolder: () => void (folder = new Map())
   }
+}
+
+/** As a machine does that starts from it. */
+async function provide(guests: Guests): Promise<void> {
+  using _held = await guests.hold(signal)
 }
 
 describe('a fetched guest', () => {
@@ -145,14 +163,13 @@ describe('a kept guest', () => {
     for (const choice of [lab.publisher.did, lab.head.toString()]) {
       lab.denied.clear()
       await lab.guests.use(choice, { signal })
-      await lab.guests.provide(signal)
+      await provide(lab.guests)
       const restarted = lab.restart()
       const before = lab.fetched()
-      await lab.restart().provide(signal)
+      await provide(lab.restart())
       lab.denied.add(lab.publisher.did)
       for (const guests of [lab.guests, restarted]) {
-        await assert.rejects(guests.provide(signal), { code: 'ERR_PUBLISHER_DENIED' })
-        await assert.rejects(guests.hold(signal), { code: 'ERR_PUBLISHER_DENIED' })
+        await assert.rejects(provide(guests), { code: 'ERR_PUBLISHER_DENIED' })
       }
       assert.equal(lab.fetched(), before, 'it is refused without the network')
     }
@@ -165,10 +182,10 @@ describe('a kept guest', () => {
     for (const cid of [lab.head, lab.root]) {
       lab.denied.add(cid.toString())
       for (const one of [guests, lab.restart()]) {
-        await assert.rejects(one.provide(signal), { code: 'ERR_CONTENT_DENIED' })
+        await assert.rejects(provide(one), { code: 'ERR_CONTENT_DENIED' })
       }
       lab.denied.clear()
-      await guests.provide(signal)
+      await provide(guests)
     }
   })
 
@@ -188,3 +205,59 @@ describe('a kept guest', () => {
     assert.equal(lab.mended(), 1, 'its folder is mended at the first use alone')
   })
 })
+
+describe('machines that wait for a guest that is fetched', () => {
+  const openEmpty = async (): Promise<Lab & { readonly after: Guests }> => {
+    const lab = await openLab()
+    await lab.guests.use(lab.publisher.did, { signal })
+    lab.loseFolder()
+    return { ...lab, after: lab.restart() }
+  }
+
+  it('may leave before their turn comes, and hold up nobody', async () => {
+    const lab = await openEmpty()
+    const arrival = Promise.withResolvers<void>()
+    lab.fetchBy(async () => await arrival.promise)
+    const first = lab.after.hold(signal)
+    const leaving = new AbortController()
+    const second = lab.after.hold(leaving.signal)
+    const third = lab.after.hold(signal)
+    leaving.abort(new Error('no more'))
+    await assert.rejects(second, /no more/)
+    arrival.resolve()
+    for (const one of [first, third]) (await one)[Symbol.dispose]()
+  })
+
+  it('fail with it, and not one after the other; a while later it is tried again', async () => {
+    const lab = await openEmpty()
+    lab.fetchBy(async () => await Promise.reject(new Error('nobody has it')))
+    const before = lab.fetched()
+    const all = [1, 2, 3].map(async () => await lab.after.hold(signal))
+    for (const one of all) await assert.rejects(one, /nobody has it/)
+    assert.equal(lab.fetched(), before + 1)
+    lab.fetchBy(async () => await Promise.resolve())
+    await assert.rejects(provide(lab.after), /nobody has it/)
+    await lab.clock.advance(10_000)
+    await provide(lab.after)
+  })
+
+  it('do not wait for ever, and whoever is next has all of his time', async () => {
+    const lab = await openEmpty()
+    lab.fetchBy(async (asked) => await new Promise((_, reject) => onAbort(asked, reject)))
+    const first = lab.after.hold(signal)
+    const choice = lab.after.use(lab.publisher.did, { signal, findMsMax: 1000 })
+    const ended = Promise.all([
+      assert.rejects(first, { code: 'ERR_DEADLINE' }),
+      assert.rejects(choice, { code: 'ERR_DEADLINE' })
+    ])
+    await lab.clock.advance(2000)
+    assert.equal(lab.fetched(), 2, 'the second has not begun, nor has its time')
+    await lab.clock.advance(LONG_MS)
+    await ended
+    assert.equal(lab.fetched(), 3)
+  })
+})
+
+function onAbort(asked: AbortSignal, reject: (reason: Error) => void): void {
+  asked.addEventListener('abort', () => reject(asked.reason as Error), { once: true })
+}

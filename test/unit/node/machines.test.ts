@@ -113,17 +113,18 @@ describe('machines of a node', () => {
       await Promise.resolve({ [Symbol.dispose]: () => void seen.push(`let go after ${lab.spawned.length}`) })
     await using lab = await openLab({}, { holdGuest })
     await assert.rejects(lab.machines.start(REQUEST), { code: 'ERR_VM_EMULATED' })
-    await using _machine = await lab.machines.start({ ...REQUEST, mayBeEmulated: true })
-    // One of them may be taken a template of.
-    assert.deepEqual(seen, ['let go after 0', `let go after ${lab.spawned.length}`])
-    assert.ok(lab.spawned.length > 0)
+    assert.deepEqual(seen, ['let go after 0'])
+    {
+      await using _machine = await lab.machines.start({ ...REQUEST, mayBeEmulated: true })
+      assert.ok(lab.spawned.length > 0)
+      assert.equal(seen.length, 1, 'a monitor may not have opened the files yet')
+    }
+    assert.deepEqual(seen.slice(1), [`let go after ${lab.spawned.length}`])
   })
 
   it('share one image, written once, and nothing half-written stays', async () => {
     await using lab = await openLab()
     const folder = join(lab.folder, 'machines')
-    await mkdir(folder)
-    await writeFile(join(folder, 'left.erofs.123.new'), 'half')
     const requests = [1, 2, 3].map(() => lab.machines.start({ ...REQUEST, mayBeEmulated: true }))
     const machines = await Promise.all(requests)
     for (const machine of machines) await machine[Symbol.asyncDispose]()

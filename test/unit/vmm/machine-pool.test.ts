@@ -206,6 +206,19 @@ describe('a pool of machines', () => {
     })
   }
 
+  it('takes the failures of machines that were started at once for one', async () => {
+    await using lab = await openLab()
+    const pool = lab.openPool()
+    await lab.run(pool)
+    lab.host.refused.add('migrate-incoming').add('cont')
+    await Promise.all([1, 2, 3].map(async () => await lab.run(pool)))
+    assert.deepEqual(lab.warnings, [])
+    lab.host.refused.clear()
+    lab.roles()
+    await lab.run(pool)
+    assert.equal(lab.roles().includes('kernel'), false)
+  })
+
   it('does not blame a template for an image that is not there', async () => {
     await using lab = await openLab()
     const pool = lab.openPool()
