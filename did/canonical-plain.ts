@@ -8,6 +8,8 @@
 export interface PlainBounds {
   readonly depthMax: number
   readonly itemsMax: number
+  /** Bytes inside are views of what is read, not copies. */
+  readonly isViewing?: boolean
 }
 
 // RFC 8949 §3: major types, in the three bits above the head's argument.
@@ -39,15 +41,23 @@ export function decodePlain(bytes: Uint8Array, bounds: PlainBounds): unknown {
 
 /** The bytes of `value`; `undefined` when it is not plain data, or more than the bounds allow. */
 export function encodePlain(value: unknown, bounds: PlainBounds): Uint8Array | undefined {
-  const writer = new PlainWriter(bounds)
+  const writer = new PlainWriter(bounds, spare ?? Buffer.allocUnsafe(SPARE_BYTES))
+  // whatever is encoded meanwhile, by a getter inside, has another
+  spare = undefined
   try {
     writer.item(value, 1)
     return writer.bytes()
   } catch (thrown) {
     if (thrown === NOT_PLAIN) return undefined
     throw thrown
+  } finally {
+    spare = writer.released()
   }
 }
+
+/** What is kept to write into: growing from nothing costs as much as writing does. */
+const SPARE_BYTES: number = 64 * 1_024
+let spare: Buffer | undefined
 
 function notPlain(): never {
   // eslint-disable-next-line @typescript-eslint/only-throw-error -- an error with its stack would cost more than the decoding
@@ -56,12 +66,17 @@ function notPlain(): never {
 
 class PlainReader {
   readonly #bytes: Buffer
+  /** The same bytes: parts of a `Buffer` take longer to make. */
+  readonly #plain: Uint8Array
+  readonly #isViewing: boolean
   readonly #depthMax: number
   #itemsLeft: number
   #at = 0
 
-  constructor(bytes: Uint8Array, { depthMax, itemsMax }: PlainBounds) {
+  constructor(bytes: Uint8Array, { depthMax, itemsMax, isViewing = false }: PlainBounds) {
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+    this.#plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
+    this.#isViewing = isViewing
     this.#depthMax = depthMax
     this.#itemsLeft = itemsMax
   }
@@ -83,7 +98,7 @@ class PlainReader {
       case NEGATIVE:
         return argument < Number.MAX_SAFE_INTEGER ? -1 - argument : notPlain()
       case BYTES:
-        return Uint8Array.from(this.#take(argument))
+        return this.#take(argument)
       case TEXT:
         return this.#text(argument)
       case ARRAY:
@@ -114,7 +129,7 @@ class PlainReader {
     const start = this.#at
     if (size > this.#bytes.length - start) notPlain()
     this.#at = start + size
-    return this.#bytes.subarray(start, this.#at)
+    return this.#isViewing ? this.#plain.subarray(start, this.#at) : this.#plain.slice(start, this.#at)
   }
 
   #text(size: number): string {
@@ -173,16 +188,23 @@ function isBefore(a: string, b: string): boolean {
 class PlainWriter {
   readonly #depthMax: number
   #itemsLeft: number
-  #buffer: Buffer = Buffer.allocUnsafe(512)
+  #buffer: Buffer
   #at = 0
 
-  constructor({ depthMax, itemsMax }: PlainBounds) {
+  constructor({ depthMax, itemsMax }: PlainBounds, buffer: Buffer) {
     this.#depthMax = depthMax
     this.#itemsLeft = itemsMax
+    this.#buffer = buffer
   }
 
   bytes(): Uint8Array {
-    return Uint8Array.from(this.#buffer.subarray(0, this.#at))
+    return new Uint8Array(this.#buffer.subarray(0, this.#at))
+  }
+
+  /** What it wrote into, for the next one; nothing of what was written stays there. */
+  released(): Buffer | undefined {
+    if (this.#buffer.length > SPARE_BYTES) return undefined
+    return this.#buffer.fill(0, 0, this.#at)
   }
 
   item(value: unknown, depth: number): void {

@@ -11,6 +11,11 @@ export interface CanonicalBounds {
   readonly depthMax?: number
   /** Most data items; `CBOR_ITEMS_MAX` when absent. */
   readonly itemsMax?: number
+  /**
+   * Bytes inside may be views of what is decoded, not copies: for who reads a message and copies what is kept, since one small
+   * view keeps the whole of it in memory.
+   */
+  readonly isViewing?: boolean
 }
 
 /**
@@ -43,8 +48,8 @@ export function decodeCanonical(bytes: Uint8Array, bounds: CanonicalBounds): unk
   if (bytes.length > bounds.bytesMax) {
     throw new DidError('ERR_CBOR_TOO_LARGE', `expected at most ${bounds.bytesMax} bytes, got ${bytes.length}`)
   }
-  const { depthMax = CBOR_DEPTH_MAX, itemsMax = CBOR_ITEMS_MAX } = bounds
-  const plain = decodePlain(bytes, { depthMax, itemsMax })
+  const { depthMax = CBOR_DEPTH_MAX, itemsMax = CBOR_ITEMS_MAX, isViewing = false } = bounds
+  const plain = decodePlain(bytes, { depthMax, itemsMax, isViewing })
   if (plain !== undefined) return plain
   scanItems(bytes, depthMax, itemsMax)
   let value: unknown

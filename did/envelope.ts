@@ -119,7 +119,7 @@ function readParts(bytes: Uint8Array, bytesMax: number): EnvelopeParts {
   }
   let decoded: unknown
   try {
-    decoded = decodeCanonical(bytes, { bytesMax, depthMax: 1, itemsMax: 7 })
+    decoded = decodeCanonical(bytes, { bytesMax, depthMax: 1, itemsMax: 7, isViewing: true })
   } catch (cause) {
     throw envelopeError('ERR_ENVELOPE_MALFORMED', 'expected an envelope of canonical DAG-CBOR', cause)
   }

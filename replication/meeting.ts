@@ -119,7 +119,8 @@ export function someOf<T>({ random }: Pick<KeeperCore, 'random'>, all: readonly 
 
 /**
  * Makes this device findable in its pools, each again after a while, and looks for others there. Gives how many it did not
- * know. Whoever asks finds those who give, and they each other.
+ * know, where few are known: to a large pool somebody comes all the time, exchanges bring their offers, and who looked sooner for
+ * each of them would never stop looking. Whoever asks finds those who give, and they each other.
  */
 export async function meetOthers(core: KeeperCore, announced: Map<PoolId, number>): Promise<number> {
   const given = new Set([...poolsGivenTo(core), ...core.state.groups.keys()])
@@ -132,7 +133,8 @@ export async function meetOthers(core: KeeperCore, announced: Map<PoolId, number
           announced.set(pool, nowMs + core.limits.meetEveryMs / 2)
         })
       }
-      return await meetIn(core, pool)
+      const news = await meetIn(core, pool)
+      return core.offers.sizeOf(pool) < POOL_LARGE ? news : 0
     })
   )
   return found.reduce((sum, count) => sum + count, 0)
@@ -202,7 +204,7 @@ export async function askGroup(core: KeeperCore, id: PoolId): Promise<JoinedGrou
 function readGroup(core: KeeperCore, id: PoolId, signed: Uint8Array): JoinedGroup[] {
   try {
     const group = openGroup(signed)
-    return group.id === id && !core.isDenied(group.person) ? [{ group, signed }] : []
+    return group.id === id && !core.isDenied(group.person) ? [{ group, signed: Uint8Array.from(signed) }] : []
   } catch (thrown) {
     core.logger.debug('a list of a group is not valid', { reason: errorMessage(thrown) })
     return []

@@ -128,7 +128,7 @@ export function encodeAsk(ask: ReplicaAsk): Uint8Array {
 }
 
 /**
- * Reads a question of another device.
+ * Reads a question of another device. Bytes in it are views of `bytes`.
  *
  * @throws ReplicationError `ERR_REPLICA_MESSAGE_INVALID`
  */
@@ -142,7 +142,7 @@ export function encodeAnswer(answer: ReplicaAnswers[keyof ReplicaAnswers]): Uint
 }
 
 /**
- * Reads the answer to a question of that kind.
+ * Reads the answer to a question of that kind. Bytes in it are views of `bytes`.
  *
  * @throws ReplicationError `ERR_REPLICA_MESSAGE_INVALID`
  */
@@ -156,7 +156,7 @@ function encode(message: object): Uint8Array {
 
 function decode<T>(bytes: Uint8Array, schema: z.ZodType<T>): T {
   try {
-    const bounds = { bytesMax: MESSAGE_BYTES_MAX, depthMax: 6, itemsMax: MESSAGE_ITEMS_MAX }
+    const bounds = { bytesMax: MESSAGE_BYTES_MAX, depthMax: 6, itemsMax: MESSAGE_ITEMS_MAX, isViewing: true }
     return schema.parse(decodeCanonical(bytes, bounds))
   } catch (cause) {
     throw new ReplicationError('ERR_REPLICA_MESSAGE_INVALID', 'expected a message of this protocol', {

@@ -24,8 +24,8 @@ interface KnownOffer {
 /** When some offers of one pool are taken in, one after the other. */
 export interface OfferBatch {
   readonly nowMs: number
-  /** Devices of each person that offer to that pool, counted when it is first needed. */
-  people?: Map<Did, number>
+  /** Offers of that pool that ended were forgotten: done once, and only when somebody seems to have too many. */
+  isPruned?: boolean
 }
 
 /** The offers known of each pool: the latest of each device, until it ends. */
@@ -33,6 +33,8 @@ export class OfferBook {
   readonly #pools = new Map<PoolId, Map<Did, KnownOffer>>()
   readonly #isDenied: (name: string) => boolean
   readonly #names = new Map<string, KnownOffer>()
+  /** How many offers to each pool are known of each person, those that ended and were not forgotten yet included. */
+  readonly #people = new Map<PoolId, Map<Did, number>>()
 
   constructor(isDenied: (name: string) => boolean) {
     this.#isDenied = isDenied
@@ -59,15 +61,16 @@ export class OfferBook {
     if (before !== undefined && before.offer.issuedAtMs >= offer.issuedAtMs) return undefined
     const offers = known ?? new Map<Did, KnownOffer>()
     const isCounted = before?.offer.person === offer.person && before.offer.expiresAtMs > nowMs
-    if (!isCounted && !isOneMore(offers, offer.person, batch)) return undefined
+    if (!isCounted && !this.#mayHaveMore(pool, offer.person, batch)) return undefined
     if (before === undefined && this.#isFull(offers)) {
-      this.#prune(nowMs)
+      for (const one of this.#pools.keys()) this.#prune(one, nowMs)
       if (this.#isFull(offers)) return undefined
     }
-    if (before !== undefined) this.#names.delete(before.name)
+    this.remove(pool, offer.holder)
     this.#names.set(name, opened)
     offers.set(offer.holder, opened)
     this.#pools.set(pool, offers)
+    this.#count(pool, offer.person, 1)
     return offer
   }
 
@@ -130,6 +133,7 @@ export class OfferBook {
     if (known === undefined) return
     offers?.delete(holder)
     this.#names.delete(known.name)
+    this.#count(pool, known.offer.person, -1)
   }
 
   /** Forgets a pool. */
@@ -163,28 +167,29 @@ export class OfferBook {
     return offers.size >= OFFERS_OF_POOL_MAX || this.#names.size >= OFFERS_MAX
   }
 
-  #prune(nowMs: number): void {
-    for (const [pool, offers] of this.#pools) {
-      for (const [holder, { offer }] of offers) if (offer.expiresAtMs <= nowMs) this.remove(pool, holder)
-    }
+  #prune(pool: PoolId, nowMs: number): void {
+    for (const { offer } of this.#offersTo(pool))
+      if (offer.expiresAtMs <= nowMs) this.remove(pool, offer.holder)
   }
-}
 
-/** Whether a person may offer one device more: what one has many of must not take the place of others. */
-function isOneMore(offers: ReadonlyMap<Did, KnownOffer>, person: Did, batch: OfferBatch): boolean {
-  batch.people ??= countPeople(offers.values(), batch.nowMs)
-  const count = batch.people.get(person) ?? 0
-  if (count >= OFFERS_OF_PERSON_MAX) return false
-  batch.people.set(person, count + 1)
-  return true
-}
-
-function countPeople(known: Iterable<KnownOffer>, nowMs: number): Map<Did, number> {
-  const people = new Map<Did, number>()
-  for (const { offer } of known) {
-    if (offer.expiresAtMs > nowMs) people.set(offer.person, (people.get(offer.person) ?? 0) + 1)
+  /** Whether a person may offer one device more: what one has many of must not take the place of others. */
+  #mayHaveMore(pool: PoolId, person: Did, batch: OfferBatch): boolean {
+    const isRoom = (): boolean => (this.#people.get(pool)?.get(person) ?? 0) < OFFERS_OF_PERSON_MAX
+    if (isRoom()) return true
+    if (batch.isPruned === true) return false
+    batch.isPruned = true
+    this.#prune(pool, batch.nowMs)
+    return isRoom()
   }
-  return people
+
+  #count(pool: PoolId, person: Did, change: 1 | -1): void {
+    const people = this.#people.get(pool) ?? new Map<Did, number>()
+    const count = (people.get(person) ?? 0) + change
+    if (count > 0) people.set(person, count)
+    else people.delete(person)
+    if (people.size > 0) this.#people.set(pool, people)
+    else this.#people.delete(pool)
+  }
 }
 
 const verifiedOffers = createRecent<KnownOffer>(OFFERS_OPENED_MAX)

@@ -138,7 +138,7 @@ async function startLoops(
       async () => {
         renewOffers(core, false)
         const news = await meetOthers(core, announced)
-        // Whoever found nobody new looks again later and later.
+        // Whoever found nobody new, or knows many, looks again later and later.
         soonMs = news > 0 ? MEET_SOON_MS : Math.min(limits.meetEveryMs, soonMs * 2)
         await refreshGroups(core)
         if (news > 0) core.hurry()

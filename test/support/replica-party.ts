@@ -44,6 +44,8 @@ export interface ReplicaParty extends AsyncDisposable {
   readonly members: readonly PartyMember[]
   /** Messages by what they asked are not told apart: how many were sent. */
   readonly sent: { count: number }
+  /** How often somebody looked for the others of a pool. */
+  readonly searches: { count: number }
   /** Devices that take questions and never answer, and how many they were asked. */
   readonly silent: Map<Did, number>
   /** Bytes fetched as copies. */
@@ -88,6 +90,7 @@ export function createReplicaParty({
   const handlers = new Map<Did, ReplicaHandler>()
   const pools = new Map<PoolId, Set<Did>>()
   const sent = { count: 0 }
+  const searches = { count: 0 }
   const silent = new Map<Did, number>()
   const fetched = { bytes: 0 }
   let isCut = new Set<Did>()
@@ -146,6 +149,7 @@ export function createReplicaParty({
       pools.set(pool, (pools.get(pool) ?? new Set<Did>()).add(self))
     },
     find: async function* (pool) {
+      searches.count++
       for (const device of pools.get(pool) ?? [])
         if (reaches(self, device)) yield await Promise.resolve(device)
     }
@@ -191,7 +195,7 @@ export function createReplicaParty({
     }
   }
   const party: ReplicaParty = {
-    ...{ clock, members, sent, silent, fetched },
+    ...{ clock, members, sent, searches, silent, fetched },
     start: async (member) => {
       member.replication = await startReplication(
         {

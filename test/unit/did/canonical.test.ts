@@ -30,4 +30,27 @@ describe('canonical DAG-CBOR', () => {
     const bytes = Uint8Array.from([0xa2, 0x61, 0x2f, 0x61, 0x61, 0x65, ...Buffer.from('bytes'), 0x61, 0x61])
     assert.throws(() => decodeCanonical(bytes, BOUNDS), { code: 'ERR_CBOR_NOT_CANONICAL' })
   })
+
+  it('copies the bytes inside, unless it is told that views of them will do', () => {
+    const bytes = encodeCanonical([Uint8Array.of(1, 2, 3)])
+    const [copied] = decodeCanonical(bytes, BOUNDS) as [Uint8Array]
+    const [viewed] = decodeCanonical(bytes, { ...BOUNDS, isViewing: true }) as [Uint8Array]
+    assert.deepEqual([...viewed], [1, 2, 3])
+    assert.equal(viewed.buffer, bytes.buffer)
+    bytes.fill(9)
+    assert.deepEqual([...copied], [1, 2, 3])
+  })
+
+  it('writes one value while it writes another, and the large after the small', () => {
+    const inner = { a: 'inner' }
+    const outer = {
+      get nested() {
+        return encodeCanonical(inner)
+      }
+    }
+    assert.deepEqual(encodeCanonical(outer), encodeCanonical({ nested: encodeCanonical(inner) }))
+    const large = new Uint8Array(300_000).fill(7)
+    assert.deepEqual(decodeCanonical(encodeCanonical([large, 'end']), BOUNDS), [large, 'end'])
+    assert.deepEqual(decodeCanonical(encodeCanonical(['small']), BOUNDS), ['small'])
+  })
 })
