@@ -16,17 +16,23 @@ export interface CapsuleViewParts {
 }
 
 const OTHER_TYPES = 'somebody else came to this terminal and types now; you watch'
+const TYPES_AGAIN = 'the other one left; you type again'
 
 /** Shows what a run does. While a question is open, what the capsule writes waits. */
 export function createCapsuleView(parts: CapsuleViewParts): (event: ControlEvent) => Promise<void> {
   const { context, line, isRaw, terminal } = parts
   const outputs = { stdout: writerOf(context.stdout, isRaw), stderr: writerOf(context.stderr, isRaw) }
   const prompts = createPrompts(parts)
+  // Whoever comes types, which needs no notice.
+  let hasWatched = false
   return async (event) => {
     if (event.kind === 'progress') line.update(`${event.phase} ${formatBytes(event.bytes)}`)
     if (event.kind === 'notice') await printNotice(context, event.text)
     if (event.kind === 'run' && event.viewer !== undefined) terminal?.started(event.run, event.viewer)
-    if (event.kind === 'typing' && !event.isTyping) await printNotice(context, OTHER_TYPES)
+    if (event.kind === 'typing' && (hasWatched || !event.isTyping)) {
+      await printNotice(context, event.isTyping ? TYPES_AGAIN : OTHER_TYPES)
+      hasWatched = true
+    }
     if (event.kind === 'terminal') terminal?.setRaw(event.isRaw)
     if (event.kind === 'question') prompts.show(event.question)
     if (event.kind === 'question-end') prompts.withdraw(event.id)

@@ -1,3 +1,4 @@
+import { orAborted } from '#contracts'
 /** Pieces of input that may wait for a capsule that does not read. */
 const WAITING_PIECES_MAX = 16
 
@@ -135,23 +136,12 @@ class LineBuffer {
         return line
       }
       if (this.#isEnded) return undefined
-      await abortable(this.#changed.promise, signal)
+      await orAborted(this.#changed.promise, signal)
     }
   }
 
   #change(): void {
     this.#changed.resolve(undefined)
     this.#changed = Promise.withResolvers()
-  }
-}
-
-async function abortable(promise: Promise<unknown>, signal: AbortSignal): Promise<void> {
-  const aborted = Promise.withResolvers<never>()
-  const abort = (): void => aborted.reject(signal.reason as Error)
-  signal.addEventListener('abort', abort, { once: true })
-  try {
-    await Promise.race([promise, aborted.promise])
-  } finally {
-    signal.removeEventListener('abort', abort)
   }
 }

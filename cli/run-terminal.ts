@@ -67,15 +67,15 @@ export function createRunTerminal(
       let interrupts = 0
       for await (const bytes of input) {
         // In what a pipe brings it is a byte as any other.
-        if (visitor !== undefined && context.stdinIsTerminal && bytes.includes(LEAVE)) {
-          leave()
-          continue
-        }
-        for (const byte of bytes) {
+        const canLeave = visitor !== undefined && context.stdinIsTerminal
+        const leftAt = canLeave ? bytes.indexOf(LEAVE) : -1
+        const keys = leftAt === -1 ? bytes : bytes.subarray(0, leftAt)
+        for (const byte of keys) {
           interrupts = isRaw && byte === INTERRUPT ? interrupts + 1 : 0
           if (interrupts >= INTERRUPTS_MAX) interrupt()
         }
-        yield bytes
+        if (keys.byteLength > 0) yield keys
+        if (leftAt !== -1) leave()
       }
     },
     [Symbol.asyncDispose]: async () => {

@@ -1,5 +1,5 @@
+import { orAborted } from '#contracts'
 import type { CID } from 'multiformats/cid'
-import { abortable } from './abortable.ts'
 import { DhtError } from './errors.ts'
 import type { FoundProvider, ProvideOutcome, Routing, SearchOptions } from './routing.ts'
 
@@ -72,7 +72,7 @@ async function* findInAll(
   try {
     for (const routing of routings) pull(routing.findProviders(cid, bounds)[Symbol.asyncIterator]())
     while (pending.size > 0) {
-      const { source, result, error } = await abortable(Promise.race(pending.values()), bounds.signal)
+      const { source, result, error } = await orAborted(Promise.race(pending.values()), bounds.signal)
       pending.delete(source)
       if (error !== undefined) errors.push(error)
       if (result === undefined || result.done === true) continue

@@ -1,8 +1,7 @@
 import { CID } from 'multiformats/cid'
-import { errorCode } from '#contracts'
+import { errorCode, orAborted } from '#contracts'
 import type { Clock } from '#contracts'
 import type { Did } from '#did'
-import { abortable } from './abortable.ts'
 import { startDeadline } from './deadline.ts'
 import { DhtError } from './errors.ts'
 import {
@@ -112,7 +111,7 @@ async function readLink(resolveTxt: ResolveTxt, domain: string, signal: AbortSig
 
 async function readTxt(resolveTxt: ResolveTxt, name: string, signal: AbortSignal): Promise<string[]> {
   try {
-    const records = await abortable(resolveTxt(name), signal)
+    const records = await orAborted(resolveTxt(name), signal)
     return records.slice(0, DNSLINK_RECORDS_MAX).map((pieces) => pieces.join(''))
   } catch (cause) {
     signal.throwIfAborted()

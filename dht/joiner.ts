@@ -1,6 +1,6 @@
 import type { Libp2p } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
-import { errorMessage } from '#contracts'
+import { errorMessage, orAborted } from '#contracts'
 import type { Clock, Logger, Random } from '#contracts'
 import {
   DIAL_TIMEOUT_MS,
@@ -86,7 +86,7 @@ export function startJoiner(components: JoinerComponents, init: JoinerInit): Joi
     knownPeerCount: () => round.knownPeerCount,
     whenJoined: async (signal) => {
       signal.throwIfAborted()
-      if (components.table.size() === 0) await abortable(round.settled.promise, signal)
+      if (components.table.size() === 0) await orAborted(round.settled.promise, signal)
       return components.table.size()
     },
     [Symbol.asyncDispose]: async () => {
@@ -202,19 +202,5 @@ async function untilAlone({ libp2p, clock, signal }: Context, durationMs: number
     if (!alone.signal.aborted) throw error
   } finally {
     libp2p.removeEventListener('peer:disconnect', onDisconnect)
-  }
-}
-
-async function abortable(promise: Promise<void>, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted()
-  const aborted = Promise.withResolvers<never>()
-  const onAbort = (): void => {
-    aborted.reject(signal.reason)
-  }
-  signal.addEventListener('abort', onAbort, { once: true })
-  try {
-    await Promise.race([promise, aborted.promise])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
   }
 }

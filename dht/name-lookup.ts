@@ -1,7 +1,6 @@
 import type { Clock, Logger } from '#contracts'
-import { errorMessage } from '#contracts'
+import { errorMessage, orAborted } from '#contracts'
 import type { Did } from '#did'
-import { abortable } from './abortable.ts'
 import { betterOf } from './confidence.ts'
 import type { Confidence } from './confidence.ts'
 import { startDeadline } from './deadline.ts'
@@ -75,7 +74,7 @@ export async function lookUpName(
   }
   const asked = Promise.all(routings.map(ask))
   // a routing that ignores its signal must not hold up the lookup; at the deadline what came until then counts
-  await abortable(asked, deadline.signal).catch(() => undefined)
+  await orAborted(asked, deadline.signal).catch(() => undefined)
   signal.throwIfAborted()
   return { ...findings }
 }

@@ -1,5 +1,5 @@
 import type { BrokerSession, CapsuleSink, TerminalPower } from '#capsule-host'
-import type { TerminalSize } from '#contracts'
+import { orAborted, type TerminalSize } from '#contracts'
 import { NodeError } from './errors.ts'
 import { createScreenMemory } from './screen-memory.ts'
 
@@ -21,8 +21,8 @@ export interface TerminalViewer {
 export interface Attachment extends Disposable {
   /** Aborts when it is of no use to stay: the run has ended, or it took what was written too slowly. */
   readonly over: AbortSignal
-  /** Hands over keys; resolves when the capsule took them. What one types who does not type now is dropped. */
-  type(bytes: Uint8Array): Promise<void>
+  /** Hands over keys; resolves when the capsule took them, with `false` when it takes none of this viewer's now. */
+  type(bytes: Uint8Array): Promise<boolean>
   /** Nothing more will be typed, by anybody. */
   endInput(): void
   resize(size: TerminalSize): void
@@ -82,7 +82,11 @@ class Terminal implements RunTerminal {
   /** In the order they came: the last one who does not only watch types. */
   readonly #places: Place[] = []
   #isOver = false
-  #typed: { readonly place: Place; readonly bytes: Uint8Array; readonly taken: () => void }[] = []
+  #typed: {
+    readonly place: Place
+    readonly bytes: Uint8Array
+    readonly taken: (isTaken: boolean) => void
+  }[] = []
   #typing: Place | undefined
   #size: TerminalSize
   #isRaw = false
@@ -124,9 +128,7 @@ class Terminal implements RunTerminal {
     this.#settle()
     return {
       over: place.left.signal,
-      type: async (bytes) => {
-        if (this.#typing === place) await this.#take(place, bytes)
-      },
+      type: async (bytes) => this.#typing === place && (await this.#take(place, bytes)),
       endInput: () => this.#endInput(),
       resize: (size) => {
         place.size = size
@@ -152,6 +154,7 @@ class Terminal implements RunTerminal {
     if (index !== -1) this.#places.splice(index, 1)
     place.left.abort()
     // What the capsule did not take of its keys is not the next one's.
+    for (const typed of this.#typed) if (typed.place === place) typed.taken(false)
     this.#typed = this.#typed.filter((typed) => typed.place !== place)
     this.#settle()
   }
@@ -180,9 +183,9 @@ class Terminal implements RunTerminal {
     this.#session?.resize(size)
   }
 
-  async #take(place: Place, bytes: Uint8Array): Promise<void> {
-    if (this.#isInputOver) return
-    await new Promise<void>((taken) => {
+  async #take(place: Place, bytes: Uint8Array): Promise<boolean> {
+    if (this.#isInputOver) return false
+    return await new Promise((taken) => {
       this.#typed.push({ place, bytes, taken })
       this.#change()
     })
@@ -192,7 +195,7 @@ class Terminal implements RunTerminal {
     for (;;) {
       const first = this.#typed.shift()
       if (first !== undefined) {
-        first.taken()
+        first.taken(true)
         return { done: false, value: first.bytes }
       }
       if (this.#isInputOver) return { done: true, value: undefined }
@@ -208,7 +211,7 @@ class Terminal implements RunTerminal {
     }
     const typing = this.#typing
     // Whoever types sets the pace, for as long as it is there.
-    if (typing !== undefined) await Promise.race([typing.shown, aborted(typing.left.signal)])
+    if (typing !== undefined) await orAborted(typing.shown, typing.left.signal).catch(() => undefined)
   }
 
   #show(place: Place, stream: 'stdout' | 'stderr', bytes: Uint8Array): void {
@@ -225,9 +228,4 @@ class Terminal implements RunTerminal {
     this.#changed.resolve(undefined)
     this.#changed = Promise.withResolvers()
   }
-}
-
-async function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return
-  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 }

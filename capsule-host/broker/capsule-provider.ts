@@ -1,6 +1,6 @@
-import { CAPSULE_CHANNEL_LIMITS, type Clock, type ProvideParams } from '#contracts'
+import { CAPSULE_CHANNEL_LIMITS, type Clock, orAborted, type ProvideParams } from '#contracts'
 import { findCommand } from '#providers'
-import { abortable, deadline } from './abortable.ts'
+import { deadline } from './deadline.ts'
 import type { ChannelStream } from './channel-stream.ts'
 import { PROVIDER_OPEN_MS_MAX, PROVIDER_QUEUE_MAX, STREAM_CREDIT } from './constants.ts'
 import type { FairGate } from './fair-gate.ts'
@@ -74,7 +74,7 @@ async function* open(
 
 /** A capsule that is still being loaded or compiled does not read its channel: what it is asked waits here. */
 async function introduced({ state }: CapsuleProviderComponents, signal: AbortSignal): Promise<void> {
-  await abortable(state.introduced.promise, AbortSignal.any([signal, state.ended]))
+  await orAborted(state.introduced.promise, AbortSignal.any([signal, state.ended]))
 }
 
 /** A turn lasts until the capsule has answered, though its caller may be gone: who cancels what it asks gets no more of it. */

@@ -1,5 +1,4 @@
-import { errorCode, errorMessage, type Clock, type Logger } from '#contracts'
-import { abortable } from './abortable.ts'
+import { type Clock, errorCode, errorMessage, type Logger, orAborted } from '#contracts'
 import {
   PROVIDER_CRASH_PAUSE_MS,
   PROVIDER_CRASHES_MAX,
@@ -74,7 +73,7 @@ class Directory implements RunningDirectory {
       if (native === undefined) throw refusal('ERR_PROVIDER_NONE')
       return { provider: native }
     }
-    const capsule = await abortable(this.#load(resolved), either)
+    const capsule = await orAborted(this.#load(resolved), either)
     return { provider: capsule.provider, cid: resolved.cid }
   }
 
@@ -135,7 +134,7 @@ class Directory implements RunningDirectory {
       pinned: chosen === undefined ? choices.pinned(lineage, contract) : undefined
     }
     try {
-      const found = await abortable(source.resolve(wish, signal), signal)
+      const found = await orAborted(source.resolve(wish, signal), signal)
       if (found === undefined || !found.provides.includes(contract)) return undefined
       if (chosen === undefined && found.cid !== wish.pinned) await this.#pin(lineage, contract, found.cid)
       return found
@@ -232,7 +231,7 @@ class Directory implements RunningDirectory {
         started.stop(PROVIDER_STOP_MS)
         const patience = new AbortController()
         using _timer = this.#components.clock.after(PROVIDER_STOP_MS, () => patience.abort())
-        await abortable(started.ended, patience.signal).catch(() => undefined)
+        await orAborted(started.ended, patience.signal).catch(() => undefined)
         await started[Symbol.asyncDispose]()
       } catch {
         // One that never started has nothing to end.

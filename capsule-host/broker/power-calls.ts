@@ -1,7 +1,6 @@
 import { parseResource } from '#capability'
-import type { ServingReference } from '#contracts'
+import { orAborted, type ServingReference } from '#contracts'
 import { requestedAccess, findCommand, type AnyCommand } from '#providers'
-import { abortable } from './abortable.ts'
 import { STREAM_CREDIT } from './constants.ts'
 import type { HostPower } from './host-power.ts'
 import type { ProviderRequest } from './provider.ts'
@@ -29,7 +28,7 @@ export async function callPower(state: SessionState, call: PowerCall, signal: Ab
   const { power, command, errors, request } = allow(state, { call, kind: 'call' })
   const until = AbortSignal.any([signal, request.signal])
   try {
-    const result = await abortable(power.provider.call({ ...request, signal: until }), until)
+    const result = await orAborted(power.provider.call({ ...request, signal: until }), until)
     const parsed = command.kind === 'call' ? command.result.safeParse(result) : undefined
     if (parsed?.success !== true) throw refusal('ERR_PROVIDER_ANSWER')
     return parsed.data

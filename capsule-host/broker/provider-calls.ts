@@ -1,8 +1,9 @@
+import { orAborted } from '#contracts'
 import { parseResource } from '#capability'
 import { parseDid, type Did } from '#did'
 import { findCommand, requestedAccess, type AnyCommand, type FoundCommand } from '#providers'
 import type { AccessRequest, AccessVerdict } from '../authority/authority.ts'
-import { abortable, deadline } from './abortable.ts'
+import { deadline } from './deadline.ts'
 import { PROVIDER_CALL_MS_MAX, STREAM_CREDIT } from './constants.ts'
 import type { Provider, ProviderRequest } from './provider.ts'
 import type { RequestContext } from './request-table.ts'
@@ -41,7 +42,7 @@ export async function callProvider(
   const until = AbortSignal.any([time.signal, use.revoked])
   until.throwIfAborted()
   try {
-    const result = await abortable(provider.call({ ...request, signal: until }), until)
+    const result = await orAborted(provider.call({ ...request, signal: until }), until)
     return checkResult(found.command, result)
   } catch (thrown) {
     throw providerRefusal(thrown, found.contract.errors)
@@ -87,7 +88,7 @@ async function allow(
   const { access, params } = accessOf(state, call)
   // A provider is not even looked for on behalf of one who may not call it; the refusal is recorded.
   const early = core.authority.peek(access).isAllowed ? undefined : await authorize(state, access, signal)
-  const { provider, cid } = await abortable(core.providers.find(found.reference, session, signal), signal)
+  const { provider, cid } = await orAborted(core.providers.find(found.reference, session, signal), signal)
   // Looked for meanwhile, so it may be revoked by now.
   if (early !== undefined) requireStillGood(state, access, early)
   const verdict =

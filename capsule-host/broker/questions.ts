@@ -1,7 +1,6 @@
 import { commandCovers, parseCommandPattern, parseResourcePattern, resourceCovers } from '#capability'
-import type { Clock, Logger, Random } from '#contracts'
+import { orAborted, type Clock, type Logger, type Random } from '#contracts'
 import { CONTRACTS, type GrantAnswer, type GrantQuestion } from '#providers'
-import { abortable } from './abortable.ts'
 import { QUESTION_MS_MAX, QUESTION_PAUSE_MS, QUESTIONS_MAX } from './constants.ts'
 import { refusal } from './refusal.ts'
 import type { Shell } from './shell.ts'
@@ -59,7 +58,7 @@ export function createQuestions({ shell, clock, random, logger }: QuestionsCompo
       const decide = async (): Promise<GrantAnswer> => {
         try {
           const either = AbortSignal.any([signal, expiry.signal])
-          return checkAnswer(question, await abortable(shell.decide(question, either), either))
+          return checkAnswer(question, await orAborted(shell.decide(question, either), either))
         } catch (thrown) {
           expiry.signal.throwIfAborted()
           signal.throwIfAborted()

@@ -1,3 +1,4 @@
+import { orAborted } from '#contracts'
 import { Libp2pRecord } from '@libp2p/record'
 import { CLOSEST_PEERS } from '../constants.ts'
 import { startDeadline } from '../deadline.ts'
@@ -9,7 +10,6 @@ import { BookPeer, kadIdOf } from './peer-book.ts'
 import { runQuery } from './run-query.ts'
 import type { QueryComponents } from './run-query.ts'
 import type { Goal, Search } from './search.ts'
-import { abortable } from '../abortable.ts'
 import { asTheyCome } from './as-they-come.ts'
 import { storeWith } from './store.ts'
 import type {
@@ -164,7 +164,7 @@ class Engine implements QueryEngine {
     })
     const settled = store.settled.finally(() => limit[Symbol.dispose]())
     this.#track(settled)
-    return { stored: await abortable(store.enough, signal), settled }
+    return { stored: await orAborted(store.enough, signal), settled }
   }
 
   async *getValue(
@@ -194,7 +194,7 @@ class Engine implements QueryEngine {
         return taken !== undefined && Buffer.compare(taken, value) === 0
       }
     })
-    return await abortable(store.settled, signal)
+    return await orAborted(store.settled, signal)
   }
 
   metrics(): QueryMetrics {

@@ -2,8 +2,7 @@ import type { Connection } from '@libp2p/interface'
 import type { KadDHTComponents } from '@libp2p/kad-dht'
 import { multiaddr } from '@multiformats/multiaddr'
 import type { Multiaddr } from '@multiformats/multiaddr'
-import type { Clock } from '#contracts'
-import { abortable } from '../abortable.ts'
+import { orAborted, type Clock } from '#contracts'
 import { startDeadline } from '../deadline.ts'
 import { DhtError } from '../errors.ts'
 import { encodeMessage } from './codec.ts'
@@ -135,7 +134,7 @@ class Pool implements StreamPool {
           if (!(error instanceof LinkLostError)) throw error
         }
       }
-      const opened = await abortable(this.#open(peer), signal)
+      const opened = await orAborted(this.#open(peer), signal)
       signal.throwIfAborted()
       return await ask(opened)
     } catch (error) {

@@ -1,5 +1,6 @@
 import { CapsuleError } from '#capsule-host'
 import type { CapsuleStatus, TerminalSize } from '#contracts'
+import { NodeError } from '../errors.ts'
 import type { InstalledCapsules } from '../installed-capsules.ts'
 import type { Attachment, RunTerminal, TerminalViewer } from '../run-terminal.ts'
 import type { HandlersOf } from './handlers.ts'
@@ -22,7 +23,11 @@ export interface RunTerminals {
   /** Lets others come to a run until it ended. */
   add(run: TerminalRun): void
   find(id: number): TerminalRun | undefined
-  /** Shows a run to the caller and takes what it types, until the run ends, the caller leaves it or goes away. */
+  /**
+   * Shows a run to the caller and takes what it types, until the run ends, the caller leaves it or goes away.
+   *
+   * @throws NodeError `ERR_CONTROL_BUSY` when too many are there, or somebody else types and the caller is a pipe, which sees no notice
+   */
   visit(id: number, context: CallContext, visit: VisitInit): Promise<void>
   /** Tells the size of the terminal of one who is there. */
   resize(visitor: VisitorId, size: TerminalSize): void
@@ -69,8 +74,8 @@ export function createRunTerminals(): RunTerminals {
       using place = run.terminal.attach(viewerOf(context, visit))
       visitors.set(key, place)
       try {
-        void typeAt(place, context, visit)
-        await aborted(AbortSignal.any([place.over, context.signal]))
+        const refused = typeAt(place, context, visit)
+        await Promise.race([refused, aborted(AbortSignal.any([place.over, context.signal]))])
       } finally {
         visitors.delete(key)
       }
@@ -151,18 +156,30 @@ function viewerOf(
   }
 }
 
-/** Takes keys for as long as the caller is there. */
+/** Takes keys for as long as the caller is there; only ever ends with an error. */
 async function typeAt(
   place: Attachment,
   { nextInput }: Pick<CallContext, 'nextInput'>,
-  { endsInput }: Pick<VisitInit, 'endsInput'>
-): Promise<void> {
+  { endsInput, size, isWatching }: VisitInit
+): Promise<never> {
   for (let input = await nextInput(); input !== undefined; input = await nextInput()) {
-    if (input.kind === 'stdin') await place.type(Buffer.from(input.base64, 'base64'))
+    if (input.kind === 'stdin') {
+      const isTaken = await place.type(Buffer.from(input.base64, 'base64'))
+      // A person was told that somebody else types now.
+      if (!isTaken && size === undefined && !isWatching && !place.over.aborted) throw somebodyElse()
+    }
     if (input.kind !== 'stdin-end') continue
     if (endsInput) place.endInput()
     else place[Symbol.dispose]()
   }
+  return await new Promise<never>(() => undefined)
+}
+
+function somebodyElse(): NodeError {
+  return new NodeError(
+    'ERR_CONTROL_BUSY',
+    'somebody else came to this run and types now: the rest of the input was not taken'
+  )
 }
 
 async function aborted(signal: AbortSignal): Promise<void> {

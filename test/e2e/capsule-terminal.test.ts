@@ -103,9 +103,10 @@ describe('a capsule on the terminal of its user', function () {
     second.write('y')
     await Promise.all([first.stdout.match(/keys 121/), second.stdout.match(/keys 120[^]*keys 121/)])
     // Ctrl-] gives the terminal back and leaves the capsule to itself, and to who was there before.
-    second.control(']')
+    second.write('w\u001d')
     assert.equal((await second.ended).code, 0)
     assert.match(readable(second.stdout.text()), /<ESC>\[\?1049l[^]*screen runs on as #/)
+    await first.stdout.match(/keys 119[^]*you type again|you type again[^]*keys 119/)
     first.write('z')
     await first.stdout.match(/keys 122/)
     await first[Symbol.asyncDispose]()

@@ -1,4 +1,4 @@
-import { errorCode, errorMessage } from '#contracts'
+import { errorCode, errorMessage, orAborted } from '#contracts'
 import { VM_WARM_FREE_MIB_MIN, VM_WARM_MAX, VM_WARM_MS_MAX } from '../constants.ts'
 import { VmmError } from '../errors.ts'
 import {
@@ -136,7 +136,7 @@ class TemplatePool implements MachinePool {
   async #begin(start: Start, init: MachineInit): Promise<Machine | undefined> {
     const { key, shape, attempt } = start
     const warm = this.#takeWarm(kindOf(key, shape))
-    const waiting = warm ?? (await orAborted(this.#restore(start), init.signal))
+    const waiting = warm ?? (await orEnded(this.#restore(start), init.signal))
     if (waiting === undefined) return undefined
     const { logger, files } = this.#components
     const image = init.disks[0]?.path ?? ''
@@ -280,20 +280,14 @@ function kindOf(key: string, { limits }: MachineShape): string {
 }
 
 /** Who asked need not wait for what others may want too; a machine that nobody takes any more is ended. */
-async function orAborted(
+async function orEnded(
   restoring: Promise<WaitingMachine | undefined>,
   signal: AbortSignal
 ): Promise<WaitingMachine | undefined> {
-  const aborted = Promise.withResolvers<never>()
-  const abort = (): void => aborted.reject(signal.reason)
-  signal.addEventListener('abort', abort, { once: true })
-  if (signal.aborted) abort()
   try {
-    return await Promise.race([restoring, aborted.promise])
+    return await orAborted(restoring, signal)
   } catch (thrown) {
     void restoring.then((waiting) => waiting?.monitor.end()).catch(() => undefined)
     throw thrown
-  } finally {
-    signal.removeEventListener('abort', abort)
   }
 }

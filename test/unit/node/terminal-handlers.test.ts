@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict'
+import type { CapsuleStatus, ControlInput, TerminalSize } from '#contracts'
+import { createRunTerminals, type RunTerminals } from '../../../node/control/terminal-handlers.ts'
+import { createRunTerminal, type RunTerminal } from '../../../node/run-terminal.ts'
+
+const RUN = 7
+const SIZE = { columns: 80, rows: 24 }
+
+interface Caller {
+  readonly ended: Promise<void>
+  send(text: string): void
+}
+
+/** Runs with one of that terminal. */
+function open(): { terminals: RunTerminals; terminal: RunTerminal } {
+  const terminals = createRunTerminals()
+  const terminal = createRunTerminal(SIZE)
+  const ended = new Promise<number>(() => undefined)
+  terminals.add({ id: RUN, lineage: 'screen', capsule: {} as CapsuleStatus, terminal, ended })
+  return { terminals, terminal }
+}
+
+function visit(terminals: RunTerminals, size: TerminalSize | undefined): Caller {
+  const inputs: ControlInput[] = []
+  let wake = Promise.withResolvers<undefined>()
+  const nextInput = async (): Promise<ControlInput> => {
+    for (;;) {
+      const input = inputs.shift()
+      if (input !== undefined) return input
+      await wake.promise
+    }
+  }
+  const context = {
+    signal: new AbortController().signal,
+    emit: async () => await Promise.resolve(),
+    nextInput
+  }
+  return {
+    ended: terminals.visit(RUN, context, { size, isWatching: false, endsInput: false }),
+    send: (text) => {
+      inputs.push({ kind: 'stdin', base64: Buffer.from(text).toString('base64') })
+      wake.resolve(undefined)
+      wake = Promise.withResolvers()
+    }
+  }
+}
+
+async function read({ stdin }: RunTerminal): Promise<string> {
+  const next = await stdin[Symbol.asyncIterator]().next()
+  return next.done === true ? '' : Buffer.from(next.value).toString()
+}
+
+describe('what is typed into a run while somebody else types', () => {
+  it('by a pipe is refused with a code: nobody reads the notice there', async () => {
+    const { terminals, terminal } = open()
+    const pipe = visit(terminals, undefined)
+    pipe.send('one')
+    assert.equal(await read(terminal), 'one')
+    const person = visit(terminals, SIZE)
+    person.send('a')
+    assert.equal(await read(terminal), 'a')
+    pipe.send('two')
+    await assert.rejects(pipe.ended, { code: 'ERR_CONTROL_BUSY' })
+    terminal.end()
+    await person.ended
+  })
+
+  it('by a person is dropped, who was told', async () => {
+    const { terminals, terminal } = open()
+    const first = visit(terminals, SIZE)
+    first.send('one')
+    assert.equal(await read(terminal), 'one')
+    const second = visit(terminals, SIZE)
+    second.send('a')
+    assert.equal(await read(terminal), 'a')
+    first.send('two')
+    second.send('b')
+    assert.equal(await read(terminal), 'b')
+    terminal.end()
+    await Promise.all([first.ended, second.ended])
+  })
+})
