@@ -56,6 +56,13 @@ export const CATCH_UP_WINDOW_MS: number = 10 * MINUTE_MS
 export const LOOKUP_DELAY_MS: number = 2 * SECOND_MS
 /** Lists of other people that are looked up at the same time. */
 export const LOOKUPS_AT_ONCE_MAX = 4
+/** Lists of other people that are looked up one after the other without a wait: those of a small room. */
+export const LOOKUPS_BURST = 8
+/**
+ * After {@link LOOKUPS_BURST}, how often one more is looked up. In a room each would ask twenty peers for each other at once: among fifty members
+ * that was most of the work of joining, while whoever knows a list that revokes something tells its neighbours unasked.
+ */
+export const LOOKUP_EVERY_MS: number = 10 * SECOND_MS
 /** Time one lookup may take. */
 export const LOOKUP_TIMEOUT_MS: number = 20 * SECOND_MS
 /** Time after which somebody's list is looked up again when they are heard. */

@@ -1,5 +1,5 @@
 import type { CID } from 'multiformats/cid'
-import { errorCode, errorMessage, type Clock, type Logger } from '#contracts'
+import { createRate, errorCode, errorMessage, type Clock, type Logger } from '#contracts'
 import type { Content } from '#content'
 import type { Host, PublisherIndex } from '#dht'
 import { DEVICE_LIST_BYTES_MAX, type Did, type Keystore } from '#did'
@@ -9,9 +9,11 @@ import {
   DEVICES_ENTRY,
   LOOKUP_AGAIN_MS,
   LOOKUP_DELAY_MS,
+  LOOKUP_EVERY_MS,
   LOOKUP_QUEUE_MAX,
   LOOKUP_TIMEOUT_MS,
   LOOKUPS_AT_ONCE_MAX,
+  LOOKUPS_BURST,
   OWN_LOOKUP_TIMEOUT_MS,
   PEOPLE_MET_MAX,
   PUBLISH_RETRY_MS,
@@ -179,15 +181,19 @@ function startLookups(core: PublicationCore): AsyncDisposable {
   const queue = new Set<Did>([keystore.personDid])
   const lastAtMs = new Map<Did, number>()
   const running = new Set<Promise<void>>()
+  const mayLookUp = createRate(clock, { burst: LOOKUPS_BURST, everyMs: LOOKUP_EVERY_MS, namesMax: 1 })
   const work = async (): Promise<void> => {
     await clock.sleep(LOOKUP_DELAY_MS, stopping)
     for (const person of queue) {
+      const isOwn = person === keystore.personDid
+      while (!isOwn && queue.has(person) && !mayLookUp('')) await clock.sleep(LOOKUP_EVERY_MS, stopping)
       if (stopping.aborted || host.peers().length === 0) return
-      queue.delete(person)
+      // another turn may have taken it meanwhile
+      if (!queue.delete(person)) continue
       lastAtMs.set(person, clock.monotonicMs())
       while (lastAtMs.size > PEOPLE_MET_MAX)
         for (const oldest of lastAtMs.keys().take(1)) lastAtMs.delete(oldest)
-      if (person === keystore.personDid) await lookUpOwn(core, stopping, LOOKUP_TIMEOUT_MS)
+      if (isOwn) await lookUpOwn(core, stopping, LOOKUP_TIMEOUT_MS)
       else await lookUp(core, person, { signal: stopping, timeoutMs: LOOKUP_TIMEOUT_MS })
     }
   }

@@ -4,7 +4,13 @@ import { CID } from 'multiformats/cid'
 import { silentLogger } from '#contracts'
 import { DhtError, type PeerEvent } from '#dht'
 import { createKeyPair, signDeviceList, type Did, type KeyPair } from '#did'
-import { LOOKUP_AGAIN_MS, LOOKUP_DELAY_MS, PUBLISH_RETRY_MS } from '../../../../node/devices/constants.ts'
+import {
+  LOOKUP_AGAIN_MS,
+  LOOKUP_DELAY_MS,
+  LOOKUP_EVERY_MS,
+  LOOKUPS_BURST,
+  PUBLISH_RETRY_MS
+} from '../../../../node/devices/constants.ts'
 import {
   startPublication,
   type Publication,
@@ -141,6 +147,17 @@ describe('the list of somebody who is heard', () => {
     world.hear(ann)
     await world.clock.advance(LOOKUP_DELAY_MS)
     assert.deepEqual(world.lookups, [owner.did, ann.did, ann.did])
+  })
+
+  it('is looked up at once in a small room, and by and by in a large one', async () => {
+    await using world = createWorld(false)
+    const room = Array.from({ length: LOOKUPS_BURST + 2 }, () => createKeyPair(random))
+    for (const person of room) world.hear(person)
+    await world.clock.advance(LOOKUP_DELAY_MS)
+    assert.equal(world.lookups.length, 1 + LOOKUPS_BURST, 'the owner and those of a small room')
+    await world.clock.advance(2 * LOOKUP_EVERY_MS)
+    assert.deepEqual(new Set(world.lookups), new Set([owner.did, ...room.map(({ did }) => did)]))
+    assert.equal(world.lookups.length, 1 + room.length, 'nobody twice')
   })
 
   it('is looked up beside one that takes its time', async () => {
