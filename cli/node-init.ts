@@ -1,6 +1,6 @@
 import type { NodeInit, SeedInit } from '#node'
 import type { ControlReach } from '#contracts'
-import { DidError } from '#did'
+import { DidError, parseDid } from '#did'
 import type { CliContext, CommandInput } from './context.ts'
 import { CliError } from './errors.ts'
 import { listOption, rateOption, switchOption, textOption } from './input.ts'
@@ -19,7 +19,7 @@ export async function readNodeInit(input: CommandInput, context: CliContext): Pr
   const downloadMax = rateOption(input, 'downloadMax', '--download-max')
   const guest = textOption(input, 'guest')
   const passphrase = context.environment['ELASTOS_PASSPHRASE']
-  return await Promise.resolve({
+  return {
     dataFolder: context.dataFolder,
     ...(reach === undefined ? {} : { reach: reach satisfies ControlReach }),
     ...(discover === undefined ? {} : { discover }),
@@ -31,7 +31,7 @@ export async function readNodeInit(input: CommandInput, context: CliContext): Pr
     ...(ipfsBootstrap.length === 0 ? {} : { ipfsBootstrap }),
     ...(uploadMax === undefined ? {} : { uploadMax }),
     ...(downloadMax === undefined ? {} : { downloadMax }),
-    ...(guest === undefined ? {} : { guest: readGuestTarget(guest) }),
+    ...(guest === undefined ? {} : { guest: await readGuestTarget(guest) }),
     ...(input.options['mdns'] === false ? { mdns: false } : {}),
     ...(input.options['routing'] === false ? { routing: false } : {}),
     ...(passphrase === undefined ? {} : { passphrase }),
@@ -39,7 +39,7 @@ export async function readNodeInit(input: CommandInput, context: CliContext): Pr
     ...(context.stdinIsTerminal ? { askDiscover: async () => await askDiscover(context) } : {}),
     confirmSeed: async ({ url, did }) => await confirmSeed(context, url, did),
     signal: context.signal
-  } satisfies NodeInit)
+  } satisfies NodeInit
 }
 
 /** The options of `seed start` beyond those of a node. @throws CliError ERR_USAGE */
@@ -96,8 +96,15 @@ function oneOf<T extends string>(input: CommandInput, name: string, choices: rea
   )
 }
 
-function readGuestTarget(text: string): string {
-  if (/^(did:key:z[1-9A-HJ-NP-Za-km-z]{40,60}|b[a-z2-7]{50,100})$/.test(text)) return text
+async function readGuestTarget(text: string): Promise<string> {
+  try {
+    if (text.startsWith('did:')) return parseDid(text)
+    const { parseCid } = await import('#content')
+    const { capsuleReference } = await import('#capsule-host')
+    if (capsuleReference(parseCid(text)) === 'signed') return text
+  } catch {
+    // said below, with what would do
+  }
   throw new CliError(
     'ERR_USAGE',
     `expected --guest with a did or the CID of a signed guest, got ${text.slice(0, 80)}`
