@@ -23,6 +23,7 @@ import { forwardLater } from './gossip/forward.ts'
 import type { ForwardComponents } from './gossip/forward.ts'
 import { takeIn } from './gossip/intake.ts'
 import type { GossipInternals } from './gossip/internals.ts'
+import { tellOnce } from './gossip/tell-once.ts'
 import { keepGossipStreams } from './gossip-streams.ts'
 import type { GossipStreamComponents } from './gossip-streams.ts'
 import { catchUpMeshPeers } from './mesh-catch-up.ts'
@@ -76,6 +77,10 @@ export interface Pubsub {
   onPeerJoin(topic: string, handler: (peerId: string) => void): Disposable
 }
 
+/** How often what is held against peers becomes less, and to what part of it within a second, as gossipsub has it. */
+const SCORE_DECAY_INTERVAL_MS = 10_000
+const SCORE_DECAY_PER_SECOND = 0.2
+
 const VERDICTS: Record<TopicVerdict, TopicValidatorResult> = {
   accept: TopicValidatorResult.Accept,
   ignore: TopicValidatorResult.Ignore,
@@ -103,7 +108,12 @@ export function gossipOptions(): Partial<GossipsubOpts> {
       maxPeerInfos: 16
     },
     // a household, an office or a carrier's NAT is one address: the default of 10 peers silences everybody behind it
-    scoreParams: createPeerScoreParams({ IPColocationFactorThreshold: PEERS_PER_ADDRESS_MAX })
+    scoreParams: createPeerScoreParams({
+      IPColocationFactorThreshold: PEERS_PER_ADDRESS_MAX,
+      // ten of the steps of a second at once: each goes over every peer there is
+      decayInterval: SCORE_DECAY_INTERVAL_MS,
+      behaviourPenaltyDecay: SCORE_DECAY_PER_SECOND ** (SCORE_DECAY_INTERVAL_MS / 1_000)
+    })
   }
 }
 
@@ -122,7 +132,11 @@ export function createPubsubService(
     Object.assign(service, { allowedTopics: new PrefixedTopics() })
     const internals = service as unknown as GossipInternals
     const outbox = forwardLater(internals, init)
-    takeIn(internals, (from, id) => outbox.drop(from, id))
+    const told = tellOnce(internals)
+    takeIn(internals, (from, id) => {
+      outbox.drop(from, id)
+      told.note(from, id)
+    })
     catchUpMeshPeers(service)
     keepGossipStreams(service, components)
     return service

@@ -41,5 +41,11 @@ export interface GossipInternals {
   sendIDontWants(id: Uint8Array, topic: string, source: string): void
   validateReceivedMessage(from: PeerId, message: RPC.Message): Promise<Validation>
   createInboundStream(from: PeerId, stream: Stream): void
+  /** Has a peer told, at the end of a heartbeat, that we have these messages. */
+  pushGossip(
+    peerId: string,
+    having: { readonly topicID: string; readonly messageIDs: readonly Uint8Array[] }
+  ): void
+  addEventListener(type: 'gossipsub:heartbeat', listener: () => void): void
   forwardMessage(id: string, message: RPC.Message, ...from: ForwardedFrom): void
 }
