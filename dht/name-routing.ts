@@ -1,5 +1,5 @@
 import type { Confidence, Judge } from './confidence.ts'
-import type { QueryEngine } from './query/index.ts'
+import type { QueryEngine, StartOptions } from './query/index.ts'
 
 /** What one peer of a DHT answered when asked for a name. */
 export interface NameAnswer {
@@ -47,8 +47,9 @@ export function kadNameRouting(label: string, components: NameRoutingComponents)
       const pinned = anchors?.() ?? []
       // they come first, for a search ends when enough peers have answered
       const starts = pinned.length === 0 ? [{}] : [{ from: pinned }, {}]
+      const heard: NonNullable<StartOptions['heard']> = new Map()
       for (const start of starts) {
-        for await (const { peer, value } of queries.getValue(key, signal, start)) {
+        for await (const { peer, value } of queries.getValue(key, signal, { ...start, heard })) {
           const { peerId } = peer
           if (asked.has(peerId)) continue
           asked.add(peerId)

@@ -17,7 +17,7 @@ import {
 import { startDeadline } from './deadline.ts'
 import type { Deadline } from './deadline.ts'
 import { DhtError } from './errors.ts'
-import type { ProvidersAnswer, QueryEngine } from './query/index.ts'
+import type { ProvidersAnswer, QueryEngine, StartOptions } from './query/index.ts'
 
 /** A peer that says it has some content, and where it says it is. */
 export interface FoundProvider {
@@ -306,11 +306,12 @@ async function* searchThoroughly(
 ): AsyncGenerator<ProvidersAnswer> {
   const own = libp2p.peerId.toString()
   let isFound = false
-  for await (const answer of queries.findProviders(key, signal)) {
+  const heard: NonNullable<StartOptions['heard']> = new Map()
+  for await (const answer of queries.findProviders(key, signal, { heard })) {
     if (answer.providers.some(({ peerId }) => peerId !== own)) isFound = true
     yield answer
   }
-  if (!isFound && anchors.length > 0) yield* queries.findProviders(key, signal, { from: anchors })
+  if (!isFound && anchors.length > 0) yield* queries.findProviders(key, signal, { from: anchors, heard })
 }
 
 /** The text of a binary multiaddr; nothing for bytes that are none. */

@@ -10,6 +10,7 @@ import { BookPeer, kadIdOf } from './peer-book.ts'
 import { runQuery } from './run-query.ts'
 import type { QueryComponents } from './run-query.ts'
 import type { Goal, Search } from './search.ts'
+import type { QueryTransport } from './transport.ts'
 import { asTheyCome } from './as-they-come.ts'
 import { storeWith } from './store.ts'
 import type {
@@ -236,16 +237,18 @@ class Engine implements QueryEngine {
     const isSteady = this.#failureShare <= FAILURE_SHARE_MAX
     const goal = query.goal === 'nearest' && !isSteady ? 'thorough' : query.goal
     const init = { ...query, goal, count, target: kadIdOf(key), own: this.#own }
-    const search = await runQuery(this.#startingFrom(query.from), init)
+    const search = await runQuery(this.#startingFrom(query), init)
     this.#failureShare += (search.failureShare - this.#failureShare) * FAILURE_SHARE_WEIGHT
     return search
   }
 
-  #startingFrom(peers: readonly string[] | undefined): QueryComponents {
-    if (peers === undefined) return this.#components
-    const { book, table } = this.#components
-    const starting = peers.map((peerId) => book.ofText(peerId))
-    return { ...this.#components, table: { nearest: () => starting, offer: (peer) => table.offer(peer) } }
+  #startingFrom({ from, heard }: StartOptions): QueryComponents {
+    const { book, table, transport } = this.#components
+    const components =
+      heard === undefined ? this.#components : { ...this.#components, transport: hearing(transport, heard) }
+    if (from === undefined) return components
+    const starting = from.map((peerId) => book.ofText(peerId))
+    return { ...components, table: { nearest: () => starting, offer: (peer) => table.offer(peer) } }
   }
 
   /** Yields what is made of the answers of a query as they come; ends the query when nobody takes them any more. */
@@ -287,6 +290,19 @@ class Engine implements QueryEngine {
   #track(tail: Promise<unknown>): void {
     this.#tails.add(tail)
     void tail.finally(() => this.#tails.delete(tail))
+  }
+}
+
+/** A transport that asks nobody for what was heard, and notes what is. */
+function hearing(transport: QueryTransport, heard: NonNullable<StartOptions['heard']>): QueryTransport {
+  return {
+    request: async (peer, message, signal) => {
+      const answer = heard.get(peer) ?? (await transport.request(peer, message, signal))
+      heard.set(peer, answer)
+      return answer
+    },
+    tell: async (peer, messages, signal) => await transport.tell(peer, messages, signal),
+    isConnected: (peer) => heard.has(peer) || transport.isConnected(peer)
   }
 }
 

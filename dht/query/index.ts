@@ -14,4 +14,4 @@
  */
 export { KAD_MESSAGE } from './messages.ts'
 export type { KadMessage, WirePeer } from './messages.ts'
-export type { DhtPeer, ProvidersAnswer, QueryEngine } from './types.ts'
+export type { DhtPeer, ProvidersAnswer, QueryEngine, StartOptions } from './types.ts'

@@ -37,6 +37,11 @@ export interface LookupCost {
 export interface StartOptions {
   /** Begin with these peers, by PeerId, and not with those of the routing table: a way that who filled it cannot bend. */
   readonly from?: readonly string[]
+  /**
+   * What peers answered to the same question in an earlier search of one lookup, and will in this one: nobody is asked twice within
+   * the seconds that a lookup takes. Only peers found by different ways make a second search worth it.
+   */
+  readonly heard?: Map<DhtPeer, KadMessage>
 }
 
 /** How to announce. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { createQueryEngine } from '../../../../dht/query/engine.ts'
 import { KAD_MESSAGE } from '../../../../dht/query/index.ts'
-import type { QueryEngine } from '../../../../dht/query/index.ts'
+import type { QueryEngine, StartOptions } from '../../../../dht/query/index.ts'
 import { createRoutedDht } from '../../../support/routed-dht.ts'
 import type { RoutedDht, RoutedDhtInit } from '../../../support/routed-dht.ts'
 import { createSeededRandom } from '../../../support/seeded-random.ts'
@@ -82,6 +82,24 @@ describe('the query engine', () => {
     assert.deepEqual(await net.settled(findAll(net)), [])
     const asked = new Set(net.dht.sent.map(({ to }) => to))
     for (const peer of net.dht.nearest(net.key)) assert.ok(asked.has(peer))
+  })
+
+  it('asks nobody twice in two searches of one lookup, and gives what was answered in both', async () => {
+    const net = lab()
+    const { settled } = await net.settled(net.engine.provide(net.key, { signal: net.signal }))
+    await net.settled(settled)
+    const other = net.dht.nodes[100]?.peer.peerId ?? ''
+    const heard: NonNullable<StartOptions['heard']> = new Map()
+    const search = async (options: StartOptions): Promise<string[]> => {
+      const peers = net.engine.getValue(net.key, net.signal, { ...options, heard })
+      return await net.settled(Array.fromAsync(peers, ({ peer }) => peer.peerId))
+    }
+    const first = await search({ from: [other] })
+    const before = net.dht.sent.length
+    const second = await search({})
+    for (const { to } of net.dht.sent.slice(before)) assert.ok(!first.includes(to.peerId))
+    assert.ok(first.filter((peerId) => second.includes(peerId)).length >= CLOSEST / 2)
+    for (const { peerId } of net.dht.nearest(net.key)) assert.ok(second.includes(peerId))
   })
 
   it('answers an announcer when enough have it, and tells the slow ones in the background', async () => {
