@@ -1,5 +1,7 @@
 /** Version of the channel between a host and a guest. */
 export const VM_CHANNEL_VERSION = 1
+/** The same with start messages that are not the last of their machine. */
+export const VM_CHANNEL_REHEARSING_VERSION = 2
 /** Most payload bytes of one frame of a machine's channel, both ways. */
 export const VM_FRAME_BYTES_MAX = 65_536
 /** Bytes of one stream that its sender may be ahead of its receiver, from the start and at any time. */
@@ -76,6 +78,8 @@ export const VM_TEMPLATES_BYTES_MAX = 1_073_741_824
 export const VM_TEMPLATE_STATE_BYTES_MAX = 16_777_216
 /** Processor time that a machine may use to become a template. */
 export const VM_TEMPLATE_CPU_SECONDS = 60
+/** Bytes of the file that a machine reads when it rehearses the start of a program. */
+export const VM_REHEARSAL_BYTES = 262_144
 /** How long a monitor may take to do what it is told. */
 export const VM_CONTROL_MS_MAX = 10_000
 /** Bytes of one message of a monitor. */

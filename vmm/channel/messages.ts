@@ -26,14 +26,25 @@ export interface VmStart {
   /** Fresh for every machine: two clones of one snapshot would otherwise draw the same numbers. */
   readonly seed: Uint8Array
   readonly nowMs: number
+  /** Whether its program runs for nothing: the guest then waits for another start message. Only of a guest that said it can. */
+  readonly isRehearsal?: boolean
 }
 
 /** How a guest's program ended. */
 export type VmExit =
   { readonly kind: 'code'; readonly code: number } | { readonly kind: 'signal'; readonly signal: number }
 
-/** Fields of the start message: `[field u8][length u16][bytes]`, little-endian, in this order. */
-const FIELD = { seed: 1, nowMs: 2, userId: 3, terminal: 4, folder: 5, variable: 6, argument: 7 } as const
+/** Fields of the start message: `[field u8][length u16][bytes]`, little-endian, in any order. */
+const FIELD = {
+  seed: 1,
+  nowMs: 2,
+  userId: 3,
+  terminal: 4,
+  folder: 5,
+  variable: 6,
+  argument: 7,
+  rehearsal: 8
+} as const
 const FIELD_HEAD_BYTES = 3
 
 /** What a guest was doing when it failed, as the byte that says it. */
@@ -52,7 +63,7 @@ const STEPS = [
  *
  * @throws VmmError `ERR_VM_PLAN` for a program that cannot be told: no argument, zero characters, too much of it
  */
-export function encodeStart({ program, userId, seed, nowMs }: VmStart): Uint8Array {
+export function encodeStart({ program, userId, seed, nowMs, isRehearsal }: VmStart): Uint8Array {
   const { args, environment = {}, folder = '/', terminal } = program
   const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`)
   checkProgram(args, Object.keys(environment), [...args, ...variables, folder])
@@ -61,6 +72,7 @@ export function encodeStart({ program, userId, seed, nowMs }: VmStart): Uint8Arr
   }
   const text = (value: string): Uint8Array => new TextEncoder().encode(value)
   return Buffer.concat([
+    ...(isRehearsal === true ? [field(FIELD.rehearsal, new Uint8Array(0))] : []),
     field(FIELD.seed, seed),
     field(FIELD.nowMs, number64(nowMs)),
     field(FIELD.userId, number32(userId)),

@@ -60,7 +60,7 @@ export interface Monitor {
   readonly channel: VmChannel
   /** Tells it what to do; of one that has to do with a template. */
   readonly control: MonitorControl | undefined
-  /** Names who is told what its guest does; nothing of that is read before. Once. */
+  /** Names who is told what its guest does from now on; nothing of that is read before the first. */
   listen(events: MonitorEvents): void
   /** Sends a frame that belongs to no stream. */
   send(frame: Uint8Array): void
@@ -122,8 +122,9 @@ export function startMonitor(
     control:
       controlPair === undefined ? undefined : createMonitorControl(components.clock, process, controlPair),
     listen: (listener) => {
+      const isFirst = events === undefined
       events = listener
-      void readChannel(process, channel, listener)
+      if (isFirst) void readChannel(process, channel, (error) => events?.fail(error))
     },
     send,
     log: () => logs.flatMap((log) => log()),
@@ -148,8 +149,12 @@ function monitorCommand(init: MonitorInit): MonitorSpawn {
 export function monitorArguments(init: MonitorInit): string[] {
   const { layout, limits, guest, disks, tier, template } = init
   const files: ShownFile[] = [
-    { source: guest.kernel, target: JAILED.kernel, isReadOnly: true },
-    { source: guest.initrd, target: JAILED.initrd, isReadOnly: true },
+    ...(typeof template?.state === 'number'
+      ? []
+      : [
+          { source: guest.kernel, target: JAILED.kernel, isReadOnly: true },
+          { source: guest.initrd, target: JAILED.initrd, isReadOnly: true }
+        ]),
     ...disks.map(({ path, isReadOnly }, index) => ({ source: path, target: JAILED.disk(index), isReadOnly })),
     ...(template === undefined ? [] : templateFiles(template))
   ]
@@ -194,15 +199,13 @@ function templatePlan({ state }: MonitorTemplate): TemplatePlan {
 async function readChannel(
   process: MonitorProcess,
   channel: VmChannel,
-  events: MonitorEvents
+  fail: MonitorEvents['fail']
 ): Promise<void> {
   try {
     for await (const chunk of process.channel) channel.push(chunk)
   } catch (thrown) {
     const refusal = 'expected frames of the channel'
-    events.fail(
-      thrown instanceof VmmError ? thrown : new VmmError('ERR_VM_CHANNEL', refusal, { cause: thrown })
-    )
+    fail(thrown instanceof VmmError ? thrown : new VmmError('ERR_VM_CHANNEL', refusal, { cause: thrown }))
   }
 }
 

@@ -57,7 +57,7 @@ export interface Machine extends AsyncDisposable {
 }
 
 /** The user a guest's program runs as: nobody there has more, and the host's nobody is somebody else. */
-const PROGRAM_USER = 1000
+export const PROGRAM_USER = 1000
 /** How bubblewrap ends when what it holds was killed. */
 const KILLED_EXIT_CODE = 137
 

@@ -65,6 +65,8 @@ export const VSOCK_PORT = 1024
 export const VSOCK_GUEST_CID = 3
 /** What the first disk of a machine is called, where it is given later. */
 export const DISK_NAME = 'disk0'
+/** What is in it until then: nothing. */
+export const EMPTY_NAME = 'empty'
 /** Name of the channel's port, where it is one of virtio-serial. */
 export const PORT_NAME = 'elastos'
 

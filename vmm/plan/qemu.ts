@@ -3,6 +3,7 @@ import { VmmError } from '../errors.ts'
 import {
   checkPlan,
   DISK_NAME,
+  EMPTY_NAME,
   kernelCommandLine,
   PORT_NAME,
   type MachineDisk,
@@ -19,7 +20,7 @@ const FIRMWARE = 'qboot.rom'
 const HOST_CPU = 'host,vmx=off,svm=off,pmu=off'
 
 /** What is in a disk that is given later: zeros, as many as the largest image has. Its guest reads no further than its image. */
-const EMPTY_DISK = `driver=null-co,node-name=empty,size=${VM_IMAGE_BYTES_MAX},read-only=on`
+const EMPTY_DISK = `driver=null-co,node-name=${EMPTY_NAME},size=${VM_IMAGE_BYTES_MAX},read-only=on`
 
 /**
  * QEMU's `microvm`, on arm64 its `virt`: no bus to look over, no devices but those named here, no network card.
@@ -30,7 +31,7 @@ const EMPTY_DISK = `driver=null-co,node-name=empty,size=${VM_IMAGE_BYTES_MAX},re
  */
 export function planQemu(plan: MachinePlan, template?: TemplatePlan): MonitorPlan {
   checkPlan(plan)
-  const { arch, memoryMib, cpus, kernel, initrd, disks, channel } = plan
+  const { arch, memoryMib, cpus, disks, channel } = plan
   const socket = 'socket' in channel ? `path=${channel.socket}` : `fd=${channel.descriptor}`
   const board = arch === 'x86_64' ? 'microvm,x-option-roms=off,isa-serial=on,rtc=on' : 'virt'
   const args = [
@@ -47,11 +48,15 @@ export function planQemu(plan: MachinePlan, template?: TemplatePlan): MonitorPla
     ...['-chardev', `socket,id=channel,${socket}`],
     ...['-device', `virtserialport,chardev=channel,name=${PORT_NAME}`],
     ...(template === undefined ? disks.flatMap(diskArguments) : templateArguments(plan, template)),
-    ...['-kernel', kernel],
-    ...['-initrd', initrd],
-    ...['-append', kernelCommandLine(plan, `port:${PORT_NAME}`)]
+    // One that starts where a template was taken has its kernel in its memory.
+    ...(template?.role === 'start' ? [] : kernelArguments(plan))
   ]
   return { args, requests: [] }
+}
+
+function kernelArguments(plan: MachinePlan): string[] {
+  const { kernel, initrd } = plan
+  return ['-kernel', kernel, '-initrd', initrd, '-append', kernelCommandLine(plan, `port:${PORT_NAME}`)]
 }
 
 function templateArguments({ memoryMib, disks }: MachinePlan, template: TemplatePlan): string[] {
@@ -63,7 +68,7 @@ function templateArguments({ memoryMib, disks }: MachinePlan, template: Template
       `memory-backend-file,id=memory,size=${memoryMib}M,mem-path=${template.memory},share=${share}`
     ],
     ...['-blockdev', EMPTY_DISK],
-    ...['-blockdev', `driver=raw,node-name=${DISK_NAME},file=empty,read-only=on`],
+    ...['-blockdev', `driver=raw,node-name=${DISK_NAME},file=${EMPTY_NAME},read-only=on`],
     ...['-device', `virtio-blk-device,drive=${DISK_NAME}`],
     ...['-chardev', `socket,id=control,fd=${template.control}`],
     ...['-mon', 'chardev=control,mode=control'],

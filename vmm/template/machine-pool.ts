@@ -14,6 +14,7 @@ import {
   type Templates,
   type TemplatesComponents
 } from './templates.ts'
+import { rehearsalImage } from './rehearsal.ts'
 import type { MachineShape } from './take-template.ts'
 import { startWaitingMachine, type WaitingMachine } from './waiting-machine.ts'
 
@@ -71,9 +72,12 @@ export function createMachinePool(components: MachinePoolComponents, init: Machi
 class TemplatePool implements MachinePool {
   readonly #components: MachinePoolComponents
   readonly #handover: string
+  readonly #rehearsal: string
   readonly #templates: Templates
   readonly #warmMax: number
   readonly #disposed = new AbortController()
+  /** Templates whose machines did not rehearse as they should. */
+  readonly #unrehearsed = new Set<string>()
   #warm: Warm[] = []
   #opened: Promise<void> | undefined
   /** One thing after the other: what is prepared must not hold up what is asked for. */
@@ -82,6 +86,7 @@ class TemplatePool implements MachinePool {
   constructor(components: MachinePoolComponents, { folder, warmMax = VM_WARM_MAX }: MachinePoolInit) {
     this.#components = components
     this.#handover = `${folder}/handover`
+    this.#rehearsal = `${folder}/rehearsal.erofs`
     this.#templates = createTemplates(components, `${folder}/templates`)
     this.#warmMax = warmMax
   }
@@ -165,7 +170,12 @@ class TemplatePool implements MachinePool {
       const template = await this.#templates.provide(key, shape, signal)
       if (template === undefined) return undefined
       await using state = await files.openForReading(template.state)
-      const from = { memory: template.memory, state: state.descriptor, handover: this.#handover }
+      const from = {
+        memory: template.memory,
+        state: state.descriptor,
+        handover: this.#handover,
+        canRehearse: template.canRehearse
+      }
       const waiting = await startWaitingMachine(this.#components, shape, from)
       if (!signal.aborted) return waiting
       await waiting.monitor.end()
@@ -178,12 +188,17 @@ class TemplatePool implements MachinePool {
 
   /** Makes the folder from which disks are given, in place of one with names that were left there. */
   #open(): Promise<void> {
-    return (this.#opened ??= this.#components.files
-      .makeHiddenFolder(this.#handover)
-      .catch((thrown: unknown) => {
-        this.#opened = undefined
-        throw thrown
-      }))
+    return (this.#opened ??= this.#makeFiles().catch((thrown: unknown) => {
+      this.#opened = undefined
+      throw thrown
+    }))
+  }
+
+  async #makeFiles(): Promise<void> {
+    const { files } = this.#components
+    await files.makeHiddenFolder(this.#handover)
+    await files.remove(this.#rehearsal)
+    await files.write(this.#rehearsal, await rehearsalImage())
   }
 
   /** Under a name that nobody can guess, and only until it is open: no other machine finds it. */
@@ -225,10 +240,33 @@ class TemplatePool implements MachinePool {
     }
     const machine = await this.#restore(this.#startOf(key, shape))
     if (machine === undefined) return
+    const hasRehearsed = await this.#rehearse(key, machine)
     const idle = this.#components.clock.after(VM_WARM_MS_MAX, () => void this.#end(warm))
     const warm: Warm = { kind, machine, idle }
     this.#warm.push(warm)
+    this.#components.logger.info('a machine waits', { key, hasRehearsed })
     void machine.monitor.ended.then(() => (this.#warm.includes(warm) ? this.#end(warm) : undefined))
+  }
+
+  /** Its program starts sooner when another one did before: what is emulated is translated by then. */
+  async #rehearse(key: string, machine: WaitingMachine): Promise<boolean> {
+    const { signal } = this.#disposed
+    if (!machine.canRehearse || this.#unrehearsed.has(key)) return false
+    const stop = (): void => void machine.monitor.end()
+    signal.addEventListener('abort', stop, { once: true })
+    try {
+      signal.throwIfAborted()
+      await this.#giveDisk(machine, this.#rehearsal)
+      await machine.rehearse()
+      return true
+    } catch (thrown) {
+      // The next one waits without.
+      this.#unrehearsed.add(key)
+      await machine.monitor.end()
+      throw thrown
+    } finally {
+      signal.removeEventListener('abort', stop)
+    }
   }
 
   /** One that did not come so far as to run its program is no good start for others. */

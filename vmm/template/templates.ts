@@ -18,6 +18,21 @@ export interface TemplatesComponents extends TemplateMachineComponents {
 export interface Template {
   readonly memory: string
   readonly state: string
+  /** Whether its guest can rehearse the start of a program. */
+  readonly canRehearse: boolean
+}
+
+type TemplateFiles = Pick<Template, 'memory' | 'state'>
+
+/** One machine that is to go on from a template, and what became of it. */
+export interface TemplateAttempt {
+  /**
+   * It did not go on; after two in a row the template is done without from now on. One that began before another failed says
+   * nothing new: the same moment may have been bad for both.
+   */
+  failed(reason: string): Promise<void>
+  /** It did. */
+  worked(): void
 }
 
 /** One machine that is to go on from a template, and what became of it. */
@@ -48,11 +63,13 @@ export interface Templates {
 }
 
 /** Another layout of a template's files, or another way to make one, is another version. */
-const VERSION = 1
+const VERSION = 2
 const DESCRIPTION_BYTES_MAX = 4096
 const MIB = 1024 * 1024
 /** A host that is busy for a moment is no reason to do without a template; machines that fail one after the other are. */
 const FAILURES_MAX = 2
+/** As the description of a template says it. */
+const CAN_REHEARSE = '"canRehearse":true'
 /** What {@link VmmPowers.hashFile} makes, as a name of a folder. */
 const KEY = /^[0-9a-f]{64}$/
 
@@ -88,7 +105,7 @@ class FolderTemplates implements Templates {
       [layout.monitor, guest.kernel, guest.initrd].map((path) => this.#hashOf(path))
     )
     if (hashes.includes(undefined)) return undefined
-    const args = machineArguments({ ...shape, disks: [], template: { memory: '', state: 0 } })
+    const args = machineArguments({ ...shape, disks: [], template: { memory: '', state: '' } })
     return createHash('sha256')
       .update(JSON.stringify([VERSION, hashes, args]))
       .digest('hex')
@@ -150,12 +167,13 @@ class FolderTemplates implements Templates {
   async #find(key: string): Promise<Template | undefined> {
     const { files, clock, logger } = this.#components
     const path = this.#pathOf(key)
-    const template = templateAt(path)
     const description = await files.read(`${path}/template.json`, DESCRIPTION_BYTES_MAX)
     if (description === undefined) return undefined
+    const said = Buffer.from(description).toString('utf8')
+    const template = { ...templateAt(path), canRehearse: said.includes(CAN_REHEARSE) }
     const mark = await this.#markOf(template)
     if (mark === undefined || this.#whole.get(key) !== mark) {
-      if ((await this.#describe(template)) !== Buffer.from(description).toString('utf8')) {
+      if ((await this.#describe(template)) !== said) {
         logger.warn('a template of machines was not as it was made', { key })
         this.#whole.delete(key)
         await this.#remove(path)
@@ -177,8 +195,10 @@ class FolderTemplates implements Templates {
       await files.makeSparse(template.memory, shape.limits.memoryMib * MIB)
       await using state = await files.listen(aside, 'socket')
       const target = { memory: template.memory, state, signal }
-      await files.write(template.state, await takeTemplate(this.#components, shape, target))
-      const [mark, description] = [await this.#markOf(template), await this.#describe(template)]
+      const { state: bytes, canRehearse } = await takeTemplate(this.#components, shape, target)
+      await files.write(template.state, bytes)
+      const mark = await this.#markOf(template)
+      const description = await this.#describe({ ...template, canRehearse })
       await files.write(`${aside}/template.json`, Buffer.from(description))
       await this.#makeRoom((await files.mark(template.memory))?.allocatedBytes ?? 0)
       // Of a guest that was replaced meanwhile nobody can say which one this is a template of.
@@ -211,13 +231,13 @@ class FolderTemplates implements Templates {
   }
 
   /** What is kept beside a template to see that it is whole. */
-  async #describe({ memory, state }: Template): Promise<string> {
+  async #describe({ memory, state, canRehearse }: Template): Promise<string> {
     const { files } = this.#components
     const [memoryDigest, stateDigest] = [await files.digest(memory), await files.digest(state)]
-    return JSON.stringify({ version: VERSION, memory: memoryDigest, state: stateDigest })
+    return JSON.stringify({ version: VERSION, memory: memoryDigest, state: stateDigest, canRehearse })
   }
 
-  async #markOf({ memory, state }: Template): Promise<string | undefined> {
+  async #markOf({ memory, state }: TemplateFiles): Promise<string | undefined> {
     const { files } = this.#components
     const marks = await Promise.all([memory, state].map((path) => files.mark(path)))
     return marks.includes(undefined) ? undefined : marks.map((mark) => mark?.id).join()
@@ -251,6 +271,6 @@ class FolderTemplates implements Templates {
   }
 }
 
-function templateAt(path: string): Template {
+function templateAt(path: string): TemplateFiles {
   return { memory: `${path}/memory`, state: `${path}/state` }
 }

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { silentLogger } from '#contracts'
+import { silentLogger, type Logger } from '#contracts'
 import type { GuestFiles, Machine, MachinePool, MachineReport } from '#vmm'
 import { descendantsOf, stillRunning } from '../../support/descendants.ts'
 import { provideGuest, writeImage } from '../../support/guest.ts'
@@ -25,6 +25,7 @@ describe('machines from one template', () => {
   let image: string
   let pool: MachinePool
   const warnings: string[] = []
+  const rehearsed: unknown[] = []
 
   before(async function () {
     this.timeout(300_000)
@@ -38,7 +39,13 @@ describe('machines from one template', () => {
     const file = { kind: 'file', bytes: draws.byteLength, isExecutable: true, content } as const
     await writeImage(image, [...provided.shell, { ...file, path: 'bin/draws' }])
     report = await probeHere(guest)
-    const logger = { ...silentLogger, warn: (event: string) => void warnings.push(event) }
+    const logger: Logger = {
+      ...silentLogger,
+      warn: (event) => void warnings.push(event),
+      info: (event, details) => {
+        if (event === 'a machine waits') rehearsed.push(details?.['hasRehearsed'])
+      }
+    }
     pool = openTestPool(join(folder.path, 'pool'), { logger })
   })
 
@@ -73,16 +80,21 @@ describe('machines from one template', () => {
     assert.equal(new Set(words).size, words.length, 'no eight bytes come twice')
   })
 
-  it('have the time of the host and the image they were given', async () => {
+  it('have the time of the host and the image they were given, and nothing of what was rehearsed', async () => {
+    await pool.settled()
+    assert.equal(pool.warmCount, 1)
+    assert.ok(rehearsed.length > 0 && rehearsed.every((one) => one === true))
     const machine = await start(
       '/bin/busybox',
       'sh',
       '-c',
-      'date +%s; md5sum < /bin/busybox; md5sum < /bin/draws'
+      'date +%s; md5sum < /bin/busybox; md5sum < /bin/draws; ls -A / /tmp; wc -l < /proc/mounts'
     )
-    const [time, ...sums] = (await readText(machine.stdout.incoming)).trim().split('\n')
+    const [time, busybox, draws, ...seen] = (await readText(machine.stdout.incoming)).trim().split('\n')
     assert.ok(Math.abs(Number(time) - Date.now() / 1000) < 60, `the host's time, got ${time}`)
-    assert.equal(new Set(sums).size, 2)
+    assert.notEqual(busybox, draws)
+    assert.deepEqual(seen, ['/:', 'bin', 'dev', 'proc', 'tmp', '', '/tmp:', '5'])
+    assert.deepEqual(warnings, [])
     assert.deepEqual(await machine.finished, { kind: 'exit', exit: { kind: 'code', code: 0 } })
   })
 

@@ -12,13 +12,21 @@ import {
   type VmmPowers
 } from '#vmm'
 
-const HELLO = encodeVmFrame(VM_FRAME.hello, 0, Uint8Array.of(1))
+/** A guest that says it can rehearse. */
+const HELLO = encodeVmFrame(VM_FRAME.hello, 0, Uint8Array.of(1, 2))
+const HELLO_OF_OLD = encodeVmFrame(VM_FRAME.hello, 0, Uint8Array.of(1))
+/** With what its start message begins then. */
+const REHEARSAL_FIELD = 8
+const HEAD_BYTES = 8
+const FAILED = encodeVmFrame(VM_FRAME.failed, 0, Uint8Array.of(1, 5, 0, 0, 0))
 const RUNNING = encodeVmFrame(VM_FRAME.running, 0)
 
 /** A monitor of a fake host: what it was started for, what it was told, and whether it is gone. */
 export interface FakeMachine {
   readonly role: 'kernel' | 'become' | 'start'
   readonly told: readonly string[]
+  /** How often its guest rehearsed. */
+  readonly rehearsals: number
   readonly hasEnded: boolean
   end(): void
 }
@@ -30,6 +38,8 @@ export interface FakeHost {
   /** What monitors refuse to do from now on. */
   readonly refused: Set<string>
   memoryFreeMib: number
+  /** What its guests do when they are to rehearse. */
+  rehearsing: 'well' | 'badly' | 'not'
   /** Called with what a monitor is told, before it does that. */
   onTold: (command: string) => void
 }
@@ -42,6 +52,7 @@ export function createFakeHost(): FakeHost {
     machines,
     refused: new Set(),
     memoryFreeMib: 8192,
+    rehearsing: 'well',
     onTold: () => undefined
   }
   const spawnMonitor: VmmPowers['spawnMonitor'] = ({ args }) => {
@@ -64,7 +75,7 @@ export function createFakeHost(): FakeHost {
 function startFake(
   args: readonly string[],
   pid: number,
-  host: Pick<FakeHost, 'refused' | 'onTold'>
+  host: Pick<FakeHost, 'refused' | 'onTold' | 'rehearsing'>
 ): { machine: FakeMachine; process: MonitorProcess } {
   const [stdout, stderr, channel, status, control] = Array.from({ length: 5 }, () => new PassThrough())
   if (!stdout || !stderr || !channel || !status || !control) throw new Error('expected five streams')
@@ -82,7 +93,8 @@ function startFake(
     : args.includes('-incoming')
       ? 'start'
       : 'become'
-  if (role !== 'start') channel.write(HELLO)
+  if (role !== 'start') channel.write(host.rehearsing === 'not' ? HELLO_OF_OLD : HELLO)
+  let rehearsals = 0
   const say = (message: unknown): void => void control.write(encodeJsonLine(message))
   const finishMove = (): void => say({ event: 'MIGRATION', data: { status: 'completed' } })
   const doAs = (command: string): void => {
@@ -102,6 +114,9 @@ function startFake(
       role,
       told,
       end,
+      get rehearsals() {
+        return rehearsals
+      },
       get hasEnded() {
         return hasEnded
       }
@@ -120,7 +135,10 @@ function startFake(
       },
       write: (bytes) => {
         // The first it hears is what to run.
-        if (bytes[0] === VM_FRAME.start) channel.write(RUNNING)
+        if (bytes[0] !== VM_FRAME.start) return
+        const isRehearsal = bytes[HEAD_BYTES] === REHEARSAL_FIELD
+        if (isRehearsal) rehearsals += 1
+        channel.write(!isRehearsal ? RUNNING : host.rehearsing === 'well' ? HELLO : FAILED)
       },
       pair: (descriptor) =>
         descriptor !== 5 || role === 'kernel'

@@ -18,8 +18,10 @@ interface MessageVector {
 
 const valid = vectors('valid') as {
   readonly frames: readonly FrameVector[]
-  readonly start: { readonly hex: string } & Parameters<typeof encodeStart>[0] & { readonly seedByte: number }
+  readonly start: StartVector
+  readonly rehearsal: StartVector
 }
+type StartVector = { readonly hex: string; readonly seedByte: number } & Parameters<typeof encodeStart>[0]
 const invalid = vectors('invalid') as readonly MessageVector[]
 
 describe('frames of a machine’s channel', () => {
@@ -42,10 +44,11 @@ describe('frames of a machine’s channel', () => {
     }
   })
 
-  it('tell a guest what to run as their vector says', () => {
-    const { hex, seedByte, ...start } = valid.start
-    const encoded = encodeStart({ ...start, seed: new Uint8Array(64).fill(seedByte) })
-    assert.equal(Buffer.from(encoded).toString('hex'), hex)
+  it('tell a guest what to run, for good or once for nothing, as their vectors say', () => {
+    for (const { hex, seedByte, ...start } of [valid.start, valid.rehearsal]) {
+      const encoded = encodeStart({ ...start, seed: new Uint8Array(64).fill(seedByte) })
+      assert.equal(Buffer.from(encoded).toString('hex'), hex)
+    }
   })
 
   it('refuse a program that no guest could be told of', () => {

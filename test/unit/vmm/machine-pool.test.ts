@@ -12,7 +12,7 @@ import {
 } from '#vmm'
 import { createTemporaryFolder } from '../../support/temporary-folder.ts'
 import { createVirtualClock, type VirtualClock } from '../../support/virtual-clock.ts'
-import { createFakeHost, type FakeHost } from './fake-host.ts'
+import { createFakeHost, type FakeHost, type FakeMachine } from './fake-host.ts'
 
 const LAYOUT = { bubblewrap: '/bwrap', prlimit: '/prlimit', reads: [] }
 
@@ -83,6 +83,10 @@ async function openLab(): Promise<Lab> {
   }
 }
 
+function lastMove(machine: FakeMachine | undefined): string | undefined {
+  return machine?.told.findLast((command) => command === 'cont' || command === 'stop')
+}
+
 async function templateFile(lab: Lab, name: string): Promise<string> {
   const [key = ''] = await readdir(join(lab.folder, 'pool', 'templates'))
   return join(lab.folder, 'pool', 'templates', key, name)
@@ -103,13 +107,76 @@ describe('a pool of machines', () => {
     assert.deepEqual(lab.roles(), ['become', 'start', 'start'])
     assert.equal(lab.host.machines[0]?.hasEnded, true, 'whose memory is a template runs no more')
     assert.equal(pool.warmCount, 1)
-    assert.equal(lab.host.machines[2]?.told.includes('cont'), false, 'one that waits stands still')
+    const waiting = lab.host.machines[2]
+    assert.equal(lastMove(waiting), 'stop', 'one that waits stands still')
     await lab.run(pool)
-    assert.equal(lab.host.machines[2]?.told.includes('cont'), true)
+    assert.equal(lab.host.machines[2], waiting)
+    assert.equal(lastMove(waiting), 'cont')
     assert.deepEqual(lab.roles(), ['start'])
     await using another = lab.openPool()
     await lab.run(another)
     assert.deepEqual(lab.roles(), ['start', 'start'], 'the template was kept')
+  })
+
+  it('lets one that waits rehearse the start of a program, and takes the disk of that from it', async () => {
+    await using lab = await openLab()
+    const pool = lab.openPool()
+    await lab.run(pool)
+    assert.deepEqual(
+      lab.host.machines.map(({ rehearsals }) => rehearsals),
+      [0, 0, 2],
+      'with pipes and with a terminal; one that is wanted at once does not'
+    )
+    const told = lab.host.machines[2]?.told.slice(3)
+    assert.deepEqual(told, [
+      'blockdev-add',
+      'blockdev-reopen',
+      'cont',
+      'stop',
+      'blockdev-reopen',
+      'blockdev-del'
+    ])
+    assert.deepEqual(await handedOver(lab), [])
+  })
+
+  it('lets none rehearse of a guest of before that, also when the template was kept', async () => {
+    await using lab = await openLab()
+    lab.host.rehearsing = 'not'
+    await lab.run(lab.openPool())
+    await using another = lab.openPool()
+    await lab.run(another)
+    assert.equal(another.warmCount, 1)
+    assert.ok(lab.host.machines.every(({ rehearsals }) => rehearsals === 0))
+  })
+
+  it('has one that waits without a rehearsal after one that went wrong, and keeps the template', async () => {
+    await using lab = await openLab()
+    lab.host.rehearsing = 'badly'
+    const pool = lab.openPool()
+    await lab.run(pool)
+    assert.equal(pool.warmCount, 0)
+    assert.equal(lab.host.machines.at(-1)?.hasEnded, true)
+    assert.deepEqual(lab.warnings, ['no machine waits'])
+    lab.roles()
+    await lab.run(pool)
+    assert.equal(pool.warmCount, 1)
+    assert.deepEqual(lab.roles(), ['start', 'start'])
+    assert.equal(lab.warnings.length, 1)
+  })
+
+  it('ends with its node while it rehearses', async () => {
+    await using lab = await openLab()
+    const pool = lab.openPool()
+    let conts = 0
+    let ended: PromiseLike<void> | undefined
+    lab.host.onTold = (command) => {
+      if (command === 'cont' && ++conts === 2) ended = pool[Symbol.asyncDispose]()
+    }
+    await lab.run(pool)
+    await ended
+    assert.equal(pool.warmCount, 0)
+    assert.equal(lab.host.machines.at(-1)?.hasEnded, true)
+    assert.deepEqual(lab.warnings, [])
   })
 
   it('takes another template for a machine with another kernel, memory or monitor', async () => {

@@ -73,7 +73,17 @@ describe('plans of machines', () => {
     assert.ok(start.includes(`${memory}off`), 'its own from the first write on')
     const differs = (args: readonly string[], others: readonly string[]): string[] =>
       args.filter((arg) => !others.includes(arg))
-    assert.deepEqual(differs(become, start), [`${memory}on`])
+    const { kernel, initrd } = PLAN
+    const [option, line] = become.slice(-2)
+    assert.deepEqual(differs(become, start), [
+      `${memory}on`,
+      '-kernel',
+      kernel,
+      '-initrd',
+      initrd,
+      option,
+      line
+    ])
     assert.deepEqual(differs(start, become), [`${memory}off`, '-S', '-incoming', 'defer'])
     assert.ok(start.includes('virtio-blk-device,drive=disk0'))
     const disks = [{ path: '/vm/disk0', isReadOnly: true }]

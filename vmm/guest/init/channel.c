@@ -11,6 +11,7 @@ static int fd = -1;
 static uint8_t held[HEAD_BYTES + FRAME_BYTES_MAX];
 static size_t held_bytes;
 static bool has_met_host;
+static bool is_silent;
 
 static uint32_t read32(const uint8_t *at) {
   return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
@@ -19,6 +20,8 @@ static uint32_t read32(const uint8_t *at) {
 void channel_open(int channel) { fd = channel; }
 
 int channel_fd(void) { return fd; }
+
+void channel_mute(bool is_muted) { is_silent = is_muted; }
 
 static void wait_for(short events) {
   struct pollfd one = {.fd = fd, .events = events};
@@ -50,6 +53,7 @@ static uint8_t frame[HEAD_BYTES + FRAME_BYTES_MAX];
 uint8_t *frame_payload(void) { return frame + HEAD_BYTES; }
 
 void send_frame(enum frame type, unsigned stream, const void *payload, size_t length) {
+  if (is_silent) return;
   frame[0] = (uint8_t)type;
   frame[1] = 0;
   frame[2] = (uint8_t)stream;
@@ -63,6 +67,7 @@ void fail(enum step step) {
   uint32_t number = (uint32_t)errno;
   uint8_t payload[5] = {(uint8_t)step, (uint8_t)number, (uint8_t)(number >> 8), (uint8_t)(number >> 16),
                         (uint8_t)(number >> 24)};
+  is_silent = false;
   send_frame(FRAME_FAILED, 0, payload, sizeof payload);
   halt();
 }

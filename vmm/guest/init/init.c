@@ -17,11 +17,14 @@
 
 static struct program program = {.pid = -1, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1, .channel_fd = -1};
 static bool has_started;
+static bool is_rehearsal;
 
 static void take_start(const uint8_t *payload, size_t length) {
   static struct start start;
   errno = EINVAL;
   if (!parse_start(payload, length, &start)) fail(STEP_START);
+  is_rehearsal = start.is_rehearsal;
+  channel_mute(is_rehearsal);
   take_seed(start.seed);
   set_time(start.now_ms);
   mount_root();
@@ -89,20 +92,43 @@ static void let_others_first(void) {
   syscall(SYS_sched_setscheduler, 0, SCHED_BATCH | SCHED_RESET_ON_FORK, &none);
 }
 
-int main(void) {
-  static const uint8_t versions[] = {VERSION};
+static void say_hello(void) {
+  static const uint8_t versions[] = {VERSION, VERSION_AGAIN};
+  send_frame(FRAME_HELLO, 0, versions, sizeof versions);
+}
+
+/* Waits for a start message and runs its program to its end. */
+static void run(int signal_fd) {
+  while (!has_started) {
+    channel_wait();
+    channel_read(take_frame);
+  }
+  serve(signal_fd);
+}
+
+/* Everything is as it was before its start message, but for what nobody sees. */
+static void forget(void) {
+  while (waitpid(-1, NULL, 0) > 0) continue;
+  streams_close();
+  unmount_root();
+  program = (struct program){.pid = -1, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1, .channel_fd = -1};
+  has_started = false;
+  channel_mute(false);
+}
+
+int main(int count, char **arguments) {
+  if (getpid() != 1) return rehearse(count > 1 && strcmp(arguments[1], "word") == 0);
   mount_basics();
   load_modules();
   wake_generator();
   int signal_fd = watch_children();
   let_others_first();
   channel_open(open_channel_device());
-  send_frame(FRAME_HELLO, 0, versions, sizeof versions);
-  while (!has_started) {
-    channel_wait();
-    channel_read(take_frame);
-  }
-  serve(signal_fd);
+  do {
+    if (is_rehearsal) forget();
+    say_hello();
+    run(signal_fd);
+  } while (is_rehearsal);
   /* The host has the last frame when it ends the machine; there is nothing else to do. */
   for (;;) pause();
 }

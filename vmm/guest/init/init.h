@@ -9,6 +9,8 @@
 
 enum {
   VERSION = 1,
+  /* As 1, and a start message may ask for another one after it. */
+  VERSION_AGAIN = 2,
   FRAME_BYTES_MAX = 65536,
   HEAD_BYTES = 8,
   WINDOW_BYTES = 262144,
@@ -40,6 +42,8 @@ struct start {
   const uint8_t *seed;
   uint64_t now_ms;
   uint32_t user;
+  /* Whether this is not the last one: nothing of it goes to the host, and nothing of it is left. */
+  bool is_rehearsal;
   bool has_terminal;
   uint16_t columns, rows;
   const char *folder;
@@ -56,6 +60,8 @@ struct program {
 /* channel.c */
 void channel_open(int fd);
 void send_frame(enum frame type, unsigned stream, const void *payload, size_t length);
+/* Whether frames are sent at all, but for a failure. */
+void channel_mute(bool is_muted);
 /* Where the payload of the next frame may be made, so that it need not be copied there. */
 uint8_t *frame_payload(void);
 /* Reads what has come and hands whole frames to `take`; ends the machine when the host is gone. */
@@ -77,6 +83,7 @@ void wake_generator(void);
 void take_seed(const uint8_t *seed);
 void set_time(uint64_t now_ms);
 void mount_root(void);
+void unmount_root(void);
 _Noreturn void halt(void);
 
 /* start.c */
@@ -90,6 +97,11 @@ void streams_take(unsigned type, unsigned stream, const uint8_t *payload, size_t
 void streams_poll(int signal_fd, bool *has_signal, bool *has_message);
 /* Whether the program wrote all it ever will and the host has it. */
 bool streams_are_drained(void);
+/* Lets go of all of them, as if there had been no program. */
+void streams_close(void);
 void terminal_resize(uint16_t columns, uint16_t rows);
+
+/* rehearsal.c: the program of a rehearsal, or the word that it runs. */
+int rehearse(bool is_word);
 
 #endif

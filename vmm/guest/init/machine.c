@@ -193,3 +193,13 @@ void mount_root(void) {
       mount("tmp", "/program/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "size=50%,mode=1777") != 0)
     fail(STEP_ROOT);
 }
+
+/*
+ * One by one: a file system that somebody still has would be kept with what was read of it, and the next disk would be taken for
+ * the same.
+ */
+void unmount_root(void) {
+  static const char *const places[] = {"/program/tmp", "/program/proc", "/program/dev/pts", "/program/dev", "/program"};
+  for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+    if (umount2(places[i], 0) != 0) fail(STEP_ROOT);
+}

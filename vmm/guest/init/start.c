@@ -15,7 +15,7 @@
 
 /* More than there are; the kernel says where they end. */
 enum { CAPABILITIES_MAX = 64 };
-enum { FIELD_SEED = 1, FIELD_NOW, FIELD_USER, FIELD_TERMINAL, FIELD_FOLDER, FIELD_VARIABLE, FIELD_ARGUMENT };
+enum { FIELD_SEED = 1, FIELD_NOW, FIELD_USER, FIELD_TERMINAL, FIELD_FOLDER, FIELD_VARIABLE, FIELD_ARGUMENT, FIELD_REHEARSAL };
 
 static uint64_t read_number(const uint8_t *at, size_t length) {
   uint64_t number = 0;
@@ -60,6 +60,8 @@ bool parse_start(const uint8_t *payload, size_t length, struct start *start) {
       if (!append(start->environment, &variables, copy_text(value, bytes))) return false;
     } else if (field == FIELD_ARGUMENT) {
       if (!append(start->arguments, &arguments, copy_text(value, bytes))) return false;
+    } else if (field == FIELD_REHEARSAL && bytes == 0) {
+      start->is_rehearsal = true;
     } else return false;
   }
   return at == length && start->seed != NULL && start->user != 0 && arguments > 0;

@@ -49,6 +49,23 @@ void streams_open(const struct program *program) {
   if (program->stderr_fd < 0) send_frame(FRAME_END, STREAM_STDERR, NULL, 0);
 }
 
+static void close_end(int fd, int other) {
+  if (fd >= 0 && fd != other && fd != terminal) close(fd);
+}
+
+void streams_close(void) {
+  for (unsigned id = 1; id < STREAMS; id++) {
+    struct stream_state *stream = &streams[id];
+    close_end(stream->to_program, stream->from_program);
+    close_end(stream->from_program, -1);
+    stream->to_program = stream->from_program = -1;
+    stream->held_start = stream->held_bytes = stream->taken = 0;
+    stream->has_host_end = false;
+  }
+  if (terminal >= 0) close(terminal);
+  terminal = -1;
+}
+
 void terminal_resize(uint16_t columns, uint16_t rows) {
   struct winsize size = {.ws_col = columns, .ws_row = rows};
   if (terminal >= 0) ioctl(terminal, TIOCSWINSZ, &size);
