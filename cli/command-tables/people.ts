@@ -104,7 +104,8 @@ export const PEOPLE_COMMANDS: readonly CommandSpec[] = [
     options: [
       {
         flags: '--for <duration>',
-        summary: 'with mute: only for so long, such as 90s, 10m, 2h or 3d (default: as long as your list holds)'
+        summary:
+          'with mute: only for so long, such as 90s, 10m, 2h or 3d (default: as long as your list holds)'
       }
     ],
     summary:
