@@ -4,21 +4,25 @@ import type { Did } from '#did'
 import {
   CLOCK_AHEAD_MS,
   OFFER_MS,
-  OFFER_NAME_BYTES,
   OFFERS_MAX,
   OFFERS_OF_PERSON_MAX,
   OFFERS_OF_POOL_MAX,
   OFFERS_OPENED_MAX
 } from './constants.ts'
+import { bytesOfNames, NameIndex, nameOf, type OfferName } from './offer-names.ts'
 import { openOffer } from './records.ts'
 import type { Offer, PoolId } from './types.ts'
 
 /** An offer that was verified; books may share it, so that nobody changes it. */
-interface KnownOffer {
+interface VerifiedOffer {
   readonly offer: Offer
   readonly bytes: Uint8Array
-  /** The beginning of the hash of the bytes, as Latin-1. */
-  readonly name: string
+}
+
+/** One of a book. */
+interface KnownOffer extends VerifiedOffer, OfferName {
+  /** The number of the comparison in which it was named last. */
+  namedIn: number
 }
 
 /** When some offers of one pool are taken in, one after the other. */
@@ -32,7 +36,8 @@ export interface OfferBatch {
 export class OfferBook {
   readonly #pools = new Map<PoolId, Map<Did, KnownOffer>>()
   readonly #isDenied: (name: string) => boolean
-  readonly #names = new Map<string, KnownOffer>()
+  readonly #names = new NameIndex<KnownOffer>()
+  #comparisons = 0
   /** How many offers to each pool are known of each person, those that ended and were not forgotten yet included. */
   readonly #people = new Map<PoolId, Map<Did, number>>()
 
@@ -48,8 +53,8 @@ export class OfferBook {
   take(pool: PoolId, bytes: Uint8Array, batch: OfferBatch): Offer | undefined {
     const { nowMs } = batch
     const digest = hash('sha256', bytes, 'binary')
-    const name = digest.slice(0, OFFER_NAME_BYTES)
-    if (this.#names.has(name)) return undefined
+    const name = nameOf(digest)
+    if (this.#names.get(name) !== undefined) return undefined
     const known = this.#pools.get(pool)
     const opened = openOnce(digest, bytes)
     const { offer } = opened
@@ -67,8 +72,9 @@ export class OfferBook {
       if (this.#isFull(offers)) return undefined
     }
     this.remove(pool, offer.holder)
-    this.#names.set(name, opened)
-    offers.set(offer.holder, opened)
+    const one: KnownOffer = { ...opened, ...name, namedIn: 0 }
+    this.#names.add(one)
+    offers.set(offer.holder, one)
     this.#pools.set(pool, offers)
     this.#count(pool, offer.person, 1)
     return offer
@@ -102,28 +108,27 @@ export class OfferBook {
 
   /** The names of all offers of a pool that hold now, one after the other. */
   namesOf(pool: PoolId, nowMs: number): Uint8Array {
-    let names = ''
-    for (const { offer, name } of this.#offersTo(pool)) if (offer.expiresAtMs > nowMs) names += name
-    return bytesOfNames(names)
+    return bytesOfNames([...this.#offersTo(pool)].filter(({ offer }) => offer.expiresAtMs > nowMs))
   }
 
   /** The bytes of those offers that `names` does not have, and of `names` those that are not known here. */
   compare(pool: PoolId, names: Uint8Array, nowMs: number): { missing: Uint8Array[]; unknown: Uint8Array } {
-    const { known, unknown } = this.#lookUp(pool, names)
+    const comparison = ++this.#comparisons
+    const unknown = this.#lookUp(pool, names, (one) => (one.namedIn = comparison))
     const missing: Uint8Array[] = []
-    for (const one of this.#offersTo(pool)) {
-      if (one.offer.expiresAtMs > nowMs && !known.has(one)) missing.push(one.bytes)
+    for (const { offer, namedIn, bytes } of this.#offersTo(pool)) {
+      if (offer.expiresAtMs > nowMs && namedIn !== comparison) missing.push(bytes)
     }
     return { missing, unknown: bytesOfNames(unknown) }
   }
 
   /** The bytes of the offers of a pool that `names` names. */
   named(pool: PoolId, names: Uint8Array, nowMs: number): Uint8Array[] {
-    const named: Uint8Array[] = []
-    for (const { offer, bytes } of this.#lookUp(pool, names).known) {
-      if (offer.expiresAtMs > nowMs) named.push(bytes)
-    }
-    return named
+    const named = new Set<Uint8Array>()
+    this.#lookUp(pool, names, ({ offer, bytes }) => {
+      if (offer.expiresAtMs > nowMs) named.add(bytes)
+    })
+    return [...named]
   }
 
   /** Forgets a device's offer to a pool. */
@@ -132,7 +137,7 @@ export class OfferBook {
     const known = offers?.get(holder)
     if (known === undefined) return
     offers?.delete(holder)
-    this.#names.delete(known.name)
+    this.#names.delete(known)
     this.#count(pool, known.offer.person, -1)
   }
 
@@ -146,21 +151,14 @@ export class OfferBook {
     return this.#pools.get(pool)?.values() ?? []
   }
 
-  /** Which offers of a pool some names stand for, and those names that stand for none. */
-  #lookUp(
-    pool: PoolId,
-    names: Uint8Array
-  ): { readonly known: ReadonlySet<KnownOffer>; readonly unknown: string } {
-    const text = Buffer.from(names.buffer, names.byteOffset, names.length).toString('latin1')
-    const known = new Set<KnownOffer>()
-    let unknown = ''
-    for (let at = 0; at + OFFER_NAME_BYTES <= text.length; at += OFFER_NAME_BYTES) {
-      const name = text.slice(at, at + OFFER_NAME_BYTES)
-      const one = this.#names.get(name)
-      if (one?.offer.pool === pool) known.add(one)
-      else unknown += name
-    }
-    return { known, unknown }
+  /** Calls `known` with each offer of a pool that some names stand for, and gives the names that stand for none. */
+  #lookUp(pool: PoolId, names: Uint8Array, known: (one: KnownOffer) => void): OfferName[] {
+    const others: OfferName[] = []
+    const unknown = this.#names.lookUp(names, (one) => {
+      if (one.offer.pool === pool) known(one)
+      else others.push(one)
+    })
+    return [...unknown, ...others]
   }
 
   #isFull(offers: ReadonlyMap<Did, KnownOffer>): boolean {
@@ -192,22 +190,14 @@ export class OfferBook {
   }
 }
 
-const verifiedOffers = createRecent<KnownOffer>(OFFERS_OPENED_MAX)
+const verifiedOffers = createRecent<VerifiedOffer>(OFFERS_OPENED_MAX)
 
 /** Verifies an offer, once for all books of the process: an offer comes from each of those who know it. */
-function openOnce(digest: string, bytes: Uint8Array): KnownOffer {
+function openOnce(digest: string, bytes: Uint8Array): VerifiedOffer {
   const known = verifiedOffers.get(digest)
   if (known !== undefined) return known
   const copy = Uint8Array.from(bytes)
-  const fresh = {
-    offer: Object.freeze(openOffer(copy)),
-    bytes: copy,
-    name: digest.slice(0, OFFER_NAME_BYTES)
-  }
+  const fresh = { offer: Object.freeze(openOffer(copy)), bytes: copy }
   verifiedOffers.set(digest, fresh)
   return fresh
-}
-
-function bytesOfNames(names: string): Uint8Array {
-  return new Uint8Array(Buffer.from(names, 'latin1'))
 }

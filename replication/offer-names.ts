@@ -1,0 +1,100 @@
+import { OFFER_NAME_BYTES } from './constants.ts'
+
+/** The name of an offer, the beginning of its hash, as two whole numbers of 32 bits: they are found without making a text of each. */
+export interface OfferName {
+  readonly high: number
+  readonly low: number
+}
+
+/** The name of what has that hash, as Latin-1. */
+export function nameOf(digest: string): OfferName {
+  const word = (at: number): number =>
+    (digest.charCodeAt(at) << 24) |
+    (digest.charCodeAt(at + 1) << 16) |
+    (digest.charCodeAt(at + 2) << 8) |
+    digest.charCodeAt(at + 3)
+  return { high: word(0), low: word(4) }
+}
+
+/** Names one after the other. */
+export function bytesOfNames(names: readonly OfferName[]): Uint8Array {
+  const bytes = new Uint8Array(names.length * OFFER_NAME_BYTES)
+  let at = 0
+  for (const { high, low } of names) {
+    writeWord(bytes, at, high)
+    writeWord(bytes, at + 4, low)
+    at += OFFER_NAME_BYTES
+  }
+  return bytes
+}
+
+/** Things by their names. */
+export class NameIndex<T extends OfferName> {
+  /** By the first half of the name, which is mostly enough. */
+  readonly #byHigh = new Map<number, T | readonly T[]>()
+  #size = 0
+
+  get size(): number {
+    return this.#size
+  }
+
+  get({ high, low }: OfferName): T | undefined {
+    return this.#find(high, low)
+  }
+
+  add(one: T): void {
+    const before = this.#all(one.high)
+    this.#byHigh.set(one.high, before.length === 0 ? one : [...before, one])
+    this.#size += 1
+  }
+
+  delete(one: T): void {
+    const before = this.#all(one.high)
+    const left = before.filter((other) => other !== one)
+    const [first] = left
+    if (first === undefined) this.#byHigh.delete(one.high)
+    else this.#byHigh.set(one.high, left.length === 1 ? first : left)
+    this.#size -= before.length - left.length
+  }
+
+  /** Calls `known` with each that some names stand for, and gives the names that stand for none. */
+  lookUp(names: Uint8Array, known: (one: T) => void): OfferName[] {
+    const unknown: OfferName[] = []
+    for (let at = 0; at + OFFER_NAME_BYTES <= names.length; at += OFFER_NAME_BYTES) {
+      const [high, low] = [wordAt(names, at), wordAt(names, at + 4)]
+      const one = this.#find(high, low)
+      if (one === undefined) unknown.push({ high, low })
+      else known(one)
+    }
+    return unknown
+  }
+
+  #find(high: number, low: number): T | undefined {
+    const found = this.#byHigh.get(high)
+    if (found === undefined) return undefined
+    if (isList(found)) return found.find((one) => one.low === low)
+    return found.low === low ? found : undefined
+  }
+
+  #all(high: number): readonly T[] {
+    const found = this.#byHigh.get(high)
+    if (found === undefined) return []
+    return isList(found) ? found : [found]
+  }
+}
+
+function isList<T>(found: T | readonly T[]): found is readonly T[] {
+  return Array.isArray(found)
+}
+
+function wordAt(bytes: Uint8Array, at: number): number {
+  const first = ((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16)
+  return first | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)
+}
+
+function writeWord(bytes: Uint8Array, at: number, word: number): void {
+  bytes[at] = word >>> 24
+  bytes[at + 1] = word >>> 16
+  bytes[at + 2] = word >>> 8
+  bytes[at + 3] = word
+}
