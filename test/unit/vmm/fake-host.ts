@@ -39,7 +39,7 @@ export interface FakeHost {
   readonly refused: Set<string>
   memoryFreeMib: number
   /** What its guests do when they are to rehearse. */
-  rehearsing: 'well' | 'badly' | 'not'
+  rehearsing: 'well' | 'badly' | 'without end' | 'not'
   /** Called with what a monitor is told, before it does that. */
   onTold: (command: string) => void
 }
@@ -138,6 +138,7 @@ function startFake(
         if (bytes[0] !== VM_FRAME.start) return
         const isRehearsal = bytes[HEAD_BYTES] === REHEARSAL_FIELD
         if (isRehearsal) rehearsals += 1
+        if (isRehearsal && host.rehearsing === 'without end') return
         channel.write(!isRehearsal ? RUNNING : host.rehearsing === 'well' ? HELLO : FAILED)
       },
       pair: (descriptor) =>

@@ -166,6 +166,7 @@ describe('a pool of machines', () => {
 
   it('ends with its node while it rehearses', async () => {
     await using lab = await openLab()
+    lab.host.rehearsing = 'without end'
     const pool = lab.openPool()
     let conts = 0
     let ended: PromiseLike<void> | undefined
