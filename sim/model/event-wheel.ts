@@ -115,6 +115,11 @@ export class EventWheel {
     }
   }
 
+  /** The event that follows one within its millisecond, as far as is known now; {@link NOTHING} when there is none. */
+  after(event: number): number {
+    return this.#words[(event << WORD_BITS) + NEXT] as number
+  }
+
   /** Bytes of the arrays. */
   get bytes(): number {
     return this.#words.byteLength + 2 * LEVELS * SLOTS * 4

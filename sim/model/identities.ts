@@ -46,6 +46,23 @@ export function mixSigned(word: number): number {
   return mixed ^ (mixed >>> 16)
 }
 
+/** The word that {@link mixSigned} makes this of: both factors have inverses modulo 2^32. */
+export function unmix(mixed: number): number {
+  let word = mixed ^ (mixed >>> 16)
+  word = Math.imul(word, 0x7ed1b41d)
+  word ^= (word >>> 13) ^ (word >>> 26)
+  word = Math.imul(word, 0xa5cb9243)
+  return word ^ (word >>> 16)
+}
+
+/**
+ * How far an id is from a target: 32 bits with a sign, turned so that less is nearer. From the same target it leads back to the
+ * id, so that whoever keeps distances needs to keep no ids.
+ */
+export function apart(id: number, target: number): number {
+  return id ^ target ^ 0x80000000
+}
+
 /** Words and numbers that only a seed decides (a counter, mixed twice). */
 export class ModelRandom {
   #state: number

@@ -11,6 +11,7 @@ import { EventWheel, NOTHING } from './event-wheel.ts'
 import { handleOf, mix, ModelRandom, nextLife, slotOf, type Handle } from './identities.ts'
 import type { LookupModelInit, MeasuredLookup } from './lookup-types.ts'
 import { ModelTrace } from './model-trace.ts'
+import { ReadAhead } from './read-ahead.ts'
 import { NOBODY, Searches } from './searches.ts'
 import { Tables } from './tables.ts'
 import { nearestJoined, NEVER, staleShareOf } from './truth.ts'
@@ -40,6 +41,7 @@ export class LookupModel {
   readonly #init: LookupModelInit
   readonly #random: ModelRandom
   readonly #wheel: EventWheel
+  readonly #ahead: ReadAhead
   readonly #searches: Searches
   readonly #answers: AnswerPool
   /** When each node's table was first filled. */
@@ -60,11 +62,9 @@ export class LookupModel {
     this.rules = rules
     this.#random = new ModelRandom(seed)
     this.#wheel = new EventWheel(3 * nodeCount + 64)
+    this.#ahead = new ReadAhead(this.#wheel, (event) => this.#readFor(event))
     this.tables = new Tables({ nodeCount, bucketSize: rules.closestPeers, rules: init.tables, seed })
-    this.#searches = new Searches(rules, {
-      distance: (handle, target) => this.tables.distance(handle, target),
-      isConnected: (slot, peer) => this.tables.has(slot, peer)
-    })
+    this.#searches = new Searches(rules, this.tables)
     this.#answers = new AnswerPool(rules.closestPeers)
     this.#joinedAtMs = new Int32Array(nodeCount).fill(NEVER)
     this.#failureShares = new Float32Array(nodeCount)
@@ -124,10 +124,12 @@ export class LookupModel {
     const untilMs = this.#wheel.nowMs + durationMs
     const wheel = this.#wheel
     const last = this.events + eventsMax
+    this.#ahead.restart()
     while (this.events < last) {
       const event = wheel.next(untilMs)
       if (event === NOTHING) return
       this.events++
+      this.#ahead.pass(event)
       this.#trace.add(wheel.kindOf(event), wheel.a(event) + wheel.b(event), wheel.nowMs)
       this.#handle(event)
     }
@@ -149,6 +151,19 @@ export class LookupModel {
   /** Which share of the peers in the tables of nodes that joined are gone. */
   staleShare(): number {
     return staleShareOf(this.tables, this.#joinedAtMs)
+  }
+
+  /** Reads what a question or an answer will read. */
+  #readFor(event: number): number {
+    const wheel = this.#wheel
+    const kind = wheel.kindOf(event)
+    if (kind > EVENT.answer) return 0
+    const search = wheel.a(event) & SEARCH_MASK
+    const target = this.#searches.targetOf(search)
+    const peer = wheel.b(event)
+    if (kind === EVENT.ask) return this.tables.read(peer, this.tables.idOf(wheel.c(event)), target)
+    const named = this.#answers.read(wheel.c(event)) ^ this.#searches.read(search)
+    return named ^ this.tables.read(this.#searches.ownerOf(search), this.tables.idOf(peer), target)
   }
 
   #happen(kind: number, a: number, o: { readonly b?: number; readonly delayMs: number }): void {
@@ -197,12 +212,13 @@ export class LookupModel {
       return
     }
     const slot = slotOf(asked)
-    if (this.tables.isAlive(asking)) this.tables.offer(slot, asking)
+    const id = this.tables.idOf(asking)
+    if (this.tables.isAlive(asking)) this.tables.offer(slot, id)
     if (!isWanted) {
       wheel.release(event)
       return
     }
-    const count = this.tables.nearest(slot, this.#searches.targetOf(search), asking)
+    const count = this.tables.nearest(slot, this.#searches.targetOf(search), id)
     wheel.become(event, EVENT.answer)
     wheel.setC(event, this.#answers.keep(this.tables.found, count))
     wheel.schedule(event, this.#latencyBetween(asking, asked))
@@ -225,17 +241,18 @@ export class LookupModel {
     this.#answers.take(this.#wheel.c(event))
     if (this.#searches.versionOf(search) !== key >>> VERSION_SHIFT || !this.#isOwnerThere(search)) return
     const asked = this.#wheel.b(event)
-    if (this.tables.isAlive(asked)) this.tables.offer(this.#searches.nodeOf(search), asked)
-    this.#pump(search, this.#searches.answered(search, asked, this.#answers))
+    const id = this.tables.idOf(asked)
+    if (this.tables.isAlive(asked)) this.tables.offer(this.#searches.nodeOf(search), id)
+    this.#pump(search, this.#searches.answered(search, id, this.#answers))
   }
 
   #giveUp(event: number): void {
     const key = this.#wheel.a(event)
     const search = key & SEARCH_MASK
     if (this.#searches.versionOf(search) !== key >>> VERSION_SHIFT || !this.#isOwnerThere(search)) return
-    const asked = this.#wheel.b(event)
-    this.tables.remove(this.#searches.nodeOf(search), asked)
-    this.#pump(search, this.#searches.failed(search, asked))
+    const id = this.tables.idOf(this.#wheel.b(event))
+    this.tables.remove(this.#searches.nodeOf(search), id)
+    this.#pump(search, this.#searches.failed(search, id))
   }
 
   /** A search whose node is gone ends. */
@@ -252,8 +269,8 @@ export class LookupModel {
     const isFar = purpose === PURPOSE.refresh && (this.#refreshing[slot] as number) > 0
     const isThorough = (purpose !== PURPOSE.measured && !isFar) || !isSteady
     const search = this.#searches.open({ slot, owner, target, isThorough, purpose, nowMs: this.nowMs })
-    const count = this.tables.nearest(slot, target, owner)
-    this.#searches.begin(search, this.tables.found, count)
+    const count = this.tables.nearest(slot, target, this.tables.idOf(owner))
+    this.#searches.begin(search, { distances: this.tables.found, from: 0, count })
     this.#pump(search, 0)
   }
 
@@ -265,8 +282,9 @@ export class LookupModel {
       const owner = searches.ownerOf(search)
       const key = ((searches.versionOf(search) << VERSION_SHIFT) | search) >>> 0
       while (searches.hasRoom(search)) {
-        const peer = searches.next(search, depth)
-        if (peer === NOBODY) break
+        const at = searches.next(search, depth)
+        if (at === NOBODY) break
+        const peer = this.tables.handleOf(searches.idAt(search, at))
         this.messages++
         const event = this.#wheel.create(EVENT.ask, key, peer)
         this.#wheel.setC(event, owner)
@@ -294,10 +312,10 @@ export class LookupModel {
     const searches = this.#searches
     const startedMs = searches.startedMs(search)
     const truth = this.trulyNearest(searches.targetOf(search), searches.nodeOf(search), startedMs)
-    const found = searches.nearest(search)
+    const found = searches.nearest(search).map((id) => this.tables.handleOf(id))
     const hits = truth.filter((handle) => found.includes(handle)).length
     this.measured.push({
-      found,
+      found: Uint32Array.from(found),
       rounds: searches.roundsOf(search),
       durationMs: this.nowMs - startedMs,
       messages: searches.messagesOf(search),
@@ -318,8 +336,8 @@ export class LookupModel {
     }
     const seed = slot >= SEEDS ? this.#random.below(SEEDS) : slot - 1
     if (seed >= 0) {
-      this.tables.offer(slot, this.tables.lives[seed] as number)
-      this.tables.offer(seed, handle)
+      this.tables.offer(slot, this.tables.idOf(this.tables.lives[seed] as number))
+      this.tables.offer(seed, this.tables.idOf(handle))
       this.#start(slot, this.tables.idOf(handle), PURPOSE.join)
     }
     this.#happen(EVENT.refresh, slot, { b: handle, delayMs: this.rules.firstRefreshDelayMs })
@@ -348,7 +366,7 @@ export class LookupModel {
     if (bucket < (this.#refreshCounts[slot] as number)) {
       this.#refreshing[slot] = bucket + 1
       const apart = (0x80000000 >>> bucket) ^ (this.#random.word() & (0x7fffffff >>> bucket))
-      this.#start(slot, (this.tables.idOf(handle) ^ apart) >>> 0, PURPOSE.refresh)
+      this.#start(slot, this.tables.idOf(handle) ^ apart, PURPOSE.refresh)
       return
     }
     if (this.#joinedAtMs[slot] === NEVER) this.#joinedAtMs[slot] = this.nowMs

@@ -1,3 +1,4 @@
+import type { Handle } from './identities.ts'
 import type { LookupRules, TableRules } from './constants.ts'
 
 /** What a model of lookups is like. */
@@ -27,4 +28,23 @@ export interface MeasuredLookup {
   /** How many peers were truly nearest, and which share of them was found. */
   readonly wanted: number
   readonly recall: number
+}
+
+/** What searches need to know of the nodes. */
+export interface SearchNodes {
+  /** Whether a node is connected to the peer that has an id. */
+  readonly has: (slot: number, id: number) => boolean
+}
+
+/** How a search begins. */
+export interface SearchStart {
+  /** Who looks. */
+  readonly slot: number
+  readonly owner: Handle
+  readonly target: number
+  /** Whether each of the nearest has to answer. */
+  readonly isThorough: boolean
+  /** What it is for; the meaning is that of the model. */
+  readonly purpose: number
+  readonly nowMs: number
 }

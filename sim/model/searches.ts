@@ -1,7 +1,8 @@
 import { CANDIDATES_KEPT, GONE_KEPT, SEARCHES_MAX, type LookupRules } from './constants.ts'
 import type { Named } from './answer-pool.ts'
 import { grown } from './event-wheel.ts'
-import type { Handle } from './identities.ts'
+import { apart, type Handle } from './identities.ts'
+import type { SearchNodes, SearchStart } from './lookup-types.ts'
 
 /** Nobody to ask. */
 export const NOBODY = -1
@@ -37,39 +38,19 @@ const DIALS = COUNTS + 8
 const LIVE = COUNTS + 9
 const GONE = COUNTS + 10
 const COUNTS_END = COUNTS + 11
-/** Where rows begin, in words: distances, peers, those that are gone, and notes of half a word each. */
-const DISTANCES = 8
-const PEERS = DISTANCES + CANDIDATES_KEPT
-const GONERS = PEERS + CANDIDATES_KEPT
-const NOTES = GONERS + GONE_KEPT
-const WORDS = NOTES + CANDIDATES_KEPT / 2
-const HALVES = 2 * WORDS
+/** Where rows begin, in words: notes of half a word each, distances, and how far those are that are gone. */
+const NOTES = 8
+const DISTANCES = NOTES + CANDIDATES_KEPT / 2
+const GONERS = DISTANCES + CANDIDATES_KEPT
+const WORDS = GONERS + GONE_KEPT
 const ROW_BYTES = 4 * WORDS
-
-/** What {@link Searches} need to know of the nodes. */
-export interface SearchNodes {
-  /** How far a life is from a target, as 31 bits. */
-  readonly distance: (handle: Handle, target: number) => number
-  /** Whether a node is connected to a peer. */
-  readonly isConnected: (slot: number, peer: Handle) => boolean
-}
-
-/** How a search begins. */
-export interface SearchStart {
-  /** Who looks. */
-  readonly slot: number
-  readonly owner: Handle
-  readonly target: number
-  /** Whether each of the nearest has to answer. */
-  readonly isThorough: boolean
-  /** What it is for; the meaning is that of the model. */
-  readonly purpose: number
-  readonly nowMs: number
-}
+/** What memory brings at once. */
+const LINE_WORDS = 16
 
 /**
  * Searches under way, each a row of typed arrays: the state machine of `dht/query/search.ts` without the word of peers about
- * each other. A search is a number; its `version` tells it from those that had the number before.
+ * each other. A search is a number; its `version` tells it from those that had the number before. Peers are known by how far they
+ * are from the target ({@link apart}), which nobody else is.
  */
 export class Searches {
   readonly #rules: LookupRules
@@ -79,10 +60,13 @@ export class Searches {
   #notes: Uint16Array
   readonly #free: number[] = []
   #used = 0
+  /** Those of an answer that are new, nearest first. */
+  readonly #fresh: Int32Array
 
   constructor(rules: LookupRules, nodes: SearchNodes) {
     this.#rules = rules
     this.#nodes = nodes
+    this.#fresh = new Int32Array(rules.closestPeers)
     this.#words = new Int32Array(64 * WORDS)
     this.#bytes = new Uint8Array(this.#words.buffer)
     this.#notes = new Uint16Array(this.#words.buffer)
@@ -172,33 +156,24 @@ export class Searches {
   }
 
   /** Takes peers of the own table for candidates. */
-  begin(search: number, peers: Uint32Array, count: number): void {
-    for (let index = 0; index < count; index++) this.#add(search, peers[index] as number)
+  begin(search: number, named: Named): void {
+    this.#merge(search, named)
   }
 
   /** Whether the goal is reached. */
   isEnough(search: number): boolean {
-    const { answersMin, stableAnswersMin } = this.#rules
-    if (
-      this.#get(search, THOROUGH) === 0 &&
-      this.#isStable(search, { coming: 0, answersMin, stableAnswersMin, stateMin: ANSWERED })
-    ) {
-      return true
-    }
+    if (this.#get(search, THOROUGH) === 0 && this.#isStable(search, 0, ANSWERED)) return true
     return this.#get(search, LIVE) > 0 && this.#haveState(search, this.#rules.closestPeers, ANSWERED)
   }
 
-  /** Whom to ask now, noted as asked because of something at this depth; {@link NOBODY} when nobody is to be asked. */
-  next(search: number, depth: number): Handle {
-    const { messagesMax, answersMin, stableAnswersMin } = this.#rules
+  /**
+   * The place of whom to ask now, noted as asked because of something at this depth, for {@link idAt}; {@link NOBODY} when nobody
+   * is to be asked.
+   */
+  next(search: number, depth: number): number {
     const coming = this.#get(search, IN_FLIGHT)
-    if (this.#get(search, MESSAGES) >= messagesMax) return NOBODY
-    if (
-      this.#get(search, THOROUGH) === 0 &&
-      this.#isStable(search, { coming, answersMin, stableAnswersMin, stateMin: ASKED })
-    ) {
-      return NOBODY
-    }
+    if (this.#get(search, MESSAGES) >= this.#rules.messagesMax) return NOBODY
+    if (this.#get(search, THOROUGH) === 0 && this.#isStable(search, coming, ASKED)) return NOBODY
     const at = this.#pick(search)
     if (at === NOBODY) return NOBODY
     const link = this.#noteOf(search, at) & LINK_MASK
@@ -206,36 +181,39 @@ export class Searches {
     this.#note(search, at, ((depth + 1) << DEPTH_SHIFT) | link | ASKED)
     this.#set(search, MESSAGES, this.#get(search, MESSAGES) + 1)
     this.#set(search, IN_FLIGHT, coming + 1)
-    return this.#peerOf(search, at)
+    return at
   }
 
-  /** Notes an answer and whom it names, and returns how deep it was. */
-  answered(search: number, peer: Handle, named: Named): number {
-    const at = this.#placeOf(search, peer)
+  /** The id of a candidate. */
+  idAt(search: number, at: number): number {
+    return apart(this.#words[search * WORDS + DISTANCES + at] as number, this.targetOf(search))
+  }
+
+  /** Notes the answer of a peer and whom it names, and returns how deep it was. */
+  answered(search: number, id: number, named: Named): number {
+    const at = this.#placeOf(search, apart(id, this.targetOf(search)))
     this.#set(search, IN_FLIGHT, this.#get(search, IN_FLIGHT) - 1)
     if (at < 0) return 0
     const depth = this.#noteOf(search, at) >>> DEPTH_SHIFT
     this.#note(search, at, (depth << DEPTH_SHIFT) | ANSWERED)
     if (depth > this.#get(search, ROUNDS)) this.#set(search, ROUNDS, depth)
     this.#set(search, ANSWERS, this.#get(search, ANSWERS) + 1)
-    let isNearer = false
-    for (let index = 0; index < named.count; index++) {
-      if (this.#name(search, named.peers[index] as number)) isNearer = true
-    }
+    const isNearer = this.#merge(search, named)
     this.#set(search, STABLE, isNearer ? 0 : this.#get(search, STABLE) + 1)
     return depth
   }
 
   /** Notes that a peer does not answer, and returns how deep it was. */
-  failed(search: number, peer: Handle): number {
+  failed(search: number, id: number): number {
+    const distance = apart(id, this.targetOf(search))
     this.#set(search, IN_FLIGHT, this.#get(search, IN_FLIGHT) - 1)
     this.#set(search, FAILURES, this.#get(search, FAILURES) + 1)
     const gone = this.#get(search, GONE)
     if (gone < GONE_KEPT) {
-      this.#words[search * WORDS + GONERS + gone] = peer
+      this.#words[search * WORDS + GONERS + gone] = distance
       this.#set(search, GONE, gone + 1)
     }
-    const at = this.#placeOf(search, peer)
+    const at = this.#placeOf(search, distance)
     if (at < 0) return 0
     const depth = this.#noteOf(search, at) >>> DEPTH_SHIFT
     const live = this.#get(search, LIVE) - 1
@@ -244,23 +222,28 @@ export class Searches {
     return depth
   }
 
-  /** The nearest that have not failed, nearest first. */
-  nearest(search: number): Uint32Array {
-    const from = search * WORDS + PEERS
+  /** The ids of the nearest that have not failed, nearest first. */
+  nearest(search: number): number[] {
     const count = Math.min(this.#get(search, LIVE), this.#rules.closestPeers)
-    return new Uint32Array(this.#words.subarray(from, from + count))
+    return Array.from({ length: count }, (_, at) => this.idAt(search, at))
   }
 
-  #isStable(
-    search: number,
-    o: { coming: number; answersMin: number; stableAnswersMin: number; stateMin: number }
-  ): boolean {
+  /** Reads the row of a search, so that memory brings it. */
+  read(search: number): number {
+    const words = this.#words
+    const row = search * WORDS
+    let read = 0
+    for (let at = row + LINE_WORDS; at < row + GONERS; at += LINE_WORDS) read ^= words[at] as number
+    return read
+  }
+
+  #isStable(search: number, coming: number, stateMin: number): boolean {
+    const { answersMin, stableAnswersMin, nearestAnsweredMin } = this.#rules
     const live = this.#get(search, LIVE)
-    const answers = this.#get(search, ANSWERS) + o.coming
-    if (this.#get(search, FAILURES) !== 0 || live === 0 || answers < Math.min(o.answersMin, live))
-      return false
-    if (this.#get(search, STABLE) + o.coming < Math.min(o.stableAnswersMin, live)) return false
-    return this.#haveState(search, this.#rules.nearestAnsweredMin, o.stateMin)
+    if (this.#get(search, FAILURES) !== 0 || live === 0) return false
+    if (this.#get(search, ANSWERS) + coming < Math.min(answersMin, live)) return false
+    if (this.#get(search, STABLE) + coming < Math.min(stableAnswersMin, live)) return false
+    return this.#haveState(search, nearestAnsweredMin, stateMin)
   }
 
   /** Whether the nearest `count` have at least a state. */
@@ -291,83 +274,105 @@ export class Searches {
   #isConnectedTo(search: number, at: number): boolean {
     const notes = this.#noteOf(search, at)
     if ((notes & LINK_MASK) !== 0) return (notes & LINK_MASK) === CONNECTED
-    const isConnected = this.#nodes.isConnected(this.nodeOf(search), this.#peerOf(search, at))
+    const isConnected = this.#nodes.has(this.nodeOf(search), this.idAt(search, at))
     this.#note(search, at, notes | (isConnected ? CONNECTED : STRANGER))
     return isConnected
   }
 
-  #name(search: number, peer: Handle): boolean {
-    if (peer === this.ownerOf(search)) return false
+  /** Takes note of those named; `true` when one is new and now among the nearest. */
+  #merge(search: number, named: Named): boolean {
+    const words = this.#words
+    const fresh = this.#fresh
+    const distances = search * WORDS + DISTANCES
+    const live = this.#get(search, LIVE)
+    const farthest = live < CANDIDATES_KEPT ? 0x7fffffff : (words[distances + live - 1] as number)
+    const to = named.from + named.count
+    let count = 0
+    for (let index = named.from; index < to; index++) {
+      const distance = named.distances[index] as number
+      // most of those named late are farther than all that are kept
+      if (distance > farthest) continue
+      const at = this.#lowerBound(distances, live, distance)
+      if (at < live && words[distances + at] === distance) continue
+      if (this.#isGone(search, distance)) continue
+      let place = count++
+      for (; place > 0 && (fresh[place - 1] as number) > distance; place--) {
+        fresh[place] = fresh[place - 1] as number
+      }
+      fresh[place] = distance
+    }
+    if (count === 0) return false
+    const isNearer = this.#lowerBound(distances, live, fresh[0] as number) < this.#rules.closestPeers
+    this.#insert(search, count)
+    return isNearer
+  }
+
+  /** Puts the first `count` of those that are new in their places, from the farthest on; as many as are kept. */
+  #insert(search: number, count: number): void {
+    const words = this.#words
+    const notes = this.#notes
+    const fresh = this.#fresh
+    const distances = search * WORDS + DISTANCES
+    const noted = 2 * (search * WORDS + NOTES)
+    const live = this.#get(search, LIVE)
+    let from = live - 1
+    let left = count - 1
+    for (let excess = live + count - CANDIDATES_KEPT; excess > 0; excess--) {
+      if (from >= 0 && (words[distances + from] as number) > (fresh[left] as number)) from--
+      else left--
+    }
+    let to = from + left + 1
+    this.#set(search, LIVE, to + 1)
+    for (; left >= 0; left--) {
+      const distance = fresh[left] as number
+      for (; from >= 0 && (words[distances + from] as number) > distance; from--, to--) {
+        words[distances + to] = words[distances + from] as number
+        notes[noted + to] = notes[noted + from] as number
+      }
+      words[distances + to] = distance
+      notes[noted + to] = FRESH
+      to--
+    }
+  }
+
+  #isGone(search: number, distance: number): boolean {
     const from = search * WORDS + GONERS
     const to = from + this.#get(search, GONE)
-    for (let at = from; at < to; at++) if (this.#words[at] === peer) return false
-    return this.#add(search, peer)
+    for (let at = from; at < to; at++) if (this.#words[at] === distance) return true
+    return false
   }
 
-  /** Takes note of a peer; `true` when it is new and now among the nearest. */
-  #add(search: number, peer: Handle): boolean {
+  #placeOf(search: number, distance: number): number {
     const live = this.#get(search, LIVE)
-    const distance = this.#nodes.distance(peer, this.targetOf(search))
-    const distances = search * WORDS + DISTANCES
-    // most of those named late are farther than all that are kept
-    if (live === CANDIDATES_KEPT && distance > (this.#words[distances + live - 1] as number)) return false
-    let at = this.#lowerBound(distances, live, distance)
-    for (; at < live && this.#words[distances + at] === distance; at++)
-      if (this.#peerOf(search, at) === peer) return false
-    if (at === CANDIDATES_KEPT) return false
-    this.#open(search, at, Math.min(live, CANDIDATES_KEPT - 1))
-    this.#words[search * WORDS + PEERS + at] = peer
-    this.#words[distances + at] = distance
-    this.#note(search, at, FRESH)
-    if (live < CANDIDATES_KEPT) this.#set(search, LIVE, live + 1)
-    return at < this.#rules.closestPeers
-  }
-
-  #placeOf(search: number, peer: Handle): number {
-    const live = this.#get(search, LIVE)
-    const distance = this.#nodes.distance(peer, this.targetOf(search))
-    const distances = search * WORDS + DISTANCES
-    let at = this.#lowerBound(distances, live, distance)
-    for (; at < live && this.#words[distances + at] === distance; at++)
-      if (this.#peerOf(search, at) === peer) return at
-    return NOBODY
+    const from = search * WORDS + DISTANCES
+    const at = this.#lowerBound(from, live, distance)
+    return at < live && this.#words[from + at] === distance ? at : NOBODY
   }
 
   /**
    * How many of `count` distances are less than one. Which half it goes on in is computed, not branched on: nobody could predict
-   * it.
+   * it. Halves of distances have differences of 32 bits; the last bit is looked at in the end.
    */
   #lowerBound(from: number, count: number, distance: number): number {
     const words = this.#words
+    const halved = distance >> 1
     let low = from
     let left = count
     while (left > 0) {
       const half = (left + 1) >>> 1
-      const isLess = (((words[low + half - 1] as number) - distance) | 0) >> 31
+      const isLess = (((words[low + half - 1] as number) >> 1) - halved) >> 31
       low += half & isLess
       left = (left - half) | 0
     }
+    if (low < from + count && (words[low] as number) < distance) low++
     return low - from
-  }
-
-  /** Makes room for one: `at` and those up to `end` move by one place to the back. */
-  #open(search: number, at: number, end: number): void {
-    const [distances, peers] = [search * WORDS + DISTANCES, search * WORDS + PEERS]
-    const notes = search * HALVES + 2 * NOTES
-    for (let to = end; to > at; to--) this.#words[distances + to] = this.#words[distances + to - 1] as number
-    for (let to = end; to > at; to--) this.#words[peers + to] = this.#words[peers + to - 1] as number
-    for (let to = end; to > at; to--) this.#notes[notes + to] = this.#notes[notes + to - 1] as number
   }
 
   /** Closes the gap at `at`: those behind it, up to `end`, move by one place to the front. */
   #close(search: number, at: number, end: number): void {
-    const [distances, peers] = [search * WORDS + DISTANCES, search * WORDS + PEERS]
-    const notes = search * HALVES + 2 * NOTES
-    for (let to = at; to < end; to++) {
-      this.#words[distances + to] = this.#words[distances + to + 1] as number
-      this.#words[peers + to] = this.#words[peers + to + 1] as number
-      this.#notes[notes + to] = this.#notes[notes + to + 1] as number
-    }
+    const from = search * WORDS + DISTANCES + at
+    this.#words.copyWithin(from, from + 1, from + 1 + end - at)
+    for (let to = at; to < end; to++) this.#note(search, to, this.#noteOf(search, to + 1))
   }
 
   #get(search: number, count: number): number {
@@ -378,16 +383,12 @@ export class Searches {
     this.#bytes[search * ROW_BYTES + count] = value
   }
 
-  #peerOf(search: number, at: number): Handle {
-    return this.#words[search * WORDS + PEERS + at] as number
-  }
-
   #noteOf(search: number, at: number): number {
-    return this.#notes[search * HALVES + 2 * NOTES + at] as number
+    return this.#notes[2 * (search * WORDS + NOTES) + at] as number
   }
 
   #note(search: number, at: number, notes: number): void {
-    this.#notes[search * HALVES + 2 * NOTES + at] = notes
+    this.#notes[2 * (search * WORDS + NOTES) + at] = notes
   }
 
   #grow(capacity: number): void {

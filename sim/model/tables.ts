@@ -1,5 +1,5 @@
 import type { TableRules } from './constants.ts'
-import { mix, mixSigned, slotOf, type Handle } from './identities.ts'
+import { apart, mix, mixSigned, slotOf, unmix, type Handle } from './identities.ts'
 
 /** What {@link Tables} are made of. */
 export interface TablesInit {
@@ -10,61 +10,69 @@ export interface TablesInit {
   readonly seed: number
 }
 
-/** Bytes of a word: a handle. */
+/** Bytes of a word: an id. */
 const WORD = 4
+
+/** What is looked for in a row: what is nearest to a target, and how far from it whom is left out. */
+interface Looked {
+  readonly row: number
+  readonly target: number
+  readonly left: number
+}
 
 /** Peers of a full bucket that are checked when somebody wants in, the oldest ones (kad-dht). */
 const CHECKED_WHEN_FULL = 3
 
 /**
- * The routing tables of all nodes in one array, a row each: how many are in each bucket, then buckets of handles, oldest first;
- * so that what is read together lies together. Buckets are as those of kad-dht's trie: one divides only when it is full, which
+ * The routing tables of all nodes in one array, a row each: how many are in each bucket, then buckets of ids, oldest first; so
+ * that what is read together lies together. An id leads back to its life, and its distance is an `xor`. Buckets are as those of kad-dht's trie: one divides only when it is full, which
  * makes no difference to who finds room.
  */
 export class Tables {
   readonly bucketCount: number
   /** The life that each node is in. */
   readonly lives: Uint32Array
-  /** What the last {@link nearest} found. */
-  readonly found: Uint32Array
-  readonly #entries: Uint32Array
+  /** How far those are from its target whom the last {@link nearest} found. */
+  readonly found: Int32Array
+  readonly #ids: Int32Array
   readonly #counts: Uint8Array
   readonly #size: number
   readonly #bits: number
   readonly #levels: number
+  /** Into how many parts the whole space is divided. */
+  readonly #parts: number
   /** Words of a row, and how many of them come before its buckets. */
   readonly #rowWords: number
   readonly #headWords: number
   readonly #salt: number
-  readonly #group: Uint32Array
-  readonly #distances: Int32Array
+  readonly #group: Int32Array
   #grouped = 0
 
   constructor({ nodeCount, bucketSize, rules, seed }: TablesInit) {
     this.#size = bucketSize
     this.#bits = rules.everywhereBits
     this.#levels = rules.ownPathLevels
+    this.#parts = 2 ** rules.everywhereBits
     this.#salt = mix(seed ^ 0x1b873593)
-    this.bucketCount = 2 ** rules.everywhereBits + rules.ownPathLevels
+    this.bucketCount = this.#parts + rules.ownPathLevels
     this.lives = new Uint32Array(nodeCount)
-    this.found = new Uint32Array(bucketSize)
+    this.found = new Int32Array(bucketSize)
     this.#headWords = Math.ceil(this.bucketCount / WORD)
     this.#rowWords = this.#headWords + this.bucketCount * bucketSize
     const rows = new ArrayBuffer(nodeCount * this.#rowWords * WORD)
-    this.#entries = new Uint32Array(rows)
+    this.#ids = new Int32Array(rows)
     this.#counts = new Uint8Array(rows)
-    this.#group = new Uint32Array((this.#levels + 1) * bucketSize)
-    this.#distances = new Int32Array(bucketSize)
+    this.#group = new Int32Array((this.#levels + 1) * bucketSize)
   }
 
-  /** The first 32 bits of the id of a life. */
+  /** The first 32 bits of the id of a life, with a sign. No other life has the same. */
   idOf(handle: Handle): number {
-    return mix(handle ^ this.#salt)
+    return mixSigned(handle ^ this.#salt)
   }
 
-  /** How far a life is from a target: 31 bits, of which two nodes rarely have the same, and which fit a small integer of V8. */
-  distance(handle: Handle, target: number): number {
-    return (mixSigned(handle ^ this.#salt) ^ target) >>> 1
+  /** Whose id it is. */
+  handleOf(id: number): Handle {
+    return (unmix(id) ^ this.#salt) >>> 0
   }
 
   /** Whether a life is not over, or not before its node was born again. */
@@ -74,7 +82,7 @@ export class Tables {
 
   /** Bytes of the arrays. */
   get bytes(): number {
-    return this.#entries.byteLength + this.lives.byteLength
+    return this.#ids.byteLength + this.lives.byteLength
   }
 
   /** Empties the table of a node. */
@@ -91,142 +99,163 @@ export class Tables {
     return size
   }
 
-  /** Calls `visit` for each peer in the table of a node. */
-  forEach(slot: number, visit: (peer: Handle) => void): void {
+  /** Calls `visit` with the id of each peer in the table of a node. */
+  forEach(slot: number, visit: (id: number) => void): void {
     const row = slot * this.#rowWords
     for (let bucket = 0; bucket < this.bucketCount; bucket++) {
       const from = this.#firstOf(row, bucket)
       const count = this.#counts[row * WORD + bucket] as number
-      for (let at = from; at < from + count; at++) visit(this.#entries[at] as number)
+      for (let at = from; at < from + count; at++) visit(this.#ids[at] as number)
     }
   }
 
-  has(slot: number, peer: Handle): boolean {
-    return this.#placeOf(slot * this.#rowWords, this.#bucketOf(slot, mixSigned(peer ^ this.#salt)), peer) >= 0
+  /** Whether an id is in the table of a node. */
+  has(slot: number, id: number): boolean {
+    return this.#placeOf(slot * this.#rowWords, this.#bucketOf(this.#ownOf(slot), id), id) >= 0
   }
 
-  /** Takes a peer that is there into the table of a node, if it has room or the oldest of its bucket are gone. */
-  offer(slot: number, peer: Handle): void {
+  /** Takes the id of a peer that is there into the table of a node, if it has room or the oldest of its bucket are gone. */
+  offer(slot: number, id: number): void {
     const row = slot * this.#rowWords
-    const bucket = this.#bucketOf(slot, mixSigned(peer ^ this.#salt))
-    if (this.#placeOf(row, bucket, peer) >= 0) return
+    const bucket = this.#bucketOf(this.#ownOf(slot), id)
+    if (this.#placeOf(row, bucket, id) >= 0) return
     const countAt = row * WORD + bucket
     const from = this.#firstOf(row, bucket)
     if (this.#counts[countAt] === this.#size) {
       for (let at = from + CHECKED_WHEN_FULL - 1; at >= from; at--) {
-        if (!this.isAlive(this.#entries[at] as number)) this.#removeAt(row, bucket, at)
+        if (!this.isAlive(this.handleOf(this.#ids[at] as number))) this.#removeAt(row, bucket, at)
       }
     }
     const count = this.#counts[countAt] as number
     if (count === this.#size) return
-    this.#entries[from + count] = peer
+    this.#ids[from + count] = id
     this.#counts[countAt] = count + 1
   }
 
-  remove(slot: number, peer: Handle): void {
+  /** Takes an id out of the table of a node. */
+  remove(slot: number, id: number): void {
     const row = slot * this.#rowWords
-    const bucket = this.#bucketOf(slot, mixSigned(peer ^ this.#salt))
-    const at = this.#placeOf(row, bucket, peer)
+    const bucket = this.#bucketOf(this.#ownOf(slot), id)
+    const at = this.#placeOf(row, bucket, id)
     if (at >= 0) this.#removeAt(row, bucket, at)
   }
 
   /**
-   * Puts the peers in a table that are nearest to a target into {@link found}, in no order, and returns how many they are.
-   * Buckets are visited from the nearest on, so that mostly one or two are read.
+   * Puts how far those peers in a table are that are nearest to a target into {@link found}, in no order, and returns how many
+   * they are; one id is left out. Buckets are visited from the nearest on, so that mostly one or two are read.
    */
-  nearest(slot: number, target: number, except: Handle): number {
+  nearest(slot: number, target: number, except: number): number {
     const shift = 32 - this.#bits
-    const own = mixSigned((this.lives[slot] as number) ^ this.#salt)
+    const own = this.#ownOf(slot)
     const ownPart = own >>> shift
     const targetPart = target >>> shift
     const row = slot * this.#rowWords
+    const left = apart(except, target)
     let count = 0
-    for (let apart = 0; apart < 2 ** this.#bits && count < this.#size; apart++) {
-      const part = targetPart ^ apart
+    for (let further = 0; further < this.#parts && count < this.#size; further++) {
+      const part = targetPart ^ further
       if (part !== ownPart || this.#levels === 0) {
-        this.#gather(row, part, except)
-        count = this.#take(count, target)
-      } else count = this.#ownPart({ row, own, target, except, count })
+        this.#gather({ row, target, left }, part)
+        count = this.#take(count)
+      } else count = this.#ownPart({ row, target, left }, own, count)
     }
     return count
   }
 
+  /**
+   * Reads from the row of a life what taking in an id and looking for a target will read. Memory brings at once what is read here
+   * for one life after the other; when it is needed it would bring one line, and then the next.
+   */
+  read(handle: Handle, id: number, target: number): number {
+    const row = slotOf(handle) * this.#rowWords
+    const own = this.idOf(handle)
+    const offered = this.#firstOf(row, this.#bucketOf(own, id))
+    const wanted = this.#firstOf(row, this.#bucketOf(own, target))
+    const ids = this.#ids
+    const last = this.#size - 1
+    const first = (ids[row] as number) ^ (ids[offered] as number) ^ (ids[wanted] as number)
+    return first ^ (ids[offered + last] as number) ^ (ids[wanted + last] as number)
+  }
+
   /** Peers of the part of the space that the node itself lies in. */
-  #ownPart(o: { row: number; own: number; target: number; except: Handle; count: number }): number {
-    const { row, own, target, except } = o
-    const first = 2 ** this.#bits
+  #ownPart(looked: Looked, own: number, found: number): number {
+    const first = this.#parts
     const last = this.#levels - 1
-    const level = Math.clz32(own ^ target) - this.#bits
-    let count = o.count
+    const level = Math.clz32(own ^ looked.target) - this.#bits
+    let count = found
     if (level >= 0 && level < last) {
-      this.#gather(row, first + level, except)
-      count = this.#take(count, target)
+      this.#gather(looked, first + level)
+      count = this.#take(count)
       if (count === this.#size) return count
     }
     // all who are nearer to us than the target is; when it lies elsewhere, everybody here
     for (let deeper = level < 0 ? 0 : Math.min(level + 1, last); deeper <= last; deeper++) {
-      this.#gather(row, first + deeper, except)
+      this.#gather(looked, first + deeper)
     }
-    count = this.#take(count, target)
+    count = this.#take(count)
     for (let wider = Math.min(level, last) - 1; wider >= 0 && count < this.#size; wider--) {
-      this.#gather(row, first + wider, except)
-      count = this.#take(count, target)
+      this.#gather(looked, first + wider)
+      count = this.#take(count)
     }
     return count
+  }
+
+  #ownOf(slot: number): number {
+    return mixSigned((this.lives[slot] as number) ^ this.#salt)
   }
 
   #firstOf(row: number, bucket: number): number {
     return row + this.#headWords + bucket * this.#size
   }
 
-  #gather(row: number, bucket: number, except: Handle): void {
+  #gather({ row, target, left }: Looked, bucket: number): void {
+    const ids = this.#ids
+    const group = this.#group
     const from = this.#firstOf(row, bucket)
-    const count = this.#counts[row * WORD + bucket] as number
-    for (let at = from; at < from + count; at++) {
-      const peer = this.#entries[at] as number
-      if (peer !== except) this.#group[this.#grouped++] = peer
+    const to = from + (this.#counts[row * WORD + bucket] as number)
+    let grouped = this.#grouped
+    for (let at = from; at < to; at++) {
+      const distance = apart(ids[at] as number, target)
+      group[grouped] = distance
+      if (distance !== left) grouped++
     }
+    this.#grouped = grouped
   }
 
   /** Adds the nearest of those gathered to what was found, as many as there is room for. */
-  #take(count: number, target: number): number {
+  #take(count: number): number {
+    const { found } = this
+    const group = this.#group
     const grouped = this.#grouped
     this.#grouped = 0
     const room = this.#size - count
     if (grouped <= room) {
-      for (let index = 0; index < grouped; index++) this.found[count + index] = this.#group[index] as number
+      for (let index = 0; index < grouped; index++) found[count + index] = group[index] as number
       return count + grouped
     }
     if (room === 0) return count
-    const distances = this.#distances
-    let taken = 0
+    let taken = count
     for (let index = 0; index < grouped; index++) {
-      const peer = this.#group[index] as number
-      const distance = this.distance(peer, target)
-      if (taken === room && distance > (distances[taken - 1] as number)) continue
-      let at = taken < room ? taken++ : taken - 1
-      for (; at > 0 && (distances[at - 1] as number) > distance; at--) {
-        distances[at] = distances[at - 1] as number
-        this.found[count + at] = this.found[count + at - 1] as number
-      }
-      distances[at] = distance
-      this.found[count + at] = peer
+      const distance = group[index] as number
+      if (taken === this.#size && distance > (found[taken - 1] as number)) continue
+      let at = taken < this.#size ? taken++ : taken - 1
+      for (; at > count && (found[at - 1] as number) > distance; at--) found[at] = found[at - 1] as number
+      found[at] = distance
     }
-    return count + taken
+    return taken
   }
 
-  #bucketOf(slot: number, id: number): number {
-    const own = mixSigned((this.lives[slot] as number) ^ this.#salt)
-    const part = id >>> (32 - this.#bits)
-    if (this.#levels === 0 || part !== own >>> (32 - this.#bits)) return part
-    const level = Math.min(Math.clz32(own ^ id) - this.#bits, this.#levels - 1)
-    return 2 ** this.#bits + level
+  #bucketOf(own: number, id: number): number {
+    const shared = Math.clz32(own ^ id)
+    if (this.#levels === 0 || shared < this.#bits) return id >>> (32 - this.#bits)
+    return this.#parts + Math.min(shared - this.#bits, this.#levels - 1)
   }
 
-  #placeOf(row: number, bucket: number, peer: Handle): number {
+  #placeOf(row: number, bucket: number, id: number): number {
+    const ids = this.#ids
     const from = this.#firstOf(row, bucket)
     const to = from + (this.#counts[row * WORD + bucket] as number)
-    for (let at = from; at < to; at++) if (this.#entries[at] === peer) return at
+    for (let at = from; at < to; at++) if (ids[at] === id) return at
     return -1
   }
 
@@ -234,7 +263,7 @@ export class Tables {
     const countAt = row * WORD + bucket
     const count = this.#counts[countAt] as number
     const end = this.#firstOf(row, bucket) + count
-    for (let next = at + 1; next < end; next++) this.#entries[next - 1] = this.#entries[next] as number
+    for (let next = at + 1; next < end; next++) this.#ids[next - 1] = this.#ids[next] as number
     this.#counts[countAt] = count - 1
   }
 }

@@ -44,9 +44,9 @@ export function staleShareOf(tables: Tables, joinedAtMs: Int32Array): number {
   let [gone, all] = [0, 0]
   for (let slot = 0; slot < joinedAtMs.length; slot++) {
     if (joinedAtMs[slot] === NEVER) continue
-    tables.forEach(slot, (peer) => {
+    tables.forEach(slot, (id) => {
       all++
-      if (!tables.isAlive(peer)) gone++
+      if (!tables.isAlive(tables.handleOf(id))) gone++
     })
   }
   return all === 0 ? 0 : gone / all

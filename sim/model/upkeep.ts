@@ -9,11 +9,18 @@ export function bucketsToRefresh(
   { closestPeers, refreshBucketsMax }: Pick<LookupRules, 'closestPeers' | 'refreshBucketsMax'>
 ): number {
   const own = tables.idOf(tables.lives[slot] as number)
-  const shared: number[] = []
-  tables.forEach(slot, (peer) => void shared.push(Math.clz32(own ^ tables.idOf(peer))))
-  if (shared.length < closestPeers) return 0
-  shared.sort((a, b) => b - a)
-  return Math.min((shared[closestPeers - 1] as number) + 1, refreshBucketsMax)
+  /** How many share so many bits with the node. */
+  const sharing = new Uint16Array(33)
+  tables.forEach(
+    slot,
+    (id) => void (sharing[Math.clz32(own ^ id)] = (sharing[Math.clz32(own ^ id)] as number) + 1)
+  )
+  let count = 0
+  for (let shared = 32; shared >= 0; shared--) {
+    count += sharing[shared] as number
+    if (count >= closestPeers) return Math.min(shared + 1, refreshBucketsMax)
+  }
+  return 0
 }
 
 /**
@@ -24,9 +31,10 @@ export function noticeDeath(tables: Tables, slot: number): void {
   const size = tables.sizeOf(slot)
   if (size === 0) return
   const gone = lastLife(tables.lives[slot] as number)
-  tables.forEach(slot, (peer) => {
+  tables.forEach(slot, (id) => {
+    const peer = tables.handleOf(id)
     const isConnected = mix(gone ^ peer) % size < CONNECTIONS_KEPT
-    if (isConnected && tables.isAlive(peer)) tables.remove(slotOf(peer), gone)
+    if (isConnected && tables.isAlive(peer)) tables.remove(slotOf(peer), tables.idOf(gone))
   })
   tables.clear(slot)
 }

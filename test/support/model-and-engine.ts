@@ -2,7 +2,7 @@ import { BookPeer } from '../../dht/query/peer-book.ts'
 import { runQuery, type QueryComponents } from '../../dht/query/run-query.ts'
 import { TABLE_RULES } from '../../sim/model/constants.ts'
 import type { Handle } from '../../sim/model/identities.ts'
-import { ModelRandom, slotOf } from '../../sim/model/identities.ts'
+import { apart, ModelRandom, slotOf } from '../../sim/model/identities.ts'
 import { LookupModel } from '../../sim/model/lookup-model.ts'
 import { createVirtualClock } from './virtual-clock.ts'
 
@@ -77,7 +77,9 @@ async function lookUpReal(
     return peer
   }
   const nearest = (of: number, except: Handle): BookPeer[] =>
-    Array.from(tables.found.slice(0, tables.nearest(of, target, except)), peerOf)
+    Array.from(tables.found.slice(0, tables.nearest(of, target, tables.idOf(except))), (away) =>
+      peerOf(tables.handleOf(apart(away, target)))
+    )
   const own = tables.lives[slot] ?? 0
   let [messages, rounds, depth] = [0, 0, 0]
   const components: QueryComponents = {
@@ -91,7 +93,7 @@ async function lookUpReal(
     },
     table: { nearest: () => nearest(slot, own), offer: () => undefined },
     transport: {
-      isConnected: (peer) => tables.has(slot, handles.get(peer) ?? 0),
+      isConnected: (peer) => tables.has(slot, tables.idOf(handles.get(peer) ?? 0)),
       tell: () => Promise.reject(new Error('nothing is told')),
       request: async (peer, { type }) => {
         const asked = ++messages && depth + 1

@@ -5,9 +5,10 @@ import * as queryConstants from '../../../dht/query/constants.ts'
 import { planRefresh } from '../../../dht/table-refresh.ts'
 import { LOOKUP_RULES, STOCK_TABLE_RULES, TABLE_RULES } from '../../../sim/model/constants.ts'
 import { EventWheel, NOTHING } from '../../../sim/model/event-wheel.ts'
-import { handleOf, mix, slotOf } from '../../../sim/model/identities.ts'
+import { apart, handleOf, mix, mixSigned, slotOf, unmix } from '../../../sim/model/identities.ts'
 import { LookupModel } from '../../../sim/model/lookup-model.ts'
 import { measureLookups } from '../../../sim/model/measure.ts'
+import { ReadAhead } from '../../../sim/model/read-ahead.ts'
 import { Tables } from '../../../sim/model/tables.ts'
 import { bucketsToRefresh } from '../../../sim/model/upkeep.ts'
 import { lookUpBoth } from '../../support/model-and-engine.ts'
@@ -42,6 +43,48 @@ describe('the wheel of events', () => {
   })
 })
 
+describe('reading ahead', () => {
+  it('reads of each event once, before it happens, in their order', () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.nat(40), fc.nat(40)), { maxLength: 200 }), (delays) => {
+        const wheel = new EventWheel(1)
+        for (const [delayMs, againMs] of delays) wheel.schedule(wheel.create(0, againMs, 0), delayMs)
+        const read: number[] = []
+        const happened: number[] = []
+        const ahead = new ReadAhead(wheel, (event) => read.push(event))
+        let aheadMax = 0
+        for (let event = wheel.next(100); event !== NOTHING; event = wheel.next(100)) {
+          ahead.pass(event)
+          happened.push(event)
+          aheadMax = Math.max(aheadMax, read.length - happened.length)
+          assert.deepEqual(read.slice(0, happened.length), happened)
+          // what it becomes happens too, maybe at once
+          if (wheel.kindOf(event) === 1) continue
+          wheel.become(event, 1)
+          wheel.schedule(event, wheel.a(event))
+        }
+        assert.deepEqual([read, happened.length], [happened, 2 * delays.length])
+        assert.ok(delays.length < 100 || aheadMax > 0)
+      }),
+      { numRuns: 60 }
+    )
+  })
+})
+
+describe('ids of the model', () => {
+  it('lead back to what they were made of, and distances to ids', () => {
+    const words = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 })
+    fc.assert(
+      fc.property(words, words, words, (a, b, target) => {
+        assert.equal(unmix(mixSigned(a)), a)
+        assert.equal(apart(apart(a, target), target), a)
+        // nearer is less, in 32 bits without a sign
+        assert.equal(apart(a, target) < apart(b, target), (a ^ target) >>> 0 < (b ^ target) >>> 0)
+      })
+    )
+  })
+})
+
 describe('the tables of the model', () => {
   it('name the nearest of those in them, whatever the target is', () => {
     fc.assert(
@@ -52,16 +95,17 @@ describe('the tables of the model', () => {
         (seed, rules, isNear) => {
           const tables = new Tables({ nodeCount: 3_000, bucketSize: 20, rules, seed })
           for (let slot = 0; slot < 3_000; slot++) tables.lives[slot] = handleOf(slot, 0)
-          for (let slot = 1; slot < 3_000; slot++) tables.offer(0, handleOf(slot, 0))
+          for (let slot = 1; slot < 3_000; slot++) tables.offer(0, tables.idOf(handleOf(slot, 0)))
           const own = tables.idOf(handleOf(0, 0))
           const target = isNear ? (own ^ (mix(seed) >>> (seed % 28))) >>> 0 : mix(seed)
           const known: number[] = []
-          tables.forEach(0, (peer) => void known.push(peer))
+          tables.forEach(0, (id) => void known.push(id))
           const except = known[seed % known.length] ?? 0
-          const distance = (peer: number): number => (tables.idOf(peer) ^ target) >>> 0
-          const truth = known.filter((peer) => peer !== except).toSorted((a, b) => distance(a) - distance(b))
+          const distance = (id: number): number => (id ^ target) >>> 0
+          const truth = known.filter((id) => id !== except).toSorted((a, b) => distance(a) - distance(b))
           const count = tables.nearest(0, target, except)
-          const found = [...tables.found.subarray(0, count)].toSorted((a, b) => distance(a) - distance(b))
+          const found = [...tables.found.subarray(0, count).map((away) => apart(away, target))]
+          found.sort((a, b) => distance(a) - distance(b))
           assert.deepEqual(found, truth.slice(0, 20))
         }
       ),
@@ -75,27 +119,28 @@ describe('the tables of the model', () => {
     const alike = Array.from({ length: 2_999 }, (_, index) => handleOf(index + 1, 0)).filter(
       (peer) => tables.idOf(peer) >>> 26 === 5
     )
-    for (const peer of alike.slice(0, 21)) tables.offer(0, peer)
+    for (const peer of alike.slice(0, 21)) tables.offer(0, tables.idOf(peer))
     const [first = 0] = alike
+    const has = (peer: number): boolean => tables.has(0, tables.idOf(peer))
     const late = alike[20] ?? 0
-    assert.equal(tables.has(0, late), false)
+    assert.equal(has(late), false)
     tables.lives[slotOf(first)] = handleOf(slotOf(first), 1)
-    tables.offer(0, late)
-    assert.deepEqual([tables.has(0, late), tables.has(0, first), tables.sizeOf(0)], [true, false, 20])
+    tables.offer(0, tables.idOf(late))
+    assert.deepEqual([has(late), has(first), tables.sizeOf(0)], [true, false, 20])
   })
 
   it('are refreshed as those of the engine are', () => {
     const model = new LookupModel({ nodeCount: 800, seed: 3, tables: TABLE_RULES, growMs: 60_000 })
     model.run(120_000)
-    const bytesOf = (handle: number): Uint8Array => {
+    const bytesOf = (id: number): Uint8Array => {
       const bytes = new Uint8Array(32)
-      new DataView(bytes.buffer).setUint32(0, model.tables.idOf(handle))
+      new DataView(bytes.buffer).setInt32(0, id)
       return bytes
     }
     for (const slot of [0, 99, 700]) {
       const known: Uint8Array[] = []
-      model.tables.forEach(slot, (peer) => void known.push(bytesOf(peer)))
-      const plan = planRefresh(bytesOf(model.tables.lives[slot] ?? 0), known, 20)
+      model.tables.forEach(slot, (id) => void known.push(bytesOf(id)))
+      const plan = planRefresh(bytesOf(model.tables.idOf(model.tables.lives[slot] ?? 0)), known, 20)
       assert.equal(bucketsToRefresh(model.tables, slot, LOOKUP_RULES), plan.length)
     }
   })
