@@ -20,14 +20,14 @@ export interface VirtualProcess {
   nowMs(): number
   /** Calls `task` once after so much virtual time; disposing the handle cancels it. */
   schedule(durationMs: number, task: () => void): Disposable
-  /** Moves time to the next timer and runs it. Throws what it throws, which would have ended a real process. */
-  runNextTimer(): void
   /**
-   * Lets promises, microtasks and ticks run out while virtual time stands still.
+   * Moves time from timer to timer until `isDone` says so, which is asked before each, when promises, microtasks and ticks
+   * have run out.
    *
-   * @throws SimError `ERR_SIM_NATIVE` when something waits for the thread pool
+   * @throws SimError `ERR_SIM_NATIVE` when something waits for the thread pool; what a timer or a tick throws, which would
+   * have ended a real process
    */
-  settle(): Promise<void>
+  drive(isDone: () => boolean): Promise<void>
   /** Marks the process as used; false when it was before. */
   claim(): boolean
 }
@@ -41,7 +41,15 @@ const PKCS8_PREFIX = {
   ed25519: Buffer.from('302e020100300506032b657004220420', 'hex')
 } as const
 
+/** Timers that ring in one turn of the real loop, which costs as much as a short timer: signals wait for its end. */
+const TIMERS_PER_TURN = 256
+
 const realSetImmediate = globalThis.setImmediate
+/**
+ * Runs ticks and microtasks until there are none, as Node does after each timer of its own: it has this function for that,
+ * under no other name.
+ */
+const runTicks = (process as unknown as { _tickCallback(): void })._tickCallback
 const realPerformance = globalThis.performance
 const realNow = realPerformance.now.bind(realPerformance)
 
@@ -117,22 +125,28 @@ interface Ground {
 
 function createVirtualProcess({ clock, timers, random }: Ground): VirtualProcess {
   const native = watchNativeRequests()
+  const refuseNative = (): void => {
+    const type = native()
+    if (type === undefined) return
+    throw new SimError('ERR_SIM_NATIVE', `expected no work for the thread pool, got ${type}`)
+  }
   let isClaimed = false
   return {
     random,
     nowMs: () => clock.now,
     schedule: (durationMs, task) => timers.after(durationMs, task),
-    runNextTimer: () => {
-      const ring = timers.next(Infinity)
-      clock.now = START_MS + timers.nowMs()
-      ring?.()
-    },
-    settle: async () => {
-      // Ticks and microtasks run out, however many, before the loop comes to its check phase.
-      await new Promise<void>((resolve) => realSetImmediate(resolve))
-      const type = native()
-      if (type === undefined) return
-      throw new SimError('ERR_SIM_NATIVE', `expected no work for the thread pool, got ${type}`)
+    drive: async (isDone) => {
+      await inTurns(() => {
+        // what the thread pool does is told in the loop: whatever was begun since its last turn is still under way
+        for (let rung = 0; rung < TIMERS_PER_TURN; rung++) {
+          if (isDone()) return true
+          const ring = timers.next(Infinity)
+          clock.now = START_MS + timers.nowMs()
+          ring?.()
+          runTicks()
+        }
+        return false
+      }, refuseNative)
     },
     claim: () => {
       const isFirst = !isClaimed
@@ -140,6 +154,24 @@ function createVirtualProcess({ clock, timers, random }: Ground): VirtualProcess
       return isFirst
     }
   }
+}
+
+/** Does some of the work in each turn of the real loop, until it says that it is done, and checks after each turn. */
+async function inTurns(work: () => boolean, check: () => void): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<undefined>()
+  const turn = (): void => {
+    try {
+      const isDone = work()
+      check()
+      if (isDone) resolve(undefined)
+      else realSetImmediate(turn)
+    } catch (thrown) {
+      reject(thrown)
+    }
+  }
+  // ticks and microtasks run out, however many, before the loop comes to its check phase
+  realSetImmediate(turn)
+  await promise
 }
 
 /**

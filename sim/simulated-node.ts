@@ -1,6 +1,6 @@
-import { MemoryDatastore } from 'datastore-core'
 import { systemClock, systemRandom, type Logger } from '#contracts'
 import { startNode, type ElastosNode, type NodePowers } from '#node'
+import { MemoryStore } from './memory-store.ts'
 import type { TransportMaker } from './transport.ts'
 import type { Trace } from './trace.ts'
 
@@ -34,7 +34,7 @@ export async function startSimulatedNode(
     random: systemRandom,
     logger,
     privateFiles: files,
-    datastore: new MemoryDatastore(),
+    datastore: new MemoryStore(),
     blocksInMemory: true,
     transports: [transports.createTransport(name)],
     resolveTxt: async () =>

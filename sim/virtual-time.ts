@@ -36,11 +36,7 @@ export function createVirtualTime(virtual: VirtualProcess): VirtualTime {
     let isOver = false
     using _end = virtual.schedule(durationMs, () => (isOver = true))
     try {
-      await virtual.settle()
-      while (!isOver && !isDone()) {
-        virtual.runNextTimer()
-        await virtual.settle()
-      }
+      await virtual.drive(() => isOver || isDone())
       return isDone()
     } finally {
       isDriving = false

@@ -43,7 +43,8 @@ describe('a simulation', function () {
     const codes = refusals.map(([code]) => code)
     assert.deepEqual(codes, [
       ...['ERR_SIM_OPTION', 'ERR_SIM_OPTION', 'ERR_SIM_OPTION'],
-      ...['ERR_SIM_INVARIANT', 'ERR_SIM_USED', 'ERR_SIM_STUCK', 'ERR_SIM_BUSY']
+      ...['ERR_SIM_INVARIANT', 'ERR_SIM_USED', 'ERR_SIM_STUCK', 'ERR_SIM_BUSY'],
+      ...['ERR_OF_A_TIMER', 'ERR_SIM_NATIVE']
     ])
     assert.match(refusals[3]?.[1] ?? '', /nothing travelled/)
     assert.equal(passedMs, 86_400_000 + 1_000 + 1)
