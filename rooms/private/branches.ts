@@ -9,6 +9,8 @@ export interface Branch {
   readonly tip: string
   /** The epoch that the commit ended; absent where this device entered. */
   readonly parent?: string
+  /** Where this device entered: names of the epochs before, newest first, as whoever took it in told. Nobody vouches for them. */
+  readonly before?: readonly string[]
   /** The device that made the commit. */
   readonly by: Did
   /** References of the prekeys it took in. */
@@ -72,6 +74,13 @@ export function chainOf(branches: Branches, tip: string): readonly string[] {
     at = branches.get(at)?.parent
   }
   return chain
+}
+
+/** {@link chainOf}, and what this device was told of the epochs before it entered: at most 64. */
+export function namesOf(branches: Branches, tip: string): readonly string[] {
+  const chain = chainOf(branches, tip)
+  const before = branches.get(chain.at(-1) ?? '')?.before ?? []
+  return [...chain, ...before].slice(0, EPOCHS_NAMED_MAX)
 }
 
 /**

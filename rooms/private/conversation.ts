@@ -1,7 +1,7 @@
 import type { ClientState } from 'ts-mls'
 import type { Did, Signer } from '#did'
 import { RoomError } from '../errors.ts'
-import { chainOf, chooseTip, forgetOld, type Branch, type Branches } from './branches.ts'
+import { chainOf, chooseTip, forgetOld, namesOf, type Branch, type Branches } from './branches.ts'
 import { COMMIT_RANK_MAX, COMMIT_TURN_MS, EPOCHS_NAMED_MAX, INTENTS_MAX, INTENT_MS } from './constants.ts'
 import { sealFrame, type Frame } from './frame.ts'
 import { membersOf, type GroupMember } from './group.ts'
@@ -19,6 +19,8 @@ export interface Intent {
   readonly prekey?: Pick<Prekey, 'bytes' | 'ref'>
   /** The device lost the thread: it is taken out and in again. */
   readonly isRejoin: boolean
+  /** The prekey by which this device was to take it in for the first time, before it lost the thread. */
+  readonly invitedRef?: string
 }
 
 /** A private room or a direct conversation, as this device knows it. Never changed: each step makes a new one. */
@@ -208,13 +210,15 @@ export function withIntents(
 /** The intents that the newest epoch does not fulfil. */
 export function openIntents(conversation: Conversation): readonly Intent[] {
   const members = currentMembers(conversation)
-  const refs = chainOf(conversation.branches, conversation.tip).flatMap(
+  // Of the epochs before this device was taken in again, too: who was taken out since is not wanted any more.
+  const refs = namesOf(conversation.branches, conversation.tip).flatMap(
     (tip) => conversation.branches.get(tip)?.added ?? []
   )
-  return conversation.intents.filter(({ device, prekey, isRejoin }) => {
+  return conversation.intents.filter(({ device, prekey, isRejoin, invitedRef = '' }) => {
     const isMember = members.some((member) => member.device === device)
     if (prekey === undefined) return isMember
-    return !refs.includes(prekey.ref) && (isRejoin || !isMember)
+    if (refs.includes(prekey.ref)) return false
+    return isRejoin || (!isMember && !refs.includes(invitedRef))
   })
 }
 

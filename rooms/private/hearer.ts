@@ -21,6 +21,7 @@ import {
   takeSync,
   takeWelcome,
   tellEpochs,
+  withEpochsBefore,
   type EpochFrame
 } from './hearing.ts'
 import type { Held } from './held.ts'
@@ -46,9 +47,9 @@ export interface Hearer {
 /** A hearer; it is not to be called while another step is made. */
 export function createHearer(parts: HearerParts): Hearer {
   const paces = createPaces(parts)
-  const take = async (frame: SignedFrame, bytes: Uint8Array): Promise<Outcome> => {
+  const take = async (frame: SignedFrame, bytes: Uint8Array, sinceMs?: number): Promise<Outcome> => {
     try {
-      return await takeFrame(parts, paces, { frame, bytes })
+      return await takeFrame(parts, paces, { frame, bytes, sinceMs })
     } catch (error) {
       const code = errorCode(error)
       // The store failed, not the frame: whoever sent it tries again.
@@ -68,8 +69,8 @@ export function createHearer(parts: HearerParts): Hearer {
       let isNews = outcome === 'news'
       while (isNews) {
         isNews = false
-        for (const waiting of parts.held.of(frame.group, parts.context().nowMs)) {
-          const taken = await take(openFrame(waiting), waiting)
+        for (const { bytes: waiting, sinceMs } of parts.held.of(frame.group, parts.context().nowMs)) {
+          const taken = await take(openFrame(waiting), waiting, sinceMs)
           // Only then: whatever stops this device between leaves the frame where it was.
           if (taken === 'news' || taken === 'done') await parts.held.remove(waiting)
           isNews ||= taken === 'news'
@@ -107,10 +108,17 @@ function createPaces({ clock }: Pick<HearerParts, 'clock'>): Paces {
   }
 }
 
+interface Heard {
+  readonly frame: SignedFrame
+  readonly bytes: Uint8Array
+  /** Since when it waits; `undefined` when it just came. */
+  readonly sinceMs: number | undefined
+}
+
 async function takeFrame(
   parts: HearerParts,
   paces: Paces,
-  { frame, bytes }: { readonly frame: SignedFrame; readonly bytes: Uint8Array }
+  { frame, bytes, sinceMs }: Heard
 ): Promise<Outcome> {
   const { conversations, context, settle } = parts
   const known = conversations.get(frame.group)
@@ -119,7 +127,14 @@ async function takeFrame(
   if (frame.kind === 'sync' || frame.kind === 'rejoin') {
     if (known === undefined)
       throw new RoomError('ERR_PRIVATE_UNKNOWN', 'expected a conversation of this device')
-    if (frame.kind === 'sync' && !mayAnswerSync(parts, paces, frame)) return 'done'
+    if (frame.kind === 'sync') {
+      const conversation = withEpochsBefore(known, frame)
+      if (conversation !== known) {
+        await settle({ conversation, outgoing: [], events: [] })
+        return 'done'
+      }
+      if (!mayAnswerSync(parts, paces, frame)) return 'done'
+    }
     const step =
       frame.kind === 'sync'
         ? takeSync(context(), known, { frame, heardEpoch: heardEpoch(parts, frame) })
@@ -129,7 +144,7 @@ async function takeFrame(
     return 'done'
   }
   const step = known === undefined ? 'hold' : await takeEpoch(context(), known, { frame, bytes })
-  if (step === 'hold') return await waitFor(parts, paces, { frame, bytes })
+  if (step === 'hold') return await waitFor(parts, paces, { frame, bytes, sinceMs })
   await settle(step)
   return 'news'
 }
@@ -196,7 +211,7 @@ function isOfMember(known: Conversation | undefined, { from }: SignedFrame): boo
 /** The highest number of an epoch in which a device said something that waits here, since this device does not know the epoch. */
 function heardEpoch({ held, context }: HearerParts, { group, from }: SignedFrame): bigint | undefined {
   let highest: bigint | undefined
-  for (const bytes of held.of(group, context().nowMs)) {
+  for (const { bytes } of held.of(group, context().nowMs)) {
     const frame = openFrame(bytes)
     if (frame.from !== from || (frame.kind !== 'commit' && frame.kind !== 'message')) continue
     const epoch = epochOf(frame.body)
@@ -224,13 +239,11 @@ async function rejoin(
 }
 
 /** Keeps a frame until its epoch is known, and asks its sender, if a member, for what is missing. */
-async function waitFor(
-  parts: HearerParts,
-  paces: Paces,
-  { frame, bytes }: { readonly frame: SignedFrame; readonly bytes: Uint8Array }
-): Promise<Outcome> {
+async function waitFor(parts: HearerParts, paces: Paces, { frame, bytes, sinceMs }: Heard): Promise<Outcome> {
   const { conversations, context, held } = parts
   const { group, from } = frame
+  // Of an epoch that nobody is in any more, it would have its sender asked in vain for as long as it waits.
+  if (sinceMs !== undefined && context().nowMs - sinceMs >= REJOIN_INTERVAL_MS) return 'waits'
   const known = conversations.get(group)
   const waiting = { group, from, bytes, sinceMs: context().nowMs, isOfMember: isOfMember(known, frame) }
   const isFull = await held.add(waiting).then(

@@ -1,6 +1,6 @@
 import { RoomError } from '../errors.ts'
-import { chainOf, type Branch } from './branches.ts'
-import { DEVICES_MAX, EPOCHS_NAMED_MAX, REJOIN_INTERVAL_MS, SYNC_COMMITS_MAX } from './constants.ts'
+import { chainOf, namesOf, type Branch } from './branches.ts'
+import { COMMIT_TURN_MS, DEVICES_MAX, REJOIN_INTERVAL_MS, SYNC_COMMITS_MAX } from './constants.ts'
 import {
   currentMembers,
   following,
@@ -11,6 +11,7 @@ import {
   withIntents,
   withoutOpener,
   type Conversation,
+  type Intent,
   type Step,
   type StepContext
 } from './conversation.ts'
@@ -158,7 +159,7 @@ export function takeSync(
 ): Step {
   if (!isIn(conversation)) return unchanged(conversation)
   assertCurrent(conversation, frame)
-  const own = chainOf(conversation.branches, conversation.tip)
+  const own = namesOf(conversation.branches, conversation.tip)
   const common = own.findIndex((tip) => frame.chain.includes(tip))
   const theirs = frame.chain.indexOf(own[common] ?? '')
   const commits = missedBy(conversation, own, { chain: frame.chain, common })
@@ -166,6 +167,15 @@ export function takeSync(
   const [ourNext, theirNext] = [own[common - 1], frame.chain[theirs - 1]]
   const isBehind = common < 0 || theirNext !== undefined
   if (isBehind) outgoing.push(...tellEpochs(context, conversation, frame.from))
+  // They are behind, and what comes next was before this device entered: who finds no epoch in common asks to be taken in.
+  const isOutOfReach = !isBehind && ourNext !== undefined && commits.length === 0
+  if (isOutOfReach)
+    outgoing.push(
+      ...tell(context, conversation, {
+        to: frame.from,
+        chain: chainOf(conversation.branches, conversation.tip)
+      })
+    )
   // Both went on from the same epoch, too long ago to settle it by reading: the smaller hash goes on, as in any fork.
   const isSettled = common >= 0 && conversation.branches.get(own[common] ?? '')?.isWhole !== true
   const isLost = theirNext !== undefined && isSettled && (ourNext === undefined || theirNext < ourNext)
@@ -182,6 +192,8 @@ function missedBy(
   const before = branches.get(own.at(-1) ?? '')?.parent
   const isLinked = common >= 0 || (before !== undefined && chain.includes(before))
   const missed = isLinked ? own.slice(0, common < 0 ? own.length : common) : []
+  // Without the oldest of them the others are of no use: this device entered after it.
+  if (!commits.has(missed.at(-1) ?? '')) return []
   return missed
     .slice(-SYNC_COMMITS_MAX)
     .reverse()
@@ -209,8 +221,28 @@ export function tellEpochs(
   conversation: Conversation,
   to: SignedFrame['from']
 ): Step['outgoing'] {
-  const chain = chainOf(conversation.branches, conversation.tip).slice(0, EPOCHS_NAMED_MAX)
-  return toDevices(context, [to], { kind: 'sync', group: conversation.group, chain })
+  return tell(context, conversation, { to, chain: namesOf(conversation.branches, conversation.tip) })
+}
+
+function tell(
+  context: StepContext,
+  { group }: Conversation,
+  { to, chain }: { readonly to: SignedFrame['from']; readonly chain: readonly string[] }
+): Step['outgoing'] {
+  return toDevices(context, [to], { kind: 'sync', group, chain })
+}
+
+/**
+ * The conversation with the names of the epochs before this device entered, which whoever took it in tells with the welcome: by them it
+ * settles a fork that began before as everybody else does. The same conversation when that is not what the frame says.
+ */
+export function withEpochsBefore(conversation: Conversation, { from, chain }: FrameOf<'sync'>): Conversation {
+  const { branches } = conversation
+  const [told = '', ...before] = chain
+  const entered = branches.get(told)
+  const isNews = entered?.parent === undefined && entered?.before === undefined && before.length > 0
+  if (entered?.by !== from || !isNews) return conversation
+  return { ...conversation, branches: new Map(branches).set(told, { ...entered, before }) }
 }
 
 /**
@@ -233,7 +265,10 @@ export async function takeRejoin(
       intent.device === device && intent.isRejoin && context.nowMs - intent.askedAtMs < REJOIN_INTERVAL_MS
   )
   if (isSoon) return unchanged(conversation)
-  const intent = { device, prekey: { bytes, ref }, isRejoin: true }
+  const before = conversation.intents.find((one) => one.device === device)
+  const invitedRef = before?.isRejoin === true ? before.invitedRef : before?.prekey?.ref
+  const again = { device, prekey: { bytes, ref }, isRejoin: true }
+  const intent = invitedRef === undefined ? again : { ...again, invitedRef }
   return await commitDue(context, withIntents(context, conversation, [intent]))
 }
 
@@ -263,12 +298,24 @@ function enterAgain(
   if (before !== undefined) branches.set(before.tip, { ...before, supersededAtMs: branch.learnedAtMs })
   branches.set(branch.tip, branch)
   const { rejoinAskedAtMs: _, ...rest } = known
-  const conversation = { ...rest, root: branch.tip, tip: branch.tip, branches, hasLeft: false }
+  const intents = intentsAfter(known.intents, branch.learnedAtMs)
+  const conversation = { ...rest, intents, root: branch.tip, tip: branch.tip, branches, hasLeft: false }
   return {
     conversation,
     outgoing: [],
     events: isIn(known) ? [] : [{ type: 'opened', group, by: opener }]
   }
+}
+
+/**
+ * What is still wanted where this device was taken in again: whom it invited where it was until now, not before it knows whether that was in an
+ * epoch that both sides share, after which they may have been taken out. Whom it took in *again* there is as lost as it was itself, and
+ * asks again when they hear each other: taking them out and in once more would only make old what others do.
+ */
+function intentsAfter(intents: readonly Intent[], nowMs: number): readonly Intent[] {
+  return intents
+    .filter(({ isRejoin, invitedRef }) => !isRejoin || invitedRef !== undefined)
+    .map((intent) => ({ ...intent, isRejoin: false, dueAtMs: nowMs + COMMIT_TURN_MS }))
 }
 
 /**

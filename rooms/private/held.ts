@@ -19,7 +19,7 @@ export interface Held {
   /** Keeps a frame; one that waits already waits on from when it came. @throws RoomError `ERR_PRIVATE_FULL` when too many wait */
   add(frame: HeldFrame): Promise<void>
   /** The frames of a group, oldest first; they go on waiting. */
-  of(group: string, nowMs: number): readonly Uint8Array[]
+  of(group: string, nowMs: number): readonly Pick<HeldFrame, 'bytes' | 'sinceMs'>[]
   /** A frame waits no longer. */
   remove(bytes: Uint8Array): Promise<void>
 }
@@ -55,8 +55,7 @@ export async function openHeld(vault: Vault): Promise<Held> {
     of: (group, nowMs) =>
       [...frames.values()]
         .filter((frame) => frame.group === group && nowMs - frame.sinceMs < HELD_MS)
-        .sort((one, other) => one.sinceMs - other.sinceMs)
-        .map(({ bytes }) => bytes),
+        .sort((one, other) => one.sinceMs - other.sinceMs),
     remove: async (bytes) => await remove([keyOf(bytes)])
   }
 }

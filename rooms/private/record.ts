@@ -15,6 +15,8 @@ const RECORD_BYTES_MAX: number = 16 * 1_024 * 1_024
 interface BranchRecord {
   readonly tip: string
   readonly parent: string | null
+  /** Absent in older records, and where nothing is known of it. */
+  readonly before?: readonly string[]
   readonly by: string
   readonly added: readonly string[]
   readonly removed: readonly string[]

@@ -21,6 +21,7 @@ import {
   type Step,
   type StepContext
 } from './conversation.ts'
+import { namesOf } from './branches.ts'
 import { sealFrame, tipOf } from './frame.ts'
 import { commitChange, encryptFor, foundGroup, membersOf } from './group.ts'
 import { encodeInfo, type ConversationInfo } from './info.ts'
@@ -207,10 +208,13 @@ async function commitOnce(context: StepContext, conversation: Conversation): Pro
   const commit = sealFrame(signer, { kind: 'commit', group, tip: parent, body: made.commit })
   const others = members.map(({ device }) => device).filter((device) => device !== signer.did)
   const outgoing: Outgoing[] = others.map((to) => ({ to, bytes: commit }))
-  if (made.welcome !== undefined) {
-    const devices = add.map(({ device }) => device)
+  const devices = add.map(({ device }) => device)
+  if (made.welcome !== undefined)
     outgoing.push(...toDevices(context, devices, { kind: 'welcome', group, tip, body: made.welcome }))
-  }
   const next = withBranch(context, { ...conversation, intents }, { branch, commit })
+  if (made.welcome !== undefined) {
+    const chain = namesOf(next.conversation.branches, tip)
+    outgoing.push(...toDevices(context, devices, { kind: 'sync', group, chain }))
+  }
   return { ...next, outgoing }
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { openFrame, type Frame } from '../../../../rooms/private/frame.ts'
+import { openFrame, tipOf, type Frame } from '../../../../rooms/private/frame.ts'
 import { forkAndMeet } from '../../../support/private-forks.ts'
 import { createPrivateWorld, type PrivateDevice, type PrivateWorld } from '../../../support/private-party.ts'
 
@@ -91,6 +91,18 @@ describe('a private room that forks', function () {
     await world.until(() => founder.texts().includes('not for others'))
     await world.pass(SOON_MS)
     assert.ok(!other.texts().includes('not for others'))
+  })
+
+  it('tells who is taken in which epochs came before, back to the first', async () => {
+    await using world = createPrivateWorld(3)
+    const { group, founder, newcomer, sent } = await takeInTwice(world, 'first')
+    const chains = sent(founder, newcomer, 'sync').map((frame) => ('chain' in frame ? frame.chain : []))
+    const [welcome] = sent(founder, newcomer, 'welcome')
+    assert.ok(welcome && 'tip' in welcome)
+    assert.deepEqual(
+      chains.map((chain) => [chain[0], chain.length, chain.at(-1)]),
+      [[welcome.tip, 3, tipOf(Buffer.from(group, 'hex'))]]
+    )
   })
 
   it('is one again, and quiet, after each side took somebody in', async () => {

@@ -191,7 +191,7 @@ describe('private rooms', () => {
     const frames: Uint8Array[] = []
     bob.rooms = { ...bob.rooms, receive: async (bytes) => void frames.push(await Promise.resolve(bytes)) }
     world.mayPass = () => true
-    await world.until(() => frames.length === 7)
+    await world.until(() => frames.length === 8)
     for (const bytes of frames.reverse()) await receive(bytes)
     await world.until(() => bob.texts().length === 6)
     assert.deepEqual([...bob.texts()].sort(), ['0', '1', '2', '3', '4', '5'])
