@@ -3,6 +3,8 @@ import type { GossipInternals } from './internals.ts'
 
 /** After so many heartbeats nothing is told of a message any more: gossip is about those of the last few. */
 const KEPT_BEATS = 8
+/** Messages noted of one peer in that time; of more it is told again. */
+const NOTED_MAX = 4_096
 
 /** Which peers know of which messages. */
 export interface Told {
@@ -34,7 +36,7 @@ export function tellOnce(gossip: GossipInternals): Told {
     const stream = gossip.streamsOutbound.get(peerId)
     if (stream === undefined) return
     const ids = recent.get(stream) ?? new Set()
-    recent.set(stream, ids.add(id))
+    if (ids.size < NOTED_MAX) recent.set(stream, ids.add(id))
   }
   const push = gossip.pushGossip.bind(gossip)
   gossip.pushGossip = (peerId, { topicID, messageIDs }) => {

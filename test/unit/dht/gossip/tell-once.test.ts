@@ -57,6 +57,16 @@ describe('telling peers what we have', () => {
     assert.deepEqual(told, [['far', 1, 2]])
   })
 
+  it('remembers no more than so many, and tells of the rest again', () => {
+    const { gossip, told } = createGossip()
+    const { note } = tellOnce(gossip)
+    note('near', messageIdText(FIRST))
+    for (let count = 0; count < 5_000; count += 1) note('near', `message ${count}`)
+    note('near', messageIdText(SECOND))
+    gossip.pushGossip('near', { topicID: 'topic', messageIDs: [FIRST, SECOND] })
+    assert.deepEqual(told, [['near', 2]])
+  })
+
   it('tells a peer anew whose stream broke, and forgets after a while', () => {
     const { gossip, streams, told, beat } = createGossip()
     tellOnce(gossip)
