@@ -103,7 +103,7 @@ function compare(
   return {
     name: `fetch-1gib-${name}`,
     runs: 5,
-    setting: `${BYTES / 1024 ** 2} MiB (BENCH_BYTES=${BYTES}), ${isFlushed ? 'flushed' : 'not flushed'} (BENCH_FLUSH=${isFlushed ? 1 : 0})`,
+    setting: `${BYTES / 1024 ** 2} MiB (BENCH_BYTES=${BYTES}), ${isFlushed ? 'flushed' : 'not flushed'} (BENCH_FLUSH=${isFlushed ? 1 : 0}), Helia ${process.env['BENCH_HELIA_WIDTH'] ?? 32} wide (BENCH_HELIA_WIDTH)`,
     missing: async () => await Promise.resolve(missingSide(side)),
     open: async () => {
       const counts = { ours: 0, [side]: 0 }
