@@ -1,6 +1,7 @@
 import { orAborted } from '#contracts'
-/** Pieces of input that may wait for a capsule that does not read. */
-const WAITING_PIECES_MAX = 16
+
+/** Bytes of input that may wait for a capsule that does not read; until then its user's keys are still looked at. */
+const WAITING_BYTES_MAX = 64 * 1024
 
 /**
  * One reader of standard input for two: the capsule, and whoever asks its user something. While a question is open, what
@@ -21,22 +22,32 @@ export interface QuestionInput extends Disposable {
   readLine(signal: AbortSignal): Promise<string | undefined>
 }
 
-/** Routes `source`, which is read from the first use on. */
-export function createInputRouter(source: () => AsyncIterable<Uint8Array>): InputRouter {
-  return new Router(source)
+/**
+ * Routes `source`, which is read from the first use on.
+ *
+ * @param look - looks at what is typed for the capsule as it comes, whether or not that reads, and returns what of it is the capsule's
+ */
+export function createInputRouter(
+  source: () => AsyncIterable<Uint8Array>,
+  look: (bytes: Uint8Array) => Uint8Array = (bytes) => bytes
+): InputRouter {
+  return new Router(source, look)
 }
 
 class Router implements InputRouter {
   readonly forCapsule: AsyncIterable<Uint8Array>
   readonly #source: () => AsyncIterable<Uint8Array>
+  readonly #look: (bytes: Uint8Array) => Uint8Array
   readonly #waiting: Uint8Array[] = []
+  #waitingBytes = 0
   #question: LineBuffer | undefined
   #isEnded = false
   #isStarted = false
   #changed = Promise.withResolvers<undefined>()
 
-  constructor(source: () => AsyncIterable<Uint8Array>) {
+  constructor(source: () => AsyncIterable<Uint8Array>, look: (bytes: Uint8Array) => Uint8Array) {
     this.#source = source
+    this.#look = look
     this.forCapsule = { [Symbol.asyncIterator]: () => ({ next: async () => await this.#nextForCapsule() }) }
   }
 
@@ -61,6 +72,7 @@ class Router implements InputRouter {
     for (;;) {
       const piece = this.#waiting.shift()
       if (piece !== undefined) {
+        this.#waitingBytes -= piece.byteLength
         this.#change()
         return { done: false, value: piece }
       }
@@ -79,13 +91,13 @@ class Router implements InputRouter {
     try {
       const iterator = this.#source()[Symbol.asyncIterator]()
       for (;;) {
-        while (this.#question === undefined && this.#waiting.length >= WAITING_PIECES_MAX) {
+        while (this.#question === undefined && this.#waitingBytes >= WAITING_BYTES_MAX) {
           await this.#changed.promise
         }
         const next = await iterator.next()
         if (next.done === true) break
         // Decided when it was typed: what was meant for the question must not reach the capsule a moment later.
-        if (this.#question === undefined) this.#waiting.push(next.value)
+        if (this.#question === undefined) this.#await(this.#look(next.value))
         else this.#question.push(next.value)
         this.#change()
       }
@@ -95,6 +107,12 @@ class Router implements InputRouter {
     this.#isEnded = true
     this.#question?.end()
     this.#change()
+  }
+
+  #await(bytes: Uint8Array): void {
+    if (bytes.byteLength === 0) return
+    this.#waiting.push(bytes)
+    this.#waitingBytes += bytes.byteLength
   }
 
   #change(): void {

@@ -17,12 +17,15 @@ export interface TerminalViewer {
   setTyping(isTyping: boolean): void
 }
 
+/** What became of keys: somebody else types, or the input has ended. */
+export type Typed = 'taken' | 'watching' | 'ended'
+
 /** A viewer that is there, until it is disposed. */
 export interface Attachment extends Disposable {
   /** Aborts when it is of no use to stay: the run has ended, or it took what was written too slowly. */
   readonly over: AbortSignal
-  /** Hands over keys; resolves when the capsule took them, with `false` when it takes none of this viewer's now. */
-  type(bytes: Uint8Array): Promise<boolean>
+  /** Hands over keys; resolves when the capsule took them, or with why it takes none of this viewer's. */
+  type(bytes: Uint8Array): Promise<Typed>
   /** Nothing more will be typed, by anybody. */
   endInput(): void
   resize(size: TerminalSize): void
@@ -85,7 +88,7 @@ class Terminal implements RunTerminal {
   #typed: {
     readonly place: Place
     readonly bytes: Uint8Array
-    readonly taken: (isTaken: boolean) => void
+    readonly taken: (typed: Typed) => void
   }[] = []
   #typing: Place | undefined
   #size: TerminalSize
@@ -128,7 +131,7 @@ class Terminal implements RunTerminal {
     this.#settle()
     return {
       over: place.left.signal,
-      type: async (bytes) => this.#typing === place && (await this.#take(place, bytes)),
+      type: async (bytes) => (this.#typing === place ? await this.#take(place, bytes) : 'watching'),
       endInput: () => this.#endInput(),
       resize: (size) => {
         place.size = size
@@ -154,7 +157,7 @@ class Terminal implements RunTerminal {
     if (index !== -1) this.#places.splice(index, 1)
     place.left.abort()
     // What the capsule did not take of its keys is not the next one's.
-    for (const typed of this.#typed) if (typed.place === place) typed.taken(false)
+    for (const typed of this.#typed) if (typed.place === place) typed.taken('ended')
     this.#typed = this.#typed.filter((typed) => typed.place !== place)
     this.#settle()
   }
@@ -165,7 +168,8 @@ class Terminal implements RunTerminal {
     const before = this.#typing
     if (next === before) return
     this.#typing = next
-    before?.viewer.setTyping(false)
+    // Who leaves knows.
+    if (before?.left.signal.aborted === false) before.viewer.setTyping(false)
     if (next === undefined) return
     next.viewer.setTyping(true)
     if (next.size !== undefined) this.#drawAgain(next.size)
@@ -183,8 +187,8 @@ class Terminal implements RunTerminal {
     this.#session?.resize(size)
   }
 
-  async #take(place: Place, bytes: Uint8Array): Promise<boolean> {
-    if (this.#isInputOver) return false
+  async #take(place: Place, bytes: Uint8Array): Promise<Typed> {
+    if (this.#isInputOver) return 'ended'
     return await new Promise((taken) => {
       this.#typed.push({ place, bytes, taken })
       this.#change()
@@ -195,7 +199,7 @@ class Terminal implements RunTerminal {
     for (;;) {
       const first = this.#typed.shift()
       if (first !== undefined) {
-        first.taken(true)
+        first.taken('taken')
         return { done: false, value: first.bytes }
       }
       if (this.#isInputOver) return { done: true, value: undefined }

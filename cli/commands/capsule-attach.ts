@@ -18,17 +18,19 @@ export async function run(input: CommandInput, context: CliContext): Promise<num
   }
   await using client = await context.connect()
   const line = createProgressLine(context.stderr, () => context.clock.monotonicMs())
-  const router = createInputRouter(() => context.stdin)
-  await using terminal = createRunTerminal(context, client)
+  const interrupt = new AbortController()
+  await using terminal = createRunTerminal(context, client, () => interrupt.abort())
+  const router = createInputRouter(
+    () => context.stdin,
+    (bytes) => terminal.typed(bytes)
+  )
   // Whoever left it running with a terminal let it draw.
   const onEvent = createCapsuleView({ context, client, router, line, isRaw: true, terminal })
-  const interrupt = new AbortController()
   const signal = AbortSignal.any([context.signal, interrupt.signal])
   if (isTerminal) await printNotice(context, 'Ctrl-] leaves it running')
   const call = client.open('capsule.attach', params, { signal, onEvent })
-  const keys = terminal.guard(router.forCapsule, () => interrupt.abort())
   // Who only watches types at most Ctrl-], and the end of a pipe is no reason to look away.
-  if (isTerminal || !isWatching) void sendInput(call, keys).catch(() => undefined)
+  if (isTerminal || !isWatching) void sendInput(call, router.forCapsule).catch(() => undefined)
   const { run: id, capsule, exitCode } = await call.result
   await line.end()
   await terminal[Symbol.asyncDispose]()

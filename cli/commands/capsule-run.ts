@@ -36,14 +36,16 @@ export async function run(input: CommandInput, context: CliContext): Promise<num
   }
   await using client = await context.connect()
   const line = createProgressLine(context.stderr, () => context.clock.monotonicMs())
-  const router = createInputRouter(() => context.stdin)
-  await using terminal = createRunTerminal(context, client)
-  const onEvent = createCapsuleView({ context, client, router, line, isRaw, terminal })
   const interrupt = new AbortController()
+  await using terminal = createRunTerminal(context, client, () => interrupt.abort())
+  const router = createInputRouter(
+    () => context.stdin,
+    (bytes) => terminal.typed(bytes)
+  )
+  const onEvent = createCapsuleView({ context, client, router, line, isRaw, terminal })
   const signal = AbortSignal.any([context.signal, interrupt.signal])
   const call = client.open('capsule.run', params, { signal, onEvent })
-  const keys = terminal.guard(router.forCapsule, () => interrupt.abort())
-  if (!isDetached) void sendInput(call, keys).catch(() => undefined)
+  if (!isDetached) void sendInput(call, router.forCapsule).catch(() => undefined)
   const result = await call.result
   await line.end()
   if (result.run !== undefined) {

@@ -26,7 +26,8 @@ export interface RunTerminals {
   /**
    * Shows a run to the caller and takes what it types, until the run ends, the caller leaves it or goes away.
    *
-   * @throws NodeError `ERR_CONTROL_BUSY` when too many are there, or somebody else types and the caller is a pipe, which sees no notice
+   * @throws NodeError `ERR_CONTROL_BUSY` when too many are there, or somebody else types and the caller is a pipe, which sees no notice;
+   * CapsuleError `ERR_CAPSULE_NO_TERMINAL` when a pipe types into a run whose input has ended
    */
   visit(id: number, context: CallContext, visit: VisitInit): Promise<void>
   /** Tells the size of the terminal of one who is there. */
@@ -164,9 +165,10 @@ async function typeAt(
 ): Promise<never> {
   for (let input = await nextInput(); input !== undefined; input = await nextInput()) {
     if (input.kind === 'stdin') {
-      const isTaken = await place.type(Buffer.from(input.base64, 'base64'))
+      const typed = await place.type(Buffer.from(input.base64, 'base64'))
       // A person was told that somebody else types now.
-      if (!isTaken && size === undefined && !isWatching && !place.over.aborted) throw somebodyElse()
+      if (typed !== 'taken' && size === undefined && !isWatching && !place.over.aborted)
+        throw refusalOf(typed)
     }
     if (input.kind !== 'stdin-end') continue
     if (endsInput) place.endInput()
@@ -175,7 +177,13 @@ async function typeAt(
   return await new Promise<never>(() => undefined)
 }
 
-function somebodyElse(): NodeError {
+function refusalOf(typed: 'watching' | 'ended'): Error {
+  if (typed === 'ended') {
+    return new CapsuleError(
+      'ERR_CAPSULE_NO_TERMINAL',
+      'expected a run that takes input: that of this one has ended'
+    )
+  }
   return new NodeError(
     'ERR_CONTROL_BUSY',
     'somebody else came to this run and types now: the rest of the input was not taken'

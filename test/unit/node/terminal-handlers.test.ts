@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { CapsuleStatus, ControlInput, TerminalSize } from '#contracts'
+import type { CapsuleStatus, ControlEvent, ControlInput, TerminalSize } from '#contracts'
 import { createRunTerminals, type RunTerminals } from '../../../node/control/terminal-handlers.ts'
 import { createRunTerminal, type RunTerminal } from '../../../node/run-terminal.ts'
 
@@ -7,6 +7,8 @@ const RUN = 7
 const SIZE = { columns: 80, rows: 24 }
 
 interface Caller {
+  /** Whether it types, as it was told. */
+  readonly told: readonly boolean[]
   readonly ended: Promise<void>
   send(text: string): void
 }
@@ -22,6 +24,11 @@ function open(): { terminals: RunTerminals; terminal: RunTerminal } {
 
 function visit(terminals: RunTerminals, size: TerminalSize | undefined): Caller {
   const inputs: ControlInput[] = []
+  const told: boolean[] = []
+  const emit = async (event: ControlEvent): Promise<void> => {
+    if (event.kind === 'typing') told.push(event.isTyping)
+    await Promise.resolve()
+  }
   let wake = Promise.withResolvers<undefined>()
   const nextInput = async (): Promise<ControlInput> => {
     for (;;) {
@@ -32,10 +39,11 @@ function visit(terminals: RunTerminals, size: TerminalSize | undefined): Caller 
   }
   const context = {
     signal: new AbortController().signal,
-    emit: async () => await Promise.resolve(),
+    emit,
     nextInput
   }
   return {
+    told,
     ended: terminals.visit(RUN, context, { size, isWatching: false, endsInput: false }),
     send: (text) => {
       inputs.push({ kind: 'stdin', base64: Buffer.from(text).toString('base64') })
@@ -78,5 +86,18 @@ describe('what is typed into a run while somebody else types', () => {
     assert.equal(await read(terminal), 'b')
     terminal.end()
     await Promise.all([first.ended, second.ended])
+    assert.deepEqual([first.told, second.told], [[true, false], [true]], 'and nobody who leaves')
+  })
+
+  it('into an input that has ended is refused with another code', async () => {
+    const { terminals, terminal } = open()
+    const first = terminal.attach({
+      ...{ size: SIZE, isWatching: false, show: async () => await Promise.resolve() },
+      ...{ setRaw: () => undefined, setTyping: () => undefined }
+    })
+    first.endInput()
+    const pipe = visit(terminals, undefined)
+    pipe.send('one')
+    await assert.rejects(pipe.ended, { code: 'ERR_CAPSULE_NO_TERMINAL' })
   })
 })
