@@ -72,8 +72,9 @@ export function keepGossipStreams(gossip: GossipSub, components: GossipStreamCom
   components.events.addEventListener('peer:disconnect', ({ detail }) => lost.forget(detail))
   // a second at most later, when the streams of the connection have ended too
   gossip.addEventListener('gossipsub:heartbeat', () => {
+    lost.beat()
     // without a topic nothing is missed; who is lost is found when there is one
-    if (internals.subscriptions.size > 0) for (const peer of lost.beat()) void reopen(peer)
+    if (internals.subscriptions.size > 0) for (const peer of lost.takeDue()) void reopen(peer)
   })
 }
 
@@ -87,8 +88,10 @@ interface Lost {
   notOpened(peer: PeerId): void
   /** Whether the last stream to a peer did not live long. */
   wasShort(id: string): boolean
-  /** A heartbeat has passed: whose turn it is. */
-  beat(): PeerId[]
+  /** A heartbeat has passed. */
+  beat(): void
+  /** Whose turn it is; they are waited for no more. */
+  takeDue(): PeerId[]
   forget(peer: PeerId): void
 }
 
@@ -116,6 +119,8 @@ function createLost(): Lost {
     wasShort: (id) => (shortLived.get(id) ?? 0) > 0,
     beat: () => {
       beats++
+    },
+    takeDue: () => {
       const due = [...waiting].filter(([, { dueBeat }]) => dueBeat <= beats)
       for (const [id] of due) waiting.delete(id)
       return due.map(([, { peer }]) => peer)

@@ -102,6 +102,8 @@ const GUEST_FETCH_MS_MAX = 600_000
 /** How long a fetch that failed counts for others: those who waited for it fail with it, and not one after the other. */
 const FETCH_AGAIN_MS = 5000
 
+const DENIALS: ReadonlySet<string | undefined> = new Set(['ERR_PUBLISHER_DENIED', 'ERR_CONTENT_DENIED'])
+
 /** Guests over content, names and the data folder. */
 export function createGuests(components: GuestsComponents): Guests {
   const { folder, choice, powers, clock } = components
@@ -192,8 +194,9 @@ function createFailureMemory({
     try {
       return await work()
     } catch (thrown) {
-      // Who left says nothing of what he waited for.
-      if (!signal.aborted) failure = { what, thrown, untilMs: monotonicMs() + FETCH_AGAIN_MS }
+      // Who left says nothing of what he waited for, and who is denied may be so no more in a moment.
+      if (!signal.aborted && !DENIALS.has(errorCode(thrown)))
+        failure = { what, thrown, untilMs: monotonicMs() + FETCH_AGAIN_MS }
       throw thrown
     }
   }

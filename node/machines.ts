@@ -133,6 +133,9 @@ export function createMachines(components: MachinesComponents): Machines {
   }
 }
 
+/** How long it is believed that the processor holds no machines here. */
+const EMULATED_MS_MAX = 10 * 60_000
+
 /** Its monitor opens the guest's files some time after it was started. */
 function letGoOnceStarted(held: Disposable, machine: Pick<Machine, 'started'>): void {
   const letGo = (): void => held[Symbol.dispose]()
@@ -159,24 +162,26 @@ function refuseElsewhere(powers: Pick<VmmPowers, 'platform' | 'arch'>): void {
 }
 
 /**
- * Finds out how machines are held here. Only that the processor holds them is believed from then on, of the very guest that was
- * seen to start so: a guest that was slow may only have been on a busy machine, and what is lacking may be mended.
+ * Finds out how machines are held here. That the processor holds them is believed from then on, of the very guest that was seen to
+ * start so, and that it does not for a while: a guest that was slow may only have been on a busy machine. What is lacking may be
+ * mended at any time.
  */
 function createProbe(components: MachinesComponents, guest: GuestFiles): () => Promise<MachineReport> {
   const { powers, clock } = components
   const cache = createProbeCache(components)
-  let last: { readonly guest: string; readonly report: Promise<MachineReport> } | undefined
+  let last: { readonly guest: string; readonly report: Promise<MachineReport>; untilMs: number } | undefined
   return async () => {
     const marks = [await markOf(guest.kernel), await markOf(guest.initrd)].join()
-    if (last?.guest === marks) return await last.report
-    const asked = { guest: marks, report: probeMachines({ powers, clock, cache }, guest) }
+    if (last?.guest === marks && clock.monotonicMs() < last.untilMs) return await last.report
+    const asked = { guest: marks, report: probeMachines({ powers, clock, cache }, guest), untilMs: Infinity }
     last = asked
     let report: MachineReport | undefined
     try {
       report = await asked.report
       return report
     } finally {
-      if (report?.tier !== 'kvm' && last === asked) last = undefined
+      if (report?.tier === 'emulated') asked.untilMs = clock.monotonicMs() + EMULATED_MS_MAX
+      else if (report?.tier !== 'kvm' && last === asked) last = undefined
     }
   }
 }

@@ -66,7 +66,7 @@ function createTail(): Tail {
       const last = pieces.at(-1)
       // Small writes share a piece: as many as there are, the pieces stay few.
       if (last !== undefined && last.byteLength + bytes.byteLength <= PIECE_BYTES_MAX) {
-        pieces[pieces.length - 1] = Buffer.concat([last, bytes])
+        pieces[pieces.length - 1] = Uint8Array.from(Buffer.concat([last, bytes]))
       } else {
         // Of its own: a view would keep all that it is a view of.
         pieces.push(Uint8Array.from(bytes))
@@ -75,7 +75,7 @@ function createTail(): Tail {
       if (total <= KEPT_BYTES_MAX) return false
       for (let first = pieces[0]; first !== undefined && total > KEPT_BYTES_MAX; first = pieces[0]) {
         const over = Math.min(total - KEPT_BYTES_MAX, first.byteLength)
-        if (over < first.byteLength) pieces[0] = first.subarray(over)
+        if (over < first.byteLength) pieces[0] = first.slice(over)
         else pieces.shift()
         total -= over
       }

@@ -22,8 +22,10 @@ export function onModerated(
   const goes = state.entries.filter(({ id }) => hidden.includes(id))
   const rest = { ...state, entries: state.entries.filter(({ id }) => !hidden.includes(id)) }
   const comes = state.hidden.filter(({ id }) => shown.includes(id))
-  const hiddenCount = state.hiddenCount - comes.length
-  const kept = { ...rest, hidden: state.hidden.filter(({ id }) => !shown.includes(id)), hiddenCount }
+  const stays = state.hidden.filter(({ id }) => !shown.includes(id))
+  // Of those that were let go nobody can say whether they are shown again; without any others there are none.
+  const hiddenCount = stays.length === 0 ? 0 : state.hiddenCount - comes.length
+  const kept = { ...rest, hidden: stays, hiddenCount }
   const step = goes.length === 0 ? still(withNoteOfLess(kept)) : hideEntries(kept, goes)
   return comes.reduce((before, entry) => then(before, (current) => addEntry(current, entry)), step)
 }

@@ -110,7 +110,7 @@ class OpenModeration implements RunningModeration {
   }
 
   status(): ModerationStatus {
-    return statusOf(this.#book, this.#init.author)
+    return statusOf(this.#book, { self: this.#init.author, nowMs: this.#components.clock.nowMs() })
   }
 
   async change(change: ModerationChange): Promise<ModerationStatus> {

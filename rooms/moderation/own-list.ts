@@ -76,7 +76,7 @@ export function changedList(
     if (action === 'appoint' || action === 'dismiss') appointed = appointed.filter((known) => known !== did)
     else muted = muted.filter(([known]) => known !== did)
     if (action === 'appoint') appointed = [...appointed, did]
-    if (action === 'mute') muted = [...muted, [did, change.untilMs ?? 0]]
+    if (action === 'mute') muted = [...muted, [did, Math.min(change.untilMs ?? 0, nowMs + LIST_AGE_MS_MAX)]]
   }
   // What is over needs no place.
   muted = muted.filter(([, untilMs]) => untilMs === 0 || untilMs > nowMs)
@@ -89,12 +89,17 @@ export function changedList(
 }
 
 /** What a book holds, for a person. */
-export function statusOf(book: Pick<ModerationBook, 'followed' | 'current'>, self: Did): ModerationStatus {
+export function statusOf(
+  book: Pick<ModerationBook, 'followed' | 'current'>,
+  { self, nowMs }: { readonly self: Did; readonly nowMs: number }
+): ModerationStatus {
   const lists = book.current().map(({ author, expiresAtMs, appointed, muted, removed }) => ({
     ...{ author, expiresAtMs, appointed },
     isOwn: author === self,
     isFollowed: book.followed.includes(author),
-    muted: muted.map(([did, untilMs]) => (untilMs === 0 ? { did } : { did, untilMs })),
+    muted: muted
+      .filter(([, untilMs]) => untilMs === 0 || untilMs > nowMs)
+      .map(([did, untilMs]) => (untilMs === 0 ? { did } : { did, untilMs: Math.min(untilMs, expiresAtMs) })),
     removed: removed.map(([device, sequence]) => `${device}:${sequence}`)
   }))
   return { followed: book.followed, lists }

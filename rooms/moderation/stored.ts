@@ -21,5 +21,5 @@ export async function moderateStored(
   })
   changeBook(components, { room, author }, { book, change })
   await book.written()
-  return statusOf(book, author)
+  return statusOf(book, { self: author, nowMs: nowMs() })
 }

@@ -86,7 +86,8 @@ class TemplatePool implements MachinePool {
   constructor(components: MachinePoolComponents, { folder, warmMax = VM_WARM_MAX }: MachinePoolInit) {
     this.#components = components
     this.#handover = `${folder}/handover`
-    this.#rehearsal = `${folder}/rehearsal.erofs`
+    // Not named as images are, of which only the last ones are kept.
+    this.#rehearsal = `${folder}/rehearsal`
     this.#templates = createTemplates(components, `${folder}/templates`)
     this.#warmMax = warmMax
   }

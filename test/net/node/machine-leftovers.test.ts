@@ -24,7 +24,7 @@ describe('what a node that was killed left of machines', () => {
       await writeFile(join(folder, 'an image.erofs.123.new'), 'half')
     }
     await start()
-    assert.deepEqual((await readdir(machines)).toSorted(), ['handover', 'modules', 'templates'])
+    assert.deepEqual((await readdir(machines)).toSorted(), ['handover', 'modules', 'rehearsal', 'templates'])
     assert.deepEqual(await readdir(join(machines, 'modules')), [])
     assert.deepEqual(await readdir(join(machines, 'templates')), [])
     await chmod(join(machines, 'handover'), 0o700)

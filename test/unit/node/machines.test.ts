@@ -141,7 +141,7 @@ describe('machines of a node', () => {
     await writeFile(join(folder, 'left.erofs.123.new'), 'half')
     await writeFile(join(folder, 'handover', 'a name'), 'an image')
     await lab.machines.clean()
-    assert.deepEqual((await readdir(folder)).toSorted(), ['handover', 'templates'])
+    assert.deepEqual((await readdir(folder)).toSorted(), ['handover', 'rehearsal', 'templates'])
     assert.deepEqual(await readdir(join(folder, 'templates')), [])
     await chmod(join(folder, 'handover'), 0o700)
     assert.deepEqual(await readdir(join(folder, 'handover')), [])
@@ -160,6 +160,20 @@ describe('machines of a node', () => {
     await assert.rejects(lab.machines.start(request), /too many open files/)
     await using machine = await lab.machines.start(request)
     assert.ok(machine.pid !== undefined)
+  })
+
+  it('are looked for once in a while where the processor holds none', async () => {
+    let tries = 0
+    await using lab = await openLab({
+      helpOf: async () => {
+        tries += 1
+        return await Promise.resolve('')
+      }
+    })
+    for (let count = 0; count < 3; count += 1) {
+      await using _machine = await lab.machines.start({ ...REQUEST, mayBeEmulated: true })
+    }
+    assert.equal(tries, 1)
   })
 
   it('keep the images of the last ones that ran', async () => {

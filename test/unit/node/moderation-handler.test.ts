@@ -37,6 +37,9 @@ describe('room.moderate', () => {
     const untilMs = systemClock.nowMs() + 3_600_000
     const timed = await call({ action: 'mute', subject: 'bob', untilMs: Math.floor(untilMs) })
     assert.deepEqual(timed.lists[0]?.muted, [{ did: bob.did, untilMs: Math.floor(untilMs) }])
+    const endless = await call({ action: 'mute', subject: 'bob', untilMs: Number.MAX_SAFE_INTEGER })
+    const [list] = endless.lists
+    assert.deepEqual(list?.muted, [{ did: bob.did, untilMs: list?.expiresAtMs }], 'as long as the list holds')
     await call({ action: 'restore', subject: `${bob.did}:7` })
     await call({ action: 'unmute', subject: 'bob' })
     await call({ action: 'unfollow', subject: 'bob' })

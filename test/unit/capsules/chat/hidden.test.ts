@@ -47,6 +47,17 @@ describe('what moderators hide from a chat', () => {
     assert.equal(chat.state.hiddenCount, 0)
   })
 
+  it('is nothing when all are shown again, of however many', () => {
+    const chat = driveChat({ columns: 100, rows: 14 })
+    const ids = Array.from({ length: 300 }, (_, count) => {
+      const event = said('spam', `flood ${count}`, { hiddenBy: MODERATOR })
+      chat.room(event)
+      return event.id
+    })
+    chat.room({ type: 'moderated', hidden: [], shown: ids })
+    assert.deepEqual([chat.state.hiddenCount, chat.state.hidden.length], [0, 0])
+  })
+
   it('is told over a pipe ever more seldom, so that a flood stays outside', () => {
     const chat = driveChat({ mode: 'lines' })
     for (let count = 0; count < 100; count += 1)
