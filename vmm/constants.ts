@@ -38,6 +38,8 @@ export const VM_PATH_CHARS_MAX = 1024
 
 /** How long a guest may take to say that it is up. */
 export const VM_START_MS_MAX = 30_000
+/** How long each of its two rehearsals may take a guest: who asked for none of it has the processor back soon. */
+export const VM_REHEARSAL_MS_MAX = 10_000
 /** How long the guest of a probe may take: an unusable KVM crawls. */
 export const VM_PROBE_MS_MAX = 3000
 /** How long a monitor that was told to end may take before all of it is killed once more. */

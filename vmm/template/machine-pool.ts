@@ -63,6 +63,8 @@ interface Start {
 }
 
 const MEMORY_INFO_BYTES_MAX = 4096
+/** After so many rehearsals in a row that went wrong, the next machine waits without: one alone may have met a bad moment. */
+const REHEARSALS_FAILED_MAX = 2
 
 /** A pool of machines. Nothing is prepared before the first one was asked for. */
 export function createMachinePool(components: MachinePoolComponents, init: MachinePoolInit): MachinePool {
@@ -76,8 +78,8 @@ class TemplatePool implements MachinePool {
   readonly #templates: Templates
   readonly #warmMax: number
   readonly #disposed = new AbortController()
-  /** Templates whose machines did not rehearse as they should. */
-  readonly #unrehearsed = new Set<string>()
+  /** How many machines of a template in a row did not rehearse as they should. */
+  readonly #unrehearsed = new Map<string, number>()
   #warm: Warm[] = []
   #opened: Promise<void> | undefined
   /** One thing after the other: what is prepared must not hold up what is asked for. */
@@ -252,17 +254,18 @@ class TemplatePool implements MachinePool {
   /** Its program starts sooner when another one did before: what is emulated is translated by then. */
   async #rehearse(key: string, machine: WaitingMachine): Promise<boolean> {
     const { signal } = this.#disposed
-    if (!machine.canRehearse || this.#unrehearsed.has(key)) return false
+    const failures = this.#unrehearsed.get(key) ?? 0
+    if (!machine.canRehearse || failures >= REHEARSALS_FAILED_MAX) return false
     const stop = (): void => void machine.monitor.end()
     signal.addEventListener('abort', stop, { once: true })
     try {
       signal.throwIfAborted()
       await this.#giveDisk(machine, this.#rehearsal)
       await machine.rehearse()
+      this.#unrehearsed.delete(key)
       return true
     } catch (thrown) {
-      // The next one waits without.
-      this.#unrehearsed.add(key)
+      this.#unrehearsed.set(key, failures + 1)
       await machine.monitor.end()
       throw thrown
     } finally {

@@ -5,6 +5,7 @@ import {
   VM_CHANNEL_REHEARSING_VERSION,
   VM_CHANNEL_VERSION,
   VM_REHEARSAL_BYTES,
+  VM_REHEARSAL_MS_MAX,
   VM_SEED_BYTES,
   VM_START_MS_MAX
 } from '../constants.ts'
@@ -49,7 +50,7 @@ export async function rehearse({ clock, random }: RehearsalComponents, monitor: 
   for (const terminal of STAGES) {
     const program = { args: [PROGRAM, 'rehearse'], ...terminal }
     const start = { program, userId: PROGRAM_USER, isRehearsal: true }
-    const met = meetGuest(clock, monitor)
+    const met = meetGuest(clock, monitor, VM_REHEARSAL_MS_MAX)
     const seed = random.bytes(VM_SEED_BYTES)
     monitor.send(encodeVmFrame(VM_FRAME.start, 0, encodeStart({ ...start, seed, nowMs: clock.nowMs() })))
     await met
@@ -57,11 +58,16 @@ export async function rehearse({ clock, random }: RehearsalComponents, monitor: 
 }
 
 /**
- * Waits until a guest says that it waits for its start message.
+ * Waits until a guest says that it waits for its start message. One that says anything else, then or before somebody else listens,
+ * is ended.
  *
  * @throws VmmError `ERR_VM_START`, `ERR_VM_CHANNEL`, `ERR_VM_PROGRAM`
  */
-export async function meetGuest(clock: Clock, monitor: Monitor): Promise<GuestGreeting> {
+export async function meetGuest(
+  clock: Clock,
+  monitor: Monitor,
+  durationMs: number = VM_START_MS_MAX
+): Promise<GuestGreeting> {
   const met = Promise.withResolvers<GuestGreeting>()
   const take = ({ type, payload }: VmFrame): void => {
     if (type === VM_FRAME.failed) throw decodeFailed(payload)
@@ -71,9 +77,13 @@ export async function meetGuest(clock: Clock, monitor: Monitor): Promise<GuestGr
     }
     met.resolve({ canRehearse: versions.includes(VM_CHANNEL_REHEARSING_VERSION) })
   }
-  monitor.listen({ take, fail: (error) => met.reject(error) })
+  const fail = (error: VmmError): void => {
+    met.reject(error)
+    void monitor.end()
+  }
+  monitor.listen({ take, fail })
   void monitor.ended.then(() => met.reject(refusal('the guest to say that it is up', monitor)))
-  using _limit = clock.after(VM_START_MS_MAX, () => met.reject(refusal('the guest in time', monitor)))
+  using _limit = clock.after(durationMs, () => met.reject(refusal('the guest in time', monitor)))
   return await met.promise
 }
 

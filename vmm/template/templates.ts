@@ -35,17 +35,6 @@ export interface TemplateAttempt {
   worked(): void
 }
 
-/** One machine that is to go on from a template, and what became of it. */
-export interface TemplateAttempt {
-  /**
-   * It did not go on; after two in a row the template is done without from now on. One that began before another failed says
-   * nothing new: the same moment may have been bad for both.
-   */
-  failed(reason: string): Promise<void>
-  /** It did. */
-  worked(): void
-}
-
 /** Templates of machines, in a folder of this device. */
 export interface Templates {
   /** Names all that a template of such a machine depends on; `undefined` when that cannot be found out. */

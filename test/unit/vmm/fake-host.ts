@@ -29,6 +29,8 @@ export interface FakeMachine {
   readonly rehearsals: number
   readonly hasEnded: boolean
   end(): void
+  /** Has its guest write these bytes to the channel. */
+  write(bytes: Uint8Array): void
 }
 
 /** A host whose monitors do as QEMU does, as far as templates go. */
@@ -114,6 +116,7 @@ function startFake(
       role,
       told,
       end,
+      write: (bytes) => void channel.write(bytes),
       get rehearsals() {
         return rehearsals
       },
