@@ -47,9 +47,9 @@ export function kadNameRouting(label: string, components: NameRoutingComponents)
       const pinned = anchors?.() ?? []
       // they come first, for a search ends when enough peers have answered
       const starts = pinned.length === 0 ? [{}] : [{ from: pinned }, {}]
-      const heard: NonNullable<StartOptions['heard']> = new Map()
+      const heard: StartOptions = starts.length > 1 ? { heard: new Map() } : {}
       for (const start of starts) {
-        for await (const { peer, value } of queries.getValue(key, signal, { ...start, heard })) {
+        for await (const { peer, value } of queries.getValue(key, signal, { ...start, ...heard })) {
           const { peerId } = peer
           if (asked.has(peerId)) continue
           asked.add(peerId)

@@ -77,10 +77,6 @@ export interface Pubsub {
   onPeerJoin(topic: string, handler: (peerId: string) => void): Disposable
 }
 
-/** How often what is held against peers becomes less, and to what part of it within a second, as gossipsub has it. */
-const SCORE_DECAY_INTERVAL_MS = 10_000
-const SCORE_DECAY_PER_SECOND = 0.2
-
 const VERDICTS: Record<TopicVerdict, TopicValidatorResult> = {
   accept: TopicValidatorResult.Accept,
   ignore: TopicValidatorResult.Ignore,
@@ -108,12 +104,7 @@ export function gossipOptions(): Partial<GossipsubOpts> {
       maxPeerInfos: 16
     },
     // a household, an office or a carrier's NAT is one address: the default of 10 peers silences everybody behind it
-    scoreParams: createPeerScoreParams({
-      IPColocationFactorThreshold: PEERS_PER_ADDRESS_MAX,
-      // ten of the steps of a second at once: each goes over every peer there is
-      decayInterval: SCORE_DECAY_INTERVAL_MS,
-      behaviourPenaltyDecay: SCORE_DECAY_PER_SECOND ** (SCORE_DECAY_INTERVAL_MS / 1_000)
-    })
+    scoreParams: createPeerScoreParams({ IPColocationFactorThreshold: PEERS_PER_ADDRESS_MAX })
   }
 }
 

@@ -306,12 +306,12 @@ async function* searchThoroughly(
 ): AsyncGenerator<ProvidersAnswer> {
   const own = libp2p.peerId.toString()
   let isFound = false
-  const heard: NonNullable<StartOptions['heard']> = new Map()
-  for await (const answer of queries.findProviders(key, signal, { heard })) {
+  const heard: StartOptions = anchors.length > 0 ? { heard: new Map() } : {}
+  for await (const answer of queries.findProviders(key, signal, heard)) {
     if (answer.providers.some(({ peerId }) => peerId !== own)) isFound = true
     yield answer
   }
-  if (!isFound && anchors.length > 0) yield* queries.findProviders(key, signal, { from: anchors, heard })
+  if (!isFound && anchors.length > 0) yield* queries.findProviders(key, signal, { from: anchors, ...heard })
 }
 
 /** The text of a binary multiaddr; nothing for bytes that are none. */

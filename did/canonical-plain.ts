@@ -297,6 +297,8 @@ class PlainWriter {
     if (needed <= this.#buffer.length) return
     const larger = Buffer.allocUnsafe(Math.max(needed, 2 * this.#buffer.length))
     larger.set(this.#buffer.subarray(0, this.#at))
+    // Nothing of what was written stays in what is let go, either.
+    this.#buffer.fill(0, 0, this.#at)
     this.#buffer = larger
   }
 }

@@ -133,8 +133,11 @@ export async function meetOthers(core: KeeperCore, announced: Map<PoolId, number
           announced.set(pool, nowMs + core.limits.meetEveryMs / 2)
         })
       }
+      core.offers.prune(pool, core.clock.nowMs())
+      // As it was before: to whoever is new here everybody is, and what he has placed nowhere yet is to be placed soon.
+      const isLarge = core.offers.sizeOf(pool) >= POOL_LARGE
       const news = await meetIn(core, pool)
-      return core.offers.sizeOf(pool) < POOL_LARGE ? news : 0
+      return isLarge ? 0 : news
     })
   )
   return found.reduce((sum, count) => sum + count, 0)

@@ -68,7 +68,7 @@ export class OfferBook {
     const isCounted = before?.offer.person === offer.person && before.offer.expiresAtMs > nowMs
     if (!isCounted && !this.#mayHaveMore(pool, offer.person, batch)) return undefined
     if (before === undefined && this.#isFull(offers)) {
-      for (const one of this.#pools.keys()) this.#prune(one, nowMs)
+      for (const one of this.#pools.keys()) this.prune(one, nowMs)
       if (this.#isFull(offers)) return undefined
     }
     this.remove(pool, offer.holder)
@@ -165,7 +165,8 @@ export class OfferBook {
     return offers.size >= OFFERS_OF_POOL_MAX || this.#names.size >= OFFERS_MAX
   }
 
-  #prune(pool: PoolId, nowMs: number): void {
+  /** Forgets the offers to a pool that have ended. */
+  prune(pool: PoolId, nowMs: number): void {
     for (const { offer } of this.#offersTo(pool))
       if (offer.expiresAtMs <= nowMs) this.remove(pool, offer.holder)
   }
@@ -176,7 +177,7 @@ export class OfferBook {
     if (isRoom()) return true
     if (batch.isPruned === true) return false
     batch.isPruned = true
-    this.#prune(pool, batch.nowMs)
+    this.prune(pool, batch.nowMs)
     return isRoom()
   }
 

@@ -24,8 +24,8 @@ export interface VirtualProcess {
    * Moves time from timer to timer until `isDone` says so, which is asked before each, when promises, microtasks and ticks
    * have run out.
    *
-   * @throws SimError `ERR_SIM_NATIVE` when something waits for the thread pool; what a timer or a tick throws, which would
-   * have ended a real process
+   * @throws SimError `ERR_SIM_NATIVE` when something waits for the thread pool; what a timer throws, which would have ended a real
+   * process, as what a tick throws ends this one
    */
   drive(isDone: () => boolean): Promise<void>
   /** Marks the process as used; false when it was before. */

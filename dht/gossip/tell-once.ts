@@ -22,13 +22,13 @@ type StreamKey = object
  */
 export function tellOnce(gossip: GossipInternals): Told {
   // by stream, so that what went under with one counts no more
-  let recent = new Map<StreamKey, Set<string>>()
-  let before: typeof recent = new Map()
+  let recent = new WeakMap<StreamKey, Set<string>>()
+  let before: typeof recent = new WeakMap()
   let beats = 0
   gossip.addEventListener('gossipsub:heartbeat', () => {
     if (++beats % KEPT_BEATS !== 0) return
     before = recent
-    recent = new Map()
+    recent = new WeakMap()
   })
   const isTold = (stream: StreamKey, id: string): boolean =>
     recent.get(stream)?.has(id) === true || before.get(stream)?.has(id) === true

@@ -293,12 +293,15 @@ class Engine implements QueryEngine {
   }
 }
 
+/** Answers that are noted in one lookup: each may keep a whole frame. Who is not among them is asked again. */
+const HEARD_MAX = 32
+
 /** A transport that asks nobody for what was heard, and notes what is. */
 function hearing(transport: QueryTransport, heard: NonNullable<StartOptions['heard']>): QueryTransport {
   return {
     request: async (peer, message, signal) => {
       const answer = heard.get(peer) ?? (await transport.request(peer, message, signal))
-      heard.set(peer, answer)
+      if (heard.size < HEARD_MAX) heard.set(peer, answer)
       return answer
     },
     tell: async (peer, messages, signal) => await transport.tell(peer, messages, signal),

@@ -63,11 +63,13 @@ export const LOOKUPS_BURST = 8
  * that was most of the work of joining, while whoever knows a list that revokes something tells its neighbours unasked.
  */
 export const LOOKUP_EVERY_MS: number = 10 * SECOND_MS
+/** How soon somebody who need not wait is seen by a turn that waits for {@link LOOKUP_EVERY_MS}. */
+export const LOOKUP_PAUSE_MS: number = SECOND_MS
 /** Time one lookup may take. */
 export const LOOKUP_TIMEOUT_MS: number = 20 * SECOND_MS
 /** Time after which somebody's list is looked up again when they are heard. */
 export const LOOKUP_AGAIN_MS: number = 60 * MINUTE_MS
-/** People waiting to be looked up; a further one is looked up when heard again. */
+/** Strangers waiting to be looked up; of more, those heard first are looked up when heard again. */
 export const LOOKUP_QUEUE_MAX = 256
 /** Time that looking for the own list may take before it is changed. */
 export const OWN_LOOKUP_TIMEOUT_MS: number = 5 * SECOND_MS

@@ -10,6 +10,7 @@ import {
   LOOKUP_AGAIN_MS,
   LOOKUP_DELAY_MS,
   LOOKUP_EVERY_MS,
+  LOOKUP_PAUSE_MS,
   LOOKUP_QUEUE_MAX,
   LOOKUP_TIMEOUT_MS,
   LOOKUPS_AT_ONCE_MAX,
@@ -28,7 +29,7 @@ export interface PublicationComponents {
   readonly index: PublisherIndex
   readonly content: Pick<Content, 'getBlock' | 'putBlock' | 'unpin'>
   readonly keystore: Pick<Keystore, 'personDid' | 'publisher' | 'refresh' | 'summary'>
-  readonly revocations: Pick<Revocations, 'onMet' | 'own'>
+  readonly revocations: Pick<Revocations, 'isContact' | 'onMet' | 'own'>
   readonly spread: Pick<Spread, 'take'>
   readonly clock: Clock
   readonly logger: Logger
@@ -175,30 +176,40 @@ async function lookUp(
   }
 }
 
-/** Looks up, a few at a time, the lists of people who are heard, and the owner's when somebody connects. */
+/**
+ * Looks up, a few at a time, the lists of people who are heard, and the owner's when somebody connects. That of the owner and those
+ * of contacts come before those of strangers and wait for nobody, however many strangers speak.
+ */
 function startLookups(core: PublicationCore): AsyncDisposable {
   const { host, clock, keystore, revocations, stopping } = core
-  const queue = new Set<Did>([keystore.personDid])
+  const first = new Set<Did>([keystore.personDid])
+  const strangers = new Set<Did>()
   const lastAtMs = new Map<Did, number>()
   const running = new Set<Promise<void>>()
   const mayLookUp = createRate(clock, { burst: LOOKUPS_BURST, everyMs: LOOKUP_EVERY_MS, namesMax: 1 })
+  const next = async (): Promise<Did | undefined> => {
+    for (;;) {
+      const queue = first.size > 0 ? first : strangers
+      const [person] = queue
+      if (person === undefined || stopping.aborted || host.peers().length === 0) return undefined
+      if (queue === first || mayLookUp('')) {
+        queue.delete(person)
+        return person
+      }
+      await clock.sleep(LOOKUP_PAUSE_MS, stopping)
+    }
+  }
   const work = async (): Promise<void> => {
     await clock.sleep(LOOKUP_DELAY_MS, stopping)
-    for (const person of queue) {
-      const isOwn = person === keystore.personDid
-      while (!isOwn && queue.has(person) && !mayLookUp('')) await clock.sleep(LOOKUP_EVERY_MS, stopping)
-      if (stopping.aborted || host.peers().length === 0) return
-      // another turn may have taken it meanwhile
-      if (!queue.delete(person)) continue
+    for (let person = await next(); person !== undefined; person = await next()) {
       lastAtMs.set(person, clock.monotonicMs())
-      while (lastAtMs.size > PEOPLE_MET_MAX)
-        for (const oldest of lastAtMs.keys().take(1)) lastAtMs.delete(oldest)
-      if (isOwn) await lookUpOwn(core, stopping, LOOKUP_TIMEOUT_MS)
+      dropOldest(lastAtMs, PEOPLE_MET_MAX)
+      if (person === keystore.personDid) await lookUpOwn(core, stopping, LOOKUP_TIMEOUT_MS)
       else await lookUp(core, person, { signal: stopping, timeoutMs: LOOKUP_TIMEOUT_MS })
     }
   }
   const start = (): void => {
-    if (queue.size === 0 || stopping.aborted) return
+    if (first.size + strangers.size === 0 || stopping.aborted) return
     // One that takes its time must not have a whole room believed meanwhile, whenever the room was met.
     while (running.size < LOOKUPS_AT_ONCE_MAX) {
       const one = work()
@@ -210,7 +221,8 @@ function startLookups(core: PublicationCore): AsyncDisposable {
   const met = revocations.onMet((person) => {
     const before = lastAtMs.get(person)
     if (before !== undefined && clock.monotonicMs() - before < LOOKUP_AGAIN_MS) return
-    if (queue.size < LOOKUP_QUEUE_MAX) queue.add(person)
+    if (person === keystore.personDid || revocations.isContact(person)) first.add(person)
+    else dropOldest(strangers.add(person), LOOKUP_QUEUE_MAX)
     start()
   })
   const watching = host.onPeer(({ type }) => {
@@ -223,4 +235,9 @@ function startLookups(core: PublicationCore): AsyncDisposable {
       await Promise.all(running)
     }
   }
+}
+
+/** Forgets those that were added first, beyond so many. */
+function dropOldest(all: Map<Did, unknown> | Set<Did>, countMax: number): void {
+  for (const oldest of [...all.keys().take(Math.max(0, all.size - countMax))]) all.delete(oldest)
 }

@@ -50,6 +50,8 @@ export interface Revocations {
   ownRevoked(): readonly Did[]
   /** Lists heard of lately that revoke something, the newest first. */
   recent(): readonly SignedList[]
+  /** Whether somebody is a contact of the owner. */
+  isContact(person: Did): boolean
   /** Called with each person who is heard, until disposed; one caller. */
   onMet(handler: (person: Did) => void): Disposable
 }
@@ -118,6 +120,7 @@ export async function openRevocations(
     own: () => book.own,
     ownRevoked: () => [...(book.people.get(init.person)?.keys() ?? [])],
     recent: () => [...book.recent.values()].reverse(),
+    isContact: (person) => init.isContact(person),
     onMet: (handler) => {
       onMet = handler
       return { [Symbol.dispose]: () => (onMet = undefined) }

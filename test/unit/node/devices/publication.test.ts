@@ -8,6 +8,7 @@ import {
   LOOKUP_AGAIN_MS,
   LOOKUP_DELAY_MS,
   LOOKUP_EVERY_MS,
+  LOOKUP_QUEUE_MAX,
   LOOKUPS_BURST,
   PUBLISH_RETRY_MS
 } from '../../../../node/devices/constants.ts'
@@ -39,6 +40,7 @@ interface World extends AsyncDisposable {
   readonly lists: Map<string, SignedList>
   /** People whose lookup takes for ever. */
   readonly slow: Set<Did>
+  readonly contacts: Set<Did>
   own: SignedList | undefined
   /** Why nothing can be published. */
   failure: DhtError | undefined
@@ -68,7 +70,8 @@ function createWorld(isHolder = true): World {
       taken: [] as SignedList[],
       published: [] as number[],
       lists: new Map<string, SignedList>(),
-      slow: new Set<Did>()
+      slow: new Set<Did>(),
+      contacts: new Set<Did>()
     },
     own: undefined as SignedList | undefined,
     failure: undefined as DhtError | undefined,
@@ -110,6 +113,7 @@ function createWorld(isHolder = true): World {
     },
     revocations: {
       own: () => world.own,
+      isContact: (person: Did) => world.contacts.has(person),
       onMet: (handler: typeof onMet) => {
         onMet = handler
         return { [Symbol.dispose]: () => undefined }
@@ -158,6 +162,32 @@ describe('the list of somebody who is heard', () => {
     await world.clock.advance(2 * LOOKUP_EVERY_MS)
     assert.deepEqual(new Set(world.lookups), new Set([owner.did, ...room.map(({ did }) => did)]))
     assert.equal(world.lookups.length, 1 + room.length, 'nobody twice')
+  })
+
+  it('is looked up before those of strangers when it is a contact’s, however many there are', async () => {
+    await using world = createWorld(false)
+    const flood = (count: number): void => {
+      for (let one = 0; one < count; one += 1) world.hear(createKeyPair(random))
+    }
+    world.contacts.add(ann.did)
+    flood(LOOKUP_QUEUE_MAX)
+    await world.clock.advance(LOOKUP_DELAY_MS)
+    flood(LOOKUP_QUEUE_MAX)
+    world.hear(ann)
+    await world.clock.advance(LOOKUP_DELAY_MS)
+    assert.ok(world.lookups.includes(ann.did))
+    assert.equal(world.lookups.length, 2 + LOOKUPS_BURST)
+  })
+
+  it('is looked up of who was heard last where too many wait', async () => {
+    await using world = createWorld(false)
+    const room = Array.from({ length: LOOKUP_QUEUE_MAX + 1 }, () => createKeyPair(random))
+    for (const person of room) world.hear(person)
+    await world.clock.advance(LOOKUP_DELAY_MS + room.length * LOOKUP_EVERY_MS)
+    assert.deepEqual(
+      room.filter(({ did }) => !world.lookups.includes(did)).map(({ did }) => did),
+      [room[0]?.did]
+    )
   })
 
   it('is looked up beside one that takes its time', async () => {
