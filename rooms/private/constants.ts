@@ -36,6 +36,8 @@ export const PADDED_BYTES = 256
 export const COMMIT_TURN_MS: number = 3 * SECOND_MS
 /** The last turn: ranks beyond it commit together. */
 export const COMMIT_RANK_MAX = 5
+/** How long who was taken in again waits to be told which epochs came before, with what it wanted before: then it invites nobody of those. */
+export const BEFORE_WAIT_MS: number = MINUTE_MS
 /** Changes asked for and not made yet, each conversation. */
 export const INTENTS_MAX = 64
 /** How long a change that was asked for is tried. */

@@ -21,6 +21,10 @@ export interface Intent {
   readonly isRejoin: boolean
   /** The prekey by which this device was to take it in for the first time, before it lost the thread. */
   readonly invitedRef?: string
+  /** The epoch by which the device was taken out on the side of a fork that gave way: where it counts, nothing is left to do. */
+  readonly removedIn?: string
+  /** Wished before this device was taken in again: it waits until the epochs before are known, an invitation in vain from `dueAtMs` on. */
+  readonly isHeld?: true
 }
 
 /** A private room or a direct conversation, as this device knows it. Never changed: each step makes a new one. */
@@ -211,13 +215,12 @@ export function withIntents(
 export function openIntents(conversation: Conversation): readonly Intent[] {
   const members = currentMembers(conversation)
   // Of the epochs before this device was taken in again, too: who was taken out since is not wanted any more.
-  const refs = namesOf(conversation.branches, conversation.tip).flatMap(
-    (tip) => conversation.branches.get(tip)?.added ?? []
-  )
-  return conversation.intents.filter(({ device, prekey, isRejoin, invitedRef = '' }) => {
+  const names = namesOf(conversation.branches, conversation.tip)
+  const refs = names.flatMap((tip) => conversation.branches.get(tip)?.added ?? [])
+  return conversation.intents.filter(({ device, prekey, isRejoin, invitedRef = '', ...more }) => {
     const isMember = members.some((member) => member.device === device)
-    if (prekey === undefined) return isMember
-    if (refs.includes(prekey.ref)) return false
+    if (prekey === undefined) return isMember && !names.includes(more.removedIn ?? '')
+    if (more.isHeld === true || refs.includes(prekey.ref)) return false
     return isRejoin || (!isMember && !refs.includes(invitedRef))
   })
 }
@@ -234,7 +237,10 @@ export function rankOf(conversation: Conversation, device: Did): number {
 export function tidied(conversation: Conversation, nowMs: number): Conversation {
   const { tip, root } = conversation
   const kept = forgetOld(conversation.branches, { tip, root, nowMs })
-  const intents = conversation.intents.filter(({ askedAtMs }) => nowMs - askedAtMs < INTENT_MS)
+  const intents = conversation.intents.filter(
+    ({ askedAtMs, dueAtMs, isHeld, prekey }) =>
+      nowMs - askedAtMs < INTENT_MS && !(isHeld === true && prekey !== undefined && nowMs >= dueAtMs)
+  )
   const isSame = kept.branches === conversation.branches && intents.length === conversation.intents.length
   if (isSame && conversation.commits.size <= EPOCHS_NAMED_MAX) return conversation
   const commits = new Map(
@@ -260,13 +266,14 @@ function withNewTurns(
   devices?: readonly Did[]
 ): Conversation {
   const dueAtMs = nowMs + rankOf(conversation, signer.did) * COMMIT_TURN_MS
-  const intents = conversation.intents.map((intent) =>
-    devices === undefined || devices.includes(intent.device) ? { ...intent, dueAtMs } : intent
-  )
+  const isTurned = ({ device, isHeld }: Intent): boolean =>
+    devices === undefined ? isHeld !== true : devices.includes(device)
+  const intents = conversation.intents.map((intent) => (isTurned(intent) ? { ...intent, dueAtMs } : intent))
   return { ...conversation, intents }
 }
 
-function membershipEvents(before: Conversation, after: Conversation): readonly PrivateEvent[] {
+/** What changed of who is in, or that this device is out. */
+export function membershipEvents(before: Conversation, after: Conversation): readonly PrivateEvent[] {
   const { group } = after
   if (!isIn(after)) return isIn(before) ? [{ type: 'out', group }] : []
   const [old, now] = [currentMembers(before), currentMembers(after)]

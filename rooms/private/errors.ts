@@ -1,3 +1,5 @@
+import { RoomError } from '../errors.ts'
+
 /** What goes wrong in private rooms and direct conversations. */
 export type PrivateErrorCode =
   /** Bytes that are no frame, prekey or record of this protocol. */
@@ -14,3 +16,18 @@ export type PrivateErrorCode =
   | 'ERR_PRIVATE_PREKEYS'
   /** The conversation does not allow this change. */
   | 'ERR_PRIVATE_REFUSED'
+
+/** From whom it is not to come. `what` is what was expected. */
+export function foreign(what: string): RoomError {
+  return new RoomError('ERR_PRIVATE_FOREIGN', `expected ${what}`)
+}
+
+/** What cannot be read any more. `what` is what was expected. */
+export function stale(what: string): RoomError {
+  return new RoomError('ERR_PRIVATE_STALE', `expected ${what}`)
+}
+
+/** A change that is not allowed. `what` is what was expected. */
+export function refused(what: string): RoomError {
+  return new RoomError('ERR_PRIVATE_REFUSED', `expected ${what}`)
+}

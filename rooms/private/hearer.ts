@@ -12,18 +12,10 @@ import {
   WELCOMES_ANSWERED_PERIOD_MS
 } from './constants.ts'
 import { isIn, lastMembers, toDevices, type Conversation, type Step } from './conversation.ts'
+import { takeWelcome, withEpochsBefore } from './entering.ts'
 import { openFrame, type SignedFrame } from './frame.ts'
 import { epochOf, refsOfWelcome } from './group.ts'
-import {
-  askRejoin,
-  takeEpoch,
-  takeRejoin,
-  takeSync,
-  takeWelcome,
-  tellEpochs,
-  withEpochsBefore,
-  type EpochFrame
-} from './hearing.ts'
+import { askRejoin, takeEpoch, takeRejoin, takeSync, tellEpochs, type EpochFrame } from './hearing.ts'
 import type { Held } from './held.ts'
 import type { Keeper, KeeperComponents } from './keeper.ts'
 
@@ -128,7 +120,7 @@ async function takeFrame(
     if (known === undefined)
       throw new RoomError('ERR_PRIVATE_UNKNOWN', 'expected a conversation of this device')
     if (frame.kind === 'sync') {
-      const conversation = withEpochsBefore(known, frame)
+      const conversation = withEpochsBefore(context(), known, frame)
       if (conversation !== known) {
         await settle({ conversation, outgoing: [], events: [] })
         return 'done'

@@ -1,6 +1,5 @@
-import { RoomError } from '../errors.ts'
 import { chainOf, namesOf, type Branch } from './branches.ts'
-import { COMMIT_TURN_MS, DEVICES_MAX, REJOIN_INTERVAL_MS, SYNC_COMMITS_MAX } from './constants.ts'
+import { DEVICES_MAX, REJOIN_INTERVAL_MS, SYNC_COMMITS_MAX } from './constants.ts'
 import {
   currentMembers,
   following,
@@ -11,13 +10,13 @@ import {
   withIntents,
   withoutOpener,
   type Conversation,
-  type Intent,
   type Step,
   type StepContext
 } from './conversation.ts'
+import { foreign, stale } from './errors.ts'
 import { tipOf, type Frame, type SignedFrame } from './frame.ts'
-import { enterGroup, infoOf, membersOf, readMessage, type GroupChange } from './group.ts'
-import { decodeInfo, encodeInfo, type ConversationInfo } from './info.ts'
+import { membersOf, readMessage, type GroupChange } from './group.ts'
+import { mayBeIn, type ConversationInfo } from './info.ts'
 import { decodePayload } from './payload.ts'
 import { readPrekey, type OwnPrekey } from './prekeys.ts'
 import { commitDue } from './speaking.ts'
@@ -111,44 +110,6 @@ async function takeMessage(
 }
 
 /**
- * Enters a conversation by a welcome. `known` is what this device knows of it already.
- *
- * @throws RoomError `ERR_PRIVATE_FOREIGN`, `ERR_PRIVATE_MALFORMED`, `ERR_PRIVATE_REFUSED`
- */
-export async function takeWelcome(
-  context: StepContext,
-  { frame, prekey, known }: { frame: EpochFrame; prekey: OwnPrekey; known: Conversation | undefined }
-): Promise<Step> {
-  const { suite, nowMs } = context
-  const state = await enterGroup(suite, frame.body, prekey)
-  const { group, tip } = frame
-  if (Buffer.from(state.groupContext.groupId).toString('hex') !== group)
-    throw foreign('a welcome to its group')
-  const info = decodeInfo(infoOf(state))
-  const members = membersOf(state)
-  const by = members.find(({ device }) => device === frame.from)
-  if (by === undefined || !suite.isAllowed(by)) throw foreign('a welcome by a member')
-  if (members.length > DEVICES_MAX || !members.every(({ person }) => mayBeIn(info, person)))
-    throw refused('members that may be in this conversation')
-  if (info.kind === 'direct' && !info.persons.includes(suite.own.person))
-    throw refused('our own conversation')
-  const branch: Branch = {
-    ...{ tip, by: frame.from, added: [prekey.ref], removed: [] },
-    ...{ learnedAtMs: nowMs, state, isWhole: true }
-  }
-  const opener = { person: by.person, device: by.device }
-  if (known === undefined) {
-    const conversation: Conversation = {
-      ...{ group, info, root: tip, tip, branches: new Map([[tip, branch]]) },
-      ...{ commits: new Map(), intents: [], hasLeft: false },
-      ...(by.person === suite.own.person ? {} : { openedBy: by.person })
-    }
-    return { conversation, outgoing: [], events: [{ type: 'opened', group, by: opener }] }
-  }
-  return enterAgain(known, { branch, info, opener })
-}
-
-/**
  * Somebody tells which epochs they know: they get what they miss, and are asked for what we miss. `heardEpoch` is the highest
  * number of an epoch of theirs in which they said something that this device cannot read.
  */
@@ -233,19 +194,6 @@ function tell(
 }
 
 /**
- * The conversation with the names of the epochs before this device entered, which whoever took it in tells with the welcome: by them it
- * settles a fork that began before as everybody else does. The same conversation when that is not what the frame says.
- */
-export function withEpochsBefore(conversation: Conversation, { from, chain }: FrameOf<'sync'>): Conversation {
-  const { branches } = conversation
-  const [told = '', ...before] = chain
-  const entered = branches.get(told)
-  const isNews = entered?.parent === undefined && entered?.before === undefined && before.length > 0
-  if (entered?.by !== from || !isNews) return conversation
-  return { ...conversation, branches: new Map(branches).set(told, { ...entered, before }) }
-}
-
-/**
  * A device of a member wants in (again), because it lost the thread or is new.
  *
  * @throws RoomError `ERR_PRIVATE_FOREIGN`, and what `readPrekey` throws
@@ -282,40 +230,6 @@ export function askRejoin(
   const outgoing = toDevices(context, [to], { kind: 'rejoin', group, body: prekey.bytes })
   const next = { ...conversation, rejoinAskedAtMs: context.nowMs }
   return { conversation: next, outgoing, events: [{ type: 'rejoining', group }] }
-}
-
-function enterAgain(
-  known: Conversation,
-  { branch, info, opener }: { branch: Branch; info: ConversationInfo; opener: DeviceOfPerson }
-): Step {
-  const { group } = known
-  if (Buffer.compare(encodeInfo(info), encodeInfo(known.info)) !== 0) throw refused('the same conversation')
-  // Who knows the number of a group could else put this device into another one of that number.
-  const isByMember = currentMembers(known).some(({ device }) => device === opener.device)
-  if (isIn(known) && !isByMember) throw foreign('a welcome by a member we know')
-  const branches = new Map(known.branches)
-  const before = branches.get(known.tip)
-  if (before !== undefined) branches.set(before.tip, { ...before, supersededAtMs: branch.learnedAtMs })
-  branches.set(branch.tip, branch)
-  const { rejoinAskedAtMs: _, ...rest } = known
-  const intents = intentsAfter(known.intents, branch.learnedAtMs)
-  const conversation = { ...rest, intents, root: branch.tip, tip: branch.tip, branches, hasLeft: false }
-  return {
-    conversation,
-    outgoing: [],
-    events: isIn(known) ? [] : [{ type: 'opened', group, by: opener }]
-  }
-}
-
-/**
- * What is still wanted where this device was taken in again: whom it invited where it was until now, not before it knows whether that was in an
- * epoch that both sides share, after which they may have been taken out. Whom it took in *again* there is as lost as it was itself, and
- * asks again when they hear each other: taking them out and in once more would only make old what others do.
- */
-function intentsAfter(intents: readonly Intent[], nowMs: number): readonly Intent[] {
-  return intents
-    .filter(({ isRejoin, invitedRef }) => !isRejoin || invitedRef !== undefined)
-    .map((intent) => ({ ...intent, isRejoin: false, dueAtMs: nowMs + COMMIT_TURN_MS }))
 }
 
 /**
@@ -355,10 +269,6 @@ function isAllowed(info: ConversationInfo, parent: Branch, { added, removed }: G
   return added.every(({ member }) => mayBeIn(info, member.person))
 }
 
-function mayBeIn(info: ConversationInfo, person: SignedFrame['from']): boolean {
-  return info.kind === 'room' || info.persons.includes(person)
-}
-
 function assertMember(branch: Branch, frame: SignedFrame): DeviceOfPerson {
   const members = branch.state === undefined ? [] : membersOf(branch.state)
   const found = members.find(({ device }) => device === frame.from)
@@ -373,16 +283,4 @@ function assertCurrent(conversation: Conversation, frame: SignedFrame): void {
 
 function unchanged(conversation: Conversation): Step {
   return { conversation, outgoing: [], events: [] }
-}
-
-function foreign(what: string): RoomError {
-  return new RoomError('ERR_PRIVATE_FOREIGN', `expected ${what}`)
-}
-
-function stale(what: string): RoomError {
-  return new RoomError('ERR_PRIVATE_STALE', `expected ${what}`)
-}
-
-function refused(what: string): RoomError {
-  return new RoomError('ERR_PRIVATE_REFUSED', `expected ${what}`)
 }

@@ -34,6 +34,11 @@ export function decodeInfo(bytes: Uint8Array): ConversationInfo {
   throw new RoomError('ERR_PRIVATE_MALFORMED', 'expected what a conversation is')
 }
 
+/** Whether devices of a person may be in: in a room everybody's, in a direct conversation those of the two. */
+export function mayBeIn(info: ConversationInfo, person: Did): boolean {
+  return info.kind === 'room' || info.persons.includes(person)
+}
+
 function readInfo(map: Readonly<Record<string, unknown>> | undefined): ConversationInfo | undefined {
   const { version, kind, name, persons, foundedBy, foundedAtMs } = map ?? {}
   if (version !== 1 || typeof name !== 'string' || !Array.isArray(persons)) return undefined
