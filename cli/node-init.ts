@@ -99,9 +99,9 @@ function oneOf<T extends string>(input: CommandInput, name: string, choices: rea
 async function readGuestTarget(text: string): Promise<string> {
   try {
     if (text.startsWith('did:')) return parseDid(text)
-    const { parseCid } = await import('#content')
+    const { CID } = await import('multiformats/cid')
     const { capsuleReference } = await import('#capsule-host')
-    if (capsuleReference(parseCid(text)) === 'signed') return text
+    if (capsuleReference(CID.parse(text)) === 'signed') return text
   } catch {
     // said below, with what would do
   }
