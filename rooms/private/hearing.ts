@@ -4,6 +4,7 @@ import {
   currentMembers,
   following,
   isIn,
+  openIntents,
   speakingState,
   toDevices,
   withBranch,
@@ -65,7 +66,16 @@ async function takeCommit(
     // Whoever was taken out has no use for the keys, and does not keep them.
     ...(read.isRemoved ? { isWhole: false } : { isWhole: true, state: read.state })
   }
-  return { ...withBranch(context, conversation, { branch, commit: bytes }), outgoing: [] }
+  const { conversation: next, events } = withBranch(context, conversation, { branch, commit: bytes })
+  return { conversation: withoutRejoins(next, branch.removed), events, outgoing: [] }
+}
+
+/** Who was taken out by somebody else, and is out, is not taken in by this device for having lost the thread before. */
+function withoutRejoins(conversation: Conversation, removed: Branch['removed']): Conversation {
+  const members = currentMembers(conversation)
+  const gone = removed.filter((device) => !members.some((member) => member.device === device))
+  const intents = conversation.intents.filter(({ device, isRejoin }) => !(isRejoin && gone.includes(device)))
+  return intents.length === conversation.intents.length ? conversation : { ...conversation, intents }
 }
 
 /**
@@ -208,6 +218,9 @@ export async function takeRejoin(
   const isOurs = currentMembers(conversation).some(({ person }) => person === prekey.person)
   if (prekey.device !== frame.from || !isOurs) throw foreign('a device of a member')
   const { device, bytes, ref } = prekey
+  // Who is on the way out would else come in again by asking for it.
+  const isLeaving = openIntents(conversation).some((one) => one.device === device && one.prekey === undefined)
+  if (isLeaving) return unchanged(conversation)
   const isSoon = conversation.intents.some(
     (intent) =>
       intent.device === device && intent.isRejoin && context.nowMs - intent.askedAtMs < REJOIN_INTERVAL_MS
