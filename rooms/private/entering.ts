@@ -62,7 +62,8 @@ export async function takeWelcome(
 
 /**
  * The conversation with the names of the epochs before this device entered, which whoever took it in tells with the welcome: by them it
- * settles a fork that began before as everybody else does. The same conversation when that is not what the frame says.
+ * settles a fork that began before as everybody else does. If that was lost, or came before the welcome, any later frame of theirs tells them.
+ * The same conversation when that is not what the frame says.
  */
 export function withEpochsBefore(
   context: StepContext,
@@ -70,11 +71,14 @@ export function withEpochsBefore(
   { from, chain }: SyncFrame
 ): Conversation {
   const { branches } = conversation
-  const [told = '', ...before] = chain
-  const entered = branches.get(told)
-  const isNews = entered?.parent === undefined && entered?.before === undefined && before.length > 0
-  if (entered?.by !== from || !isNews) return conversation
-  const next = { ...conversation, branches: new Map(branches).set(told, { ...entered, before }) }
+  const isUntold = (one: Branch | undefined): boolean =>
+    one?.by === from && one.parent === undefined && one.before === undefined
+  const at = chain.findIndex((name) => isUntold(branches.get(name)))
+  const [entered, before] = [branches.get(chain[at] ?? ''), chain.slice(at + 1)]
+  if (entered === undefined || before.length === 0) return conversation
+  // Whoever was taken out since has no say in how forks end.
+  if (!currentMembers(conversation).some(({ device }) => device === from)) return conversation
+  const next = { ...conversation, branches: new Map(branches).set(entered.tip, { ...entered, before }) }
   return { ...next, intents: next.intents.map((intent) => released(context, next, intent)) }
 }
 

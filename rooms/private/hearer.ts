@@ -119,18 +119,11 @@ async function takeFrame(
   if (frame.kind === 'sync' || frame.kind === 'rejoin') {
     if (known === undefined)
       throw new RoomError('ERR_PRIVATE_UNKNOWN', 'expected a conversation of this device')
-    if (frame.kind === 'sync') {
-      const conversation = withEpochsBefore(context(), known, frame)
-      if (conversation !== known) {
-        await settle({ conversation, outgoing: [], events: [] })
-        return 'done'
-      }
-      if (!mayAnswerSync(parts, paces, frame)) return 'done'
-    }
     const step =
       frame.kind === 'sync'
-        ? takeSync(context(), known, { frame, heardEpoch: heardEpoch(parts, frame) })
+        ? await takeEpochsTold(parts, paces, { frame, known })
         : await takeRejoin(context(), known, frame)
+    if (step === undefined) return 'done'
     await settle(step)
     if (step.isLost === true) await rejoin(parts, paces, { conversation: step.conversation, to: frame.from })
     return 'done'
@@ -139,6 +132,21 @@ async function takeFrame(
   if (step === 'hold') return await waitFor(parts, paces, { frame, bytes, sinceMs })
   await settle(step)
   return 'news'
+}
+
+/** What somebody tells of the epochs they know; absent when there is nothing to do, or not now. */
+async function takeEpochsTold(
+  parts: HearerParts,
+  paces: Paces,
+  { frame, known }: { readonly frame: Extract<SignedFrame, { kind: 'sync' }>; readonly known: Conversation }
+): Promise<Step | undefined> {
+  const { context, settle } = parts
+  const conversation = withEpochsBefore(context(), known, frame)
+  if (conversation !== known) await settle({ conversation, outgoing: [], events: [] })
+  // What goes with a welcome wants no answer.
+  const isWithWelcome = conversation !== known && frame.chain[0] === conversation.tip
+  if (isWithWelcome || !mayAnswerSync(parts, paces, frame)) return undefined
+  return takeSync(context(), conversation, { frame, heardEpoch: heardEpoch(parts, frame) })
 }
 
 /** Answers to `sync` are many times as long: a member gets one in a while, and none while many wait for it. */

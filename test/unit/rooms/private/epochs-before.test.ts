@@ -3,12 +3,13 @@ import { certifyDevice, createKeyPair } from '#did'
 import { namesOf, type Branch } from '../../../../rooms/private/branches.ts'
 import type { Conversation, StepContext } from '../../../../rooms/private/conversation.ts'
 import { withEpochsBefore } from '../../../../rooms/private/entering.ts'
+import { foundGroup } from '../../../../rooms/private/group.ts'
 import { createSuite } from '../../../../rooms/private/suite.ts'
 import { createSeededRandom } from '../../../support/seeded-random.ts'
 
 const random = createSeededRandom(9)
-const [signer, person] = [createKeyPair(random), createKeyPair(random)]
-const [inviter, stranger] = [signer.did, createKeyPair(random).did]
+const [inviterKey, person] = [createKeyPair(random), createKeyPair(random)]
+const [inviter, stranger] = [inviterKey.did, createKeyPair(random).did]
 const nameOf = (letter: string): string => letter.repeat(64)
 const [root, fork, entered, next] = ['a', 'b', 'c', 'd'].map(nameOf) as [string, string, string, string]
 const group = nameOf('e')
@@ -17,7 +18,7 @@ function branch(tip: string, more: Partial<Branch> = {}): Branch {
   return { tip, by: inviter, added: [], removed: [], learnedAtMs: 0, isWhole: true, ...more }
 }
 
-async function context(): Promise<StepContext> {
+async function context(signer = inviterKey): Promise<StepContext> {
   const certificate = certifyDevice(person, { device: signer.did, issuedAtMs: 1 })
   return {
     suite: await createSuite({ signer, certificate, random, isAllowed: () => true }),
@@ -26,9 +27,18 @@ async function context(): Promise<StepContext> {
   }
 }
 
+const { suite } = await context()
+/** The keys of an epoch in which the inviter is, and of one in which somebody else is alone. */
+const state = await foundGroup(suite, new Uint8Array(32), Uint8Array.of(1))
+const other = await foundGroup(
+  (await context(createKeyPair(random))).suite,
+  new Uint8Array(32),
+  Uint8Array.of(1)
+)
+
 /** A device that was taken in, and heard of a commit since. */
-function conversation(): Conversation {
-  const branches = [branch(entered), branch(next, { parent: entered, by: stranger })]
+function conversation(now = state): Conversation {
+  const branches = [branch(entered), branch(next, { parent: entered, by: stranger, state: now })]
   const info = { kind: 'room', name: 'plans', persons: [], foundedBy: inviter, foundedAtMs: 0 } as const
   return {
     ...{ group, info, root: entered, tip: next, commits: new Map(), intents: [], hasLeft: false },
@@ -57,5 +67,15 @@ describe('the epochs before a device entered', () => {
     assert.equal(await told(inviter, [fork, root], before), before, 'nor for one that it does not know')
     const known = await told(inviter, [entered, root])
     assert.equal(await told(inviter, [entered, fork, root], known), known)
+  })
+
+  it('are taken from a later frame of theirs, when the one with the welcome was lost', async () => {
+    const { branches, tip } = await told(inviter, [next, entered, fork, root])
+    assert.deepEqual(namesOf(branches, tip), [next, entered, fork, root])
+  })
+
+  it('are not taken from who is not in any more', async () => {
+    const without = conversation(other)
+    assert.equal(await told(inviter, [entered, fork, root], without), without)
   })
 })
