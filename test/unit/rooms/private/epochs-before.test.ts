@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict'
 import { certifyDevice, createKeyPair } from '#did'
 import { namesOf, type Branch } from '../../../../rooms/private/branches.ts'
-import type { Conversation, StepContext } from '../../../../rooms/private/conversation.ts'
+import { BEFORE_WAIT_MS } from '../../../../rooms/private/constants.ts'
+import {
+  openIntents,
+  tidied,
+  type Conversation,
+  type StepContext
+} from '../../../../rooms/private/conversation.ts'
 import { withEpochsBefore } from '../../../../rooms/private/entering.ts'
 import { foundGroup } from '../../../../rooms/private/group.ts'
 import { createSuite } from '../../../../rooms/private/suite.ts'
@@ -77,5 +83,22 @@ describe('the epochs before a device entered', () => {
   it('are not taken from who is not in any more', async () => {
     const without = conversation(other)
     assert.equal(await told(inviter, [entered, fork, root], without), without)
+  })
+  it('are waited for with what was wished before: then nobody is invited, but who was taken out is', async () => {
+    const held = { askedAtMs: 0, dueAtMs: BEFORE_WAIT_MS, isRejoin: false, isHeld: true } as const
+    const invitation = { ...held, device: stranger, prekey: { bytes: Uint8Array.of(1), ref: 'one' } }
+    const removal = { ...held, device: inviter, removedIn: fork }
+    const waiting = { ...conversation(), intents: [invitation, removal] }
+    assert.deepEqual(openIntents(waiting), [removal], 'and not due before the time is over')
+    assert.deepEqual(tidied(waiting, BEFORE_WAIT_MS).intents, [removal])
+    const shared = await told(inviter, [entered, fork, root], waiting)
+    assert.deepEqual(
+      openIntents(shared).map(({ device }) => device),
+      [stranger],
+      'a removal that both sides share was made'
+    )
+    const parted = await told(inviter, [entered, root], waiting)
+    assert.equal(openIntents(parted).length, 2)
+    assert.ok(openIntents(parted).every(({ dueAtMs }) => dueAtMs < BEFORE_WAIT_MS))
   })
 })
