@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { createTemporaryFolder } from '../test/support/temporary-folder.ts'
 import { isKuboThere, kuboProgram } from './fetch-plain.ts'
 import { openFetchSide, type Fetched, type FetchSide } from './fetch-rig.ts'
-import { isFlushed } from './fetch-side.ts'
+import { HELIA_WIDTH, isFlushed } from './fetch-side.ts'
 import type { Benchmark, Target } from './harness.ts'
 import { writeRandomFile } from './random-file.ts'
 
@@ -103,7 +103,7 @@ function compare(
   return {
     name: `fetch-1gib-${name}`,
     runs: 5,
-    setting: `${BYTES / 1024 ** 2} MiB (BENCH_BYTES=${BYTES}), ${isFlushed ? 'flushed' : 'not flushed'} (BENCH_FLUSH=${isFlushed ? 1 : 0}), Helia ${process.env['BENCH_HELIA_WIDTH'] ?? 32} wide (BENCH_HELIA_WIDTH)`,
+    setting: `${BYTES / 1024 ** 2} MiB (BENCH_BYTES=${BYTES}), ${isFlushed ? 'flushed' : 'not flushed'} (BENCH_FLUSH=${isFlushed ? 1 : 0}), Helia ${HELIA_WIDTH} wide (BENCH_HELIA_WIDTH)`,
     missing: async () => await Promise.resolve(missingSide(side)),
     open: async () => {
       const counts = { ours: 0, [side]: 0 }

@@ -20,15 +20,9 @@ import { quickenPeerStore } from '../dht/quick-peer-store.ts'
 import { quietLogger } from '../dht/quiet-logger.ts'
 import { startDagStreams, type DagStreams } from '../content/stream/index.ts'
 import { testLibp2pInit } from '../test/net/content/exchange-nodes.ts'
-import { flush, Stopwatch, type Side, type Where } from './fetch-side.ts'
+import { flush, HELIA_WIDTH, Stopwatch, type Side, type Where } from './fetch-side.ts'
 import { startHelia } from './stock-helia.ts'
 
-/**
- * Blocks that stock Helia is asked for at the same time, or what `BENCH_HELIA_WIDTH` says. Helia's own reader asks for all that a
- * block links to at once (`blockReadConcurrency`). Where one is asked for at a time the first
- * leaf came two to six times as soon, for it does not share the line with 31 others: whoever compares first bytes should look at both.
- */
-const HELIA_WIDTH = Number(process.env['BENCH_HELIA_WIDTH'] ?? 32)
 const HELIA_TIMEOUT_MS = 20 * 60_000
 
 const whereOf = (libp2p: Libp2p, imported: Where): Where => ({

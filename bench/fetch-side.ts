@@ -35,6 +35,13 @@ export interface Side {
   end?(): Promise<void>
 }
 
+/**
+ * Blocks that stock Helia is asked for at the same time, or what `BENCH_HELIA_WIDTH` says. Helia's own reader asks for all that a
+ * block links to at once (`blockReadConcurrency`). Where one is asked for at a time the first leaf came two to six times as soon, for it
+ * does not share the line with 31 others: whoever compares first bytes should look at both.
+ */
+export const HELIA_WIDTH: number = Number(process.env['BENCH_HELIA_WIDTH'] ?? 32)
+
 /** Whether what was written is forced to the disk within the time that is measured: unless `BENCH_FLUSH` is 0. */
 export const isFlushed: boolean = process.env['BENCH_FLUSH'] !== '0'
 

@@ -3,15 +3,15 @@ import type { ControlReach } from '#contracts'
 import { DidError, parseDid } from '#did'
 import type { CliContext, CommandInput } from './context.ts'
 import { CliError } from './errors.ts'
-import { listOption, rateOption, switchOption, textOption } from './input.ts'
+import { choiceOption, listOption, rateOption, switchOption, textOption } from './input.ts'
 import { printNotice } from './output.ts'
 
 /** The options of `node start` as the node takes them. @throws CliError ERR_USAGE */
 export async function readNodeInit(input: CommandInput, context: CliContext): Promise<NodeInit> {
-  const reach = oneOf(input, 'reach', ['local', 'lan', 'public'] as const)
-  const discover = oneOf(input, 'discover', ['ipfs', 'off'] as const)
-  const ipfs = switchOption(input, 'ipfs') ? 'wan' : oneOf(input, 'ipfs', ['wan', 'lan'] as const)
-  const shell = oneOf(input, 'shell', ['prompt', 'auto'] as const)
+  const reach = choiceOption(input, 'reach', ['local', 'lan', 'public'])
+  const discover = choiceOption(input, 'discover', ['ipfs', 'off'])
+  const ipfs = switchOption(input, 'ipfs') ? 'wan' : choiceOption(input, 'ipfs', ['wan', 'lan'])
+  const shell = choiceOption(input, 'shell', ['prompt', 'auto'])
   const listen = listOption(input, 'listen')
   const bootstrap = listOption(input, 'bootstrap')
   const ipfsBootstrap = listOption(input, 'ipfsBootstrap')
@@ -83,17 +83,6 @@ async function confirmSeed(context: CliContext, url: string, did: string): Promi
   await printNotice(context, `the seed at ${url} says it is ${did}`)
   const answer = await context.ask('Use it and remember it? [y/N] ')
   return answer?.trim().toLowerCase() === 'y'
-}
-
-function oneOf<T extends string>(input: CommandInput, name: string, choices: readonly T[]): T | undefined {
-  const text = textOption(input, name)
-  if (text === undefined) return undefined
-  const choice = choices.find((known) => known === text)
-  if (choice !== undefined) return choice
-  throw new CliError(
-    'ERR_USAGE',
-    `expected --${name} to be one of ${choices.join(', ')}, got ${text.slice(0, 40)}`
-  )
 }
 
 async function readGuestTarget(text: string): Promise<string> {

@@ -81,7 +81,7 @@ export function createRunTerminal(
         if (interrupts >= INTERRUPTS_MAX) interrupt()
       }
       // A capsule that reads takes the keys before; one that does not keeps nobody.
-      if (leftAt !== -1) context.clock.after(keys.byteLength === 0 ? 0 : LEAVE_AFTER_KEYS_MS, leave)
+      if (leftAt !== -1) context.clock.after(LEAVE_AFTER_KEYS_MS, leave)
       return keys
     },
     [Symbol.asyncDispose]: async () => {

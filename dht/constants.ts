@@ -353,3 +353,6 @@ export const PUNCH_SETTLE_MS = 1_000
 
 /** How long a relayed connection stays beside the direct one, for what still runs on it. */
 export const RELAYED_GRACE_MS = 10_000
+
+/** Answers that are kept for another search of one lookup: each may keep a whole frame. Who is not among them is asked again. */
+export const HEARD_MAX = 32

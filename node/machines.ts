@@ -72,6 +72,8 @@ const START_CPU_SECONDS = 30
 const ANSWERS_BYTES_MAX = 4096
 /** Root images that are kept for the next run; a machine that runs has its own open and needs its file no more. */
 const IMAGES_KEPT_MAX = 16
+/** How long it is believed that the processor holds no machines here. */
+const EMULATED_MS_MAX = 10 * 60_000
 
 const HELD_BY_PROCESSOR = 'it runs in a machine of its own, held by the processor (kvm)'
 const HELD_BY_EMULATOR = 'it runs in an emulated machine, which is no wall by itself (emulated)'
@@ -132,9 +134,6 @@ export function createMachines(components: MachinesComponents): Machines {
     [Symbol.asyncDispose]: () => pool[Symbol.asyncDispose]()
   }
 }
-
-/** How long it is believed that the processor holds no machines here. */
-const EMULATED_MS_MAX = 10 * 60_000
 
 /** Its monitor opens the guest's files some time after it was started. */
 function letGoOnceStarted(held: Disposable, machine: Pick<Machine, 'started'>): void {

@@ -141,6 +141,12 @@ export class OfferBook {
     this.#count(pool, known.offer.person, -1)
   }
 
+  /** Forgets the offers to a pool that have ended. */
+  prune(pool: PoolId, nowMs: number): void {
+    for (const { offer } of this.#offersTo(pool))
+      if (offer.expiresAtMs <= nowMs) this.remove(pool, offer.holder)
+  }
+
   /** Forgets a pool. */
   drop(pool: PoolId): void {
     for (const holder of [...(this.#pools.get(pool)?.keys() ?? [])]) this.remove(pool, holder)
@@ -163,12 +169,6 @@ export class OfferBook {
 
   #isFull(offers: ReadonlyMap<Did, KnownOffer>): boolean {
     return offers.size >= OFFERS_OF_POOL_MAX || this.#names.size >= OFFERS_MAX
-  }
-
-  /** Forgets the offers to a pool that have ended. */
-  prune(pool: PoolId, nowMs: number): void {
-    for (const { offer } of this.#offersTo(pool))
-      if (offer.expiresAtMs <= nowMs) this.remove(pool, offer.holder)
   }
 
   /** Whether a person may offer one device more: what one has many of must not take the place of others. */

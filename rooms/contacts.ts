@@ -1,4 +1,4 @@
-import { errorCode, type Clock, type Logger, orAborted } from '#contracts'
+import { errorCode, orAborted, type Clock, type Logger } from '#contracts'
 import {
   CONNECT_TIMEOUT_MS,
   CONTACTS_IN_FLIGHT_MAX,

@@ -1,4 +1,4 @@
-import { errorCode, type Clock, type Logger, type Random, orAborted } from '#contracts'
+import { errorCode, orAborted, type Clock, type Logger, type Random } from '#contracts'
 import {
   EXCHANGE_TIMEOUT_MS,
   GAP_ASK_MS,

@@ -1,4 +1,4 @@
-import { errorCode, type Clock, type Logger, orAborted } from '#contracts'
+import { errorCode, orAborted, type Clock, type Logger } from '#contracts'
 import { LEAVE_TIMEOUT_MS, OUTBOX_MAX, PUBLISH_RETRY_MS, SEND_WAIT_MS } from './constants.ts'
 import { startDeadline } from './deadline.ts'
 import { RoomError } from './errors.ts'

@@ -1,4 +1,4 @@
-import { CAPSULE_CHANNEL_LIMITS, type Clock, orAborted, type ProvideParams } from '#contracts'
+import { CAPSULE_CHANNEL_LIMITS, orAborted, type Clock, type ProvideParams } from '#contracts'
 import { findCommand } from '#providers'
 import { deadline } from './deadline.ts'
 import type { ChannelStream } from './channel-stream.ts'

@@ -1,4 +1,4 @@
-import { type Clock, errorCode, errorMessage, type Logger, orAborted } from '#contracts'
+import { errorCode, errorMessage, orAborted, type Clock, type Logger } from '#contracts'
 import {
   PROVIDER_CRASH_PAUSE_MS,
   PROVIDER_CRASHES_MAX,

@@ -1,6 +1,6 @@
 import { orAborted } from '#contracts'
 import { Libp2pRecord } from '@libp2p/record'
-import { CLOSEST_PEERS } from '../constants.ts'
+import { CLOSEST_PEERS, HEARD_MAX } from '../constants.ts'
 import { startDeadline } from '../deadline.ts'
 import { DhtError } from '../errors.ts'
 import { ANNOUNCE_BATCH, FAILURE_SHARE_MAX, FAILURE_SHARE_WEIGHT, STORE_TAIL_MAX_MS } from './constants.ts'
@@ -292,9 +292,6 @@ class Engine implements QueryEngine {
     void tail.finally(() => this.#tails.delete(tail))
   }
 }
-
-/** Answers that are noted in one lookup: each may keep a whole frame. Who is not among them is asked again. */
-const HEARD_MAX = 32
 
 /** A transport that asks nobody for what was heard, and notes what is. */
 function hearing(transport: QueryTransport, heard: NonNullable<StartOptions['heard']>): QueryTransport {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { errorCode, type Clock, type Logger, orAborted } from '#contracts'
+import { errorCode, orAborted, type Clock, type Logger } from '#contracts'
 import {
   CONNECT_TIMEOUT_MS,
   EXCHANGE_TIMEOUT_MS,

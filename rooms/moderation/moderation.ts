@@ -1,4 +1,4 @@
-import { errorCode, type Clock, type Logger, type Random, orAborted } from '#contracts'
+import { errorCode, orAborted, type Clock, type Logger, type Random } from '#contracts'
 import type { Did, Signer } from '#did'
 import { EXCHANGE_TIMEOUT_MS, HISTORY_QUEUE_MAX, RATED_MAX, TOPIC_PREFIX } from '../constants.ts'
 import { startDeadline } from '../deadline.ts'

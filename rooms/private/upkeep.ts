@@ -1,4 +1,4 @@
-import { errorCode, type Clock, type Logger, orAborted } from '#contracts'
+import { errorCode, orAborted, type Clock, type Logger } from '#contracts'
 import type { Signer } from '#did'
 import { startDeadline } from '../deadline.ts'
 import { RoomError } from '../errors.ts'

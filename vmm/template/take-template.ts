@@ -5,7 +5,7 @@ import { JAILED } from '../jail/jail.ts'
 import { startMonitor, type Monitor, type MonitorInit } from '../machine/monitor.ts'
 import type { VmmPowers } from '../powers.ts'
 import type { StateSocket } from './powers.ts'
-import { meetGuest, type GuestGreeting } from './rehearsal.ts'
+import { meetGuest, type GuestGreeting } from './meet-guest.ts'
 
 /** What machines that have to do with templates are started with. */
 export interface TemplateMachineComponents {

@@ -241,6 +241,14 @@ describe('machines that wait for a guest that is fetched', () => {
     await provide(lab.after)
   })
 
+  it('have it as soon as its publisher is denied no more', async () => {
+    const lab = await openEmpty()
+    lab.denied.add(lab.publisher.did)
+    await assert.rejects(provide(lab.after), { code: 'ERR_PUBLISHER_DENIED' })
+    lab.denied.clear()
+    await provide(lab.after)
+  })
+
   it('do not wait for ever, and whoever is next has all of his time', async () => {
     const lab = await openEmpty()
     lab.fetchBy(async (asked) => await new Promise((_, reject) => onAbort(asked, reject)))

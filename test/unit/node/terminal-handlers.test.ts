@@ -58,33 +58,38 @@ async function read({ stdin }: RunTerminal): Promise<string> {
   return next.done === true ? '' : Buffer.from(next.value).toString()
 }
 
+/** One whose keys are taken, and then a person who came and whose keys are taken now. */
+async function visitBoth(
+  { terminals, terminal }: ReturnType<typeof open>,
+  size: TerminalSize | undefined
+): Promise<[Caller, Caller]> {
+  const callers: Caller[] = []
+  for (const one of [size, SIZE]) {
+    const caller = visit(terminals, one)
+    caller.send('key')
+    assert.equal(await read(terminal), 'key')
+    callers.push(caller)
+  }
+  return callers as [Caller, Caller]
+}
+
 describe('what is typed into a run while somebody else types', () => {
   it('by a pipe is refused with a code: nobody reads the notice there', async () => {
-    const { terminals, terminal } = open()
-    const pipe = visit(terminals, undefined)
-    pipe.send('one')
-    assert.equal(await read(terminal), 'one')
-    const person = visit(terminals, SIZE)
-    person.send('a')
-    assert.equal(await read(terminal), 'a')
+    const runs = open()
+    const [pipe, person] = await visitBoth(runs, undefined)
     pipe.send('two')
     await assert.rejects(pipe.ended, { code: 'ERR_CONTROL_BUSY' })
-    terminal.end()
+    runs.terminal.end()
     await person.ended
   })
 
   it('by a person is dropped, who was told', async () => {
-    const { terminals, terminal } = open()
-    const first = visit(terminals, SIZE)
-    first.send('one')
-    assert.equal(await read(terminal), 'one')
-    const second = visit(terminals, SIZE)
-    second.send('a')
-    assert.equal(await read(terminal), 'a')
+    const runs = open()
+    const [first, second] = await visitBoth(runs, SIZE)
     first.send('two')
     second.send('b')
-    assert.equal(await read(terminal), 'b')
-    terminal.end()
+    assert.equal(await read(runs.terminal), 'b')
+    runs.terminal.end()
     await Promise.all([first.ended, second.ended])
     assert.deepEqual([first.told, second.told], [[true, false], [true]], 'and nobody who leaves')
   })

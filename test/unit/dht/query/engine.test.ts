@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { HEARD_MAX } from '../../../../dht/constants.ts'
 import { createQueryEngine } from '../../../../dht/query/engine.ts'
 import { KAD_MESSAGE } from '../../../../dht/query/index.ts'
 import type { QueryEngine, StartOptions } from '../../../../dht/query/index.ts'
@@ -100,6 +101,15 @@ describe('the query engine', () => {
     for (const { to } of net.dht.sent.slice(before)) assert.ok(!first.includes(to.peerId))
     assert.ok(first.filter((peerId) => second.includes(peerId)).length >= CLOSEST / 2)
     for (const { peerId } of net.dht.nearest(net.key)) assert.ok(second.includes(peerId))
+  })
+
+  it('keeps no more answers for another search than it may', async () => {
+    const net = lab()
+    const heard: NonNullable<StartOptions['heard']> = new Map()
+    const search = async (from: readonly string[]): Promise<unknown> =>
+      await net.settled(Array.fromAsync(net.engine.getValue(net.key, net.signal, { from, heard })))
+    for (const node of net.dht.nodes.slice(0, 100)) await search([node.peer.peerId])
+    assert.equal(heard.size, HEARD_MAX)
   })
 
   it('answers an announcer when enough have it, and tells the slow ones in the background', async () => {
