@@ -5,7 +5,6 @@ import {
   decodeMlsMessage,
   emptyPskIndex,
   encodeMlsMessage,
-  joinGroup,
   processPrivateMessage,
   type ClientState,
   type MLSMessage,
@@ -20,6 +19,7 @@ import { RoomError } from '../errors.ts'
 import { INFO_EXTENSION } from './constants.ts'
 import { decodeKeyPackage, newKeyPackage, type OwnPrekey, type Prekey } from './prekeys.ts'
 import { readCredential, type DeviceOfPerson, type Suite } from './suite.ts'
+import { openWelcome } from './welcome.ts'
 
 /** A device in a group. */
 export interface GroupMember extends DeviceOfPerson {
@@ -135,12 +135,9 @@ export function refsOfWelcome(bytes: Uint8Array): readonly string[] {
 export async function enterGroup(suite: Suite, bytes: Uint8Array, prekey: OwnPrekey): Promise<ClientState> {
   const { welcome } = readWelcome(bytes)
   const { initPrivateKey, hpkePrivateKey } = prekey
-  const secrets = { initPrivateKey, hpkePrivateKey, signaturePrivateKey: new Uint8Array() }
   try {
     const keyPackage = decodeKeyPackage(prekey.bytes)
-    const [tree, before, pskIndex] = [undefined, undefined, emptyPskIndex]
-    const { cipherSuite, config } = suite
-    return await joinGroup(welcome, keyPackage, secrets, pskIndex, cipherSuite, tree, before, config)
+    return await openWelcome(suite, welcome, { keyPackage, initPrivateKey, hpkePrivateKey })
   } catch (cause) {
     throw new RoomError('ERR_PRIVATE_FOREIGN', 'expected a welcome that holds', { cause })
   }
