@@ -1,5 +1,6 @@
 import { errorCode, orAborted, type Clock, type Logger } from '#contracts'
 import {
+  ASKED_WHO_IS_HERE,
   CONNECT_TIMEOUT_MS,
   CONTACTS_IN_FLIGHT_MAX,
   CONTACTS_MAX,
@@ -7,6 +8,7 @@ import {
   CONTACT_QUEUE_MAX,
   CONTACT_RETRY_MS,
   EXCHANGE_TIMEOUT_MS,
+  GREETERS,
   LOST_IN_FLIGHT_MAX,
   LOST_RETRY_MS,
   MEMBERS_ANSWER_BYTES_MAX,
@@ -46,6 +48,8 @@ export interface Contacts extends AsyncDisposable {
    * many others are here. Few at a time, which may all be unreachable: they hold up nobody who is new.
    */
   offerLost(peer: RoomPeer): void
+  /** A member connected. Where there are too many for all to greet us, the first few are asked who is here. */
+  met(peerId: string): void
 }
 
 interface History {
@@ -70,14 +74,13 @@ export function startContacts(components: ContactsComponents, init: ContactsInit
   const tasks = new Set<Promise<void>>()
   const stopping = new AbortController()
   let lostInFlight = 0
+  let answered = 0
 
   const contact = async ({ peer, history }: Offer): Promise<void> => {
     try {
       await exchange(components, init, { peer, signal: stopping.signal })
-      // One is back: so may be the others who were cut off with it.
-      if (history.isLost && history.failures > 0) forgive(histories)
-      history.failures = 0
-      history.isLost = false
+      answered++
+      reached(history, histories)
     } catch (error) {
       logger.debug('member not reached', { peer: peer.peerId, code: errorCode(error) })
       history.failures++
@@ -115,6 +118,10 @@ export function startContacts(components: ContactsComponents, init: ContactsInit
       if (init.peerCount() < CONTACTS_MAX) add(peer, false)
     },
     offerLost: (peer) => add(peer, true),
+    met: (peerId) => {
+      if (init.peerCount() > GREETERS && answered + tasks.size < ASKED_WHO_IS_HERE)
+        add({ peerId, multiaddrs: [] }, false)
+    },
     [Symbol.asyncDispose]: async () => {
       stopping.abort()
       await Promise.allSettled(tasks)
@@ -128,8 +135,12 @@ function dueMs({ isLost, failures, lastMs }: History): number {
   return isLost ? lastMs : lastMs + RECONTACT_MS
 }
 
-function forgive(histories: ReadonlyMap<string, History>): void {
-  for (const history of histories.values()) if (history.isLost) history.failures = 0
+function reached(history: History, histories: ReadonlyMap<string, History>): void {
+  // One is back: so may be the others who were cut off with it.
+  if (history.isLost && history.failures > 0)
+    for (const other of histories.values()) if (other.isLost) other.failures = 0
+  history.failures = 0
+  history.isLost = false
 }
 
 function historyOf(histories: Map<string, History>, peerId: string): History {

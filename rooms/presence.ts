@@ -1,5 +1,12 @@
 import { errorCode, type Clock, type Logger, type Random } from '#contracts'
-import { HELLO_INTERVAL_MS_MIN, HELLO_SPREAD_MS_PER_MEMBER, PRESENCE_INTERVAL_MS } from './constants.ts'
+import {
+  GREETERS,
+  HELLO_INTERVAL_MS_MIN,
+  HELLO_SPREAD_MS_PER_MEMBER,
+  NEWCOMER_MS,
+  PRESENCE_INTERVAL_MS,
+  PRESENCES_LEFT_OUT_MAX
+} from './constants.ts'
 import type { Outbox } from './outbox.ts'
 import { jittered } from './pause.ts'
 import type { Speaker } from './speaker.ts'
@@ -20,8 +27,12 @@ export interface PresenceInit {
 
 /** Tells the room every 25 seconds that we are here. */
 export interface Presence extends AsyncDisposable {
-  /** Somebody arrived, or our nick changed: tells it soon, but not more often than every three seconds. */
+  /** Our nick changed: tells it soon, but not more often than every three seconds. */
   hello(): void
+  /** Somebody arrived: as {@link Presence.hello}, or by lot where that would be said by very many. */
+  greet(): void
+  /** A text of ours went to the room. */
+  spoke(): void
 }
 
 /** Starts telling; disposing it does not say farewell. */
@@ -30,11 +41,15 @@ export function startPresence(
   { speaker, outbox, memberCount }: PresenceInit
 ): Presence {
   const stopping = new AbortController()
-  let notBeforeMs = clock.monotonicMs()
+  const joinedMs = clock.monotonicMs()
+  let notBeforeMs = joinedMs
+  let spokeMs = -Infinity
+  let leftOut = 0
   let pending: Disposable | undefined
 
   const tell = (): void => {
     pending = undefined
+    leftOut = 0
     notBeforeMs = clock.monotonicMs() + HELLO_INTERVAL_MS_MIN
     try {
       void outbox.publishOnce(speaker.say('presence'))
@@ -45,16 +60,27 @@ export function startPresence(
   const beat = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
       await clock.sleep(jittered(PRESENCE_INTERVAL_MS, random), stopping.signal).catch(() => undefined)
-      if (!stopping.signal.aborted) tell()
+      if (stopping.signal.aborted) return
+      const isHeard = clock.monotonicMs() - spokeMs < PRESENCE_INTERVAL_MS / 2
+      if (isHeard && leftOut < PRESENCES_LEFT_OUT_MAX) leftOut++
+      else tell()
     }
   }
   const beating = beat()
+  const hello = (): void => {
+    if (pending !== undefined || stopping.signal.aborted) return
+    // In a large room not everybody greets a newcomer in the same instant.
+    const spreadMs = Math.round(random.unit() * HELLO_SPREAD_MS_PER_MEMBER * memberCount())
+    pending = clock.after(Math.max(notBeforeMs - clock.monotonicMs(), 0) + spreadMs, tell)
+  }
   return {
-    hello: () => {
-      if (pending !== undefined || stopping.signal.aborted) return
-      // In a large room not everybody greets a newcomer in the same instant.
-      const spreadMs = Math.round(random.unit() * HELLO_SPREAD_MS_PER_MEMBER * memberCount())
-      pending = clock.after(Math.max(notBeforeMs - clock.monotonicMs(), 0) + spreadMs, tell)
+    hello,
+    greet: () => {
+      const isNewcomer = clock.monotonicMs() - joinedMs < NEWCOMER_MS
+      if (isNewcomer || random.unit() * memberCount() < GREETERS) hello()
+    },
+    spoke: () => {
+      spokeMs = clock.monotonicMs()
     },
     [Symbol.asyncDispose]: async () => {
       stopping.abort()

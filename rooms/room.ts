@@ -178,7 +178,8 @@ export async function startRoomOn(
   const onJoin = (peerId: string): void => {
     history.met(peerId)
     outbox.retry()
-    presence.hello()
+    presence.greet()
+    contacts.met(peerId)
   }
   stack.use(transport.onPeerJoin?.(topic, onJoin))
   const rendezvous = stack.use(
@@ -361,8 +362,8 @@ function createRoom(parts: RoomParts): Room {
       keptLast = Promise.all([keptLast, keeping])
       await keeping
       const recipients = await posted
-      if (recipients > 0) counters.sent++
-      else counters.unheard++
+      counters[recipients > 0 ? 'sent' : 'unheard']++
+      if (recipients > 0) parts.presence.spoke()
       hub.emit({ type: 'sent', id, recipients })
       return { id, recipients }
     },
