@@ -60,7 +60,8 @@ export const LOOKUPS_AT_ONCE_MAX = 4
 export const LOOKUPS_BURST = 8
 /**
  * After {@link LOOKUPS_BURST}, how often one more is looked up. In a room each would ask twenty peers for each other at once: among fifty members
- * that was most of the work of joining, while whoever knows a list that revokes something tells its neighbours unasked.
+ * that was most of the work of joining, while whoever knows a list that revokes something tells its neighbours unasked. Each of them looks up
+ * another one first, so that somebody among fifty has looked up anybody's within a minute.
  */
 export const LOOKUP_EVERY_MS: number = 10 * SECOND_MS
 /** How soon somebody who need not wait is seen by a turn that waits for {@link LOOKUP_EVERY_MS}. */

@@ -1,4 +1,4 @@
-import { errorCode, errorMessage, type Clock, type Logger } from '#contracts'
+import { errorCode, errorMessage, type Clock, type Logger, type Random } from '#contracts'
 import type { Content } from '#content'
 import type { Host, PublisherIndex } from '#dht'
 import {
@@ -30,6 +30,7 @@ export interface DevicesComponents {
   readonly keystore: Keystore
   readonly revocations: Revocations
   readonly clock: Clock
+  readonly random: Pick<Random, 'unit'>
   readonly logger: Logger
 }
 

@@ -1,5 +1,5 @@
 import type { CID } from 'multiformats/cid'
-import { createRate, errorCode, errorMessage, type Clock, type Logger } from '#contracts'
+import { createRate, errorCode, errorMessage, type Clock, type Logger, type Random } from '#contracts'
 import type { Content } from '#content'
 import type { Host, PublisherIndex } from '#dht'
 import { DEVICE_LIST_BYTES_MAX, type Did, type Keystore } from '#did'
@@ -32,6 +32,7 @@ export interface PublicationComponents {
   readonly revocations: Pick<Revocations, 'isContact' | 'onMet' | 'own'>
   readonly spread: Pick<Spread, 'take'>
   readonly clock: Clock
+  readonly random: Pick<Random, 'unit'>
   readonly logger: Logger
 }
 
@@ -181,7 +182,7 @@ async function lookUp(
  * of contacts come before those of strangers and wait for nobody, however many strangers speak.
  */
 function startLookups(core: PublicationCore): AsyncDisposable {
-  const { host, clock, keystore, revocations, stopping } = core
+  const { host, clock, random, keystore, revocations, stopping } = core
   const first = new Set<Did>([keystore.personDid])
   const strangers = new Set<Did>()
   const lastAtMs = new Map<Did, number>()
@@ -190,9 +191,12 @@ function startLookups(core: PublicationCore): AsyncDisposable {
   const next = async (): Promise<Did | undefined> => {
     for (;;) {
       const queue = first.size > 0 ? first : strangers
-      const [person] = queue
-      if (person === undefined || stopping.aborted || host.peers().length === 0) return undefined
+      if (queue.size === 0 || stopping.aborted) return undefined
       if (queue === first || mayLookUp('')) {
+        // By lot: the members of a room look up different ones, and whoever finds a revocation tells the others.
+        const at = queue === first ? 0 : Math.floor(random.unit() * queue.size)
+        const [person] = queue.values().drop(at)
+        if (person === undefined || host.peers().length === 0) return undefined
         queue.delete(person)
         return person
       }
