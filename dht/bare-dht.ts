@@ -66,7 +66,7 @@ export function startBareDht(components: BareDhtComponents, init: BareDhtInit): 
   const counts = { messages: 0, failures: 0, streams: 0 }
   const queries = createQueryEngine({
     ...{ book, clock, ownId: init.id, local: records },
-    transport: bareTransport(components.network, table, counts),
+    transport: bareTransport(components, table, counts),
     table: { nearest: (target, count) => table.nearest(target, count), offer: (peer) => table.add(peer) },
     ownAddresses: () => init.multiaddrs,
     metrics: () => counts
@@ -110,7 +110,7 @@ export function startBareDht(components: BareDhtComponents, init: BareDhtInit): 
 
 /** Sends over the network, and takes who could not be reached out of the table, as a node on libp2p does. */
 function bareTransport(
-  network: BareNetwork,
+  { network, book }: Pick<BareDhtComponents, 'network' | 'book'>,
   table: BareTable,
   counts: { messages: number; failures: number }
 ): QueryTransport {
@@ -129,7 +129,7 @@ function bareTransport(
   return {
     request: async (peer, message, signal) => {
       const answer = await watched(peer, signal, network.request(peer, encodeMessage(message), signal))
-      return decodeMessage(withoutLength(answer))
+      return decodeMessage(withoutLength(answer), book)
     },
     tell: async (peer, messages, signal) => {
       for (const message of messages) {

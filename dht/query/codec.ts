@@ -61,12 +61,18 @@ export function encodeMessage(message: KadMessage): Uint8Array {
   return writer.bytes
 }
 
+/** Who knows peers as messages name them: what was read before, and taught nothing new, is not read again. */
+export interface KnownEntries {
+  /** The peer that is named from `start` to `end` of a message. */
+  recall(message: Uint8Array, start: number, end: number): WirePeer | undefined
+}
+
 /**
- * Reads a message, without its length. What it returns are views of `bytes`.
+ * Reads a message, without its length. What it returns are views of `bytes`, and peers of `known`.
  *
  * @throws {@link DhtError} `ERR_REQUEST_FAILED` for bytes that are no such message
  */
-export function decodeMessage(bytes: Uint8Array): KadMessage {
+export function decodeMessage(bytes: Uint8Array, known?: KnownEntries): KadMessage {
   const reader = new Reader(bytes)
   let type: number = KAD_MESSAGE.putValue
   let key: Uint8Array | undefined
@@ -78,8 +84,8 @@ export function decodeMessage(bytes: Uint8Array): KadMessage {
     if (tag === TAG.type) type = reader.varint()
     else if (tag === TAG.key) key = reader.bytes()
     else if (tag === TAG.record) record = reader.bytes()
-    else if (tag === TAG.closer) readPeer(reader.bytes(), closer)
-    else if (tag === TAG.provider) readPeer(reader.bytes(), providers)
+    else if (tag === TAG.closer) readPeer(reader, closer, known)
+    else if (tag === TAG.provider) readPeer(reader, providers, known)
     else reader.skip(tag & 7)
   }
   if (type > KAD_MESSAGE.ping) throw malformed(`a type up to ${KAD_MESSAGE.ping}`, String(type))
@@ -90,9 +96,27 @@ function encodedPeer(peer: WirePeer): Uint8Array {
   return peer.encoded ?? encodePeer(peer)
 }
 
-function readPeer(bytes: Uint8Array, peers: WirePeer[]): void {
+/** Where the id begins in what names a peer, when it comes first and is short, as everybody writes it. */
+export const ENTRY_ID_START = 2
+
+/** Where it ends; `undefined` when it is not there. */
+export function idEndOf(message: Uint8Array, start: number, end: number): number | undefined {
+  const idEnd = start + ENTRY_ID_START + (message[start + 1] ?? 0)
+  return message[start] === TAG.id && idEnd <= end && idEnd <= start + ENTRY_ID_START + PEER_ID_BYTES_MAX
+    ? idEnd
+    : undefined
+}
+
+function readPeer(message: Reader, peers: WirePeer[], known: KnownEntries | undefined): void {
+  const { start, end } = message.range()
   if (peers.length >= PEERS_PER_MESSAGE_MAX) return
-  const reader = new Reader(bytes)
+  const one = known?.recall(message.all, start, end)
+  if (one !== undefined) {
+    peers.push(one)
+    return
+  }
+  const read = message.all.subarray(start, end)
+  const reader = new Reader(read)
   let id: Uint8Array | undefined
   const multiaddrs: Uint8Array[] = []
   while (!reader.isDone()) {
@@ -104,7 +128,7 @@ function readPeer(bytes: Uint8Array, peers: WirePeer[]): void {
     } else reader.skip(tag & 7)
   }
   if (id === undefined || id.length === 0 || id.length > PEER_ID_BYTES_MAX) return
-  peers.push({ id, multiaddrs })
+  peers.push({ id, multiaddrs, read })
 }
 
 class Writer {
@@ -130,22 +154,22 @@ class Writer {
 }
 
 class Reader {
-  readonly #bytes: Uint8Array
+  readonly all: Uint8Array
   #offset = 0
 
   constructor(bytes: Uint8Array) {
-    this.#bytes = bytes
+    this.all = bytes
   }
 
   isDone(): boolean {
-    return this.#offset >= this.#bytes.length
+    return this.#offset >= this.all.length
   }
 
   varint(): number {
     let value = 0
     let factor = 1
     for (let count = 0; count < VARINT_BYTES_MAX; count += 1) {
-      const byte = this.#bytes[this.#offset++]
+      const byte = this.all[this.#offset++]
       if (byte === undefined) throw malformed('a whole number', 'its beginning')
       value += (byte & 0x7f) * factor
       if (byte < 0x80) return value
@@ -155,11 +179,17 @@ class Reader {
   }
 
   bytes(): Uint8Array {
+    const { start, end } = this.range()
+    return this.all.subarray(start, end)
+  }
+
+  /** Where the next bytes are. */
+  range(): { readonly start: number; readonly end: number } {
     const length = this.varint()
     const start = this.#offset
-    if (length > this.#bytes.length - start) throw malformed(`${length} bytes`, 'less')
+    if (length > this.all.length - start) throw malformed(`${length} bytes`, 'less')
     this.#offset = start + length
-    return this.#bytes.subarray(start, this.#offset)
+    return { start, end: this.#offset }
   }
 
   skip(wire: number): void {
@@ -168,7 +198,7 @@ class Reader {
     else if (wire === WIRE.fixed64) this.#offset += 8
     else if (wire === WIRE.fixed32) this.#offset += 4
     else throw malformed('a known kind of field', String(wire))
-    if (this.#offset > this.#bytes.length) throw malformed('a whole field', 'its beginning')
+    if (this.#offset > this.all.length) throw malformed('a whole field', 'its beginning')
   }
 }
 

@@ -13,6 +13,9 @@ export const ADDRESSES_PER_PEER_MAX = 16
 /** How many addresses that are new one naming adds to a peer of which some are known. */
 export const ADDRESSES_PER_NAMING_MAX = 4
 
+/** Up to how many bytes what names a peer is remembered, so that it need not be read again. */
+export const ENTRY_BYTES_MAX = 512
+
 /** How many bytes the id of a peer may have: 34 for a hash, 38 for an Ed25519 key. */
 export const PEER_ID_BYTES_MAX = 64
 

@@ -77,6 +77,7 @@ export function attachQueries(attach: AttachComponents): QueryEngine {
     isKnown: (peer) => table.has(peer),
     mayDial: (address) =>
       attach.mapper({ id: components.peerId, multiaddrs: [address] }).multiaddrs.length > 0,
+    known: book,
     clock
   })
   const transport = forgetting(pool, { attach, table })

@@ -1,6 +1,7 @@
 import type { Stream } from '@libp2p/interface'
 import { DhtError } from '../errors.ts'
 import { decodeMessage } from './codec.ts'
+import type { KnownEntries } from './codec.ts'
 import { ANSWER_BYTES_MAX } from './constants.ts'
 import { createFrameReader } from './frames.ts'
 import type { KadMessage } from './messages.ts'
@@ -15,6 +16,14 @@ interface Waiter {
 /** A request that went under with its stream, through no fault of its own perhaps: worth one more try. */
 export class LinkLostError extends DhtError {}
 
+/** How a link begins. */
+export interface LinkInit {
+  readonly nowMs: number
+  readonly onLost: (link: Link) => void
+  /** Peers that answers name again and again. */
+  readonly known?: KnownEntries | undefined
+}
+
 /**
  * One stream to a peer, on which messages follow each other. A peer answers them in the order they were sent, as every
  * implementation does: it reads a message, deals with it, answers, and reads the next.
@@ -27,7 +36,7 @@ export class Link {
   #lost: LinkLostError | undefined
   #isEnding = false
 
-  constructor(stream: Stream, o: { readonly nowMs: number; readonly onLost: (link: Link) => void }) {
+  constructor(stream: Stream, o: LinkInit) {
     this.#stream = stream
     this.usedAtMs = o.nowMs
     const frames = createFrameReader(ANSWER_BYTES_MAX)
@@ -35,7 +44,7 @@ export class Link {
       try {
         for (const frame of frames.push(data)) {
           // read first: who waits for an answer that is none fails with the stream
-          const answer = decodeMessage(frame)
+          const answer = decodeMessage(frame, o.known)
           this.#waiting.shift()?.resolve(answer)
         }
       } catch (error) {

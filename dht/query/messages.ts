@@ -19,6 +19,8 @@ export interface WirePeer {
   readonly multiaddrs: readonly Uint8Array[]
   /** What `encodePeer` made of it, for who names the same peer again and again. */
   readonly encoded?: Uint8Array
+  /** What it was read from: a view of a message. */
+  readonly read?: Uint8Array
 }
 
 /** A message of the Kademlia DHT of libp2p. */

@@ -4,8 +4,15 @@ import { peerIdFromMultihash, peerIdFromString } from '@libp2p/peer-id'
 import { base58btc } from 'multiformats/bases/base58'
 import * as Digest from 'multiformats/hashes/digest'
 import { createRecent } from '#contracts'
-import { ADDRESSES_PER_NAMING_MAX, ADDRESSES_PER_PEER_MAX, NAMED_PEERS_MAX } from './constants.ts'
+import { ENTRY_ID_START, idEndOf } from './codec.ts'
+import {
+  ADDRESSES_PER_NAMING_MAX,
+  ADDRESSES_PER_PEER_MAX,
+  ENTRY_BYTES_MAX,
+  NAMED_PEERS_MAX
+} from './constants.ts'
 import type { WirePeer } from './messages.ts'
+import { createPeerIndex, isSame } from './peer-index.ts'
 import type { DhtPeer } from './types.ts'
 
 /** The place of a key in the DHT: its SHA-256. */
@@ -105,6 +112,8 @@ export class BookPeer implements DhtPeer {
   multiaddrs: readonly Uint8Array[] = []
   /** As answers name it; stands for the addresses that it has. */
   wire: WirePeer | undefined
+  /** As a message named it last, where that said nothing that was not known; stands for the addresses that it has. */
+  entry: Uint8Array | undefined
   #peerId: string | undefined
   #libp2pId: PeerId | 'none' | undefined
 
@@ -133,12 +142,6 @@ function readPeerId(id: Uint8Array): PeerId | undefined {
   }
 }
 
-/** An id as text, to find it by: faster than that of a PeerId. */
-export function idText(id: Uint8Array): string {
-  const bytes = Buffer.isBuffer(id) ? id : Buffer.from(id.buffer, id.byteOffset, id.length)
-  return bytes.toString('latin1')
-}
-
 /** The peers that queries have to do with, the latest ones, within a bound. */
 export interface PeerBook {
   /** The peer of this multihash. */
@@ -147,6 +150,8 @@ export interface PeerBook {
   ofText(peerId: string): BookPeer
   /** The peer that a message names; the addresses are remembered with it. */
   named(peer: WirePeer): BookPeer
+  /** The peer that a message names, from `start` to `end` of its bytes, when it was named so before and nothing is new. */
+  recall(message: Uint8Array, start: number, end: number): BookPeer | undefined
 }
 
 /**
@@ -154,18 +159,18 @@ export interface PeerBook {
  * `peersMax` are remembered, those that came up last.
  */
 export function createPeerBook(peersMax: number = NAMED_PEERS_MAX, ownId?: Uint8Array): PeerBook {
-  const peers = createRecent<BookPeer>(peersMax)
+  const peers = createPeerIndex(peersMax)
   // reading a PeerId takes longer than everything else that is done about a peer that is known
   const ids = createRecent<Uint8Array>(peersMax)
   const own = ownId && new BookPeer(Uint8Array.from(ownId))
+  const find = (bytes: Uint8Array, start: number, end: number): BookPeer | undefined =>
+    own !== undefined && isSame(own.id, bytes, { start, end }) ? own : peers.get(bytes, start, end)
   const of = (id: Uint8Array): BookPeer => {
-    if (own !== undefined && equals(own.id, id)) return own
-    const key = idText(id)
-    const known = peers.get(key)
+    const known = find(id, 0, id.length)
     if (known !== undefined) return known
     // a copy, for what comes over a stream is a view of a larger buffer
     const peer = new BookPeer(Uint8Array.from(id))
-    peers.set(key, peer)
+    peers.add(peer)
     return peer
   }
   return {
@@ -177,23 +182,35 @@ export function createPeerBook(peersMax: number = NAMED_PEERS_MAX, ownId?: Uint8
       ids.set(peerId, id)
       return of(id)
     },
-    named: ({ id, multiaddrs }) => {
-      const peer = of(id)
-      remember(peer, multiaddrs)
+    named: (named) => {
+      // which is one that was recalled
+      if (named instanceof BookPeer) return named
+      const peer = of(named.id)
+      remember(peer, named)
       return peer
+    },
+    recall: (message, start, end) => {
+      const idEnd = idEndOf(message, start, end)
+      const peer = idEnd === undefined ? undefined : find(message, start + ENTRY_ID_START, idEnd)
+      if (peer?.entry === undefined) return undefined
+      return isSame(peer.entry, message, { start, end }) ? peer : undefined
     }
   }
 }
 
 /** Keeps what was named last in front: who lies about a peer's addresses does not make the true ones go at once. */
-function remember(peer: BookPeer, named: readonly Uint8Array[]): void {
+function remember(peer: BookPeer, { multiaddrs: named, read }: WirePeer): void {
   const isUnknown = (address: Uint8Array): boolean => !peer.multiaddrs.some((known) => equals(known, address))
   // mostly nothing is new
-  if (!named.some(isUnknown)) return
+  if (!named.some(isUnknown)) {
+    if (read !== undefined && read.length <= ENTRY_BYTES_MAX) peer.entry = Uint8Array.from(read)
+    return
+  }
   const unknown = named.filter(isUnknown)
   const taken = peer.multiaddrs.length === 0 ? unknown : unknown.slice(0, ADDRESSES_PER_NAMING_MAX)
   const copies = taken.map((address) => Uint8Array.from(address))
   peer.multiaddrs = [...copies, ...peer.multiaddrs].slice(0, ADDRESSES_PER_PEER_MAX)
+  peer.entry = undefined
 }
 
 function equals(a: Uint8Array, b: Uint8Array): boolean {

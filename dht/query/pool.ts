@@ -6,6 +6,7 @@ import { orAborted, type Clock } from '#contracts'
 import { startDeadline } from '../deadline.ts'
 import { DhtError } from '../errors.ts'
 import { encodeMessage } from './codec.ts'
+import type { KnownEntries } from './codec.ts'
 import {
   ANSWER_CHECK_INTERVAL_MS,
   ANSWER_TIMEOUT_MS,
@@ -28,6 +29,8 @@ export interface StreamPoolComponents {
   readonly isKnown: (peer: BookPeer) => boolean
   /** Which of the addresses that others name may be dialled. */
   readonly mayDial: (address: Multiaddr) => boolean
+  /** Peers that answers name again and again. */
+  readonly known?: KnownEntries
   readonly clock: Clock
 }
 
@@ -170,6 +173,7 @@ class Pool implements StreamPool {
       this.#streams += 1
       const link: Link = new Link(stream, {
         nowMs: clock.monotonicMs(),
+        known: this.#components.known,
         onLost: () => {
           this.#allLinks.delete(link)
           if (this.#links.get(peer) === link) this.#links.delete(peer)

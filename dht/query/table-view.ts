@@ -1,5 +1,6 @@
-import { idText, nearestOf } from './peer-book.ts'
+import { nearestOf } from './peer-book.ts'
 import type { BookPeer, PeerBook } from './peer-book.ts'
+import { idText } from './peer-index.ts'
 
 /** The routing table of a kad-dht as this folder reads it. */
 export interface TableSource {

@@ -89,7 +89,8 @@ async function lookUpReal(
       ofText: () => {
         throw new Error('no text here')
       },
-      named: ({ id }) => peerOf(wordOf(id))
+      named: ({ id }) => peerOf(wordOf(id)),
+      recall: () => undefined
     },
     table: { nearest: () => nearest(slot, own), offer: () => undefined },
     transport: {

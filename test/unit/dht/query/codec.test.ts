@@ -4,6 +4,7 @@ import { decodeMessage, encodeMessage, encodePeer } from '../../../../dht/query/
 import { createFrameReader } from '../../../../dht/query/frames.ts'
 import { KAD_MESSAGE } from '../../../../dht/query/index.ts'
 import type { KadMessage, WirePeer } from '../../../../dht/query/index.ts'
+import { createPeerBook } from '../../../../dht/query/peer-book.ts'
 
 const bytes = (lengthMax: number): fc.Arbitrary<Uint8Array> =>
   fc.uint8Array({ minLength: 1, maxLength: lengthMax })
@@ -33,6 +34,15 @@ function plain({ type, key, record, closer = [], providers = [] }: KadMessage): 
     providers: peers(providers)
   }
 }
+
+const FIRST: WirePeer = { id: Uint8Array.of(0, 1, 1), multiaddrs: [Uint8Array.of(4, 127, 0, 0, 1)] }
+
+/** Two peers, each with one address, the other, or both. */
+const NAMED = [1, 2].flatMap((last) => {
+  const id = Uint8Array.of(0, 1, last)
+  const [near, far] = [Uint8Array.of(4, 127, 0, 0, last), Uint8Array.of(4, 10, 0, 0, last)]
+  return [[near], [far], [near, far]].map((multiaddrs) => ({ id, multiaddrs }))
+})
 
 /** A message without the length before it. */
 function body(encoded: Uint8Array): Uint8Array {
@@ -80,6 +90,34 @@ describe('messages of the DHT', () => {
     )
     assert.throws(() => decodeMessage(Uint8Array.of(0x12, 0x7f, 1)), { code: 'ERR_REQUEST_FAILED' })
     assert.throws(() => decodeMessage(Uint8Array.of(0x08, 0x09)), { code: 'ERR_REQUEST_FAILED' })
+  })
+
+  it('are read the same by who knows the peers in them', () => {
+    const book = createPeerBook()
+    const peers = fc.array(fc.constantFrom(...NAMED), { maxLength: 8 })
+    fc.assert(
+      fc.property(fc.array(peers, { minLength: 1, maxLength: 4 }), (answers) => {
+        for (const closer of answers) {
+          const frame = body(encodeMessage({ type: KAD_MESSAGE.findNode, closer }))
+          const plainly = decodeMessage(frame).closer ?? []
+          const knowing = decodeMessage(frame, book).closer ?? []
+          assert.deepEqual(
+            knowing.map(({ id }) => hex(id)),
+            plainly.map(({ id }) => hex(id))
+          )
+          for (const [place, { multiaddrs }] of plainly.entries()) {
+            const known = book
+              .named(knowing[place] ?? { id: Uint8Array.of(), multiaddrs: [] })
+              .multiaddrs.map(hex)
+            for (const address of multiaddrs) assert.ok(known.includes(hex(address)))
+          }
+        }
+      })
+    )
+    const frame = body(encodeMessage({ type: KAD_MESSAGE.findNode, closer: [FIRST] }))
+    for (let time = 0; time < 2; time++)
+      for (const named of decodeMessage(frame).closer ?? []) book.named(named)
+    assert.equal(decodeMessage(frame, book).closer?.[0], book.of(FIRST.id))
   })
 
   it('name no more peers and addresses than there is room for', () => {
