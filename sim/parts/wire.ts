@@ -94,6 +94,7 @@ class StubWire implements Wire {
   readonly #groupOf = new Map<Place, number>()
   readonly #extraMs = new Map<Place, number>()
   readonly #upFreeMs = new Map<Place, number>()
+  readonly #aborts = new WeakMap<AbortSignal, Set<Reject>>()
   #bytesByKind: Record<string, number> = {}
   #messages = 0
   #underWay = 0
@@ -129,8 +130,8 @@ class StubWire implements Wire {
     const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>()
     const fail = (): void => reject(unreachable(to))
     const timer = this.#scheduler.after(init.timeoutMs, fail, from.owner)
-    const abort = (): void => reject(init.signal.reason)
-    init.signal.addEventListener('abort', abort, { once: true })
+    const aborts = this.#abortsOf(init.signal)
+    aborts.add(reject)
     this.#underWay += 1
     this.#send({ ...init, from, to }, (station) => {
       station
@@ -151,7 +152,7 @@ class StubWire implements Wire {
     } finally {
       this.#underWay -= 1
       timer[Symbol.dispose]()
-      init.signal.removeEventListener('abort', abort)
+      aborts.delete(reject)
     }
   }
 
@@ -216,6 +217,19 @@ class StubWire implements Wire {
     return counts
   }
 
+  /** What a signal rejects when it aborts: one listener for all, for to add one to a signal costs more than to send a message. */
+  #abortsOf(signal: AbortSignal): Set<Reject> {
+    const known = this.#aborts.get(signal)
+    if (known !== undefined) return known
+    const aborts = new Set<Reject>()
+    const abort = (): void => {
+      for (const reject of aborts) reject(signal.reason)
+    }
+    signal.addEventListener('abort', abort, { once: true })
+    this.#aborts.set(signal, aborts)
+    return aborts
+  }
+
   #link(from: Place, to: Place): void {
     const links = this.#links.get(from) ?? new Set()
     this.#links.set(from, links.add(to))
@@ -268,6 +282,8 @@ class StubWire implements Wire {
     return lost * RETRANSMISSION_MS
   }
 }
+
+type Reject = (reason: unknown) => void
 
 interface Message {
   readonly from: Station
