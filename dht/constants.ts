@@ -267,8 +267,11 @@ export const KNOWN_PEERS_SAVE_INTERVAL_MS = 60_000
 /** How many bytes all of them may take. */
 export const KNOWN_PEERS_BYTES_MAX: number = 64 * 1_024
 
-/** How often each bucket of the routing table is looked into. */
+/** How often our neighbours are looked for, and some buckets of the routing table looked into. */
 export const TABLE_REFRESH_INTERVAL_MS: number = 10 * 60 * 1_000
+
+/** In how many of these rounds each bucket is looked into once; the first of a run looks into all. */
+export const TABLE_REFRESH_TURNS = 3
 
 /** How long after the first peer the table is filled; others that come in that time are counted in. */
 export const TABLE_FIRST_REFRESH_DELAY_MS = 3_000

@@ -6,7 +6,8 @@ import {
   TABLE_FIRST_REFRESH_DELAY_MS,
   TABLE_REFRESH_BUCKETS_MAX,
   TABLE_REFRESH_INTERVAL_MS,
-  TABLE_REFRESH_LOOKUP_TIMEOUT_MS
+  TABLE_REFRESH_LOOKUP_TIMEOUT_MS,
+  TABLE_REFRESH_TURNS
 } from './constants.ts'
 import { startDeadline } from './deadline.ts'
 import type { DhtTable } from './dht-service.ts'
@@ -36,6 +37,14 @@ export function planRefresh(own: Uint8Array, others: readonly Uint8Array[], clos
   const shared = others.map((other) => commonPrefixBits(own, other)).toSorted((a, b) => b - a)
   const count = Math.min((shared[closestCount - 1] ?? 0) + 1, TABLE_REFRESH_BUCKETS_MAX)
   return Array.from({ length: count }, (_, prefixBits) => prefixBits)
+}
+
+/**
+ * Whether it is a bucket's turn in a round. Those far from us have many peers, of which some may be gone: they take turns. Who is
+ * nearest to us is looked for in each round, for nobody else knows them all.
+ */
+export function isBucketsTurn(round: number, prefixBits: number): boolean {
+  return round === 0 || (round + prefixBits) % TABLE_REFRESH_TURNS === 0
 }
 
 /**
@@ -70,7 +79,7 @@ export interface TableRefreshComponents {
   readonly logger: Logger
 }
 
-/** Keeps the routing table filled: at the first peer, and from time to time. */
+/** Keeps the routing table filled: at the first peer, and from time to time, by turns. */
 export interface TableRefresh extends AsyncDisposable {
   /** Looks for our neighbours and into each bucket now, and resolves with the number of lookups. */
   refresh(signal: AbortSignal): Promise<number>
@@ -88,8 +97,8 @@ export function startTableRefresh(components: TableRefreshComponents): TableRefr
     await filled.promise
     added[Symbol.dispose]()
     await clock.sleep(TABLE_FIRST_REFRESH_DELAY_MS, stopping.signal)
-    for (;;) {
-      await refresh(components, stopping.signal)
+    for (let round = 0; ; round += 1) {
+      await refresh(components, round, stopping.signal)
       await clock.sleep(TABLE_REFRESH_INTERVAL_MS, stopping.signal)
     }
   }
@@ -98,7 +107,7 @@ export function startTableRefresh(components: TableRefreshComponents): TableRefr
     if (!stopping.signal.aborted) logger.error('table refresh stopped', { error: errorMessage(error) })
   })
   return {
-    refresh: async (signal) => await refresh(components, signal),
+    refresh: async (signal) => await refresh(components, 0, signal),
     [Symbol.asyncDispose]: async () => {
       stopping.abort()
       added[Symbol.dispose]()
@@ -108,13 +117,18 @@ export function startTableRefresh(components: TableRefreshComponents): TableRefr
   }
 }
 
-async function refresh(components: TableRefreshComponents, signal: AbortSignal): Promise<number> {
+async function refresh(
+  components: TableRefreshComponents,
+  round: number,
+  signal: AbortSignal
+): Promise<number> {
   const { table, ownKey, random } = components
   // who is nearest to us must each know us; of a bucket farther away some are enough
   await lookUp(components, { key: ownKey, isThorough: true }, signal)
   const own = table.ownKadId()
   let lookups = 1
   for (const prefixBits of own === undefined ? [] : planRefresh(own, table.kadIds(), CLOSEST_PEERS)) {
+    if (!isBucketsTurn(round, prefixBits)) continue
     const key = own && randomKeyInBucket(own, prefixBits, random)
     if (key === undefined) continue
     await lookUp(components, { key, isThorough: false }, signal)

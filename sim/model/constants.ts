@@ -20,6 +20,8 @@ export interface LookupRules {
   readonly failureShareWeight: number
   readonly firstRefreshDelayMs: number
   readonly refreshIntervalMs: number
+  /** In how many rounds each bucket is looked into once; the first looks into all. */
+  readonly refreshTurns: number
   readonly refreshBucketsMax: number
 }
 
@@ -44,6 +46,7 @@ export const LOOKUP_RULES: LookupRules = {
   failureShareWeight: 0.2,
   firstRefreshDelayMs: 3_000,
   refreshIntervalMs: 600_000,
+  refreshTurns: 3,
   refreshBucketsMax: 14
 }
 

@@ -15,7 +15,7 @@ import { ReadAhead } from './read-ahead.ts'
 import { NOBODY, Searches } from './searches.ts'
 import { Tables } from './tables.ts'
 import { nearestJoined, NEVER, staleShareOf } from './truth.ts'
-import { bucketsToRefresh, noticeDeath } from './upkeep.ts'
+import { bucketsToRefresh, isBucketsTurn, noticeDeath } from './upkeep.ts'
 
 const EVENT = { ask: 0, answer: 1, giveUp: 2, birth: 3, death: 4, refresh: 5, look: 6 } as const
 const PURPOSE = { join: 0, refresh: 1, measured: 2 } as const
@@ -50,6 +50,8 @@ export class LookupModel {
   /** Which bucket each node looks into next, and how many there are to look into. */
   readonly #refreshing: Uint8Array
   readonly #refreshCounts: Uint8Array
+  /** The round of each node: 0 for its first, and then from 1 on again and again as many as there are turns. */
+  readonly #refreshRounds: Uint8Array
   #latencyMs: { readonly min: number; readonly max: number }
   readonly #trace: ModelTrace = new ModelTrace()
 
@@ -70,6 +72,7 @@ export class LookupModel {
     this.#failureShares = new Float32Array(nodeCount)
     this.#refreshing = new Uint8Array(nodeCount)
     this.#refreshCounts = new Uint8Array(nodeCount)
+    this.#refreshRounds = new Uint8Array(nodeCount)
     this.#latencyMs = init.latencyMs ?? { min: 5, max: 100 }
     for (let slot = 0; slot < nodeCount; slot++) {
       this.tables.lives[slot] = handleOf(slot, 0)
@@ -93,7 +96,7 @@ export class LookupModel {
       this.#wheel.bytes +
       this.#searches.bytes +
       this.#answers.bytes +
-      this.#joinedAtMs.length * 10
+      this.#joinedAtMs.length * 11
     )
   }
 
@@ -328,6 +331,7 @@ export class LookupModel {
   /** A node joins through one of the first, looks for itself, and a moment later into its buckets. */
   #birth(slot: number): void {
     this.births++
+    this.#refreshRounds[slot] = 0
     noticeDeath(this.tables, slot)
     const handle = this.tables.lives[slot] as number
     if (slot >= SEEDS) {
@@ -361,14 +365,18 @@ export class LookupModel {
   /** A lookup of a refresh has ended: the next bucket, or the next refresh. */
   #refreshOn(slot: number): void {
     const handle = this.tables.lives[slot] as number
-    const bucket = this.#refreshing[slot] as number
+    let bucket = this.#refreshing[slot] as number
     if (bucket === 0) this.#refreshCounts[slot] = bucketsToRefresh(this.tables, slot, this.rules)
-    if (bucket < (this.#refreshCounts[slot] as number)) {
+    const count = this.#refreshCounts[slot] as number
+    const round = this.#refreshRounds[slot] as number
+    while (bucket < count && !isBucketsTurn(round, bucket, this.rules)) bucket++
+    if (bucket < count) {
       this.#refreshing[slot] = bucket + 1
       const apart = (0x80000000 >>> bucket) ^ (this.#random.word() & (0x7fffffff >>> bucket))
       this.#start(slot, this.tables.idOf(handle) ^ apart, PURPOSE.refresh)
       return
     }
+    this.#refreshRounds[slot] = (round % this.rules.refreshTurns) + 1
     if (this.#joinedAtMs[slot] === NEVER) this.#joinedAtMs[slot] = this.nowMs
     this.#happen(EVENT.refresh, slot, { b: handle, delayMs: this.rules.refreshIntervalMs })
   }

@@ -23,6 +23,15 @@ export function bucketsToRefresh(
   return 0
 }
 
+/** Whether a node looks into a bucket in a round of its refreshes, as `isBucketsTurn` of `dht/table-refresh.ts` has it. */
+export function isBucketsTurn(
+  round: number,
+  bucket: number,
+  { refreshTurns }: Pick<LookupRules, 'refreshTurns'>
+): boolean {
+  return round === 0 || (round + bucket) % refreshTurns === 0
+}
+
 /**
  * Those that were connected to the node that was here before notice that it is gone, as `dht/table-care.ts` does; its table is
  * emptied. Whoever knew it, but was not known by it, finds out by asking it.

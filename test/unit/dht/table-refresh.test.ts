@@ -4,9 +4,11 @@ import fc from 'fast-check'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { silentLogger, systemClock, systemRandom } from '#contracts'
+import { TABLE_REFRESH_TURNS } from '../../../dht/constants.ts'
 import type { DhtTable } from '../../../dht/dht-service.ts'
 import {
   commonPrefixBits,
+  isBucketsTurn,
   planRefresh,
   randomKeyInBucket,
   startTableRefresh
@@ -65,6 +67,17 @@ describe('routing table refresh', () => {
       const key = randomKeyInBucket(own, prefixBits, systemRandom)
       assert.ok(key)
       assert.equal(commonPrefixBits(own, createHash('sha256').update(key).digest()), prefixBits)
+    }
+  })
+
+  it('looks into all buckets at first, and then into each once in so many rounds', () => {
+    const turnsOf = (bucket: number, from: number): number[] =>
+      Array.from({ length: TABLE_REFRESH_TURNS }, (_, index) => from + index).filter((round) =>
+        isBucketsTurn(round, bucket)
+      )
+    for (let bucket = 0; bucket < 14; bucket += 1) {
+      assert.ok(isBucketsTurn(0, bucket))
+      for (const from of [1, 2, 3, 100]) assert.equal(turnsOf(bucket, from).length, 1)
     }
   })
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import * as dhtConstants from '../../../dht/constants.ts'
 import * as queryConstants from '../../../dht/query/constants.ts'
-import { planRefresh } from '../../../dht/table-refresh.ts'
+import { isBucketsTurn as isEnginesTurn, planRefresh } from '../../../dht/table-refresh.ts'
 import { LOOKUP_RULES, STOCK_TABLE_RULES, TABLE_RULES } from '../../../sim/model/constants.ts'
 import { EventWheel, NOTHING } from '../../../sim/model/event-wheel.ts'
 import { apart, handleOf, mix, mixSigned, slotOf, unmix } from '../../../sim/model/identities.ts'
@@ -10,7 +10,7 @@ import { LookupModel } from '../../../sim/model/lookup-model.ts'
 import { measureLookups } from '../../../sim/model/measure.ts'
 import { ReadAhead } from '../../../sim/model/read-ahead.ts'
 import { Tables } from '../../../sim/model/tables.ts'
-import { bucketsToRefresh } from '../../../sim/model/upkeep.ts'
+import { bucketsToRefresh, isBucketsTurn } from '../../../sim/model/upkeep.ts'
 import { lookUpBoth } from '../../support/model-and-engine.ts'
 
 const MINUTE_MS = 60_000
@@ -143,6 +143,11 @@ describe('the tables of the model', () => {
       const plan = planRefresh(bytesOf(model.tables.idOf(model.tables.lives[slot] ?? 0)), known, 20)
       assert.equal(bucketsToRefresh(model.tables, slot, LOOKUP_RULES), plan.length)
     }
+    for (let round = 0; round < 8; round++) {
+      for (let bucket = 0; bucket < 14; bucket++) {
+        assert.equal(isBucketsTurn(round, bucket, LOOKUP_RULES), isEnginesTurn(round, bucket))
+      }
+    }
   })
 })
 
@@ -164,6 +169,7 @@ describe('the model of lookups', () => {
       failureShareWeight: queryConstants.FAILURE_SHARE_WEIGHT,
       firstRefreshDelayMs: dhtConstants.TABLE_FIRST_REFRESH_DELAY_MS,
       refreshIntervalMs: dhtConstants.TABLE_REFRESH_INTERVAL_MS,
+      refreshTurns: dhtConstants.TABLE_REFRESH_TURNS,
       refreshBucketsMax: dhtConstants.TABLE_REFRESH_BUCKETS_MAX
     })
     assert.equal(TABLE_RULES.everywhereBits, dhtConstants.TABLE_BITS)
