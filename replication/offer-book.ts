@@ -9,6 +9,7 @@ import {
   OFFERS_OF_POOL_MAX,
   OFFERS_OPENED_MAX
 } from './constants.ts'
+import { NameList } from './name-list.ts'
 import { bytesOfNames, NameIndex, nameOf, type OfferName } from './offer-names.ts'
 import { openOffer } from './records.ts'
 import type { Offer, PoolId } from './types.ts'
@@ -37,6 +38,10 @@ export class OfferBook {
   readonly #pools = new Map<PoolId, Map<Did, KnownOffer>>()
   readonly #isDenied: (name: string) => boolean
   readonly #names = new NameIndex<KnownOffer>()
+  /** The same ones by pool, in the order of their names. */
+  readonly #lists = new Map<PoolId, NameList<KnownOffer>>()
+  /** No offer to a pool ends before. */
+  readonly #endsFirstMs = new Map<PoolId, number>()
   #comparisons = 0
   /** How many offers to each pool are known of each person, those that ended and were not forgotten yet included. */
   readonly #people = new Map<PoolId, Map<Did, number>>()
@@ -72,11 +77,7 @@ export class OfferBook {
       if (this.#isFull(offers)) return undefined
     }
     this.remove(pool, offer.holder)
-    const one: KnownOffer = { ...opened, ...name, namedIn: 0 }
-    this.#names.add(one)
-    offers.set(offer.holder, one)
-    this.#pools.set(pool, offers)
-    this.#count(pool, offer.person, 1)
+    this.#pools.set(pool, offers.set(offer.holder, this.#noted(pool, { ...opened, ...name, namedIn: 0 })))
     return offer
   }
 
@@ -106,15 +107,16 @@ export class OfferBook {
     return this.#pools.get(pool)?.get(holder)?.bytes
   }
 
-  /** The names of all offers of a pool that hold now, one after the other. */
+  /** The names of all offers of a pool that hold now, one after the other; those that ended are forgotten. */
   namesOf(pool: PoolId, nowMs: number): Uint8Array {
-    return bytesOfNames([...this.#offersTo(pool)].filter(({ offer }) => offer.expiresAtMs > nowMs))
+    this.prune(pool, nowMs)
+    return this.#listOf(pool).bytes()
   }
 
   /** The bytes of those offers that `names` does not have, and of `names` those that are not known here. */
   compare(pool: PoolId, names: Uint8Array, nowMs: number): { missing: Uint8Array[]; unknown: Uint8Array } {
     const comparison = ++this.#comparisons
-    const unknown = this.#lookUp(pool, names, (one) => (one.namedIn = comparison))
+    const unknown = this.#listOf(pool).lookUp(names, (one) => (one.namedIn = comparison))
     const missing: Uint8Array[] = []
     for (const { offer, namedIn, bytes } of this.#offersTo(pool)) {
       if (offer.expiresAtMs > nowMs && namedIn !== comparison) missing.push(bytes)
@@ -125,7 +127,7 @@ export class OfferBook {
   /** The bytes of the offers of a pool that `names` names. */
   named(pool: PoolId, names: Uint8Array, nowMs: number): Uint8Array[] {
     const named = new Set<Uint8Array>()
-    this.#lookUp(pool, names, ({ offer, bytes }) => {
+    this.#listOf(pool).lookUp(names, ({ offer, bytes }) => {
       if (offer.expiresAtMs > nowMs) named.add(bytes)
     })
     return [...named]
@@ -138,33 +140,46 @@ export class OfferBook {
     if (known === undefined) return
     offers?.delete(holder)
     this.#names.delete(known)
+    this.#listOf(pool).delete(known)
     this.#count(pool, known.offer.person, -1)
   }
 
   /** Forgets the offers to a pool that have ended. */
   prune(pool: PoolId, nowMs: number): void {
-    for (const { offer } of this.#offersTo(pool))
+    if (nowMs < (this.#endsFirstMs.get(pool) ?? Infinity)) return
+    let endsFirstMs = Infinity
+    for (const { offer } of this.#offersTo(pool)) {
       if (offer.expiresAtMs <= nowMs) this.remove(pool, offer.holder)
+      else endsFirstMs = Math.min(endsFirstMs, offer.expiresAtMs)
+    }
+    this.#endsFirstMs.set(pool, endsFirstMs)
   }
 
   /** Forgets a pool. */
   drop(pool: PoolId): void {
     for (const holder of [...(this.#pools.get(pool)?.keys() ?? [])]) this.remove(pool, holder)
     this.#pools.delete(pool)
+    this.#lists.delete(pool)
+    this.#endsFirstMs.delete(pool)
   }
 
   #offersTo(pool: PoolId): Iterable<KnownOffer> {
     return this.#pools.get(pool)?.values() ?? []
   }
 
-  /** Calls `known` with each offer of a pool that some names stand for, and gives the names that stand for none. */
-  #lookUp(pool: PoolId, names: Uint8Array, known: (one: KnownOffer) => void): OfferName[] {
-    const others: OfferName[] = []
-    const unknown = this.#names.lookUp(names, (one) => {
-      if (one.offer.pool === pool) known(one)
-      else others.push(one)
-    })
-    return [...unknown, ...others]
+  #noted(pool: PoolId, one: KnownOffer): KnownOffer {
+    const { offer } = one
+    const list = this.#lists.get(pool) ?? new NameList<KnownOffer>()
+    list.add(one)
+    this.#lists.set(pool, list)
+    this.#names.add(one)
+    this.#endsFirstMs.set(pool, Math.min(offer.expiresAtMs, this.#endsFirstMs.get(pool) ?? Infinity))
+    this.#count(pool, offer.person, 1)
+    return one
+  }
+
+  #listOf(pool: PoolId): NameList<KnownOffer> {
+    return this.#lists.get(pool) ?? new NameList<KnownOffer>()
   }
 
   #isFull(offers: ReadonlyMap<Did, KnownOffer>): boolean {

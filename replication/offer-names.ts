@@ -39,7 +39,10 @@ export class NameIndex<T extends OfferName> {
   }
 
   get({ high, low }: OfferName): T | undefined {
-    return this.#find(high, low)
+    const found = this.#byHigh.get(high)
+    if (found === undefined) return undefined
+    if (isList(found)) return found.find((one) => one.low === low)
+    return found.low === low ? found : undefined
   }
 
   add(one: T): void {
@@ -57,25 +60,6 @@ export class NameIndex<T extends OfferName> {
     this.#size -= before.length - left.length
   }
 
-  /** Calls `known` with each that some names stand for, and gives the names that stand for none. */
-  lookUp(names: Uint8Array, known: (one: T) => void): OfferName[] {
-    const unknown: OfferName[] = []
-    for (let at = 0; at + OFFER_NAME_BYTES <= names.length; at += OFFER_NAME_BYTES) {
-      const [high, low] = [wordAt(names, at), wordAt(names, at + 4)]
-      const one = this.#find(high, low)
-      if (one === undefined) unknown.push({ high, low })
-      else known(one)
-    }
-    return unknown
-  }
-
-  #find(high: number, low: number): T | undefined {
-    const found = this.#byHigh.get(high)
-    if (found === undefined) return undefined
-    if (isList(found)) return found.find((one) => one.low === low)
-    return found.low === low ? found : undefined
-  }
-
   #all(high: number): readonly T[] {
     const found = this.#byHigh.get(high)
     if (found === undefined) return []
@@ -85,11 +69,6 @@ export class NameIndex<T extends OfferName> {
 
 function isList<T>(found: T | readonly T[]): found is readonly T[] {
   return Array.isArray(found)
-}
-
-function wordAt(bytes: Uint8Array, at: number): number {
-  const first = ((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16)
-  return first | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)
 }
 
 function writeWord(bytes: Uint8Array, at: number, word: number): void {
