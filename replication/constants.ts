@@ -91,8 +91,10 @@ export const SYNC_PEERS_LARGE = 1
 export const POOL_LARGE = 256
 /** Questions of one exchange of offers, each with as many offers as a message may have. */
 export const SYNC_TURNS_MAX = 4
-/** How often a device announces itself to its pools, and looks for others there. */
+/** How often a device looks for others of its pools. */
 export const MEET_EVERY_MS: number = 10 * MINUTE_MS
+/** In how many of these turns it announces itself anew: half of those who remember it are there for hours. */
+export const MEETINGS_PER_ANNOUNCEMENT = 3
 /** How soon it looks for others again at first; twice as long each time in which it met nobody new. */
 export const MEET_SOON_MS: number = 2 * SECOND_MS
 /** How long one announcing or looking may take. */

@@ -5,6 +5,7 @@ import {
   CLOCK_AHEAD_MS,
   FOUND_MAX,
   GREET_STEP_MS,
+  MEETINGS_PER_ANNOUNCEMENT,
   MEET_TIMEOUT_MS,
   MET_MAX,
   OFFER_EVERY_MS,
@@ -130,7 +131,7 @@ export async function meetOthers(core: KeeperCore, announced: Map<PoolId, number
       if (given.has(pool) && nowMs >= (announced.get(pool) ?? 0)) {
         await attempt(core, async (signal) => {
           await core.network.announce(pool, { signal })
-          announced.set(pool, nowMs + core.limits.meetEveryMs / 2)
+          announced.set(pool, nowMs + core.limits.meetEveryMs * (MEETINGS_PER_ANNOUNCEMENT - 1 / 2))
         })
       }
       core.offers.prune(pool, core.clock.nowMs())
