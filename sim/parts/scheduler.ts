@@ -49,7 +49,7 @@ const NOBODY: Owner = { isDead: false }
 export function createScheduler(): Scheduler {
   const heap = createHeap()
   // deadlines are all of a few durations, and nearly none of them comes: those of one duration stand in a row
-  const rows = new Map<number, Row>()
+  const rows: Row[] = []
   let nowMs = 0
   let made = 0
   const after = (durationMs: number, task: () => void, owner: Owner = NOBODY): Disposable => {
@@ -87,40 +87,35 @@ export function createScheduler(): Scheduler {
     }),
     next: (untilMs) => {
       for (;;) {
-        const first = earliest(heap, rows)
-        if (first === undefined || first.entry.atMs > untilMs) {
+        const row = earliestRow(heap, rows)
+        const first = (row ?? heap).first()
+        if (first === undefined || first.atMs > untilMs) {
           nowMs = Math.max(nowMs, untilMs)
           return undefined
         }
-        first.take()
-        const { task, owner, atMs } = first.entry
+        if (row === undefined) heap.pop()
+        else row.shift()
+        const { task, owner, atMs } = first
         if (task === undefined || owner.isDead) continue
         nowMs = atMs
         return task
       }
     },
-    waitingCount: () => rows.values().reduce((sum, row) => sum + row.size(), heap.size())
+    waitingCount: () => rows.reduce((sum, row) => sum + row.size(), heap.size())
   }
 }
 
-/** What is due first, and how to take it out. */
-function earliest(
-  heap: Heap,
-  rows: ReadonlyMap<number, Row>
-): { readonly entry: Entry; take(): void } | undefined {
-  let entry = heap.first()
+/** The row in which what is due first is; `undefined` when it is in the heap, or nothing is due. */
+function earliestRow(heap: Heap, rows: readonly Row[]): Row | undefined {
+  let first = heap.first()
   let from: Row | undefined
-  for (const row of rows.values()) {
+  for (const row of rows) {
     const due = row.first()
-    if (due === undefined || (entry !== undefined && isBefore(entry, due))) continue
-    entry = due
+    if (due === undefined || (first !== undefined && isBefore(first, due))) continue
+    first = due
     from = row
   }
-  const take = (): void => {
-    if (from === undefined) heap.pop()
-    else from.shift()
-  }
-  return entry && { entry, take }
+  return from
 }
 
 /** Deadlines of so many durations stand in rows of their own. */
@@ -129,19 +124,24 @@ const ROWS_MAX = 8
 const ROW_MS_MIN = 1_000
 
 /** The row of a duration; `undefined` when it has none. */
-function rowOf(rows: Map<number, Row>, durationMs: number): Row | undefined {
-  const known = rows.get(durationMs)
-  if (known !== undefined || durationMs < ROW_MS_MIN || rows.size >= ROWS_MAX) return known
-  if (!Number.isInteger(durationMs)) return undefined
-  const row = new Row()
-  rows.set(durationMs, row)
+function rowOf(rows: Row[], durationMs: number): Row | undefined {
+  if (durationMs < ROW_MS_MIN) return undefined
+  const known = rows.find((row) => row.durationMs === durationMs)
+  if (known !== undefined || rows.length >= ROWS_MAX || !Number.isInteger(durationMs)) return known
+  const row = new Row(durationMs)
+  rows.push(row)
   return row
 }
 
 /** Entries of one duration: whoever comes later is due later. */
 class Row {
+  readonly durationMs: number
   #entries: Entry[] = []
   #at = 0
+
+  constructor(durationMs: number) {
+    this.durationMs = durationMs
+  }
 
   push(entry: Entry): void {
     this.#entries.push(entry)
