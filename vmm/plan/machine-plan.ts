@@ -74,6 +74,21 @@ export const PORT_NAME = 'elastos'
 export type ChannelDevice = `port:${string}` | `vsock:${number}` | `console:${string}`
 
 /**
+ * What an emulated kernel does without. A self-test and guards against neighbours cost a fifth of the start; an emulator has no
+ * neighbours to guard from. The others are rules that nobody wrote, counts that nobody reads and fairness among groups of one: an
+ * emulator translates their code again in each machine. Programs may still fence themselves in (Landlock).
+ */
+const EMULATED_OPTIONS = [
+  'cryptomgr.notests',
+  'mitigations=off',
+  'lsm=landlock',
+  'psi=0',
+  'nowatchdog',
+  'cgroup_disable=memory',
+  'noautogroup'
+]
+
+/**
  * Refuses a machine that no monitor should be asked for.
  *
  * @throws VmmError `ERR_VM_PLAN` for memory, processors or disks out of bounds, or a path that would end an option
@@ -108,8 +123,7 @@ export function kernelCommandLine(plan: MachinePlan, device: ChannelDevice): str
     `console=${arch === 'x86_64' ? 'ttyS0' : 'ttyAMA0'}`,
     'quiet',
     'panic=-1',
-    // A self-test and guards against neighbours cost a fifth of the start; an emulator has no neighbours to guard from.
-    ...(tier === 'emulated' ? ['cryptomgr.notests', 'mitigations=off'] : []),
+    ...(tier === 'emulated' ? EMULATED_OPTIONS : []),
     // An emulated counter is measured against ticks that come late on a busy host, and given up for them: four milliseconds each.
     ...(isEmulatedX86 ? ['no_timer_check', 'tsc=reliable'] : []),
     ...(isEmulatedX86 && timestampKhz !== undefined ? [`tsc_early_khz=${timestampKhz}`] : []),

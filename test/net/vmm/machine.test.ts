@@ -125,12 +125,17 @@ describe('a machine', () => {
 
   it('gives a terminal that is resized, and ends at once when told to, with all of it', async () => {
     await using machine = await start({
-      args: ['/bin/sh', '-c', 'stty size; read line; echo "$line"; stty size; sleep 1000'],
+      args: [
+        '/bin/sh',
+        '-c',
+        'stty size; ls /proc/self/fd | wc -l; read line; echo "$line"; stty size; sleep 1000'
+      ],
       terminal: { columns: 80, rows: 24 }
     })
     const pids = (await descendantsOf(process.pid)).map(({ pid }) => pid)
     const seen = linesOf(machine.stdout.incoming)
     assert.equal(await seen.until('24 80'), true)
+    assert.equal(await seen.until('5'), true, 'its streams, its channel, and what ls itself has open')
     machine.resize({ columns: 132, rows: 50 })
     await machine.stdin.write(Buffer.from('höher\r'))
     assert.equal(await seen.until('höher'), true)
@@ -157,6 +162,16 @@ describe('a machine', () => {
     assert.ok(outcome.kind === 'error')
     assert.equal(outcome.error.code, 'ERR_VM_START')
     assert.notDeepEqual(outcome.error.detail, [], 'in the words of the monitor')
+    for (const [path, reason] of [
+      ['/bin/nothing', /its program, error number 2$/],
+      ['/proc/mounts', /its program, error number 13$/]
+    ] as const) {
+      await using none = await start({ args: [path] })
+      const ended = await none.finished
+      assert.ok(ended.kind === 'error')
+      assert.equal(ended.error.code, 'ERR_VM_PROGRAM')
+      assert.match(ended.error.message, reason)
+    }
   })
 
   it('leaves no process and no file when its owner is killed', async () => {

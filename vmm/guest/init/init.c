@@ -97,6 +97,12 @@ static void say_hello(void) {
   send_frame(FRAME_HELLO, 0, versions, sizeof versions);
 }
 
+/* What the next program gets that is the same for all of them. */
+static void prepare(void) {
+  prepare_root();
+  prepare_streams();
+}
+
 /* Waits for a start message and runs its program to its end. */
 static void run(int signal_fd) {
   while (!has_started) {
@@ -110,6 +116,7 @@ static void run(int signal_fd) {
 static void forget(void) {
   while (waitpid(-1, NULL, 0) > 0) continue;
   streams_close();
+  close_unused_streams();
   unmount_root();
   program = (struct program){.pid = -1, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1, .channel_fd = -1};
   has_started = false;
@@ -124,8 +131,11 @@ int main(int count, char **arguments) {
   int signal_fd = watch_children();
   let_others_first();
   channel_open(open_channel_device());
+  bind_children();
+  simplify_disk();
   do {
     if (is_rehearsal) forget();
+    prepare();
     say_hello();
     run(signal_fd);
   } while (is_rehearsal);

@@ -73,6 +73,10 @@ _Noreturn void fail(enum step step);
 
 /* machine.c */
 void mount_basics(void);
+/* Has what is read of the disk asked for at once: there is nobody else whose requests could be put in order with ours. */
+void simplify_disk(void);
+/* Gives up, once for all programs, what none of them may ever get: what starts from us has no more than we may pass on. */
+void bind_children(void);
 void load_modules(void);
 int open_channel_device(void);
 /*
@@ -82,15 +86,24 @@ int open_channel_device(void);
 void wake_generator(void);
 void take_seed(const uint8_t *seed);
 void set_time(uint64_t now_ms);
+/* Mounts what a program sees beside its image, aside: what is done before the start message need not be done after it. */
+void prepare_root(void);
 void mount_root(void);
 void unmount_root(void);
 _Noreturn void halt(void);
 
 /* start.c */
+/* Its strings stay until the next one. */
 bool parse_start(const uint8_t *payload, size_t length, struct start *start);
+/* Opens the pipes of a program before it is known. */
+void prepare_streams(void);
+/* Closes those that no program got. */
+void close_unused_streams(void);
 void start_program(const struct start *start, struct program *program);
 
 /* streams.c */
+/* Makes an end of ours one that nobody waits for, and a pipe as large as the window. */
+void unblock(int fd);
 void streams_open(const struct program *program);
 void streams_take(unsigned type, unsigned stream, const uint8_t *payload, size_t length);
 /* Waits until something can be done, moves what bytes it can; says whether a signal waits or the host spoke. */

@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <grp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/reboot.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -28,6 +30,8 @@ struct sockaddr_vm {
   unsigned char flags, zero[3];
 };
 
+/* More than there are; the kernel says where they end. */
+enum { CAPABILITIES_MAX = 64 };
 enum { DEVICE_WAIT_MS = 5000, TEXT_BYTES_MAX = 4096, NAME_BYTES_MAX = 128 };
 
 void halt(void) {
@@ -49,6 +53,13 @@ void mount_basics(void) {
   make_mount("sys", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "");
 }
 
+void bind_children(void) {
+  for (int capability = 0; capability < CAPABILITIES_MAX; capability++)
+    if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0 && errno != EINVAL) fail(STEP_PROGRAM);
+  if (setgroups(0, NULL) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) fail(STEP_PROGRAM);
+  umask(022);
+}
+
 static bool read_text(const char *path, char *text) {
   int file = open(path, O_RDONLY | O_CLOEXEC);
   if (file < 0) return false;
@@ -57,6 +68,21 @@ static bool read_text(const char *path, char *text) {
   if (length < 0) return false;
   text[length] = 0;
   return true;
+}
+
+static void write_text(const char *path, const char *text) {
+  int file = open(path, O_WRONLY | O_CLOEXEC);
+  if (file < 0) return;
+  /* It is only slower when the kernel does not take it. */
+  if (write(file, text, strlen(text)) < 0) fprintf(stderr, "init: %s: %s\n", path, strerror(errno));
+  close(file);
+}
+
+void simplify_disk(void) {
+  write_text("/sys/block/vda/queue/scheduler", "none");
+  write_text("/sys/block/vda/queue/wbt_lat_usec", "0");
+  write_text("/sys/block/vda/queue/iostats", "0");
+  write_text("/sys/block/vda/queue/nomerges", "2");
 }
 
 /* The value of `elastos.channel=` of the kernel's command line: `port:NAME`, `vsock:PORT` or `console:DEVICE`. */
@@ -139,16 +165,17 @@ int open_channel_device(void) {
   halt();
 }
 
+static int generator = -1;
+
 static bool seed_generator(const uint8_t *seed) {
   struct {
     int bits, bytes;
     uint8_t seed[SEED_BYTES];
   } pool = {.bits = SEED_BYTES * 8, .bytes = SEED_BYTES};
   memcpy(pool.seed, seed, SEED_BYTES);
-  int device = open("/dev/urandom", O_RDWR | O_CLOEXEC);
+  if (generator < 0) generator = open("/dev/urandom", O_RDWR | O_CLOEXEC);
   /* Added and then taken up at once: what a snapshot of us would have drawn next is never drawn. */
-  bool is_taken = device >= 0 && ioctl(device, RNDADDENTROPY, &pool) == 0 && ioctl(device, RNDRESEEDCRNG) == 0;
-  if (device >= 0) close(device);
+  bool is_taken = generator >= 0 && ioctl(generator, RNDADDENTROPY, &pool) == 0 && ioctl(generator, RNDRESEEDCRNG) == 0;
   explicit_bzero(&pool, sizeof pool);
   return is_taken;
 }
@@ -172,26 +199,36 @@ static void make_device(const char *path, unsigned major_number, unsigned minor_
   chmod(path, 0666);
 }
 
+static void move_mount_to(const char *source, const char *target) {
+  if (mount(source, target, NULL, MS_MOVE, NULL) != 0) fail(STEP_ROOT);
+}
+
+void prepare_root(void) {
+  mkdir("/parts", 0755);
+  make_mount("dev", "/parts/dev", "tmpfs", MS_NOSUID | MS_NOEXEC, "size=64k,mode=0755");
+  make_device("/parts/dev/null", 1, 3);
+  make_device("/parts/dev/zero", 1, 5);
+  make_device("/parts/dev/full", 1, 7);
+  make_device("/parts/dev/random", 1, 8);
+  make_device("/parts/dev/urandom", 1, 9);
+  make_device("/parts/dev/tty", 5, 0);
+  make_mount("pts", "/parts/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "ptmxmode=0666");
+  make_mount("proc", "/parts/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "hidepid=2");
+  make_mount("tmp", "/parts/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "size=50%,mode=1777");
+  mkdir("/program", 0755);
+  if (symlink("pts/ptmx", "/parts/dev/ptmx") != 0 || symlink("/proc/self/fd", "/parts/dev/fd") != 0) fail(STEP_ROOT);
+}
+
 /* What a program sees: its image, a few devices, a folder for what it forgets. None of the machine's own devices. */
 void mount_root(void) {
-  mkdir("/program", 0755);
   for (int waited = 0; mount("/dev/vda", "/program", "erofs", MS_NOSUID | MS_NODEV | MS_RDONLY, "") != 0; waited++) {
     /* The disk may come a moment later than we do. */
     if ((errno != ENOENT && errno != ENXIO) || waited >= DEVICE_WAIT_MS) fail(STEP_ROOT);
     usleep(1000);
   }
-  if (mount("dev", "/program/dev", "tmpfs", MS_NOSUID | MS_NOEXEC, "size=64k,mode=0755") != 0) fail(STEP_ROOT);
-  make_device("/program/dev/null", 1, 3);
-  make_device("/program/dev/zero", 1, 5);
-  make_device("/program/dev/full", 1, 7);
-  make_device("/program/dev/random", 1, 8);
-  make_device("/program/dev/urandom", 1, 9);
-  make_device("/program/dev/tty", 5, 0);
-  make_mount("pts", "/program/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "ptmxmode=0666");
-  if (symlink("pts/ptmx", "/program/dev/ptmx") != 0 || symlink("/proc/self/fd", "/program/dev/fd") != 0 ||
-      mount("proc", "/program/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "hidepid=2") != 0 ||
-      mount("tmp", "/program/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "size=50%,mode=1777") != 0)
-    fail(STEP_ROOT);
+  move_mount_to("/parts/dev", "/program/dev");
+  move_mount_to("/parts/proc", "/program/proc");
+  move_mount_to("/parts/tmp", "/program/tmp");
 }
 
 /*

@@ -1,20 +1,16 @@
 /* What the host asked to be run, and its start with no rights at all. */
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "init.h"
 
-/* More than there are; the kernel says where they end. */
-enum { CAPABILITIES_MAX = 64 };
 enum { FIELD_SEED = 1, FIELD_NOW, FIELD_USER, FIELD_TERMINAL, FIELD_FOLDER, FIELD_VARIABLE, FIELD_ARGUMENT, FIELD_REHEARSAL };
 
 static uint64_t read_number(const uint8_t *at, size_t length) {
@@ -23,16 +19,20 @@ static uint64_t read_number(const uint8_t *at, size_t length) {
   return number;
 }
 
+/* Each string of a message and its end take less here than there, where each has its length and kind beside it. */
+static char texts[FRAME_BYTES_MAX];
+static size_t texts_bytes;
+
 static char *copy_text(const uint8_t *at, size_t length) {
-  char *text = malloc(length + 1);
-  if (text == NULL) return NULL;
+  char *text = texts + texts_bytes;
   memcpy(text, at, length);
   text[length] = 0;
+  texts_bytes += length + 1;
   return text;
 }
 
 static bool append(char **list, size_t *count, char *text) {
-  if (text == NULL || *count >= STRINGS_MAX) return false;
+  if (*count >= STRINGS_MAX) return false;
   list[(*count)++] = text;
   list[*count] = NULL;
   return true;
@@ -41,6 +41,7 @@ static bool append(char **list, size_t *count, char *text) {
 bool parse_start(const uint8_t *payload, size_t length, struct start *start) {
   size_t variables = 0, arguments = 0, at = 0;
   *start = (struct start){.folder = "/"};
+  texts_bytes = 0;
   while (length - at >= 3) {
     unsigned field = payload[at];
     size_t bytes = payload[at + 1] | (size_t)payload[at + 2] << 8;
@@ -55,7 +56,7 @@ bool parse_start(const uint8_t *payload, size_t length, struct start *start) {
       start->columns = (uint16_t)read_number(value, 2);
       start->rows = (uint16_t)read_number(value + 2, 2);
     } else if (field == FIELD_FOLDER) {
-      if ((start->folder = copy_text(value, bytes)) == NULL) return false;
+      start->folder = copy_text(value, bytes);
     } else if (field == FIELD_VARIABLE) {
       if (!append(start->environment, &variables, copy_text(value, bytes))) return false;
     } else if (field == FIELD_ARGUMENT) {
@@ -71,19 +72,46 @@ bool parse_start(const uint8_t *payload, size_t length, struct start *start) {
 #define TIOCGPTPEER _IO('T', 0x41)
 #endif
 
-/* The child's ends of its streams, in the order of its descriptors 0 to 3. */
+/* Above what a program may have open, so that putting an end in its place closes no other. */
+enum { ENDS_FROM = 64 };
+
+/* Both ends of a program's streams, the child's in the order of its descriptors 0 to 3. */
 struct ends {
-  int fds[4];
+  int ours[4], childs[4];
 };
 
-static void make_pipe(int *read_end, int *write_end) {
-  int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) fail(STEP_PIPES);
-  *read_end = ends[0];
-  *write_end = ends[1];
+static const struct ends no_ends = {{-1, -1, -1, -1}, {-1, -1, -1, -1}};
+/* Open before the program is known, and -1 once they are its. */
+static struct ends prepared;
+
+static void place_child_end(int *at, int end) {
+  *at = fcntl(end, F_DUPFD_CLOEXEC, ENDS_FROM);
+  if (*at < 0) fail(STEP_PIPES);
+  close(end);
 }
 
-static void make_terminal(const struct start *start, struct program *program, struct ends *child) {
+static void prepare_stream(int id) {
+  int pair[2];
+  bool is_input = id == 0;
+  if ((id == 3 ? socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) : pipe2(pair, O_CLOEXEC)) != 0) fail(STEP_PIPES);
+  prepared.ours[id] = pair[is_input ? 1 : 0];
+  place_child_end(&prepared.childs[id], pair[is_input ? 0 : 1]);
+  unblock(prepared.ours[id]);
+}
+
+void prepare_streams(void) {
+  for (int id = 0; id < 4; id++) prepare_stream(id);
+}
+
+void close_unused_streams(void) {
+  for (int id = 0; id < 4; id++) {
+    if (prepared.ours[id] >= 0) close(prepared.ours[id]);
+    if (prepared.childs[id] >= 0) close(prepared.childs[id]);
+  }
+  prepared = no_ends;
+}
+
+static int open_terminal(const struct start *start, struct ends *ends) {
   int leader = open("/program/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
   int unlock = 0;
   if (leader < 0 || ioctl(leader, TIOCSPTLCK, &unlock) != 0) fail(STEP_TERMINAL);
@@ -93,72 +121,65 @@ static void make_terminal(const struct start *start, struct program *program, st
   struct winsize size = {.ws_col = start->columns, .ws_row = start->rows};
   if (ioctl(leader, TIOCSWINSZ, &size) != 0) fail(STEP_TERMINAL);
   if (fchown(follower, start->user, start->user) != 0 || fchmod(follower, 0600) != 0) fail(STEP_TERMINAL);
-  program->stdin_fd = program->stdout_fd = leader;
-  program->stderr_fd = -1;
-  for (int i = 0; i < 3; i++) child->fds[i] = follower;
+  place_child_end(&ends->childs[0], follower);
+  ends->childs[1] = ends->childs[2] = ends->childs[0];
+  unblock(leader);
+  return leader;
 }
 
-static void make_streams(const struct start *start, struct program *program, struct ends *child) {
-  int pair[2];
-  if (start->has_terminal) make_terminal(start, program, child);
-  else {
-    make_pipe(&child->fds[0], &program->stdin_fd);
-    make_pipe(&program->stdout_fd, &child->fds[1]);
-    make_pipe(&program->stderr_fd, &child->fds[2]);
+/* The ends of a program's streams: of those that were prepared, all or, where it has a terminal, its channel alone. */
+static struct ends take_streams(const struct start *start, struct program *program) {
+  struct ends ends = no_ends;
+  for (int id = start->has_terminal ? 3 : 0; id < 4; id++) {
+    ends.ours[id] = prepared.ours[id];
+    ends.childs[id] = prepared.childs[id];
+    prepared.ours[id] = prepared.childs[id] = -1;
   }
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) fail(STEP_PIPES);
-  program->channel_fd = pair[0];
-  child->fds[3] = pair[1];
+  if (start->has_terminal) ends.ours[0] = ends.ours[1] = open_terminal(start, &ends);
+  program->stdin_fd = ends.ours[0];
+  program->stdout_fd = ends.ours[1];
+  program->stderr_fd = ends.ours[2];
+  program->channel_fd = ends.ours[3];
+  return ends;
 }
 
-static bool give_up_rights(uint32_t user) {
-  for (int capability = 0; capability < CAPABILITIES_MAX; capability++)
-    if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0 && errno != EINVAL) return false;
-  return setgroups(0, NULL) == 0 && setresgid(user, user, user) == 0 && setresuid(user, user, user) == 0 &&
-         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
-}
-
-/* Above what the child may have open, so that putting an end in its place closes no other. */
 static bool place_ends(const struct ends *ends) {
-  int moved[4];
   for (int i = 0; i < 4; i++)
-    if ((moved[i] = fcntl(ends->fds[i], F_DUPFD_CLOEXEC, 64)) < 0) return false;
-  for (int i = 0; i < 4; i++)
-    if (dup2(moved[i], i) < 0) return false;
+    if (dup2(ends->childs[i], i) < 0) return false;
   return true;
 }
 
-static _Noreturn void become(const struct start *start, const struct ends *ends, int report) {
+/* By the kernel's calls themselves: a library would look for threads that share our memory, and the child does. */
+static bool become_user(uint32_t user) {
+  return syscall(SYS_setresgid, user, user, user) == 0 && syscall(SYS_setresuid, user, user, user) == 0;
+}
+
+/* In the child, which has our memory until it is the program: it changes nothing of it but the number it leaves of its failure. */
+static _Noreturn void become(const struct start *start, const struct ends *ends, volatile int *failure) {
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
   signal(SIGPIPE, SIG_DFL);
-  umask(022);
-  report = fcntl(report, F_DUPFD_CLOEXEC, 128);
   setsid();
   if (place_ends(ends) && (!start->has_terminal || ioctl(0, TIOCSCTTY, 0) == 0) && chroot("/program") == 0 &&
-      chdir("/") == 0 && give_up_rights(start->user) && chdir(start->folder) == 0)
+      chdir("/") == 0 && become_user(start->user) && chdir(start->folder) == 0)
     execve(start->arguments[0], start->arguments, start->environment);
-  int number = errno;
-  if (write(report, &number, sizeof number) < 0) _exit(126);
+  *failure = errno;
   _exit(127);
 }
 
 void start_program(const struct start *start, struct program *program) {
-  struct ends child;
-  int report_read, report_write, number = 0;
-  make_streams(start, program, &child);
-  make_pipe(&report_read, &report_write);
-  program->pid = fork();
-  if (program->pid < 0) fail(STEP_PROGRAM);
-  if (program->pid == 0) become(start, &child, report_write);
-  close(report_write);
+  static volatile int failure;
+  static struct ends ends;
+  failure = 0;
+  ends = take_streams(start, program);
+  /* We go on when it is the program, or has failed. Nothing of us is copied for it. */
+  pid_t pid = vfork();
+  if (pid == 0) become(start, &ends, &failure);
+  program->pid = pid;
   for (int i = 0; i < 4; i++)
-    if (i == 0 || i == 3 || child.fds[i] != child.fds[0]) close(child.fds[i]);
-  /* Nothing comes when the program was started: its end of this pipe was closed by that. */
-  if (read(report_read, &number, sizeof number) == sizeof number) {
-    errno = number;
-    fail(STEP_PROGRAM);
-  }
-  close(report_read);
+    if (i == 0 || i == 3 || ends.childs[i] != ends.childs[0]) close(ends.childs[i]);
+  if (pid >= 0 && failure == 0) return;
+  if (pid >= 0) errno = failure;
+  fail(STEP_PROGRAM);
 }
