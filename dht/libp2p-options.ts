@@ -1,6 +1,5 @@
 import { circuitRelayServer, circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import type { GossipSub } from '@libp2p/gossipsub'
-import { identify } from '@libp2p/identify'
 import type { ConnectionGater, PeerDiscovery, PeerInfo, PeerStore, ServiceMap } from '@libp2p/interface'
 import type { KadDHT } from '@libp2p/kad-dht'
 import { ping } from '@libp2p/ping'
@@ -41,6 +40,7 @@ import { dialBack } from './dial-back.ts'
 import { eagerEncryption } from './eager-negotiation.ts'
 import { guardedYamux } from './guarded-muxer.ts'
 import { createHolePunch } from './hole-punch.ts'
+import { identifyOnce } from './identify-once.ts'
 import { pushNews } from './identify-push.ts'
 import { joinedNoise } from './joined-noise.ts'
 import { createPubsubService } from './pubsub.ts'
@@ -197,7 +197,7 @@ async function services(
 ): Promise<NonNullable<Libp2pOptions['services']>> {
   const isPublic = init.reach === 'public'
   return {
-    identify: identify({ runOnLimitedConnection: true }),
+    identify: identifyOnce(),
     identifyPush: pushNews(),
     // the connection monitor and the relay watch take a stream that is refused for a connection that is lost
     ping: ping({ maxOutboundStreams: PING_STREAMS_MAX }),

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict'
+import type { Libp2p } from '@libp2p/interface'
+import { PeerRecord, RecordEnvelope } from '@libp2p/peer-record'
+import { multiaddr } from '@multiformats/multiaddr'
+import type { Host } from '#dht'
+import { startTestHost, until } from './hosts.ts'
+import { startStockNode } from './stock-node.ts'
+
+/** What somebody new is told of where a node is, as the node signed it. */
+async function recordOf(node: Libp2p, addresses = node.getMultiaddrs()): Promise<Uint8Array> {
+  await using asking = await startTestHost()
+  await asking.libp2p.dial(addresses)
+  let record: Uint8Array | undefined
+  await until(async () => {
+    record = (await asking.libp2p.peerStore.get(node.peerId)).peerRecordEnvelope
+    return record !== undefined
+  })
+  assert.ok(record !== undefined)
+  return record
+}
+
+async function opened(bytes: Uint8Array): Promise<PeerRecord> {
+  const { payload } = await RecordEnvelope.openAndCertify(bytes, PeerRecord.DOMAIN)
+  return PeerRecord.createFromProtobuf(payload)
+}
+
+describe('where a node says it is', () => {
+  it('stock libp2p: is signed anew for each; ours: is signed once, for its addresses', async () => {
+    await using stock = await startStockNode()
+    assert.notDeepEqual(Buffer.from(await recordOf(stock)), Buffer.from(await recordOf(stock)))
+    await using ours: Host = await startTestHost()
+    const [first, second] = [await recordOf(ours.libp2p), await recordOf(ours.libp2p)]
+    assert.deepEqual(Buffer.from(first), Buffer.from(second))
+    const { peerId, multiaddrs } = await opened(first)
+    assert.ok(peerId.equals(ours.libp2p.peerId))
+    assert.deepEqual(
+      multiaddrs.map((address) => `${address.toString()}/p2p/${ours.peerId}`),
+      ours.libp2p.getMultiaddrs().map(String)
+    )
+  })
+
+  it('is signed anew, with a later number, when it is somewhere else', async () => {
+    await using ours = await startTestHost()
+    const before = ours.libp2p.getMultiaddrs()
+    const first = await opened(await recordOf(ours.libp2p))
+    const { addressManager } = ours.libp2p.services.internals as unknown as {
+      addressManager: { getAddresses(): unknown[] }
+    }
+    const stock = addressManager.getAddresses.bind(addressManager)
+    addressManager.getAddresses = () => [...stock(), multiaddr('/ip4/127.0.0.1/tcp/9')]
+    const later = await opened(await recordOf(ours.libp2p, before))
+    assert.equal(later.multiaddrs.length, first.multiaddrs.length + 1)
+    assert.ok(later.seqNumber > first.seqNumber)
+  })
+})
