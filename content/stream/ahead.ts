@@ -1,4 +1,6 @@
+import type { Clock } from '#contracts'
 import type { CID } from 'multiformats/cid'
+import { FIRST_STORED_AFTER_MS } from './constants.ts'
 import type { BlockStore } from '../block-store.ts'
 
 /** A block that came. */
@@ -16,6 +18,7 @@ export interface ArrivedBlock {
 
 /** What blocks are kept with until they are stored and taken. */
 export interface AheadInit {
+  readonly clock: Pick<Clock, 'after'>
   readonly store: BlockStore
   readonly durable: boolean
   readonly bytesMax: number
@@ -34,7 +37,8 @@ interface Entry {
 
 /**
  * Blocks that came and that nobody has taken, or the store not yet. They are stored in the order in which they came,
- * as many at a time as came while those before were stored.
+ * as many at a time as came while those before were stored. The first waits a moment: who reads it needs what follows it
+ * sooner than it needs to be on the disk.
  */
 export class Ahead {
   readonly #init: AheadInit
@@ -42,6 +46,9 @@ export class Ahead {
   #bytes = 0
   #queue: ArrivedBlock[] = []
   #storing: Promise<void> | undefined
+  /** Storing begins then. */
+  #begin: Disposable | undefined
+  #hasBegun = false
 
   constructor(init: AheadInit) {
     this.#init = init
@@ -60,7 +67,7 @@ export class Ahead {
     this.#entries.set(key, { bytes, release, isStored: false, isTaken })
     if (!isTaken) this.#bytes += bytes.length
     this.#queue.push(block)
-    this.#storing ??= this.#store()
+    this.#storeSoon()
   }
 
   /** The block, when it is here still. */
@@ -84,6 +91,7 @@ export class Ahead {
     this.#leave(key, entry)
     if (entry.isStored) return
     entry.whenStored ??= Promise.withResolvers()
+    this.#storeNow()
     await entry.whenStored.promise
   }
 
@@ -102,7 +110,27 @@ export class Ahead {
 
   /** Resolves when nothing is being stored. */
   async settled(): Promise<void> {
+    this.#storeNow()
     await this.#storing
+  }
+
+  /** Begins to store in another turn: whoever waits for the block that came goes on before that. */
+  #storeSoon(): void {
+    if (this.#storing !== undefined) return
+    const isFirst = !this.#hasBegun && this.#queue.length === 1
+    const isDue = this.#begin !== undefined && this.#queue.length > 2
+    if (isDue) return
+    // What follows the first is here with the second.
+    this.#begin?.[Symbol.dispose]()
+    this.#begin = this.#init.clock.after(isFirst ? FIRST_STORED_AFTER_MS : 0, () => this.#storeNow())
+  }
+
+  #storeNow(): void {
+    this.#begin?.[Symbol.dispose]()
+    this.#begin = undefined
+    if (this.#queue.length === 0) return
+    this.#hasBegun = true
+    this.#storing ??= this.#store()
   }
 
   #leave(key: string, entry: Entry): void {

@@ -46,6 +46,9 @@ export const READ_SLABS_KEPT_MAX = 4
 /** Slabs that a fetch keeps for the next blocks that come. */
 export const RECEIVE_SLABS_KEPT_MAX = 6
 
+/** How long the first block of a fetch is not stored, unless another comes or somebody waits for it to be. */
+export const FIRST_STORED_AFTER_MS = 20
+
 /** Blocks up to this size are copied out of that memory, so that one that is kept keeps no more than itself. */
 export const SMALL_BLOCK_BYTES: number = 16 * 1024
 

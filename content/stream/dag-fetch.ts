@@ -77,6 +77,7 @@ export class DagFetch implements AsyncDisposable, SourceEvents {
       limits
     )
     this.#ahead = new Ahead({
+      clock: components.clock,
       store: components.store,
       durable: init.durable,
       bytesMax: limits.aheadBytesMax,

@@ -3,10 +3,11 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import * as dagPb from '@ipld/dag-pb'
 import type { CID } from 'multiformats/cid'
 import { silentLogger } from '#contracts'
+import type { Clock } from '#contracts'
 import { cidOf, createMemoryBlockStore, DAG_PB_CODEC, RAW_CODEC } from '#content'
 import type { BlockStore } from '#content'
 import { matchesCid } from '../../../../content/cid.ts'
-import { DEFAULT_STREAM_LIMITS } from '../../../../content/stream/constants.ts'
+import { DEFAULT_STREAM_LIMITS, FIRST_STORED_AFTER_MS } from '../../../../content/stream/constants.ts'
 import { DagFetch } from '../../../../content/stream/dag-fetch.ts'
 import type { Source } from '../../../../content/stream/source.ts'
 import { stepKey } from '../../../../content/stream/walk.ts'
@@ -14,6 +15,8 @@ import { createVirtualClock } from '../../../support/virtual-clock.ts'
 
 const LEAF = new Uint8Array(64 * 1024).fill(7)
 const LEAF_CID = cidOf(RAW_CODEC, LEAF)
+const OTHER = new Uint8Array(1024).fill(8)
+const OTHER_CID = cidOf(RAW_CODEC, OTHER)
 const PARENT = dagPb.encode(dagPb.prepare({ Links: [{ Hash: LEAF_CID, Name: '', Tsize: LEAF.length }] }))
 const PARENT_CID = cidOf(DAG_PB_CODEC, PARENT)
 
@@ -39,11 +42,11 @@ function slowStore(): { store: BlockStore; intact: boolean[]; write: () => Promi
 }
 
 /** A fetch of which a test plays the sources. */
-function openFetch(store: BlockStore): DagFetch {
+function openFetch(store: BlockStore, clock: Clock = createVirtualClock()): DagFetch {
   return new DagFetch(
     {
       store,
-      clock: createVirtualClock(),
+      clock,
       logger: silentLogger,
       routing: undefined,
       connect: async () => await Promise.resolve(),
@@ -71,6 +74,43 @@ function arrive(fetch: DagFetch, cid: CID, o: { bytes: Uint8Array; below: readon
 }
 
 describe('a fetch of a DAG', () => {
+  it('hands over the first block before it is stored, and stores it a moment later', async () => {
+    const store = createMemoryBlockStore()
+    const clock = createVirtualClock()
+    await using fetch = openFetch(store, clock)
+    const parent = fetch.fetch(PARENT_CID)
+    arrive(fetch, PARENT_CID, { bytes: PARENT, below: [LEAF_CID] })
+    assert.deepEqual(await parent, PARENT)
+    assert.equal(await store.has(PARENT_CID), false, 'its reader goes on first')
+    await clock.advance(FIRST_STORED_AFTER_MS)
+    assert.equal(await store.has(PARENT_CID), true)
+  })
+
+  it('stores all that came when another block follows, and when it ends', async () => {
+    const store = createMemoryBlockStore()
+    const clock = createVirtualClock()
+    const fetch = openFetch(store, clock)
+    void fetch.fetch(PARENT_CID)
+    arrive(fetch, PARENT_CID, { bytes: PARENT, below: [LEAF_CID, OTHER_CID] })
+    arrive(fetch, LEAF_CID, { bytes: LEAF, below: [] })
+    await clock.advance(0)
+    assert.equal(await store.has(PARENT_CID), true)
+    assert.equal(await store.has(LEAF_CID), true)
+    arrive(fetch, OTHER_CID, { bytes: OTHER, below: [] })
+    await fetch[Symbol.asyncDispose]()
+    assert.equal(await store.has(OTHER_CID), true)
+    assert.equal(clock.pendingCount(), 0)
+  })
+
+  it('stores a lone block at once for who waits for no more', async () => {
+    const store = createMemoryBlockStore()
+    await using fetch = openFetch(store)
+    const brought = fetch.bring(LEAF_CID)
+    arrive(fetch, LEAF_CID, { bytes: LEAF, below: [] })
+    assert.equal(await brought, true)
+    assert.equal(await store.has(LEAF_CID), true)
+  })
+
   it('stores a block as it came when it comes again while it is being stored', async () => {
     const { store, intact, write } = slowStore()
     await using fetch = openFetch(store)
