@@ -27,7 +27,7 @@ function collect(value: unknown, found: CID[]): void {
 export function linksOf(cid: CID, bytes: Uint8Array): CID[] {
   try {
     if (cid.code === DAG_PB_CODEC) {
-      return quickLinks(bytes) ?? dagPb.decode(bytes).Links.map((link) => link.Hash)
+      return [...(quickLinks(bytes) ?? dagPb.decode(bytes).Links.map((link) => link.Hash))]
     }
     const found: CID[] = []
     if (cid.code === DAG_CBOR_CODEC) collect(dagCbor.decode(bytes), found)

@@ -245,7 +245,8 @@ export class ServedChannel implements Disposable {
             // What leads to others is the last of its run: the peer decodes it while we do.
             if (index === run.length - 1) await this.#writer.flush()
           })
-          walk.take(kept)
+          if (isNextSingle) walk.takeFirst(kept)
+          else walk.take(kept)
         }
         // The store reads on in a new run.
         if (read === 'corrupt') return

@@ -3,7 +3,7 @@ import { CID } from 'multiformats/cid'
 import { keyOfBytes } from '../bitswap/block-key.ts'
 import { checkCid, DAG_CBOR_CODEC, DAG_PB_CODEC, inlineBlock, RAW_CODEC } from '../cid.ts'
 import { linksOf } from '../dag-links.ts'
-import { quickLinks } from '../dag-pb-links.ts'
+import { firstLink, quickLinkCount, quickLinks } from '../dag-pb-links.ts'
 import { hashName, slotOf } from '../shard-slot.ts'
 import { decodeUnixfs } from '../unixfs-node.ts'
 import { WALK_SEEN_MAX, WALK_STEPS_MAX } from './constants.ts'
@@ -65,6 +65,8 @@ export class Walk {
   /** The next step is the last. */
   readonly #steps: Step[]
   readonly #seen = new Set<string>()
+  /** A block whose links are still to be put on the steps, and which of them is the first. */
+  #unread: { readonly step: Step; readonly bytes: Uint8Array; readonly first: Step } | undefined
   #isCut = false
 
   /** See {@link createWalk}. */
@@ -79,6 +81,7 @@ export class Walk {
 
   /** Steps that are known to be left, those counted that will turn out to be repetitions. */
   get size(): number {
+    this.#read()
     return this.#steps.length
   }
 
@@ -89,6 +92,7 @@ export class Walk {
 
   /** The block that must come next; `undefined` when that was all. */
   next(): CID | undefined {
+    if (this.#unread !== undefined) return this.#unread.first.cid
     for (let step = this.#steps.at(-1); step !== undefined; step = this.#steps.at(-1)) {
       const inline = this.#inlineOf(step)
       if (inline === undefined && !this.#seen.has(step.key)) return step.cid
@@ -100,6 +104,7 @@ export class Walk {
 
   /** The next blocks as far as they can be told without seeing one of them, at most `max`. */
   upcoming(max: number): UpcomingBlock[] {
+    if (this.#unread !== undefined) return [this.#unread.first]
     if (this.next() === undefined) return []
     const found: UpcomingBlock[] = []
     const keys = new Set<string>()
@@ -126,6 +131,18 @@ export class Walk {
     return keys
   }
 
+  /**
+   * As {@link take}, but of a block with many links only the first is told, until the walk goes on behind that: it can go out
+   * before the others are decoded.
+   */
+  takeFirst(bytes: Uint8Array): void {
+    const step = this.#pop()
+    if (step === undefined) return
+    const first = this.#firstBelow(step, bytes)
+    if (first === undefined) this.#enter(step, bytes)
+    else this.#unread = { step, bytes, first }
+  }
+
   /** The block that {@link next} named does not come, and nothing below it. */
   skip(): void {
     this.#pop()
@@ -133,12 +150,13 @@ export class Walk {
 
   /** The later half of what is left, taken out of the walk; nothing where a path or a range is walked. */
   split(): CID[] {
-    return this.handBack(Math.floor(this.#steps.length / 2))
+    return this.handBack(Math.floor(this.size / 2))
   }
 
   /** The last `count` steps, or all there are, taken out of the walk; in their order. */
   handBack(count: number): CID[] {
     if (!this.isPlain) return []
+    this.#read()
     return this.#steps
       .splice(0, count)
       .reverse()
@@ -147,10 +165,30 @@ export class Walk {
 
   /** What is left, in its order. */
   rest(): CID[] {
+    this.#read()
     return this.#steps.toReversed().map(({ cid }) => cid)
   }
 
+  /** Puts the links on the steps that {@link takeFirst} left. */
+  #read(): void {
+    const unread = this.#unread
+    this.#unread = undefined
+    if (unread !== undefined) this.#enter(unread.step, unread.bytes)
+  }
+
+  /** The first step below a block, where it comes next for certain. */
+  #firstBelow(step: Step, bytes: Uint8Array): Step | undefined {
+    if (!this.isPlain || step.cid.code !== DAG_PB_CODEC) return undefined
+    const count = quickLinkCount(bytes)
+    if (count === undefined || this.#steps.length + count > WALK_STEPS_MAX) return undefined
+    const cid = firstLink(bytes)
+    const first = cid === undefined ? undefined : stepBelow(step, cid)
+    const isNext = first !== undefined && !this.#seen.has(first.key) && this.#inlineOf(first) === undefined
+    return isNext ? first : undefined
+  }
+
   #pop(): Step | undefined {
+    this.#read()
     const step = this.#steps.pop()
     if (step === undefined) return undefined
     if (this.#seen.size >= WALK_SEEN_MAX) this.#seen.clear()

@@ -3,7 +3,7 @@ import * as dagPb from '@ipld/dag-pb'
 import fc from 'fast-check'
 import { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
-import { firstLink, quickLinks } from '../../../content/dag-pb-links.ts'
+import { firstLink, quickLinkCount, quickLinks } from '../../../content/dag-pb-links.ts'
 import { stepKey } from '../../../content/stream/walk.ts'
 
 const RUNS = 300
@@ -57,6 +57,8 @@ describe('the quick decoder of links', () => {
         assert.deepEqual(textOf(links), decoded(bytes))
         assert.deepEqual(keys, links?.map(stepKey), 'a key is that of its link')
         assert.equal(firstLink(bytes)?.toString(), links?.[0]?.toString())
+        assert.equal(quickLinkCount(bytes), links?.length)
+        assert.deepEqual(textOf(quickLinks(bytes)), textOf(links), 'asked again')
         for (const [index, link] of dagPb.decode(bytes).Links.entries()) {
           const quick = links?.[index]
           assert.ok(quick !== undefined && quick.equals(link.Hash))
@@ -81,6 +83,7 @@ describe('the quick decoder of links', () => {
     fc.assert(
       fc.property(any, (bytes) => {
         const links = quickLinks(bytes)
+        assert.equal(quickLinkCount(bytes), links?.length)
         if (links === undefined) return
         assert.deepEqual(textOf(links), decoded(bytes))
         assert.equal(firstLink(bytes)?.toString(), links[0]?.toString())

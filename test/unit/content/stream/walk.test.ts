@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import * as dagCbor from '@ipld/dag-cbor'
-import type { CID } from 'multiformats/cid'
-import { cidOf, createMemoryBlockStore, DAG_CBOR_CODEC, RAW_CODEC } from '#content'
+import * as dagPb from '@ipld/dag-pb'
+import { CID } from 'multiformats/cid'
+import * as Digest from 'multiformats/hashes/digest'
+import { cidOf, createMemoryBlockStore, DAG_CBOR_CODEC, DAG_PB_CODEC, RAW_CODEC } from '#content'
 import type { BlockStore } from '#content'
 import { importEntries } from '../../../../content/file-entries.ts'
 import type { Ask } from '../../../../content/stream/frames.ts'
@@ -10,14 +12,14 @@ import { putFile } from '../../../net/content/stream-nodes.ts'
 
 const MIB = 1024 * 1024
 
-/** Walks to the end, and returns what was passed. */
-async function walkAll(store: BlockStore, walk: Walk): Promise<CID[]> {
+/** Walks to the end, by whichever way of taking a block, and returns what was passed. */
+async function walkAll(store: BlockStore, walk: Walk, by: 'take' | 'takeFirst' = 'take'): Promise<CID[]> {
   const passed: CID[] = []
   for (let cid = walk.next(); cid !== undefined; cid = walk.next()) {
     const upcoming = walk.upcoming(64)
     assert.ok(upcoming[0]?.cid.equals(cid), 'what is upcoming begins with what is next')
     passed.push(cid)
-    walk.take((await store.get(cid)) as Uint8Array)
+    walk[by]((await store.get(cid)) as Uint8Array)
   }
   return passed
 }
@@ -93,6 +95,45 @@ describe('the walk of a DAG', () => {
     const root = await put(DAG_CBOR_CODEC, dagCbor.encode(value))
     const passed = await passedBy(store, { roots: [root], below: true })
     assert.deepEqual(passed.slice(1).map(String), [d, a, b, c].map(String))
+  })
+
+  it('is the same where only the first link of a block is told at once', async () => {
+    const store = createMemoryBlockStore()
+    const put = async (codec: number, bytes: Uint8Array): Promise<CID> => {
+      const cid = cidOf(codec, bytes)
+      await store.put(cid, bytes)
+      return cid
+    }
+    const linked = async (hashes: readonly CID[], tail: Uint8Array = new Uint8Array()): Promise<CID> => {
+      const Links = hashes.map((Hash) => ({ Hash, Name: '', Tsize: 1 }))
+      const bytes = Buffer.concat([dagPb.encode({ Data: new Uint8Array(1), Links }), tail])
+      return await put(DAG_PB_CODEC, bytes)
+    }
+    const [a, b] = await Promise.all(['a', 'b'].map((text) => put(RAW_CODEC, Buffer.from(text))))
+    const [leafA, leafB] = [a as CID, b as CID]
+    const inner = await linked([leafA, leafB])
+    const roots = [
+      await putFile(store, { bytes: 3 * MIB }),
+      await putFolder(store, { 'a/x': 'one', 'a/y': 'two', 'b/x': 'one' }),
+      // its first link repeats what has passed, or is in nobody's hands
+      await linked([inner, inner, leafA]),
+      await linked([CID.createV1(RAW_CODEC, Digest.create(0, Buffer.from('its own'))), leafB]),
+      // whose end nobody can decode, so that it has no links
+      await linked([leafA, leafB], Uint8Array.of(0xff, 0xff)),
+      await linked([])
+    ]
+    for (const root of roots) {
+      const walk = async (): Promise<Walk> => await createWalk({ roots: [root], below: true })
+      const passed = await walkAll(store, await walk())
+      assert.deepEqual((await walkAll(store, await walk(), 'takeFirst')).map(String), passed.map(String))
+      const bytes = (await store.get(root)) as Uint8Array
+      const [one, other] = [await walk(), await walk()]
+      one.take(bytes)
+      other.takeFirst(bytes)
+      assert.deepEqual(other.split().map(String), one.split().map(String))
+      assert.deepEqual(other.rest().map(String), one.rest().map(String))
+      assert.equal(other.size, one.size)
+    }
   })
 
   it('goes on elsewhere with what was split off, and misses nothing', async () => {
