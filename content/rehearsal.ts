@@ -89,7 +89,7 @@ async function rehearseOnce(
   root: CID
 ): Promise<number> {
   const store = createMemoryBlockStore()
-  await using streams = rehearsedStreams({ ...o, store })
+  await using streams = await rehearsedStreams({ ...o, store })
   const isDenied = (): boolean => false
   const source = createBlockSource({ ...o, store, streams, exchange: NOBODY, isDenied }, DEADLINES)
   await using reader = source.read({ root, signal: o.signal })

@@ -1,5 +1,5 @@
 import { privateKeyFromRaw } from '@libp2p/crypto/keys'
-import type { Connection, Libp2p, Stream } from '@libp2p/interface'
+import type { Libp2p } from '@libp2p/interface'
 import { createLibp2p } from 'libp2p'
 import type { Clock, Logger, Random } from '#contracts'
 import { createKeyPair } from '#did'
@@ -8,16 +8,13 @@ import { createBulkSockets, divertedTcp } from './bulk/index.ts'
 import { encryptedStreams } from './libp2p-options.ts'
 import { quietLogger } from './quiet-logger.ts'
 
-/** Spoken by nobody else. */
-const PROTOCOL = '/elastos/rehearsal/1.0.0'
 const LISTEN = '/ip4/127.0.0.1/tcp/0'
-/** Bytes that may come on a stream before more are asked for: as many as a fetch asks for. */
-const WINDOW_BYTES: number = 3 * 1024 * 1024
 
-/** A connection of this process with itself, made like those to other nodes. */
+/** Two nodes of this process, connected as they would be to others. */
 export interface RehearsalNetwork extends AsyncDisposable {
-  /** Both ends of a new stream. @throws the reason of `signal`, or whatever libp2p throws */
-  openStream(signal: AbortSignal): Promise<readonly [asking: Stream, serving: Stream]>
+  /** Has dialled the other. */
+  readonly asking: Libp2p
+  readonly serving: Libp2p
 }
 
 /** What a connection of this process with itself is made with. */
@@ -54,25 +51,9 @@ export async function startRehearsalNetwork(
     listen: []
   })
   signal.throwIfAborted()
-  const arrivals: ((stream: Stream) => void)[] = []
-  await serving.handle(PROTOCOL, (stream) => arrivals.shift()?.(stream))
-  const connection: Connection = await asking.dial(serving.getMultiaddrs(), { signal })
+  await asking.dial(serving.getMultiaddrs(), { signal })
   const running = stack.move()
-  return {
-    openStream: async (opening) => {
-      const { promise, resolve, reject } = Promise.withResolvers<Stream>()
-      const onAbort = (): void => reject(opening.reason as Error)
-      opening.addEventListener('abort', onAbort, { once: true })
-      arrivals.push(resolve)
-      try {
-        const options = { signal: opening, negotiateFully: false, windowBytes: WINDOW_BYTES }
-        return [await connection.newStream(PROTOCOL, options), await promise]
-      } finally {
-        opening.removeEventListener('abort', onAbort)
-      }
-    },
-    [Symbol.asyncDispose]: async () => await running.disposeAsync()
-  }
+  return { asking, serving, [Symbol.asyncDispose]: async () => await running.disposeAsync() }
 }
 
 async function startPeer(

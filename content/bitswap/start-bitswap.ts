@@ -91,7 +91,7 @@ class RunningBitswap implements Bitswap {
   readonly #limits: BitswapLimits
   readonly #stop = new AbortController()
   readonly #channels = new Map<string, Channel>()
-  readonly #connected = new Set<string>()
+  readonly #connected = new Map<string, PeerId>()
   readonly #conduct: Conduct
   readonly #client: Client
   readonly #server: Server
@@ -157,11 +157,12 @@ class RunningBitswap implements Bitswap {
     })
     for (const protocol of BITSWAP_PROTOCOLS) {
       const onConnect = (peerId: PeerId): void => {
-        this.#meet(peerId.toString())
+        this.#meet(peerId)
       }
       this.#topologies.push(await libp2p.register(protocol, { onConnect, notifyOnLimitedConnection: true }))
     }
-    for (const { remotePeer } of libp2p.getConnections()) this.#connected.add(remotePeer.toString())
+    for (const { remotePeer } of libp2p.getConnections())
+      this.#connected.set(remotePeer.toString(), remotePeer)
   }
 
   createSession(init: { root: CID; signal: AbortSignal; providers?: readonly Provider[] }): BlockSession {
@@ -174,7 +175,7 @@ class RunningBitswap implements Bitswap {
         routing,
         client: this.#client,
         connect: (provider, dialSignal) => this.connect(provider, dialSignal),
-        connectedPeers: () => this.#connected,
+        connectedPeers: () => this.#connected.keys(),
         isAcceptable: (peerId) =>
           peerId !== this.#components.libp2p.peerId.toString() && !this.#conduct.isShunned(peerId)
       },
@@ -217,7 +218,7 @@ class RunningBitswap implements Bitswap {
       stream.abort(new Error('not now'))
       return
     }
-    this.#meet(peerId)
+    this.#meet(connection.remotePeer)
     this.#inbound.accept(stream, peerId)
   }
 
@@ -225,9 +226,10 @@ class RunningBitswap implements Bitswap {
     this.#forget(event.detail.toString(), false)
   }
 
-  #meet(peerId: string): void {
+  #meet(peer: PeerId): void {
+    const peerId = peer.toString()
     if (this.#connected.has(peerId)) return
-    this.#connected.add(peerId)
+    this.#connected.set(peerId, peer)
     this.#client.meet(peerId)
   }
 
@@ -288,7 +290,8 @@ class RunningBitswap implements Bitswap {
 
   async connect(provider: Provider, signal: AbortSignal): Promise<void> {
     const { libp2p } = this.#components
-    const peerId = peerIdFromString(provider.peerId)
+    // One that has said its own name before says it at once.
+    const peerId = this.#connected.get(provider.peerId) ?? peerIdFromString(provider.peerId)
     if (libp2p.getConnections(peerId).some(isDirect)) return
     const multiaddrs = provider.multiaddrs.map((address) => multiaddr(address))
     if (multiaddrs.length > 0) await libp2p.peerStore.merge(peerId, { multiaddrs }, { signal })

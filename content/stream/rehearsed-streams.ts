@@ -1,14 +1,16 @@
-import type { Stream } from '@libp2p/interface'
+import type { Libp2p } from '@libp2p/interface'
 import type { Clock, Logger } from '#contracts'
+import { startBitswap } from '../bitswap/index.ts'
+import type { BitswapLibp2p } from '../bitswap/index.ts'
 import type { BlockStore } from '../block-store.ts'
 import { Slabs } from '../slabs.ts'
 import { DEFAULT_STREAM_LIMITS, READ_SLAB_BYTES } from './constants.ts'
 import { DagFetch } from './dag-fetch.ts'
-import { pipeOfStream } from './pipe.ts'
 import type { Pipe } from './pipe.ts'
 import { ServedChannel } from './served-channel.ts'
 import type { BulkConnection } from './bulk-sockets.ts'
-import type { DagStreams } from './start-dag-streams.ts'
+import { startDagStreams } from './start-dag-streams.ts'
+import type { DagStreams, StreamLibp2p } from './start-dag-streams.ts'
 
 /** What comes over a stream of libp2p comes in pieces of about this size. */
 const PIECE_BYTES = 64 * 1024
@@ -16,20 +18,68 @@ const PEER = 'a rehearsal'
 /** What is asked ahead is less than there is, so that nothing is found to be absent before the end. */
 const LIMITS = { ...DEFAULT_STREAM_LIMITS, streamCreditBytes: 256 * 1024 }
 
-/** A connection of this process with itself: what a rehearsal needs of the network, declared here by the consumer. */
+/** Two nodes of this process that are connected: what a rehearsal needs of the network, declared here by the consumer. */
 export interface RehearsalNetwork extends AsyncDisposable {
-  /** Both ends of a new stream, which is like those to other nodes. */
-  openStream(signal: AbortSignal): Promise<readonly [asking: Stream, serving: Stream]>
+  /** Has dialled the other. */
+  readonly asking: StreamLibp2p & BitswapLibp2p
+  readonly serving: StreamLibp2p & Pick<Libp2p, 'getMultiaddrs'>
+}
+
+/** Where streams of a rehearsal lead from and to. */
+export interface RehearsedStreamsInit {
+  readonly store: BlockStore
+  readonly provider: BlockStore
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly network?: RehearsalNetwork | undefined
 }
 
 /** Streams that lead from one store to another in the same process; in memory where there is no network. */
-export function rehearsedStreams(o: {
-  store: BlockStore
-  provider: BlockStore
-  clock: Clock
-  logger: Logger
-  network?: RehearsalNetwork | undefined
-}): Pick<DagStreams, 'createFetch'> & AsyncDisposable {
+export async function rehearsedStreams(
+  o: RehearsedStreamsInit
+): Promise<Pick<DagStreams, 'createFetch'> & AsyncDisposable> {
+  return o.network === undefined ? streamsInMemory(o) : await streamsOver(o.network, o)
+}
+
+/** All that a fetch of a node passes: a provider is looked for, found to be connected, asked over a new stream, and has the right to be. */
+async function streamsOver(
+  { asking, serving }: RehearsalNetwork,
+  { clock, logger, store, provider }: RehearsedStreamsInit
+): Promise<Pick<DagStreams, 'createFetch'> & AsyncDisposable> {
+  await using stack = new AsyncDisposableStack()
+  const common = { clock, logger, isDenied: () => false, grantOf }
+  const connect = async (): Promise<void> => await Promise.resolve()
+  stack.use(
+    await startDagStreams(
+      { ...common, connect, libp2p: serving, store: provider, routing: undefined },
+      { limits: LIMITS }
+    )
+  )
+  const found = {
+    peerId: serving.peerId.toString(),
+    multiaddrs: serving.getMultiaddrs().map((address) => address.toString())
+  }
+  const routing = {
+    findProviders: async function* () {
+      yield await Promise.resolve(found)
+    }
+  }
+  const mayServe = async (): Promise<boolean> => await Promise.resolve(false)
+  const exchange = stack.use(await startBitswap({ clock, logger, libp2p: asking, store, routing, mayServe }))
+  const streams = stack.use(
+    await startDagStreams(
+      { ...common, connect: (...to) => exchange.connect(...to), libp2p: asking, store, routing },
+      { limits: LIMITS }
+    )
+  )
+  const running = stack.move()
+  return {
+    createFetch: (init) => streams.createFetch(init),
+    [Symbol.asyncDispose]: async () => await running.disposeAsync()
+  }
+}
+
+function streamsInMemory(o: RehearsedStreamsInit): Pick<DagStreams, 'createFetch'> & AsyncDisposable {
   const { clock, logger, store, provider } = o
   const channels: Disposable[] = []
   const isDenied = (): boolean => false
@@ -40,10 +90,8 @@ export function rehearsedStreams(o: {
     connectedPeers: () => [PEER],
     isAcceptable: () => true,
     onBlame: () => undefined,
-    openPipe: async (_peerId: string, signal: AbortSignal) => {
-      const ends = await o.network?.openStream(signal)
-      const [pipe, other] =
-        ends === undefined ? pipePair(clock) : [pipeOfStream(ends[0]), pipeOfStream(ends[1])]
+    openPipe: async () => {
+      const [pipe, other] = pipePair(clock)
       const serving = { store: provider, grantOf, isDenied, clock, logger }
       const memory = new Slabs({ slabBytes: READ_SLAB_BYTES, keptMax: 0 })
       const init = { peerId: PEER, pipe: other, memory, onEnd: () => undefined }

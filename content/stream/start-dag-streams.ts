@@ -35,6 +35,7 @@ export type StreamLibp2p = Pick<
   | 'register'
   | 'unregister'
   | 'dial'
+  | 'getConnections'
   | 'addEventListener'
   | 'removeEventListener'
 > & { readonly peerStore: Pick<PeerStore, 'get'> }
@@ -93,7 +94,7 @@ class RunningDagStreams implements DagStreams {
   readonly #stop = new AbortController()
   readonly #memory = new Slabs({ slabBytes: READ_SLAB_BYTES, keptMax: READ_SLABS_KEPT_MAX })
   readonly #channels = new Map<ServedChannel, string>()
-  readonly #connected = new Set<string>()
+  readonly #connected = new Map<string, PeerId>()
   #topology: string | undefined
   #gone = { blocksSent: 0, bytesSent: 0 }
 
@@ -112,7 +113,7 @@ class RunningDagStreams implements DagStreams {
       runOnLimitedConnection: true
     })
     const onConnect = (peerId: PeerId): void => {
-      this.#connected.add(peerId.toString())
+      this.#connected.set(peerId.toString(), peerId)
     }
     this.#topology = await libp2p.register(DAG_PROTOCOL, { onConnect, notifyOnLimitedConnection: true })
   }
@@ -124,7 +125,7 @@ class RunningDagStreams implements DagStreams {
         ...this.#components,
         openPipe: (peerId, signal) => this.#openPipe(peerId, signal),
         openFlow: flow === undefined ? undefined : (peerId, abandon) => this.#openFlow(flow, peerId, abandon),
-        connectedPeers: () => this.#connected,
+        connectedPeers: () => this.#connected.keys(),
         isAcceptable: (peerId) => peerId !== libp2p.peerId.toString() && !this.#conduct.isShunned(peerId),
         onBlame: (peerId, reason) => {
           const misbehaviour = this.#conduct.strike(
@@ -228,7 +229,12 @@ class RunningDagStreams implements DagStreams {
 
   async #openPipe(peerId: string, signal: AbortSignal): Promise<OpenedPipe> {
     const { libp2p } = this.#components
-    const connection = await libp2p.dial(peerIdFromString(peerId), { signal })
+    // One that has said its own name before says it at once.
+    const id = this.#connected.get(peerId) ?? peerIdFromString(peerId)
+    const open = libp2p
+      .getConnections(id)
+      .find(({ status, limits }) => status === 'open' && limits === undefined)
+    const connection = open ?? (await libp2p.dial(id, { signal }))
     const options: NewStreamOptions & { windowBytes: number } = {
       signal,
       runOnLimitedConnection: true,

@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:net'
 import { silentLogger, systemClock, systemRandom } from '#contracts'
 import type { RehearsalNetwork } from '#content'
 import { startRehearsalNetwork } from '#dht'
+import type { Connection, Stream } from '@libp2p/interface'
 import { createLibp2p } from 'libp2p'
 import { multiaddr } from '@multiformats/multiaddr'
 import { rehearseFetch } from '../../../content/rehearsal.ts'
@@ -33,6 +34,16 @@ async function portsOf<T>(task: (ports: ReadonlySet<number>) => Promise<T>): Pro
   }
 }
 
+/** Tells of each stream that is opened on that connection. */
+function watchStreams(connection: Connection, onStream: (stream: Stream) => void): void {
+  const newStream = connection.newStream.bind(connection)
+  connection.newStream = async (...given) => {
+    const stream = await newStream(...given)
+    onStream(stream)
+    return stream
+  }
+}
+
 describe('a rehearsal over a network', () => {
   it('brings its blocks over encrypted streams of this process with itself, and leaves none', async () => {
     let streams = 0
@@ -40,13 +51,13 @@ describe('a rehearsal over a network', () => {
     let ended = 0
     const startNetwork = async (signal: AbortSignal): Promise<RehearsalNetwork> => {
       const network = await startRehearsalNetwork(powers, signal)
+      const [connection] = network.asking.getConnections()
+      watchStreams(connection as Connection, (stream) => {
+        streams++
+        stream.addEventListener('message', ({ data }) => (bytes += data.byteLength))
+      })
       return {
-        openStream: async (opening) => {
-          const ends = await network.openStream(opening)
-          streams++
-          ends[0].addEventListener('message', ({ data }) => (bytes += data.byteLength))
-          return ends
-        },
+        ...network,
         [Symbol.asyncDispose]: async () => {
           await network[Symbol.asyncDispose]()
           ended++

@@ -52,6 +52,7 @@ async function startStreams(open: () => SilentStream): Promise<DagStreams> {
     peerId: randomPeerId(),
     peerStore: { get: async () => await Promise.reject(new Error('not known')) },
     dial: async () => await Promise.resolve(connection),
+    getConnections: () => [],
     handle: async () => await Promise.resolve(),
     unhandle: async () => await Promise.resolve(),
     register: async () => await Promise.resolve('topology'),
