@@ -23,6 +23,7 @@ import { forwardLater } from './gossip/forward.ts'
 import type { ForwardComponents } from './gossip/forward.ts'
 import { takeIn } from './gossip/intake.ts'
 import type { GossipInternals } from './gossip/internals.ts'
+import { restScores } from './gossip/rest-scores.ts'
 import { tellOnce } from './gossip/tell-once.ts'
 import { keepGossipStreams } from './gossip-streams.ts'
 import type { GossipStreamComponents } from './gossip-streams.ts'
@@ -115,7 +116,7 @@ export function isTopicAllowed(topic: string): boolean {
 
 /** A service factory for libp2p: gossipsub that ignores topics that are not ours, and reads and forwards as we do. */
 export function createPubsubService(
-  init: ForwardComponents
+  init: ForwardComponents & { readonly clock: Pick<Clock, 'nowMs'> }
 ): (components: GossipSubComponents & GossipStreamComponents) => GossipSub {
   return (components) => {
     const service = gossipsub({ ...gossipOptions(), allowedTopics: [] })(components)
@@ -128,6 +129,7 @@ export function createPubsubService(
       outbox.drop(from, id)
       told.note(from, id)
     })
+    restScores(internals, init.clock)
     catchUpMeshPeers(service)
     keepGossipStreams(service, components)
     return service

@@ -1,6 +1,7 @@
 import type { PeerId, Stream } from '@libp2p/interface'
 import type { Message, TopicValidatorFn } from '@libp2p/gossipsub'
 import type { RPC } from '@libp2p/gossipsub/message'
+import type { Scores } from './rest-scores.ts'
 
 /** What gossipsub makes of a message that came, by its own words in `code`. */
 export interface Validation {
@@ -27,7 +28,7 @@ export interface GossipInternals {
   readonly allowedTopics: Pick<ReadonlySet<string>, 'has'>
   readonly topicValidators: ReadonlyMap<string, TopicValidatorFn>
   readonly seenCache: { has(id: string): boolean; put(id: string): void }
-  readonly score: { deliverMessage(from: string, id: string, topic: string): void }
+  readonly score: Scores & { deliverMessage(from: string, id: string, topic: string): void }
   readonly gossipTracer: { deliverMessage(id: string, isDuplicate?: boolean): void }
   readonly opts: { readonly idontwantMinDataSize: number }
   readonly log: (thrown: unknown) => void
