@@ -44,7 +44,7 @@ export async function startReplicas(
     await startReplication(
       {
         ...seams,
-        network: createReplicaNetwork(host),
+        network: createReplicaNetwork(host, seams.clock),
         content: createReplicaContent(content, hints),
         store: createReplicaStore(datastore),
         signer: keystore.device,

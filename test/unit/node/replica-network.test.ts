@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict'
+import type { Host } from '#dht'
+import { createKeyPair, peerIdFromDid, type Did } from '#did'
+import type { PoolId } from '#replication'
+import { createReplicaNetwork } from '../../../node/replicas/network.ts'
+import { createSeededRandom } from '../../support/seeded-random.ts'
+import { createVirtualClock } from '../../support/virtual-clock.ts'
+
+const SIGNAL = new AbortController().signal
+const POOL: PoolId = 'volunteers'
+const SOON_MS = 2_000
+const LATER_MS = 30_000
+
+function createWorld(): {
+  readonly searches: boolean[]
+  readonly find: (pool?: PoolId) => Promise<Did[]>
+  readonly advance: (durationMs: number) => Promise<void>
+  readonly device: Did
+} {
+  const clock = createVirtualClock()
+  const { did: device } = createKeyPair(createSeededRandom(5))
+  const searches: boolean[] = []
+  const ownRouting = {
+    findProviders: async function* (_cid: unknown, { quick = false }: { quick?: boolean }) {
+      searches.push(quick)
+      yield await Promise.resolve({ peerId: peerIdFromDid(device), multiaddrs: [] })
+    }
+  }
+  const host = { ownRouting } as unknown as Pick<Host, 'exchange' | 'ownRouting'>
+  const network = createReplicaNetwork(host, clock)
+  return {
+    ...{ searches, device },
+    find: async (pool = POOL) => await Array.fromAsync(network.find(pool, { signal: SIGNAL })),
+    advance: async (durationMs) => {
+      await clock.advance(durationMs)
+    }
+  }
+}
+
+describe('looking for devices of a pool', () => {
+  it('is a search of its own at first and from time to time, and between them asks who is near', async () => {
+    const world = createWorld()
+    assert.deepEqual(await world.find(), [world.device])
+    await world.advance(SOON_MS)
+    assert.deepEqual(await world.find(), [world.device], 'who is near names devices too')
+    await world.advance(LATER_MS - SOON_MS - 1)
+    await world.find()
+    await world.advance(1)
+    await world.find()
+    await world.find()
+    assert.deepEqual(world.searches, [false, true, true, false, true])
+  })
+
+  it('is one for each pool, of however many', async () => {
+    const world = createWorld()
+    const pools = Array.from({ length: 1_025 }, (_, index) => `group ${index}`)
+    for (const pool of pools) await world.find(pool)
+    assert.ok(world.searches.every((isQuick) => !isQuick))
+    const [first = POOL, , third = POOL] = pools
+    await world.find(third)
+    assert.equal(world.searches.at(-1), true)
+    await world.find(first)
+    assert.equal(world.searches.at(-1), false, 'forgotten, and so looked for anew')
+  })
+})
