@@ -267,8 +267,11 @@ export const KNOWN_PEER_ADDRESSES_MAX = 8
 /** How long a peer is remembered for a later start. */
 export const KNOWN_PEER_AGE_MAX_MS: number = 30 * 24 * HOUR_MS
 
-/** How often the peers to remember are written down. */
+/** How often the peers to remember are written down, when they are others than before. */
 export const KNOWN_PEERS_SAVE_INTERVAL_MS = 60_000
+
+/** After which time they are written down although they are the same, for when they were last seen. */
+export const KNOWN_PEERS_RENEW_MS: number = 10 * 60 * 1_000
 
 /** How many bytes all of them may take. */
 export const KNOWN_PEERS_BYTES_MAX: number = 64 * 1_024

@@ -11,6 +11,7 @@ import {
   KNOWN_PEERS_BYTES_MAX,
   KNOWN_PEERS_DIALLED_MAX,
   KNOWN_PEERS_MAX,
+  KNOWN_PEERS_RENEW_MS,
   KNOWN_PEERS_SAVE_INTERVAL_MS
 } from './constants.ts'
 import type { DhtTable } from './dht-service.ts'
@@ -68,7 +69,15 @@ export function startKnownPeers(components: KnownPeersComponents): KnownPeers {
       logger.warn('known peers not saved', { error: errorMessage(error) })
     }
   }
-  const timer = clock.every(KNOWN_PEERS_SAVE_INTERVAL_MS, () => void save())
+  let saved = { peerIds: '', atMs: 0 }
+  const saveNews = (): void => {
+    const peerIds = servingPeers(components).toSorted().join(' ')
+    const nowMs = clock.monotonicMs()
+    if (peerIds === saved.peerIds && nowMs - saved.atMs < KNOWN_PEERS_RENEW_MS) return
+    saved = { peerIds, atMs: nowMs }
+    void save()
+  }
+  const timer = clock.every(KNOWN_PEERS_SAVE_INTERVAL_MS, saveNews)
   return {
     save,
     startingPeers: async () => {
@@ -107,11 +116,16 @@ async function saveKnownPeers(components: KnownPeersComponents): Promise<void> {
 }
 
 /** The peers in our routing table that we are connected to: they serve the DHT and are there. */
-async function currentPeers({ libp2p, table, clock }: KnownPeersComponents): Promise<KnownPeer[]> {
+function servingPeers({ libp2p, table }: KnownPeersComponents): string[] {
   const connected = new Set(libp2p.getConnections().map(({ remotePeer }) => remotePeer.toString()))
+  return table.peerIds().filter((peerId) => connected.has(peerId))
+}
+
+async function currentPeers(components: KnownPeersComponents): Promise<KnownPeer[]> {
+  const { libp2p, clock } = components
   const peers: KnownPeer[] = []
-  for (const peerId of table.peerIds()) {
-    if (!connected.has(peerId) || peers.length >= KNOWN_PEERS_MAX) continue
+  for (const peerId of servingPeers(components)) {
+    if (peers.length >= KNOWN_PEERS_MAX) break
     const { addresses } = await libp2p.peerStore
       .get(peerIdFromString(peerId))
       .catch(() => ({ addresses: [] }))

@@ -66,6 +66,8 @@ export const LOOKUPS_BURST = 8
 export const LOOKUP_EVERY_MS: number = 10 * SECOND_MS
 /** How soon somebody who need not wait is seen by a turn that waits for {@link LOOKUP_EVERY_MS}. */
 export const LOOKUP_PAUSE_MS: number = SECOND_MS
+/** For so long after it was made here a person's list is not looked up: the first start of a node comes within it. */
+export const JUST_MADE_MS: number = MINUTE_MS
 /** Time one lookup may take. */
 export const LOOKUP_TIMEOUT_MS: number = 20 * SECOND_MS
 /** Time after which somebody's list is looked up again when they are heard. */

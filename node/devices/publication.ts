@@ -7,6 +7,7 @@ import { createDeadline } from '../deadline.ts'
 import { NodeError } from '../errors.ts'
 import {
   DEVICES_ENTRY,
+  JUST_MADE_MS,
   LOOKUP_AGAIN_MS,
   LOOKUP_DELAY_MS,
   LOOKUP_EVERY_MS,
@@ -177,14 +178,22 @@ async function lookUp(
   }
 }
 
+/** Whether this person was made on this device a moment ago: nobody else can have published a list of theirs. */
+function isJustMade({ keystore, clock }: PublicationCore): boolean {
+  const { status, issuedAtMs } = keystore.summary()
+  const ageMs = clock.nowMs() - issuedAtMs
+  return status.root !== 'absent' && ageMs >= 0 && ageMs < JUST_MADE_MS
+}
+
 /**
  * Looks up, a few at a time, the lists of people who are heard, and the owner's when somebody connects. That of the owner and those
- * of contacts come before those of strangers and wait for nobody, however many strangers speak.
+ * of contacts come before those of strangers and wait for nobody, however many strangers speak. The list of an owner who was just
+ * made is looked up later: at its first start a node would ask twenty strangers, most of whom it has to call for it.
  */
 function startLookups(core: PublicationCore): AsyncDisposable {
   const { host, clock, random, keystore, revocations, stopping } = core
-  const first = new Set<Did>([keystore.personDid])
-  const strangers = new Set<Did>()
+  const isNew = isJustMade(core)
+  const [first, strangers] = [new Set<Did>(isNew ? [] : [keystore.personDid]), new Set<Did>()]
   const lastAtMs = new Map<Did, number>()
   const running = new Set<Promise<void>>()
   const mayLookUp = createRate(clock, { burst: LOOKUPS_BURST, everyMs: LOOKUP_EVERY_MS, namesMax: 1 })
@@ -212,7 +221,8 @@ function startLookups(core: PublicationCore): AsyncDisposable {
       else await lookUp(core, person, { signal: stopping, timeoutMs: LOOKUP_TIMEOUT_MS })
     }
   }
-  const start = (): void => {
+  const start = (due?: Did): void => {
+    if (due !== undefined) first.add(due)
     if (first.size + strangers.size === 0 || stopping.aborted) return
     // One that takes its time must not have a whole room believed meanwhile, whenever the room was met.
     while (running.size < LOOKUPS_AT_ONCE_MAX) {
@@ -232,8 +242,10 @@ function startLookups(core: PublicationCore): AsyncDisposable {
   const watching = host.onPeer(({ type }) => {
     if (type === 'connected') start()
   })
+  const waiting = isNew ? clock.after(LOOKUP_AGAIN_MS, () => start(keystore.personDid)) : undefined
   return {
     [Symbol.asyncDispose]: async () => {
+      waiting?.[Symbol.dispose]()
       met[Symbol.dispose]()
       watching[Symbol.dispose]()
       await Promise.all(running)

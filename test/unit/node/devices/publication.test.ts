@@ -5,6 +5,7 @@ import { silentLogger } from '#contracts'
 import { DhtError, type PeerEvent } from '#dht'
 import { createKeyPair, signDeviceList, type Did, type KeyPair } from '#did'
 import {
+  JUST_MADE_MS,
   LOOKUP_AGAIN_MS,
   LOOKUP_DELAY_MS,
   LOOKUP_EVERY_MS,
@@ -58,7 +59,10 @@ function notFound(): DhtError {
   return new DhtError('ERR_NAME_NOT_FOUND', 'no such name')
 }
 
-function createWorld(isHolder = true, seed = 1): World {
+/** Of a person who has had this device for long, and whose words are still on it. */
+const SETTLED = { status: { root: 'open' }, issuedAtMs: 1 }
+
+function createWorld(isHolder = true, seed = 1, summary: object = SETTLED): World {
   const clock = createVirtualClock()
   let onMet: (person: Did) => void = () => undefined
   let onPeer: (event: PeerEvent) => void = () => undefined
@@ -109,7 +113,7 @@ function createWorld(isHolder = true, seed = 1): World {
     keystore: {
       personDid: owner.did,
       publisher: () => (isHolder ? owner : undefined),
-      summary: () => ({ status: { root: 'open' } })
+      summary: () => summary
     },
     revocations: {
       own: () => world.own,
@@ -132,6 +136,35 @@ function createWorld(isHolder = true, seed = 1): World {
 }
 
 const SIGNAL = new AbortController().signal
+
+describe('the list of the owner', () => {
+  const lookedUp = async (summary: object, afterMs: number): Promise<number> => {
+    await using world = createWorld(false, 1, summary)
+    world.connect()
+    await world.clock.advance(afterMs)
+    return world.lookups.length
+  }
+  const nowMs = createVirtualClock().nowMs()
+
+  it('is looked up as soon as somebody connects', async () => {
+    assert.equal(await lookedUp(SETTLED, LOOKUP_DELAY_MS), 1)
+  })
+
+  it('is looked up an hour later when the owner was made here just now, whom nobody else can speak for', async () => {
+    const made = { status: { root: 'open' }, issuedAtMs: nowMs }
+    assert.equal(await lookedUp(made, LOOKUP_AGAIN_MS), 0)
+    assert.equal(await lookedUp(made, LOOKUP_AGAIN_MS + LOOKUP_DELAY_MS), 1)
+  })
+
+  it('is looked up at once when the owner came from elsewhere, was made before, or has a clock that went back', async () => {
+    for (const summary of [
+      { status: { root: 'absent' }, issuedAtMs: nowMs },
+      { status: { root: 'locked' }, issuedAtMs: nowMs - JUST_MADE_MS },
+      { status: { root: 'open' }, issuedAtMs: nowMs + 1 }
+    ])
+      assert.equal(await lookedUp(summary, LOOKUP_DELAY_MS), 1)
+  })
+})
 
 describe('the list of somebody who is heard', () => {
   it('is looked up once, again after an hour, and what it says is taken', async () => {
