@@ -10,12 +10,16 @@ const STEPS_MAX = 8
  */
 export class NameList<T extends OfferName> {
   readonly #items: T[] = []
-  /** The first halves of the names, and the names. */
+  /** The halves of their names: what is only compared is read from no thing. */
   #highs = new Uint32Array(16)
-  #bytes = new Uint8Array(16 * OFFER_NAME_BYTES)
+  #lows = new Uint32Array(16)
 
   get size(): number {
     return this.#items.length
+  }
+
+  has({ high, low }: OfferName): boolean {
+    return this.#isAt(this.#placeOf(high >>> 0, low >>> 0, 0), high >>> 0, low >>> 0)
   }
 
   /** Puts one in that is not in it. */
@@ -25,12 +29,9 @@ export class NameList<T extends OfferName> {
     const place = this.#placeOf(one.high >>> 0, one.low >>> 0, 0)
     this.#items.splice(place, 0, one)
     this.#highs.copyWithin(place + 1, place, size)
+    this.#lows.copyWithin(place + 1, place, size)
     this.#highs[place] = one.high
-    const at = place * OFFER_NAME_BYTES
-    this.#bytes.copyWithin(at + OFFER_NAME_BYTES, at, size * OFFER_NAME_BYTES)
-    const view = new DataView(this.#bytes.buffer)
-    view.setInt32(at, one.high)
-    view.setInt32(at + 4, one.low)
+    this.#lows[place] = one.low
   }
 
   delete(one: T): void {
@@ -38,16 +39,23 @@ export class NameList<T extends OfferName> {
     if (this.#items[place] !== one) return
     this.#items.splice(place, 1)
     this.#highs.copyWithin(place, place + 1)
-    this.#bytes.copyWithin(place * OFFER_NAME_BYTES, (place + 1) * OFFER_NAME_BYTES)
+    this.#lows.copyWithin(place, place + 1)
   }
 
   /** All names, one after the other, in ascending order. */
   bytes(): Uint8Array {
-    return this.#bytes.slice(0, this.#items.length * OFFER_NAME_BYTES)
+    const bytes = new Uint8Array(this.#items.length * OFFER_NAME_BYTES)
+    const view = new DataView(bytes.buffer)
+    for (let place = 0; place < this.#items.length; place++) {
+      view.setUint32(place * OFFER_NAME_BYTES, this.#highs[place] ?? 0)
+      view.setUint32(place * OFFER_NAME_BYTES + 4, this.#lows[place] ?? 0)
+    }
+    return bytes
   }
 
-  /** Calls `known` with each that some names stand for, and gives the names that stand for none. */
-  lookUp(names: Uint8Array, known: (one: T) => void): OfferName[] {
+  /** Those that some names stand for, those that none of them stands for, and the names that stand for none. */
+  compare(names: Uint8Array): { readonly named: T[]; readonly missing: T[]; readonly unknown: OfferName[] } {
+    const isNamed = new Uint8Array(this.#items.length)
     const unknown: OfferName[] = []
     const view = new DataView(names.buffer, names.byteOffset, names.length)
     let place = 0
@@ -55,11 +63,15 @@ export class NameList<T extends OfferName> {
       const high = view.getUint32(at)
       const low = view.getUint32(at + 4)
       place = this.#placeOf(high, low, place)
-      const one = this.#items[place]
-      if (one !== undefined && one.high >>> 0 === high && one.low >>> 0 === low) known(one)
+      if (this.#isAt(place, high, low)) isNamed[place] = 1
       else unknown.push({ high: high | 0, low: low | 0 })
     }
-    return unknown
+    const [named, missing]: [T[], T[]] = [[], []]
+    for (let at = 0; at < isNamed.length; at++) {
+      const one = this.#items[at]
+      if (one !== undefined) (isNamed[at] === 1 ? named : missing).push(one)
+    }
+    return { named, missing, unknown }
   }
 
   /** Where a name is, or would be; looked for from a place on. */
@@ -82,17 +94,20 @@ export class NameList<T extends OfferName> {
     return first
   }
 
+  #isAt(place: number, high: number, low: number): boolean {
+    return place < this.#items.length && this.#highs[place] === high && this.#lows[place] === low
+  }
+
   #isBefore(place: number, high: number, low: number): boolean {
     const itsHigh = this.#highs[place] ?? 0
-    if (itsHigh !== high) return itsHigh < high
-    return (this.#items[place]?.low ?? 0) >>> 0 < low
+    return itsHigh === high ? (this.#lows[place] ?? 0) < low : itsHigh < high
   }
 
   #grow(): void {
-    const [highs, bytes] = [this.#highs, this.#bytes]
+    const [highs, lows] = [this.#highs, this.#lows]
     this.#highs = new Uint32Array(2 * highs.length)
     this.#highs.set(highs)
-    this.#bytes = new Uint8Array(2 * bytes.length)
-    this.#bytes.set(bytes)
+    this.#lows = new Uint32Array(2 * lows.length)
+    this.#lows.set(lows)
   }
 }

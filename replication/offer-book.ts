@@ -10,20 +10,14 @@ import {
   OFFERS_OPENED_MAX
 } from './constants.ts'
 import { NameList } from './name-list.ts'
-import { bytesOfNames, NameIndex, nameOf, type OfferName } from './offer-names.ts'
+import { bytesOfNames, nameOf, type OfferName } from './offer-names.ts'
 import { openOffer } from './records.ts'
 import type { Offer, PoolId } from './types.ts'
 
-/** An offer that was verified; books may share it, so that nobody changes it. */
-interface VerifiedOffer {
+/** An offer that was verified; books of one process share it, so that nobody changes it. */
+interface KnownOffer extends OfferName {
   readonly offer: Offer
   readonly bytes: Uint8Array
-}
-
-/** One of a book. */
-interface KnownOffer extends VerifiedOffer, OfferName {
-  /** The number of the comparison in which it was named last. */
-  namedIn: number
 }
 
 /** When some offers of one pool are taken in, one after the other. */
@@ -37,12 +31,11 @@ export interface OfferBatch {
 export class OfferBook {
   readonly #pools = new Map<PoolId, Map<Did, KnownOffer>>()
   readonly #isDenied: (name: string) => boolean
-  readonly #names = new NameIndex<KnownOffer>()
   /** The same ones by pool, in the order of their names. */
   readonly #lists = new Map<PoolId, NameList<KnownOffer>>()
   /** No offer to a pool ends before. */
   readonly #endsFirstMs = new Map<PoolId, number>()
-  #comparisons = 0
+  #size = 0
   /** How many offers to each pool are known of each person, those that ended and were not forgotten yet included. */
   readonly #people = new Map<PoolId, Map<Did, number>>()
 
@@ -59,7 +52,7 @@ export class OfferBook {
     const { nowMs } = batch
     const digest = hash('sha256', bytes, 'binary')
     const name = nameOf(digest)
-    if (this.#names.get(name) !== undefined) return undefined
+    if (this.#listOf(pool).has(name)) return undefined
     const known = this.#pools.get(pool)
     const opened = openOnce(digest, bytes)
     const { offer } = opened
@@ -77,7 +70,7 @@ export class OfferBook {
       if (this.#isFull(offers)) return undefined
     }
     this.remove(pool, offer.holder)
-    this.#pools.set(pool, offers.set(offer.holder, this.#noted(pool, { ...opened, ...name, namedIn: 0 })))
+    this.#pools.set(pool, offers.set(offer.holder, this.#noted(pool, opened)))
     return offer
   }
 
@@ -113,24 +106,19 @@ export class OfferBook {
     return this.#listOf(pool).bytes()
   }
 
-  /** The bytes of those offers that `names` does not have, and of `names` those that are not known here. */
+  /** The bytes of those offers that hold and `names` does not have, and of `names` those that are not known here. */
   compare(pool: PoolId, names: Uint8Array, nowMs: number): { missing: Uint8Array[]; unknown: Uint8Array } {
-    const comparison = ++this.#comparisons
-    const unknown = this.#listOf(pool).lookUp(names, (one) => (one.namedIn = comparison))
-    const missing: Uint8Array[] = []
-    for (const { offer, namedIn, bytes } of this.#offersTo(pool)) {
-      if (offer.expiresAtMs > nowMs && namedIn !== comparison) missing.push(bytes)
-    }
-    return { missing, unknown: bytesOfNames(unknown) }
+    this.prune(pool, nowMs)
+    const { missing, unknown } = this.#listOf(pool).compare(names)
+    return { missing: missing.map(({ bytes }) => bytes), unknown: bytesOfNames(unknown) }
   }
 
   /** The bytes of the offers of a pool that `names` names. */
   named(pool: PoolId, names: Uint8Array, nowMs: number): Uint8Array[] {
-    const named = new Set<Uint8Array>()
-    this.#listOf(pool).lookUp(names, ({ offer, bytes }) => {
-      if (offer.expiresAtMs > nowMs) named.add(bytes)
-    })
-    return [...named]
+    this.prune(pool, nowMs)
+    return this.#listOf(pool)
+      .compare(names)
+      .named.map(({ bytes }) => bytes)
   }
 
   /** Forgets a device's offer to a pool. */
@@ -139,7 +127,7 @@ export class OfferBook {
     const known = offers?.get(holder)
     if (known === undefined) return
     offers?.delete(holder)
-    this.#names.delete(known)
+    this.#size -= 1
     this.#listOf(pool).delete(known)
     this.#count(pool, known.offer.person, -1)
   }
@@ -172,7 +160,7 @@ export class OfferBook {
     const list = this.#lists.get(pool) ?? new NameList<KnownOffer>()
     list.add(one)
     this.#lists.set(pool, list)
-    this.#names.add(one)
+    this.#size += 1
     this.#endsFirstMs.set(pool, Math.min(offer.expiresAtMs, this.#endsFirstMs.get(pool) ?? Infinity))
     this.#count(pool, offer.person, 1)
     return one
@@ -183,7 +171,7 @@ export class OfferBook {
   }
 
   #isFull(offers: ReadonlyMap<Did, KnownOffer>): boolean {
-    return offers.size >= OFFERS_OF_POOL_MAX || this.#names.size >= OFFERS_MAX
+    return offers.size >= OFFERS_OF_POOL_MAX || this.#size >= OFFERS_MAX
   }
 
   /** Whether a person may offer one device more: what one has many of must not take the place of others. */
@@ -206,14 +194,14 @@ export class OfferBook {
   }
 }
 
-const verifiedOffers = createRecent<VerifiedOffer>(OFFERS_OPENED_MAX)
+const verifiedOffers = createRecent<KnownOffer>(OFFERS_OPENED_MAX)
 
 /** Verifies an offer, once for all books of the process: an offer comes from each of those who know it. */
-function openOnce(digest: string, bytes: Uint8Array): VerifiedOffer {
+function openOnce(digest: string, bytes: Uint8Array): KnownOffer {
   const known = verifiedOffers.get(digest)
   if (known !== undefined) return known
   const copy = Uint8Array.from(bytes)
-  const fresh = { offer: Object.freeze(openOffer(copy)), bytes: copy }
+  const fresh = { offer: Object.freeze(openOffer(copy)), bytes: copy, ...nameOf(digest) }
   verifiedOffers.set(digest, fresh)
   return fresh
 }

@@ -28,49 +28,6 @@ export function bytesOfNames(names: readonly OfferName[]): Uint8Array {
   return bytes
 }
 
-/** Things by their names. */
-export class NameIndex<T extends OfferName> {
-  /** By the first half of the name, which is mostly enough. */
-  readonly #byHigh = new Map<number, T | readonly T[]>()
-  #size = 0
-
-  get size(): number {
-    return this.#size
-  }
-
-  get({ high, low }: OfferName): T | undefined {
-    const found = this.#byHigh.get(high)
-    if (found === undefined) return undefined
-    if (isList(found)) return found.find((one) => one.low === low)
-    return found.low === low ? found : undefined
-  }
-
-  add(one: T): void {
-    const before = this.#all(one.high)
-    this.#byHigh.set(one.high, before.length === 0 ? one : [...before, one])
-    this.#size += 1
-  }
-
-  delete(one: T): void {
-    const before = this.#all(one.high)
-    const left = before.filter((other) => other !== one)
-    const [first] = left
-    if (first === undefined) this.#byHigh.delete(one.high)
-    else this.#byHigh.set(one.high, left.length === 1 ? first : left)
-    this.#size -= before.length - left.length
-  }
-
-  #all(high: number): readonly T[] {
-    const found = this.#byHigh.get(high)
-    if (found === undefined) return []
-    return isList(found) ? found : [found]
-  }
-}
-
-function isList<T>(found: T | readonly T[]): found is readonly T[] {
-  return Array.isArray(found)
-}
-
 function writeWord(bytes: Uint8Array, at: number, word: number): void {
   bytes[at] = word >>> 24
   bytes[at + 1] = word >>> 16

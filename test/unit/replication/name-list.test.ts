@@ -23,13 +23,16 @@ describe('a list of names', () => {
         assert.equal(list.size, left.length)
         const names = [...asked, ...added]
         if (isSorted) names.sort((a, b) => (hexOf(a) < hexOf(b) ? -1 : 1))
-        const known: OfferName[] = []
-        const unknown = list.lookUp(bytesOfNames(names), (one) => known.push(one))
+        const { named, missing, unknown } = list.compare(bytesOfNames(names))
         const leftByHex = new Map(left.map((one) => [hexOf(one), one]))
-        assert.deepEqual(
-          known,
-          names.flatMap((one) => leftByHex.get(hexOf(one)) ?? [])
-        )
+        const askedHex = new Set(asked.map(hexOf))
+        assert.deepEqual(named.map(hexOf).sort(), [...leftByHex.keys()].sort())
+        assert.deepEqual(missing, [])
+        for (const one of named) assert.equal(one, leftByHex.get(hexOf(one)))
+        const some = list.compare(bytesOfNames(asked))
+        assert.ok(some.named.every((one) => askedHex.has(hexOf(one))))
+        assert.ok(some.missing.every((one) => !askedHex.has(hexOf(one))))
+        for (const one of asked) assert.equal(list.has({ ...one }), leftByHex.has(hexOf(one)))
         assert.deepEqual(
           unknown.map(hexOf),
           names.map(hexOf).filter((hex) => !leftByHex.has(hex))
