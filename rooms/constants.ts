@@ -300,6 +300,8 @@ export const MAILBOX_WAITING_MAX = 256
  * last one for all further ones.
  */
 export const MAILBOX_READ_MS: readonly number[] = [SECOND_MS, 4 * SECOND_MS, 15 * SECOND_MS, 10 * MINUTE_MS]
+/** Of those readings so many are left out where at least {@link PEERS_FEW} members are connected: each asks eight keepers, after a search for them. */
+export const MAILBOX_EARLY_READS = 2
 /** Time that reading or filling a mailbox may take. */
 export const MAILBOX_TIMEOUT_MS: number = 20 * SECOND_MS
 /** Time that leaving a room may take for what was not deposited yet. */

@@ -3,6 +3,7 @@ import { errorCode, type Clock, type Logger, type Random } from '#contracts'
 import { encodeCanonical } from '#did'
 import {
   MAILBOX_DOMAIN,
+  MAILBOX_EARLY_READS,
   MAILBOX_GATHER_COMPANY_MS,
   MAILBOX_GATHER_MS,
   MAILBOX_LEAVE_MS,
@@ -109,6 +110,8 @@ export function startRoomMail(components: RoomMailComponents, init: RoomMailInit
     for (let reads = 0; !stopping.signal.aborted; reads++) {
       await clock.sleep(nthWait(MAILBOX_READ_MS, reads), stopping.signal).catch(() => undefined)
       if (stopping.signal.aborted) return
+      // Members who are here tell what was said; what none of them has may wait.
+      if (reads < MAILBOX_EARLY_READS && peerCount() >= PEERS_FEW) continue
       await read(reads).catch((error: unknown) =>
         logger.debug('mailbox not read', { code: errorCode(error) })
       )

@@ -143,6 +143,29 @@ describe('the mailbox', () => {
     assert.equal(heard.length, 10)
   })
 
+  it('is read by and by where members are who know what was said', async () => {
+    await using party = createParty()
+    await using stack = new AsyncDisposableStack()
+    const [ann, ...keepers] = await startNodes(party, stack, 6)
+    assert.ok(ann)
+    void (await ann.rooms.join({ room: 'lobby', nick: 'ann' })).send('alone')
+    await party.clock.advance(5_000)
+    party.network.unplug(ann.peerId)
+    // Three who came when she was gone, and could not have it from those who keep it.
+    party.network.split(keepers.map(({ peerId }) => peerId))
+    const here = await startNodes(party, stack, 3)
+    await Promise.all(here.map(async ({ rooms }) => await rooms.join({ room: 'lobby', nick: 'x' })))
+    await party.clock.advance(90_000)
+    party.network.heal()
+    const late = await startOne(party, stack)
+    await linkAll(party, late, [...here, ...keepers])
+    const heard = hearing(await late.rooms.join({ room: 'lobby', nick: 'bob' }))
+    await party.clock.advance(12_000)
+    assert.deepEqual(heard, [])
+    await party.clock.advance(20_000)
+    assert.deepEqual(heard, ['alone'])
+  })
+
   it('keeps what it cannot read, for seven days', async () => {
     await using party = createParty()
     await using stack = new AsyncDisposableStack()
