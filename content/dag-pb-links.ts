@@ -52,6 +52,18 @@ function decodeLinks(bytes: Uint8Array, keys: string[] | undefined): CID[] | und
   return reader.isAtData() ? links : undefined
 }
 
+/** The data of such a block, a part of it; `undefined` where there is none, and for every other block. */
+export function quickData(bytes: Uint8Array): Uint8Array | undefined {
+  const reader = new Reader(bytes)
+  while (reader.at < bytes.length && bytes[reader.at] === LINK) {
+    reader.at++
+    if (!passLink(reader)) return undefined
+  }
+  if (reader.at === bytes.length || bytes[reader.at++] !== DATA) return undefined
+  const length = reader.length()
+  return reader.at + length === bytes.length ? bytes.subarray(reader.at) : undefined
+}
+
 /**
  * How many links such a block has, `undefined` for every other. Nothing is made of them, so it costs a tenth: who knows this much
  * can do with the {@link firstLink} until there is time for the others.

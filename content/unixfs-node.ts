@@ -3,6 +3,7 @@ import { UnixFS } from 'ipfs-unixfs'
 import type { CID } from 'multiformats/cid'
 import { errorMessage } from '#contracts'
 import { DAG_PB_CODEC, RAW_CODEC } from './cid.ts'
+import { quickData, quickLinks } from './dag-pb-links.ts'
 import { LINK_TARGET_BYTES_MAX } from './constants.ts'
 import { ContentError } from './errors.ts'
 
@@ -61,6 +62,8 @@ export function decodeUnixfs(cid: CID, bytes: Uint8Array): UnixfsNode {
   if (cid.code !== DAG_PB_CODEC) {
     throw new ContentError('ERR_NOT_A_FILE', `expected a file or folder and ${cid.toString()} is data`)
   }
+  const file = quickFile(cid, bytes)
+  if (file !== undefined) return file
   let node: dagPb.PBNode
   let unixfs: UnixFS
   try {
@@ -73,7 +76,11 @@ export function decodeUnixfs(cid: CID, bytes: Uint8Array): UnixfsNode {
   switch (unixfs.type) {
     case 'raw':
     case 'file':
-      return decodeFile(cid, node, unixfs)
+      return decodeFile(
+        cid,
+        node.Links.map(({ Hash }) => Hash),
+        unixfs
+      )
     case 'directory':
       return { kind: 'folder', links: decodeFolder(cid, node) }
     case 'hamt-sharded-directory':
@@ -85,17 +92,32 @@ export function decodeUnixfs(cid: CID, bytes: Uint8Array): UnixfsNode {
   }
 }
 
-function decodeFile(cid: CID, node: dagPb.PBNode, unixfs: UnixFS): UnixfsNode {
+/** A file as nearly all are written: its links have no names that count, and may have been decoded already. */
+function quickFile(cid: CID, bytes: Uint8Array): UnixfsNode | undefined {
+  const data = quickData(bytes)
+  const links = data === undefined ? undefined : quickLinks(bytes)
+  if (data === undefined || links === undefined) return undefined
+  let unixfs: UnixFS
+  try {
+    unixfs = UnixFS.unmarshal(data)
+  } catch {
+    // Whatever is wrong with it is said below.
+    return undefined
+  }
+  return unixfs.type === 'file' || unixfs.type === 'raw' ? decodeFile(cid, links, unixfs) : undefined
+}
+
+function decodeFile(cid: CID, links: readonly CID[], unixfs: UnixFS): UnixfsNode {
   const data = unixfs.data ?? new Uint8Array()
-  if (node.Links.length !== unixfs.blockSizes.length) {
-    throw malformed(cid, `expected ${unixfs.blockSizes.length} parts and got ${node.Links.length}`)
+  if (links.length !== unixfs.blockSizes.length) {
+    throw malformed(cid, `expected ${unixfs.blockSizes.length} parts and got ${links.length}`)
   }
   let bytes = data.length
-  const parts = node.Links.map((link, index) => {
+  const parts = links.map((link, index) => {
     const size = unixfs.blockSizes[index] ?? 0n
     if (size === 0n || size > BigInt(Number.MAX_SAFE_INTEGER)) throw malformed(cid, `a part of ${size} bytes`)
     bytes += Number(size)
-    return { cid: link.Hash, bytes: Number(size) }
+    return { cid: link, bytes: Number(size) }
   })
   if (!Number.isSafeInteger(bytes)) throw malformed(cid, 'parts that add up to too many bytes')
   return { kind: 'file', bytes, data, parts }

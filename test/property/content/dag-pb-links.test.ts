@@ -3,7 +3,7 @@ import * as dagPb from '@ipld/dag-pb'
 import fc from 'fast-check'
 import { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
-import { firstLink, quickLinkCount, quickLinks } from '../../../content/dag-pb-links.ts'
+import { firstLink, quickData, quickLinkCount, quickLinks } from '../../../content/dag-pb-links.ts'
 import { stepKey } from '../../../content/stream/walk.ts'
 
 const RUNS = 300
@@ -58,6 +58,7 @@ describe('the quick decoder of links', () => {
         assert.deepEqual(keys, links?.map(stepKey), 'a key is that of its link')
         assert.equal(firstLink(bytes)?.toString(), links?.[0]?.toString())
         assert.equal(quickLinkCount(bytes), links?.length)
+        assert.deepEqual(quickData(bytes), dagPb.decode(bytes).Data)
         assert.deepEqual(textOf(quickLinks(bytes)), textOf(links), 'asked again')
         for (const [index, link] of dagPb.decode(bytes).Links.entries()) {
           const quick = links?.[index]
@@ -84,7 +85,9 @@ describe('the quick decoder of links', () => {
       fc.property(any, (bytes) => {
         const links = quickLinks(bytes)
         assert.equal(quickLinkCount(bytes), links?.length)
+        assert.ok(links !== undefined || quickData(bytes) === undefined)
         if (links === undefined) return
+        assert.deepEqual(quickData(bytes), dagPb.decode(bytes).Data)
         assert.deepEqual(textOf(links), decoded(bytes))
         assert.equal(firstLink(bytes)?.toString(), links[0]?.toString())
       }),
