@@ -18,8 +18,9 @@ const MEMBERS = Number(process.env['CHAT_MEMBERS'] ?? 50)
 const RESTARTING = Math.round(MEMBERS * 0.3)
 const MINUTES = Number(process.env['CHAT_MINUTES'] ?? 3)
 const PER_SECOND = 2
-/** How long the last one that came back has to catch up. */
-const CATCH_UP_MS = 60_000
+/** When nothing new came to anybody for so long, who came back will not catch up any more. How long each took is measured. */
+const QUIET_MS = 60_000
+const CATCH_UP_MS_MAX = 240_000
 
 let said = ''
 
@@ -95,11 +96,15 @@ async function restartAll(members: readonly Member[]): Promise<void> {
 }
 
 async function logsOnceComplete(opened: OpenRoom, members: readonly Member[]): Promise<readonly MemberLog[]> {
-  const deadline = performance.now() + CATCH_UP_MS
+  const deadline = performance.now() + CATCH_UP_MS_MAX
+  let [heard, quietSinceMs] = [0, performance.now()]
   const files = [...opened.logs, ...members.map(({ log }) => log)]
   for (;;) {
     const logs = (await Promise.all(files.map(async (file) => await readChatLog(file)))).flat()
-    if (missing(logs).length === 0 || performance.now() >= deadline) return logs
+    const count = logs.reduce((sum, log) => sum + log.heard.size, 0)
+    if (count !== heard) [heard, quietSinceMs] = [count, performance.now()]
+    const isOver = performance.now() >= Math.min(deadline, quietSinceMs + QUIET_MS)
+    if (isOver || missing(logs).length === 0) return logs
     await sleep(1_000)
   }
 }

@@ -51,7 +51,10 @@ export interface Talk {
 
 const STARTS_AT_A_TIME = 5
 const MEET_MS_MAX = 120_000
-const HEARD_MS_MAX = 30_000
+/** When nothing new came for so long, what is wanting is lost; on a busy machine the last may come late. */
+const QUIET_MS = 30_000
+/** The same however much still comes. */
+export const HEARD_MS_MAX = 240_000
 /** How long is waited for second copies once everybody has everything. */
 const COPIES_MS = 2_000
 const POLL_MS = 100
@@ -131,13 +134,25 @@ async function converse(seats: readonly Seat[], delays: Delays, task: TalkTask):
   }
   const { user, system } = process.cpuUsage(before)
   const cores = (user + system) / 1_000 / (performance.now() - startedAtMs)
-  await until(() => seats.every(({ heard }) => texts.every((text) => heard.has(text))), HEARD_MS_MAX)
+  await untilHeard(seats, texts)
   await sleep(COPIES_MS)
   const counts = seats.flatMap(({ heard }) => texts.map((text) => heard.get(text) ?? 0))
   return {
     ...{ run, cores, delays: Object.fromEntries(delays) },
     lost: counts.filter((times) => times === 0).length,
     repeated: counts.reduce((sum, times) => sum + Math.max(times - 1, 0), 0)
+  }
+}
+
+/** Waits until everybody has heard everything, or nothing comes any more. */
+async function untilHeard(seats: readonly Seat[], texts: readonly string[]): Promise<void> {
+  const count = (): number => seats.reduce((sum, { heard }) => sum + heard.size, 0)
+  const isComplete = (): boolean => seats.every(({ heard }) => texts.every((text) => heard.has(text)))
+  const deadline = performance.now() + HEARD_MS_MAX
+  for (let before = -1; before !== count() && performance.now() < deadline;) {
+    before = count()
+    await until(() => count() !== before || isComplete(), QUIET_MS)
+    if (isComplete()) return
   }
 }
 
