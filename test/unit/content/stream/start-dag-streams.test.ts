@@ -46,13 +46,19 @@ class SilentStream extends AbstractStream {
 const UNSUPPORTED = new UnsupportedProtocolError('the peer does not speak it')
 
 /** Streams of a node that is connected to one provider, and would find others if it waited. */
-async function startStreams(open: () => SilentStream): Promise<DagStreams> {
-  const connection = { newStream: async () => await Promise.resolve(open()) }
+async function startStreams(
+  open: () => SilentStream,
+  { onDial = () => undefined, connected = false }: { onDial?: () => void; connected?: boolean } = {}
+): Promise<DagStreams> {
+  const connection = { status: 'open', newStream: async () => await Promise.resolve(open()) }
   const libp2p = {
     peerId: randomPeerId(),
     peerStore: { get: async () => await Promise.reject(new Error('not known')) },
-    dial: async () => await Promise.resolve(connection),
-    getConnections: () => [],
+    dial: async () => {
+      onDial()
+      return await Promise.resolve(connection)
+    },
+    getConnections: () => (connected ? [connection] : []),
     handle: async () => await Promise.resolve(),
     unhandle: async () => await Promise.resolve(),
     register: async () => await Promise.resolve('topology'),
@@ -95,6 +101,26 @@ describe('streams of DAGs', () => {
       for (let turn = 0; turn < 20; turn++) await nextTurn()
       assert.equal(isOver, true)
       assert.equal(opened, 1)
+    })
+  }
+})
+
+describe('a provider of streams', () => {
+  for (const connected of [true, false]) {
+    it(`that is ${connected ? '' : 'not '}connected is ${connected ? 'not ' : ''}dialled`, async () => {
+      let opened = 0
+      let dialed = 0
+      const open = (): SilentStream => {
+        opened++
+        return new SilentStream()
+      }
+      await using streams = await startStreams(open, { connected, onDial: () => dialed++ })
+      const root = cidOf(RAW_CODEC, Buffer.from('nobody streams it'))
+      await using fetch = streams.createFetch({ root, durable: false, onStored: () => undefined })
+      void fetch.fetch(root)
+      for (let turn = 0; turn < 20; turn++) await nextTurn()
+      assert.equal(opened, 1)
+      assert.equal(dialed, connected ? 0 : 1)
     })
   }
 })

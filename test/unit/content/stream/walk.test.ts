@@ -136,6 +136,18 @@ describe('the walk of a DAG', () => {
     }
   })
 
+  it('tells of a block with many links the first alone, until that has come', async () => {
+    const store = createMemoryBlockStore()
+    const root = await putFile(store, { bytes: 3 * MIB })
+    const walk = await createWalk({ roots: [root], below: true })
+    const [, first, ...others] = await passedBy(store, { roots: [root], below: true })
+    walk.takeFirst((await store.get(root)) as Uint8Array)
+    const told = (): string[] => walk.upcoming(64).map(({ cid }) => cid.toString())
+    assert.deepEqual(told(), [String(first)])
+    walk.takeFirst((await store.get(first as CID)) as Uint8Array)
+    assert.deepEqual(told(), others.map(String))
+  })
+
   it('goes on elsewhere with what was split off, and misses nothing', async () => {
     const store = createMemoryBlockStore()
     const root = await putFile(store, { bytes: 9 * MIB })
