@@ -192,8 +192,11 @@ export function createPeerBook(peersMax: number = NAMED_PEERS_MAX, ownId?: Uint8
     recall: (message, start, end) => {
       const idEnd = idEndOf(message, start, end)
       const peer = idEnd === undefined ? undefined : find(message, start + ENTRY_ID_START, idEnd)
-      if (peer?.entry === undefined) return undefined
-      return isSame(peer.entry, message, { start, end }) ? peer : undefined
+      if (peer?.entry?.length !== end - start) return undefined
+      // what comes before the addresses is the id that it was found by
+      return isTailSame(peer.entry, message, { start, from: ENTRY_ID_START + peer.id.length })
+        ? peer
+        : undefined
     }
   }
 }
@@ -203,7 +206,9 @@ function remember(peer: BookPeer, { multiaddrs: named, read }: WirePeer): void {
   const isUnknown = (address: Uint8Array): boolean => !peer.multiaddrs.some((known) => equals(known, address))
   // mostly nothing is new
   if (!named.some(isUnknown)) {
-    if (read !== undefined && read.length <= ENTRY_BYTES_MAX) peer.entry = Uint8Array.from(read)
+    if (read === undefined || read.length > ENTRY_BYTES_MAX) return
+    const isIdFirst = idEndOf(read, 0, read.length) === ENTRY_ID_START + peer.id.length
+    if (isIdFirst) peer.entry = Uint8Array.from(read)
     return
   }
   const unknown = named.filter(isUnknown)
@@ -211,6 +216,17 @@ function remember(peer: BookPeer, { multiaddrs: named, read }: WirePeer): void {
   const copies = taken.map((address) => Uint8Array.from(address))
   peer.multiaddrs = [...copies, ...peer.multiaddrs].slice(0, ADDRESSES_PER_PEER_MAX)
   peer.entry = undefined
+}
+
+/** Whether two entries of the same length, whose ids come first and are the same, say the same behind them. */
+function isTailSame(
+  entry: Uint8Array,
+  message: Uint8Array,
+  { start, from }: { readonly start: number; readonly from: number }
+): boolean {
+  for (let index = from; index < entry.length; index++)
+    if (entry[index] !== message[start + index]) return false
+  return true
 }
 
 function equals(a: Uint8Array, b: Uint8Array): boolean {
