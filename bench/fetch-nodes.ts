@@ -4,7 +4,7 @@ import { createFilePowers, openPackBlockStore } from '#content'
 import { createBulkSockets, divertedTcp, startRehearsalNetwork, type RehearsalNetwork } from '#dht'
 import { decode } from '@ipld/dag-pb'
 import { identify } from '@libp2p/identify'
-import type { PeerStore } from '@libp2p/interface'
+import type { PeerId, PeerStore } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
 import type { FsBlockstore } from 'blockstore-fs'
@@ -55,8 +55,8 @@ async function startOurs(blocks: string, provider?: Where): Promise<{ libp2p: Li
     transports: [divertedTcp({}, sockets)],
     services: {
       identify: identify({ runOnLimitedConnection: true }),
-      quick: ({ peerStore }: { peerStore: PeerStore }) => {
-        quickenPeerStore(peerStore, systemClock)
+      quick: ({ peerStore, peerId }: { peerStore: PeerStore; peerId: PeerId }) => {
+        quickenPeerStore(peerStore, systemClock, peerId)
       }
     }
   })

@@ -10,7 +10,7 @@ import type { ConnectionProtector, MessageStream, StreamMuxer } from '@libp2p/in
 
 const MULTISTREAM = '/multistream/1.0.0'
 /** What every peer speaks, and what libp2p itself opens first of all. */
-const SPOKEN_BY_ALL: ReadonlySet<string> = new Set(['/ipfs/id/1.0.0', '/ipfs/id/push/1.0.0'])
+export const SPOKEN_BY_ALL: ReadonlySet<string> = new Set(['/ipfs/id/1.0.0', '/ipfs/id/push/1.0.0'])
 /** Longer names would need a second byte of length. */
 const LINE_BYTES_MAX = 127
 

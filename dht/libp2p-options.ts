@@ -1,6 +1,13 @@
 import { circuitRelayServer, circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import type { GossipSub } from '@libp2p/gossipsub'
-import type { ConnectionGater, PeerDiscovery, PeerInfo, PeerStore, ServiceMap } from '@libp2p/interface'
+import type {
+  ConnectionGater,
+  PeerDiscovery,
+  PeerInfo,
+  PeerId,
+  PeerStore,
+  ServiceMap
+} from '@libp2p/interface'
 import type { KadDHT } from '@libp2p/kad-dht'
 import { ping } from '@libp2p/ping'
 import type { Ping } from '@libp2p/ping'
@@ -70,7 +77,7 @@ export interface Internals {
   }
 }
 
-type InternalComponents = Internals & { readonly peerStore: PeerStore }
+type InternalComponents = Internals & { readonly peerStore: PeerStore; readonly peerId: PeerId }
 
 /** The services of our host that the rest of the folder uses. */
 export interface HostServices extends ServiceMap {
@@ -204,8 +211,8 @@ async function services(
     dht: init.createDht,
     ...(init.createIpfsDht === undefined ? {} : { ipfsDht: init.createIpfsDht }),
     pubsub: createPubsubService(init),
-    internals: ({ addressManager, transportManager, peerStore }: InternalComponents): Internals => {
-      quickenPeerStore(peerStore, init.clock)
+    internals: ({ addressManager, transportManager, peerStore, peerId }: InternalComponents): Internals => {
+      quickenPeerStore(peerStore, init.clock, peerId)
       return { addressManager, transportManager }
     },
     ...(port === undefined ? {} : { punch: createHolePunch({ port, clock: init.clock }) }),

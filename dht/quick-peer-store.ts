@@ -2,6 +2,7 @@ import type { Peer, PeerData, PeerId, PeerStore } from '@libp2p/interface'
 import { createRecent } from '#contracts'
 import type { Clock } from '#contracts'
 import { PEER_KNOWN_MS, PEERS_CACHED_MAX } from './constants.ts'
+import { SPOKEN_BY_ALL } from './eager-negotiation.ts'
 
 /** What is known of a peer without asking the store. */
 interface Known {
@@ -17,10 +18,11 @@ interface Known {
  * opened to it or from it: that it speaks the protocol of the stream, which identify told long before. Each such note reads,
  * decodes, sorts, encodes and writes the whole peer anew, behind a lock: some twenty times in a new connection.
  *
- * A note that says nothing new is dropped when the peer was written down within {@link PEER_KNOWN_MS}; what is not told in this
- * way is written at once, as before.
+ * That a peer speaks identify is the first of these, and not noted at all: what identify is about to say takes its place. Of `own`,
+ * ourselves, it is, since others are told it. A note that says nothing new is dropped when the peer was written down within
+ * {@link PEER_KNOWN_MS}; what is not told in this way is written at once, as before.
  */
-export function quickenPeerStore(store: PeerStore, clock: Pick<Clock, 'nowMs'>): void {
+export function quickenPeerStore(store: PeerStore, clock: Pick<Clock, 'nowMs'>, own: PeerId): void {
   const known = createRecent<Known | 'changing'>(PEERS_CACHED_MAX)
   const writing = new Map<string, number>()
   const lookUp = (key: string): Known | undefined => {
@@ -70,6 +72,8 @@ export function quickenPeerStore(store: PeerStore, clock: Pick<Clock, 'nowMs'>):
     patch: async (id, data, options) => await write(id, async () => await stock.patch(id, data, options)),
     merge: async (id, data, options) => {
       const entry = lookUp(id.toString())
+      if (isSaidAnyway(data) && !id.equals(own))
+        return entry === undefined ? strangerOf(id) : copied(entry.peer)
       if (entry?.isWritten === true && saysNothingNew(entry.peer, data)) return copied(entry.peer)
       return await write(id, async () => await stock.merge(id, data, options))
     }
@@ -98,6 +102,15 @@ function copied(peer: Peer): Peer {
     metadata: new Map(peer.metadata),
     tags: new Map(peer.tags)
   }
+}
+
+/** Whether that is only what identify will have said of the peer in a moment. */
+function isSaidAnyway({ protocols, ...more }: PeerData): boolean {
+  return protocols?.every((one) => SPOKEN_BY_ALL.has(one)) === true && Object.keys(more).length === 0
+}
+
+function strangerOf(id: PeerId): Peer {
+  return { id, addresses: [], protocols: [], metadata: new Map(), tags: new Map() }
 }
 
 /** Addresses are always news: when they were last named is what they are remembered for. */

@@ -6,6 +6,8 @@ import type { Host } from '#dht'
 import { startTestHost, until } from './hosts.ts'
 import { startStockNode } from './stock-node.ts'
 
+const PROTOCOL = '/test/said/1.0.0'
+
 /** What somebody new is told of where a node is, as the node signed it. */
 async function recordOf(node: Libp2p, addresses = node.getMultiaddrs()): Promise<Uint8Array> {
   await using asking = await startTestHost()
@@ -23,6 +25,43 @@ async function opened(bytes: Uint8Array): Promise<PeerRecord> {
   const { payload } = await RecordEnvelope.openAndCertify(bytes, PeerRecord.DOMAIN)
   return PeerRecord.createFromProtobuf(payload)
 }
+
+/** What of somebody new each change of what is known of them has: whether protocols, and whether the version. */
+async function changesOf(host: Host, stock: Libp2p): Promise<[hasProtocols: boolean, hasVersion: boolean][]> {
+  const changes: [boolean, boolean][] = []
+  host.libp2p.addEventListener('peer:update', ({ detail: { peer } }) => {
+    if (peer.id.equals(stock.peerId))
+      changes.push([peer.protocols.includes(PROTOCOL), peer.metadata.has('AgentVersion')])
+  })
+  await host.libp2p.dial(stock.getMultiaddrs())
+  await until(() => changes.some(([, hasVersion]) => hasVersion))
+  return changes
+}
+
+describe('what a node says of itself', () => {
+  it('is written down by others in one piece, of peers of all kinds', async () => {
+    await using stock = await startStockNode()
+    await stock.handle(PROTOCOL, () => undefined)
+    await using ours = await startTestHost()
+    const changes = await changesOf(ours, stock)
+    assert.ok(
+      changes.every(([hasProtocols, hasVersion]) => hasProtocols === hasVersion),
+      JSON.stringify(changes)
+    )
+    const { metadata, addresses } = await ours.libp2p.peerStore.get(stock.peerId)
+    assert.ok(metadata.has('ProtocolVersion') && addresses.every(({ isCertified }) => isCertified))
+  })
+
+  it('is written down of who has no address, and so no record of it', async () => {
+    await using ours = await startTestHost()
+    await using nowhere = await startTestHost({ listen: [] })
+    await nowhere.libp2p.dial(ours.libp2p.getMultiaddrs())
+    await until(async () => {
+      const peer = await ours.libp2p.peerStore.get(nowhere.libp2p.peerId).catch(() => undefined)
+      return peer?.metadata.has('AgentVersion') === true && peer.peerRecordEnvelope === undefined
+    })
+  })
+})
 
 describe('where a node says it is', () => {
   it('stock libp2p: is signed anew for each; ours: is signed once, for its addresses', async () => {

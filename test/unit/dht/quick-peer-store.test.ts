@@ -29,17 +29,18 @@ function newPeer(): PeerId {
 
 interface Ground {
   readonly store: PeerStore
+  readonly own: PeerId
   readonly disk: CountingDatastore
   pass(durationMs: number): void
 }
 
 async function startStore(isQuick = true): Promise<Ground> {
   const disk = new CountingDatastore()
-  const { peerStore: store } = await createLibp2p({ start: false, datastore: disk })
+  const { peerStore: store, peerId: own } = await createLibp2p({ start: false, datastore: disk })
   let nowMs = 0
-  if (isQuick) quickenPeerStore(store, { nowMs: () => nowMs })
+  if (isQuick) quickenPeerStore(store, { nowMs: () => nowMs }, own)
   disk.writes = 0
-  return { store, disk, pass: (durationMs) => (nowMs += durationMs) }
+  return { store, own, disk, pass: (durationMs) => (nowMs += durationMs) }
 }
 
 describe('dht/quick-peer-store', () => {
@@ -52,6 +53,22 @@ describe('dht/quick-peer-store', () => {
     }
     assert.equal(await streams(await startStore(false)), 11)
     assert.equal(await streams(await startStore()), 1)
+  })
+
+  it('notes nothing of a peer for speaking identify, which says so itself', async () => {
+    const { store, own, disk } = await startStore()
+    const [stranger, known] = [newPeer(), newPeer()]
+    const noted = await store.merge(stranger, { protocols: ['/ipfs/id/1.0.0'] })
+    assert.ok(noted.id.equals(stranger))
+    assert.equal(await store.has(stranger), false)
+    await store.merge(known, { multiaddrs: [ADDRESS] })
+    assert.deepEqual((await store.merge(known, { protocols: ['/ipfs/id/1.0.0'] })).addresses.length, 1)
+    assert.equal(disk.writes, 1)
+    await store.merge(stranger, { protocols: ['/ipfs/id/1.0.0', ECHO] })
+    await store.patch(known, { protocols: ['/ipfs/id/1.0.0'] })
+    assert.equal(disk.writes, 3, 'what says more is written, and what identify says')
+    await store.merge(own, { protocols: ['/ipfs/id/1.0.0'] })
+    assert.equal(disk.writes, 4, 'what others are told of us is taken from there')
   })
 
   it('writes what is new at once, and addresses always: they count from when they were named last', async () => {
