@@ -48,7 +48,7 @@ export const TELL_AT_ONCE_MAX = 8
 /** Time after a peer connected until it is asked what was missed. */
 export const CATCH_UP_DELAY_MS = 200
 /** Peers asked within {@link CATCH_UP_WINDOW_MS}; what later ones know comes by itself. */
-export const CATCH_UP_PEERS_MAX = 16
+export const CATCH_UP_PEERS_MAX = 8
 /** After so long the count of peers asked begins anew. */
 export const CATCH_UP_WINDOW_MS: number = 10 * MINUTE_MS
 

@@ -11,7 +11,7 @@ import { REPLICA_PROTOCOL, type PoolId, type ReplicaNetwork } from '#replication
 const SHA_256 = 0x12
 
 /** How long after a search of its own a pool is looked for among the nearest peers known only. */
-const SEARCH_AGAIN_MS = 30_000
+const SEARCH_AGAIN_MS: number = 5 * 60 * 1_000
 /** Pools of which it is remembered when they were looked for. */
 const POOLS_REMEMBERED_MAX = 1_024
 

@@ -9,7 +9,7 @@ import { createVirtualClock } from '../../support/virtual-clock.ts'
 const SIGNAL = new AbortController().signal
 const POOL: PoolId = 'volunteers'
 const SOON_MS = 2_000
-const LATER_MS = 30_000
+const LATER_MS = 5 * 60_000
 
 function createWorld(): {
   readonly searches: boolean[]
