@@ -4,6 +4,7 @@ import type { Logger } from '#contracts'
 import { peerIdFromDid } from '#did'
 import { createBulkSockets } from './bulk/index.ts'
 import type { BulkSockets } from './bulk/index.ts'
+import { spreadChecks } from './connection-checks.ts'
 import { createDhtService } from './dht-service.ts'
 import type { DhtService } from './dht-service.ts'
 import { startDiscoveryDialer } from './discovery.ts'
@@ -44,6 +45,7 @@ export async function startLibp2p(
   const guarded = { datastore, ownPeerId, clock }
   const dht = createDhtService({ ...guarded, reach, clientMode: listen.length === 0 })
   const ipfsService = ipfsServiceOf(init, guarded)
+  const isMonitored = init.connectionMonitor ?? transports === undefined
   const libp2p = await createLibp2p<HostServices>(
     await libp2pOptions({
       keyPair,
@@ -58,7 +60,7 @@ export async function startLibp2p(
       onFound: (peer) => {
         discovery.found(peer)
       },
-      connectionMonitor: init.connectionMonitor ?? transports === undefined,
+      connectionMonitor: isMonitored,
       connectionGater: createGater(
         admission === undefined ? init : { ...init, allowInbound: admission.taken }
       ),
@@ -72,6 +74,7 @@ export async function startLibp2p(
     })
   )
   const discovery = startDiscoveryDialer({ libp2p, clock, logger })
+  if (isMonitored) spreadChecks(libp2p)
   await libp2p.start()
   if (role === 'seed') confirmPublicAddresses(libp2p.services.internals)
   return { libp2p, dht, ipfsService, discovery, bulkSockets }
