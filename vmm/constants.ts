@@ -87,7 +87,11 @@ export const VM_CONTROL_MS_MAX = 10_000
 /** Bytes of one message of a monitor. */
 export const VM_CONTROL_BYTES_MAX = 65_536
 /** Machines that wait for a program. */
-export const VM_WARM_MAX = 2
+export const VM_WARM_MAX = 3
+/** Of those, such as can stand in for each other. */
+export const VM_WARM_ALIKE_MAX = 2
+/** Within so long of each other two machines must have been asked for that two of their kind wait from then on. */
+export const VM_WARM_AGAIN_MS = 60_000
 /** How long a machine waits for a program. */
 export const VM_WARM_MS_MAX = 600_000
 /** Memory that must be free on the host, beside what a machine may take, for one to wait. */

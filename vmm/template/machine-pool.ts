@@ -1,5 +1,11 @@
 import { errorCode, errorMessage, orAborted } from '#contracts'
-import { VM_WARM_FREE_MIB_MIN, VM_WARM_MAX, VM_WARM_MS_MAX } from '../constants.ts'
+import {
+  VM_WARM_AGAIN_MS,
+  VM_WARM_ALIKE_MAX,
+  VM_WARM_FREE_MIB_MIN,
+  VM_WARM_MAX,
+  VM_WARM_MS_MAX
+} from '../constants.ts'
 import { VmmError } from '../errors.ts'
 import {
   checkMachine,
@@ -25,13 +31,13 @@ export type MachinePoolComponents = TemplatesComponents
 export interface MachinePoolInit {
   /** A folder of the pool's own; its templates stay there for the next time. */
   readonly folder: string
-  /** Machines that wait for a program; two when absent. */
+  /** Machines that wait for a program; three when absent. */
   readonly warmMax?: number
 }
 
 /**
- * Machines that start fast: from templates, and one of the kind that was last asked for waits already. Of emulated machines alone:
- * one that the processor holds starts from its kernel, as a template's memory would be shared through its wall.
+ * Machines that start fast: from templates, and one of the kind that was last asked for waits already, two where two were asked for
+ * within a minute. Of emulated machines alone: one that the processor holds starts from its kernel, as a template's memory would be shared through its wall.
  */
 export interface MachinePool extends AsyncDisposable {
   /** Emulated machines that wait for a program. */
@@ -81,6 +87,10 @@ class TemplatePool implements MachinePool {
   /** How many machines of a template in a row did not rehearse as they should. */
   readonly #unrehearsed = new Map<string, number>()
   #warm: Warm[] = []
+  /** Kinds of the last machines that were asked for, and when. */
+  #asked: { readonly kind: string; readonly atMs: number }[] = []
+  /** How many machines were asked for. */
+  #asks = 0
   #opened: Promise<void> | undefined
   /** One thing after the other: what is prepared must not hold up what is asked for. */
   #preparing: Promise<void> = Promise.resolve()
@@ -107,10 +117,12 @@ class TemplatePool implements MachinePool {
   async start(init: MachineInit): Promise<Machine> {
     checkMachine(init)
     this.#disposed.signal.throwIfAborted()
+    this.#asks += 1
     const shape = shapeOf(init)
     const key = shape === undefined ? undefined : await this.#templates.keyOf(shape)
     if (shape === undefined || key === undefined) return startMachine(this.#components, init)
     const start = this.#startOf(key, shape)
+    this.#noteAsked(kindOf(key, shape))
     const machine = await this.#begin(start, init)
     if (machine === undefined) return startMachine(this.#components, init)
     void machine.started.then(
@@ -236,19 +248,45 @@ class TemplatePool implements MachinePool {
 
   async #prepareNow(key: string, shape: MachineShape): Promise<void> {
     const kind = kindOf(key, shape)
-    if (this.#disposed.signal.aborted || this.#warm.some((one) => one.kind === kind)) return
-    if (this.#warmMax === 0 || !(await this.#hasMemory(shape))) return
-    for (const one of this.#warm.slice(0, Math.max(0, this.#warm.length - this.#warmMax + 1))) {
-      await this.#end(one)
+    const isAlike = (one: Warm): boolean => one.kind === kind
+    const asks = this.#asks
+    while (!this.#disposed.signal.aborted && this.#warm.filter(isAlike).length < this.#wanted(kind, asks)) {
+      if (!(await this.#hasMemory(shape))) return
+      const others = this.#warm.filter((one) => !isAlike(one))
+      for (const one of others.slice(0, Math.max(0, this.#warm.length - this.#warmMax + 1))) {
+        await this.#end(one)
+      }
+      if (!(await this.#prepareOne(key, shape))) return
     }
+  }
+
+  /**
+   * How many of a kind are to wait: the next may be asked for before the one that was taken has a successor. While more are asked for
+   * one is enough: to make it takes the processor from them.
+   */
+  #wanted(kind: string, asks: number): number {
+    if (asks !== this.#asks) return Math.min(1, this.#warmMax)
+    const sinceMs = this.#components.clock.monotonicMs() - VM_WARM_AGAIN_MS
+    const asked = this.#asked.filter((one) => one.kind === kind && one.atMs > sinceMs).length
+    return Math.min(Math.max(asked, 1), VM_WARM_ALIKE_MAX, this.#warmMax)
+  }
+
+  #noteAsked(kind: string): void {
+    const atMs = this.#components.clock.monotonicMs()
+    this.#asked = [...this.#asked, { kind, atMs }].slice(-VM_WARM_MAX * VM_WARM_ALIKE_MAX)
+  }
+
+  async #prepareOne(key: string, shape: MachineShape): Promise<boolean> {
+    const kind = kindOf(key, shape)
     const machine = await this.#restore(this.#startOf(key, shape))
-    if (machine === undefined) return
+    if (machine === undefined) return false
     const hasRehearsed = await this.#rehearse(key, machine)
     const idle = this.#components.clock.after(VM_WARM_MS_MAX, () => void this.#end(warm))
     const warm: Warm = { kind, machine, idle }
     this.#warm.push(warm)
     this.#components.logger.info('a machine waits', { key, hasRehearsed })
     void machine.monitor.ended.then(() => (this.#warm.includes(warm) ? this.#end(warm) : undefined))
+    return true
   }
 
   /** Its program starts sooner when another one did before: what is emulated is translated by then. */

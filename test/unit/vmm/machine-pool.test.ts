@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { mkdir, open, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { systemTemplatePowers, type MachineInit } from '#vmm'
+import { VM_WARM_AGAIN_MS, VM_WARM_MAX } from '../../../vmm/constants.ts'
 import { handedOver, lastMove, LAYOUT, openLab, templateFile } from './machine-pool-lab.ts'
 
 describe('a pool of machines', () => {
@@ -15,6 +16,7 @@ describe('a pool of machines', () => {
     assert.equal(pool.warmCount, 1)
     const waiting = lab.host.machines[2]
     assert.equal(lastMove(waiting), 'stop', 'one that waits stands still')
+    await lab.clock.advance(VM_WARM_AGAIN_MS)
     await lab.run(pool)
     assert.equal(lab.host.machines[2], waiting)
     assert.equal(lastMove(waiting), 'cont')
@@ -22,6 +24,67 @@ describe('a pool of machines', () => {
     await using another = lab.openPool()
     await lab.run(another)
     assert.deepEqual(lab.roles(), ['start', 'start'], 'the template was kept')
+  })
+
+  it('has two wait where two were asked for within a minute, and no more', async () => {
+    await using lab = await openLab()
+    const pool = lab.openPool()
+    await lab.run(pool)
+    lab.roles()
+    await lab.run(pool)
+    assert.deepEqual(lab.roles(), ['start', 'start'])
+    assert.equal(pool.warmCount, 2)
+    await Promise.all([lab.run(pool), lab.run(pool)])
+    assert.deepEqual(lab.roles(), ['start', 'start'], 'both had one that waited')
+    assert.equal(pool.warmCount, 2)
+    await lab.clock.advance(VM_WARM_AGAIN_MS)
+    await lab.run(pool)
+    assert.deepEqual(lab.roles(), [])
+    assert.equal(pool.warmCount, 1, 'one is enough for who asks seldom')
+  })
+
+  it('has one of another kind go for the second of the kind that is wanted', async () => {
+    await using lab = await openLab()
+    const pool = lab.openPool()
+    const kind = (cpuSecondsMax: number): Partial<MachineInit> => ({
+      limits: { memoryMib: 96, cpuSecondsMax }
+    })
+    for (const one of [1, 2, 3]) await lab.run(pool, kind(one))
+    assert.equal(pool.warmCount, VM_WARM_MAX)
+    await lab.run(pool, kind(3))
+    assert.equal(pool.warmCount, VM_WARM_MAX)
+    await lab.clock.advance(VM_WARM_AGAIN_MS)
+    lab.roles()
+    await lab.run(pool, kind(2))
+    assert.deepEqual(lab.roles(), ['start'], 'it had waited, and has a successor')
+    await lab.run(pool, kind(1))
+    assert.deepEqual(lab.roles(), ['start', 'start'], 'that one had gone')
+  })
+
+  it('makes no second one while others are asked for', async () => {
+    await using lab = await openLab()
+    const pool = lab.openPool()
+    await lab.run(pool)
+    let other: Promise<unknown> | undefined
+    lab.host.onTold = (command) => {
+      if (command === 'blockdev-del')
+        other ??= lab.run(pool, { limits: { memoryMib: 96, cpuSecondsMax: 99 } })
+    }
+    await lab.run(pool)
+    await other
+    await pool.settled()
+    assert.equal(pool.warmCount, 2, 'one of each kind')
+  })
+
+  it('has no second one wait where memory is short', async () => {
+    await using lab = await openLab()
+    const pool = lab.openPool()
+    await lab.run(pool)
+    lab.host.onTold = (command) => {
+      if (command === 'blockdev-del') lab.host.memoryFreeMib = 1100
+    }
+    await lab.run(pool)
+    assert.equal(pool.warmCount, 1)
   })
 
   it('takes another template for a machine with another kernel, memory or monitor', async () => {
@@ -44,7 +107,7 @@ describe('a pool of machines', () => {
       lab.roles()
       await lab.run(pool, change)
       assert.equal(lab.roles()[0], 'become')
-      assert.ok(pool.warmCount <= 2)
+      assert.ok(pool.warmCount <= VM_WARM_MAX)
     }
     assert.equal((await readdir(join(lab.folder, 'pool', 'templates'))).length, 4, 'as many as are kept')
     lab.roles()
@@ -143,6 +206,7 @@ describe('a pool of machines', () => {
       assert.equal(lab.roles().at(-1), 'kernel')
     }
     await writeFile(image, 'image')
+    await lab.clock.advance(VM_WARM_AGAIN_MS)
     await lab.run(pool)
     assert.deepEqual(lab.roles(), ['start', 'start'])
     assert.deepEqual(lab.warnings, [])
@@ -194,6 +258,7 @@ describe('a pool of machines', () => {
     await lab.run(pool)
     assert.equal(pool.warmCount, 0)
     lab.host.memoryFreeMib = 8192
+    await lab.clock.advance(VM_WARM_AGAIN_MS)
     await lab.run(pool)
     assert.equal(pool.warmCount, 1)
     await lab.clock.advance(600_000)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { encodeVmFrame, VM_FRAME } from '#vmm'
-import { VM_REHEARSAL_MS_MAX } from '../../../vmm/constants.ts'
+import { VM_REHEARSAL_MS_MAX, VM_WARM_AGAIN_MS } from '../../../vmm/constants.ts'
 import { handedOver, lastMove, openLab } from './machine-pool-lab.ts'
 
 describe('a machine that waits', () => {
@@ -46,6 +46,7 @@ describe('a machine that waits', () => {
     }
     assert.deepEqual(lab.warnings, ['no machine waits', 'no machine waits'])
     lab.roles()
+    await lab.clock.advance(VM_WARM_AGAIN_MS)
     await lab.run(pool)
     assert.equal(pool.warmCount, 1)
     assert.deepEqual(lab.roles(), ['start', 'start'])
@@ -83,6 +84,7 @@ describe('a machine that waits', () => {
     const pool = lab.openPool()
     await lab.run(pool)
     lab.host.rehearsing = 'well'
+    await lab.clock.advance(VM_WARM_AGAIN_MS)
     await lab.run(pool)
     assert.equal(pool.warmCount, 1)
     assert.equal(lab.host.machines.at(-1)?.rehearsals, 2)
