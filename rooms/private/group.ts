@@ -19,6 +19,7 @@ import { RoomError } from '../errors.ts'
 import { INFO_EXTENSION } from './constants.ts'
 import { decodeKeyPackage, newKeyPackage, type OwnPrekey, type Prekey } from './prekeys.ts'
 import { readCredential, type DeviceOfPerson, type Suite } from './suite.ts'
+import { areCapable } from './tree-check.ts'
 import { openWelcome } from './welcome.ts'
 
 /** A device in a group. */
@@ -195,6 +196,8 @@ export async function readMessage(
   // The commit's own leaf is new too (RFC 9420 §12.4.1): it may change keys, but not who is there.
   if (!isRemoved && !isSameMembers(result.newState, after(members, change)))
     throw new RoomError('ERR_PRIVATE_REFUSED', 'expected those who were there, and who was taken in')
+  if (!isRemoved && !areCapable(result.newState))
+    throw new RoomError('ERR_PRIVATE_REFUSED', 'expected members who can do what the group does')
   return { kind: 'commit', state: withoutHistory(result.newState), from: from.device, change, isRemoved }
 }
 

@@ -1,16 +1,29 @@
 import type { ClientState } from 'ts-mls'
-import { extensionsSupportedByCapabilities } from 'ts-mls/extension.js'
+import { extensionsSupportedByCapabilities, type Extension } from 'ts-mls/extension.js'
 import { verifyLeafNodeSignature, verifyLeafNodeSignatureKeyPackage } from 'ts-mls/leafNode.js'
 import type { LeafNode } from 'ts-mls/leafNode.js'
-import { verifyParentHashes } from 'ts-mls/parentHash.js'
+import { calculateParentHash, verifyParentHashes } from 'ts-mls/parentHash.js'
+import { resolution } from 'ts-mls/ratchetTree.js'
 import { treeHashRoot } from 'ts-mls/treeHash.js'
-import { directPath, leafToNodeIndex, leafWidth, toLeafIndex, toNodeIndex } from 'ts-mls/treemath.js'
+import {
+  directPath,
+  left,
+  leafToNodeIndex,
+  leafWidth,
+  right,
+  toLeafIndex,
+  toNodeIndex
+} from 'ts-mls/treemath.js'
+import { DEVICES_MAX, INFO_EXTENSION } from './constants.ts'
 import { readCredential, type Suite } from './suite.ts'
 
 /** What a newcomer is shown of a group: its tree, and the context that everybody in it agrees on. */
 export type ShownGroup = Pick<ClientState, 'ratchetTree' | 'groupContext'>
 
 type Tree = ClientState['ratchetTree']
+
+/** The leftmost empty place is filled first, and who goes goes before who comes: no tree of ours is wider. */
+const TREE_NODES_MAX = 2 * DEVICES_MAX - 1
 
 /**
  * What does not hold in the tree that a welcome brings, as RFC 9420 §7.3, §7.9 and §12.4.3.1 have it; `undefined` when all does. That
@@ -20,15 +33,19 @@ type Tree = ClientState['ratchetTree']
 export async function faultOfTree(suite: Suite, shown: ShownGroup): Promise<string | undefined> {
   const { ratchetTree: tree, groupContext } = shown
   const { hash } = suite.cipherSuite
-  const fault = faultOfShape(tree) ?? (await faultOfLeaves(suite, shown)) ?? faultOfUnmerged(tree)
+  const fault = faultOfShape(shown) ?? (await faultOfLeaves(suite, shown)) ?? faultOfUnmerged(tree)
   if (fault !== undefined) return fault
   if (!(await verifyParentHashes(tree, hash))) return 'a parent hash that does not hold'
+  if (!(await coversAll(suite, tree))) return 'a member who would not be told new keys'
   const expected = await treeHashRoot(tree, hash)
   return Buffer.compare(expected, groupContext.treeHash) === 0 ? undefined : 'another tree than was agreed on'
 }
 
-/** Leaves at even places and parents at odd ones, and each key once. */
-function faultOfShape(tree: Tree): string | undefined {
+/** No wider than a room may be, leaves at even places and parents at odd ones, each key once; and of the group nothing that ours do not have. */
+function faultOfShape({ ratchetTree: tree, groupContext }: ShownGroup): string | undefined {
+  if (tree.length > TREE_NODES_MAX) return 'a tree that is too wide'
+  if (groupContext.extensions.some(({ extensionType }) => extensionType !== INFO_EXTENSION))
+    return 'a group that asks for more than ours do'
   const keys = new Set<string>()
   for (const [index, node] of tree.entries()) {
     if (node === undefined) continue
@@ -62,15 +79,19 @@ async function faultOfLeaves(
     if (!isSigned) return 'a member whose signature does not hold'
     if (readCredential(leaf.credential, leaf.signaturePublicKey) === undefined)
       return 'a member whom nobody certified'
-    if (!isCapable(leaf, groupContext)) return 'a member who cannot do what the group does'
+    if (!isCapable(leaf, groupContext.extensions)) return 'a member who cannot do what the group does'
   }
   return undefined
 }
 
-function isCapable(
-  { capabilities, extensions }: LeafNode,
-  { extensions: needed }: ClientState['groupContext']
-): boolean {
+/** Whether all in a group can do what it asks of them: else whoever comes next would be right to stay out. */
+export function areCapable({ ratchetTree, groupContext }: ShownGroup): boolean {
+  return ratchetTree.every(
+    (node) => node?.nodeType !== 'leaf' || isCapable(node.leaf, groupContext.extensions)
+  )
+}
+
+function isCapable({ capabilities, extensions }: LeafNode, needed: readonly Extension[]): boolean {
   return (
     capabilities.credentials.includes('basic') &&
     extensionsSupportedByCapabilities([...extensions, ...needed], capabilities)
@@ -100,4 +121,32 @@ function faultOfUnmerged(tree: Tree): string | undefined {
 function lists(tree: Tree, index: number, leaf: number): boolean {
   const node = tree[index]
   return node?.nodeType !== 'parent' || node.parent.unmergedLeaves.includes(leaf)
+}
+
+/**
+ * Whether each parent's key is known to all below it but those it lists as unmerged: below whichever child the path came from that made
+ * the parent, nobody else is left out (RFC 9420 §7.9.2, which ts-mls does not look at).
+ */
+async function coversAll({ cipherSuite }: Suite, tree: Tree): Promise<boolean> {
+  for (const [index, node] of tree.entries()) {
+    const own = node && parentHashOf(node)
+    if (own === undefined) continue
+    const [expected, above] = await calculateParentHash(tree, toNodeIndex(index), cipherSuite.hash)
+    const parent = above === undefined ? undefined : tree[above]
+    if (above === undefined || parent?.nodeType !== 'parent' || Buffer.compare(own, expected) !== 0) continue
+    const side = index < above ? left(above) : right(above)
+    const others = resolution(tree, side).filter((one) => Number(one) !== index)
+    const unmerged = new Set(
+      parent.parent.unmergedLeaves.map((leaf) => Number(leafToNodeIndex(toLeafIndex(leaf))))
+    )
+    const isBelow = (place: number): boolean => place < above === index < above
+    const listed = [...unmerged].filter(isBelow)
+    if (listed.length !== others.length || others.some((one) => !unmerged.has(one))) return false
+  }
+  return true
+}
+
+function parentHashOf(node: NonNullable<Tree[number]>): Uint8Array | undefined {
+  if (node.nodeType === 'parent') return node.parent.parentHash
+  return node.leaf.leafNodeSource === 'commit' ? node.leaf.parentHash : undefined
 }

@@ -4,6 +4,7 @@ import { makeKeyPackageRef } from 'ts-mls/keyPackage.js'
 import { toLeafIndex } from 'ts-mls/treemath.js'
 import { decryptGroupSecrets, encryptGroupSecrets } from 'ts-mls/welcome.js'
 import { certifyDevice, createKeyPair } from '#did'
+import { DEVICES_MAX } from '../../../../rooms/private/constants.ts'
 import {
   commitChange,
   encryptFor,
@@ -19,7 +20,7 @@ import {
   type OwnPrekey
 } from '../../../../rooms/private/prekeys.ts'
 import { createSuite, type Suite } from '../../../../rooms/private/suite.ts'
-import { faultOfTree } from '../../../../rooms/private/tree-check.ts'
+import { areCapable, faultOfTree } from '../../../../rooms/private/tree-check.ts'
 import { createSeededRandom } from '../../../support/seeded-random.ts'
 
 const NOW_MS = 1_800_000_000_000
@@ -241,7 +242,39 @@ describe('a welcome into a private room', () => {
     assert.ok(first?.nodeType === 'leaf')
     const other = { ...first.leaf, signature: new Uint8Array(64) }
     assert.match(String(await faultWith((tree) => void (tree[0] = { ...first, leaf: other }))), /signature/)
-    const context = { ...groupContext, treeHash: new Uint8Array(32) }
-    assert.match(String(await faultOfTree(suite, { ratchetTree, groupContext: context })), /another tree/)
+    const wide = (tree: ClientState['ratchetTree']): void => {
+      while (tree.length < 2 * DEVICES_MAX) tree.push(undefined)
+    }
+    assert.match(String(await faultWith(wide)), /too wide/)
+    const inContext = async (change: Partial<ClientState['groupContext']>): Promise<string> =>
+      String(await faultOfTree(suite, { ratchetTree, groupContext: { ...groupContext, ...change } }))
+    assert.match(await inContext({ treeHash: new Uint8Array(32) }), /another tree/)
+    const asked = { extensionType: 'required_capabilities', extensionData: new Uint8Array(3) } as const
+    assert.match(await inContext({ extensions: [...groupContext.extensions, asked] }), /asks for more/)
+    const capabilities = { ...first.leaf.capabilities, extensions: [] }
+    const incapable = { ...first, leaf: { ...first.leaf, capabilities } }
+    assert.equal(areCapable({ ratchetTree, groupContext }), true)
+    assert.equal(areCapable({ ratchetTree: ratchetTree.with(0, incapable), groupContext }), false)
+  })
+
+  it('is refused when somebody is left out of a key above them, whose hashes hold all the same', async () => {
+    const group = await createGroup(4)
+    const [first] = group.members
+    assert.ok(first)
+    while (group.members.length < 4) await group.add(first)
+    const [third, last] = [group.members[2], group.members[3]]
+    assert.ok(third && last)
+    await group.remove(first, last)
+    await group.renew(third)
+    await group.add(first)
+    const { suite, state } = third
+    const { groupContext, ratchetTree } = state
+    assert.equal(await faultOfTree(suite, { ratchetTree, groupContext }), undefined)
+    const [tree, root] = [structuredClone(ratchetTree), 3]
+    const node = tree[root]
+    assert.ok(node?.nodeType === 'parent')
+    assert.deepEqual(node.parent.unmergedLeaves, [3])
+    node.parent.unmergedLeaves = []
+    assert.match(String(await faultOfTree(suite, { ratchetTree: tree, groupContext })), /not be told/)
   })
 })
