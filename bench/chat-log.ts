@@ -4,8 +4,8 @@ import { basename } from 'node:path'
 /** What one member wrote down in all its lives. */
 export interface MemberLog {
   readonly name: string
-  /** When each of its processes began, by the clock of this machine, milliseconds. */
-  readonly backAtMs: readonly number[]
+  /** When each of its processes began, and was in the room, by the clock of this machine, milliseconds. */
+  readonly lives: readonly { readonly backAtMs: number; readonly inAtMs: number }[]
   /** Its own texts, and when it first showed them. */
   readonly said: ReadonlyMap<string, number>
   /** Every text, and when it first showed it. */
@@ -44,16 +44,24 @@ function readMember(name: string, lines: readonly Line[]): MemberLog {
     if ((indexes.get(text) ?? index) !== index) repeated.push(text)
     indexes.set(text, index)
   }
-  const backAtMs = lines.flatMap(([event, atMs]) => (event === 'back' ? [Number(atMs)] : []))
-  return { name, backAtMs, said, heard, repeated }
+  const [began, entered] = [timesOf(lines, 'back'), timesOf(lines, 'in')]
+  const lives = began.map((backAtMs) => ({
+    backAtMs,
+    inAtMs: entered.find((atMs) => atMs >= backAtMs) ?? backAtMs
+  }))
+  return { name, lives, said, heard, repeated }
 }
 
-/** For each return of a member, how many seconds it took until it had all that was said while it was away. */
+function timesOf(lines: readonly Line[], event: string): readonly number[] {
+  return lines.flatMap(([name, atMs]) => (name === event ? [Number(atMs)] : []))
+}
+
+/** For each return of a member, how many seconds it took from the start of its process until it had all that was said before it was in. */
 export function returnsOf(log: MemberLog, logs: readonly MemberLog[]): readonly number[] {
   const texts = logs.flatMap(({ said }) => [...said])
-  return log.backAtMs.slice(1).map((backAtMs) => {
+  return log.lives.slice(1).map(({ backAtMs, inAtMs }) => {
     const missed = texts
-      .filter(([, saidAtMs]) => saidAtMs < backAtMs)
+      .filter(([, saidAtMs]) => saidAtMs < inAtMs)
       .map(([text]) => log.heard.get(text) ?? Infinity)
       .filter((heardAtMs) => heardAtMs >= backAtMs)
     return (Math.max(backAtMs, ...missed) - backAtMs) / 1_000

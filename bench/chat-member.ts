@@ -25,6 +25,7 @@ async function main([
     powers: { isControlled: false }
   })
   await using room = await node.rooms.join({ room: roomName, nick: 'member' })
+  write('in', Date.now())
   console.log(JSON.stringify({ event: 'ready' }))
   void sleep(SAY_AFTER_MS).then(async () => await room.send(text))
   for await (const event of room.told()) {

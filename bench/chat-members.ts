@@ -126,11 +126,13 @@ async function converse(seats: readonly Seat[], delays: Delays, task: TalkTask):
   const texts = Array.from({ length: seconds * perSecond }, (_, index) => `${run}-${index}`)
   const before = process.cpuUsage()
   const startedAtMs = performance.now()
+  const beganAtMs = sharedMs()
+  const dueAtMs = (index: number): number => beganAtMs + (index * 1_000) / perSecond
   for (let index = part; index < texts.length; index += of) {
     await sleep(Math.max(startedAtMs + (index * 1_000) / perSecond - performance.now(), 0))
     const seat = seats[Math.floor(index / of) % seats.length]
-    // A text that the room refuses is one that is lost.
-    seat?.room.send(`${texts[index]} ${sharedMs()}`).catch((error: unknown) => console.error(error))
+    // A text that the room refuses is one that is lost. It is late from when it was due, also where this process was.
+    seat?.room.send(`${texts[index]} ${dueAtMs(index)}`).catch((error: unknown) => console.error(error))
   }
   const { user, system } = process.cpuUsage(before)
   const cores = (user + system) / 1_000 / (performance.now() - startedAtMs)
@@ -140,8 +142,13 @@ async function converse(seats: readonly Seat[], delays: Delays, task: TalkTask):
   return {
     ...{ run, cores, delays: Object.fromEntries(delays) },
     lost: counts.filter((times) => times === 0).length,
-    repeated: counts.reduce((sum, times) => sum + Math.max(times - 1, 0), 0)
+    // of the conversations before, too: a copy may come late
+    repeated: seats.reduce((sum, { heard }) => sum + copiesIn(heard), 0)
   }
+}
+
+function copiesIn(heard: Seat['heard']): number {
+  return heard.values().reduce((sum, times) => sum + times - 1, 0)
 }
 
 /** Waits until everybody has heard everything, or nothing comes any more. */
