@@ -42,7 +42,7 @@ export interface ReadInit {
 
 /**
  * Blocks of one DAG: from the store, else from peers, each hashed before anybody sees it. Disposing ends the
- * search and waits for what is under way.
+ * search and waits for what is under way; a second time does nothing more.
  */
 export interface BlockReader extends AsyncDisposable {
   /**

@@ -66,6 +66,7 @@ export class TreeGetter {
     const { output, force = false, bytesMax = GET_BYTES_MAX, range } = o.options
     // Blocks are worth keeping for the next try once there are some, from this get or one before.
     let isWorthKeeping = await unfinished.begin(o.root)
+    let isWhole = false
     try {
       await using reader = source.read({
         root: o.root,
@@ -95,10 +96,12 @@ export class TreeGetter {
         label: range === undefined ? cid.toString() : `${cid.toString()}.${range.offset}-${range.length}`,
         onEvent: (event) => progress.take(event)
       })
-      isWorthKeeping = false
+      isWhole = true
+      // What came last is stored, and counted, at the end of the reading.
+      await reader[Symbol.asyncDispose]()
       return { cid, output, ...written, blocksFetched: reader.fetchedCount }
     } finally {
-      if (!isWorthKeeping) await unfinished.end(o.root)
+      if (isWhole || !isWorthKeeping) await unfinished.end(o.root)
     }
   }
 }

@@ -118,3 +118,16 @@ describe('content between nodes that only a seed introduces', function () {
     assert.deepEqual([...b.misbehaviour, ...c.misbehaviour], [])
   })
 })
+
+describe('a get of one block', () => {
+  it('counts it, and leaves it to the next collection', async () => {
+    await using folder = await createTemporaryFolder()
+    await using a = await startBareNode()
+    await using b = await startBareNode()
+    const { cid } = await a.content.putBlock(utf8('all of it'), { codec: 'raw', public: true })
+    await b.libp2p.dial(a.libp2p.getMultiaddrs())
+    const { blocksFetched } = await b.content.get(cid.toString(), { output: join(folder.path, 'out') })
+    const { blocksKept, blocksRemoved } = await b.content.gc()
+    assert.deepEqual([blocksFetched, blocksKept, blocksRemoved], [1, 0, 1])
+  })
+})
