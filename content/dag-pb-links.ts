@@ -30,12 +30,15 @@ export function quickLinks(bytes: Uint8Array, keys?: string[]): readonly CID[] |
   const known = keys === undefined ? decoded.get(bytes) : undefined
   if (known !== undefined) return known
   const links = decodeLinks(bytes, keys)
-  if (links !== undefined) decoded.set(bytes, links)
+  if (links !== undefined) decoded = new WeakMap([[bytes, links]])
   return links
 }
 
-/** The links of blocks that somebody has still: what came for a fetch is decoded by it, and then by its reader. */
-const decoded = new WeakMap<Uint8Array, readonly CID[]>()
+/**
+ * The links of the block that was decoded last, while somebody has it: what came for a fetch is decoded by it, and then by its
+ * reader. Of one block only: links take ten times the memory of the bytes they are decoded from.
+ */
+let decoded = new WeakMap<Uint8Array, readonly CID[]>()
 
 function decodeLinks(bytes: Uint8Array, keys: string[] | undefined): CID[] | undefined {
   const reader = new Reader(bytes)
