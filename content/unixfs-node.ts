@@ -95,8 +95,7 @@ export function decodeUnixfs(cid: CID, bytes: Uint8Array): UnixfsNode {
 /** A file as nearly all are written: its links have no names that count, and may have been decoded already. */
 function quickFile(cid: CID, bytes: Uint8Array): UnixfsNode | undefined {
   const data = quickData(bytes)
-  const links = data === undefined ? undefined : quickLinks(bytes)
-  if (data === undefined || links === undefined) return undefined
+  if (data === undefined) return undefined
   let unixfs: UnixFS
   try {
     unixfs = UnixFS.unmarshal(data)
@@ -104,7 +103,9 @@ function quickFile(cid: CID, bytes: Uint8Array): UnixfsNode | undefined {
     // Whatever is wrong with it is said below.
     return undefined
   }
-  return unixfs.type === 'file' || unixfs.type === 'raw' ? decodeFile(cid, links, unixfs) : undefined
+  if (unixfs.type !== 'file' && unixfs.type !== 'raw') return undefined
+  const links = quickLinks(bytes)
+  return links === undefined ? undefined : decodeFile(cid, links, unixfs)
 }
 
 function decodeFile(cid: CID, links: readonly CID[], unixfs: UnixFS): UnixfsNode {
