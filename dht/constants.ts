@@ -199,12 +199,6 @@ export const AUTHORS_MAX = 1_024
 export const FORWARD_HOLD_MS_MAX = 12
 
 /**
- * The same for what came from its author, who sends it to all subscribers it is connected to: nearly all have it in a small network, and in a large
- * one the first of several that forward it is soon.
- */
-export const FORWARD_AUTHORS_HOLD_MS_MAX = 200
-
-/**
  * Messages of at least so many bytes are refused to other neighbours as soon as they came from one. Of smaller ones a copy costs
  * no more than the words that spare it: with 700 bytes a delivery among fifty took a quarter more processor time.
  */

@@ -1,5 +1,5 @@
 import type { Clock, Random } from '#contracts'
-import { FORWARDS_HELD_BYTES_MAX } from '../constants.ts'
+import { FORWARD_HOLD_MS_MAX, FORWARDS_HELD_BYTES_MAX } from '../constants.ts'
 
 /** A message to forward. */
 export interface Forward {
@@ -13,8 +13,6 @@ export interface Forward {
 export interface OutboxComponents {
   readonly clock: Pick<Clock, 'after'>
   readonly random: Pick<Random, 'unit'>
-  /** How long a message is held at most. */
-  readonly holdMsMax: number
   /** Whether a peer said that it does not want a message. */
   readonly isUnwanted: (peerId: string, id: string) => boolean
   /** Writes frames to a peer, or does nothing when there is no stream to it. */
@@ -34,7 +32,7 @@ export interface Outbox extends Disposable {
  * comes from several sides at nearly the same moment: who waits a little hears from some of its neighbours that they have
  * it, and spares them, and itself, the copy. What is to go to one peer meanwhile goes in one write.
  */
-export function createOutbox({ clock, random, holdMsMax, isUnwanted, send }: OutboxComponents): Outbox {
+export function createOutbox({ clock, random, isUnwanted, send }: OutboxComponents): Outbox {
   const held = new Map<string, Forward>()
   let heldBytes = 0
   let timer: Disposable | undefined
@@ -62,7 +60,7 @@ export function createOutbox({ clock, random, holdMsMax, isUnwanted, send }: Out
       held.set(forward.id, forward)
       heldBytes += forward.frame.length
       if (heldBytes >= FORWARDS_HELD_BYTES_MAX) flush()
-      else timer ??= clock.after(random.unit() * holdMsMax, flush)
+      else timer ??= clock.after(random.unit() * FORWARD_HOLD_MS_MAX, flush)
     },
     drop: (peerId, id) => {
       held.get(id)?.to.delete(peerId)

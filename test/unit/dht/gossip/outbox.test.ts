@@ -14,7 +14,6 @@ function setUp(unwanted: readonly string[] = []): {
   const outbox = createOutbox({
     clock,
     random: createSeededRandom(1),
-    holdMsMax: FORWARD_HOLD_MS_MAX,
     isUnwanted: (peerId, id) => unwanted.includes(`${peerId} ${id}`),
     send: (peerId, frames) => sent.push(`${peerId} ${Buffer.from(frames).toString()}`)
   })
