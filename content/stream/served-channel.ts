@@ -239,7 +239,7 @@ export class ServedChannel implements Disposable {
           this.blocksSent++
           this.#idleSinceMs = this.#components.clock.monotonicMs()
           this.bytesSent += bytes.length
-          if (isNextSingle && !isLeaf) readFirstBelow(block, bytes, { walk, grants, ahead })
+          if (isNextSingle && !isLeaf) readFirstBelow(block, kept, { walk, grants, ahead })
           await this.#write(async () => {
             await this.#writer.block(bytes, release)
             // What leads to others is the last of its run: the peer decodes it while we do.

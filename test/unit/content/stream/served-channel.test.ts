@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { silentLogger, systemClock } from '#contracts'
-import { createMemoryBlockStore } from '#content'
+import { createMemoryBlockStore, RAW_CODEC } from '#content'
 import type { BlockStore } from '#content'
+import type { BlockFound } from '../../../../content/block-store.ts'
 import type { CID } from 'multiformats/cid'
 import { linksOf } from '../../../../content/dag-links.ts'
 import { Slabs } from '../../../../content/slabs.ts'
@@ -29,8 +30,14 @@ interface Served extends Disposable {
   ask(o: { range?: { from: number; to: number } }): void
 }
 
+interface ServeInit {
+  readonly isDenied?: (cid: CID) => boolean
+  /** How blocks are read; as the store in memory does when absent. */
+  readonly getMany?: (store: BlockStore, cids: readonly CID[]) => AsyncIterable<BlockFound>
+}
+
 /** A channel over a line that a test opens, on which a file of three leaves is asked for. */
-async function serve(o: { isDenied?: (cid: CID) => boolean } = {}): Promise<Served> {
+async function serve(o: ServeInit = {}): Promise<Served> {
   const store = createMemoryBlockStore()
   const root = await putFile(store, { bytes: 3 * MIB })
   const leaves = linksOf(root, (await store.get(root)) as Uint8Array)
@@ -41,8 +48,9 @@ async function serve(o: { isDenied?: (cid: CID) => boolean } = {}): Promise<Serv
   const line = { isOpen: false, open: () => drained.resolve() }
   let take: (bytes: Uint8Array) => void = () => undefined
   const pipe: Pipe = {
-    send: (bytes) => {
+    send: (bytes, onSent) => {
       reader.push(bytes)
+      onSent?.()
       return line.isOpen
     },
     drained: async () => {
@@ -58,7 +66,7 @@ async function serve(o: { isDenied?: (cid: CID) => boolean } = {}): Promise<Serv
     getMany: (cids, options) => {
       const wanted = [...cids]
       read.push(wanted)
-      return store.getMany(wanted, options)
+      return o.getMany?.(store, wanted) ?? store.getMany(wanted, options)
     }
   }
   const channel = new ServedChannel(
@@ -122,5 +130,31 @@ describe('a channel that a peer asks on', () => {
     served.ask({ range: { from: 2 * MIB, to: 3 * MIB } })
     await until(() => served.frames.some(isEnd))
     assert.deepEqual(textOf(served.read), [served.root, served.leaves[2]].map(String))
+  })
+
+  it('knows what it reads ahead when the memory of the root has been given back', async () => {
+    const released = Promise.withResolvers<void>()
+    using served = await serve({
+      getMany: async function* (store, cids) {
+        for (const cid of cids) {
+          // What the disk brings is compared with the CID that was asked for.
+          if (cid.code === RAW_CODEC) await released.promise
+          const bytes = (await store.get(cid))?.slice()
+          const release = (): void => {
+            bytes?.fill(0)
+            released.resolve()
+          }
+          yield { cid, bytes, release }
+        }
+      }
+    })
+    served.line.open()
+    served.ask({})
+    await until(() => served.frames.some(isEnd))
+    assert.deepEqual(
+      served.frames.map(({ type }) => type),
+      ['block', 'block', 'block', 'block', 'end']
+    )
+    assert.deepEqual(textOf(served.read), [served.root, ...served.leaves].map(String))
   })
 })
