@@ -200,12 +200,13 @@ function startLookups(core: PublicationCore): AsyncDisposable {
   const next = async (): Promise<Did | undefined> => {
     for (;;) {
       const queue = first.size > 0 ? first : strangers
-      if (queue.size === 0 || stopping.aborted) return undefined
+      // Nobody can be asked: that is seen before a turn is used up.
+      if (queue.size === 0 || stopping.aborted || host.peers().length === 0) return undefined
       if (queue === first || mayLookUp('')) {
         // By lot: the members of a room look up different ones, and whoever finds a revocation tells the others.
         const at = queue === first ? 0 : Math.floor(random.unit() * queue.size)
         const [person] = queue.values().drop(at)
-        if (person === undefined || host.peers().length === 0) return undefined
+        if (person === undefined) return undefined
         queue.delete(person)
         return person
       }

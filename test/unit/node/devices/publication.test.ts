@@ -274,6 +274,25 @@ describe('the list of somebody who is heard', () => {
     assert.deepEqual(world.lookups, [owner.did, ann.did])
   })
 
+  it('waits for nobody longer because others were heard while nobody could be asked', async () => {
+    await using world = createWorld(false)
+    world.connect()
+    await world.clock.advance(LOOKUP_DELAY_MS)
+    assert.deepEqual(world.lookups.splice(0), [owner.did])
+    world.peers = 0
+    const room = Array.from({ length: LOOKUPS_BURST }, () => createKeyPair(random))
+    for (const person of room) world.hear(person)
+    for (let count = 0; count < 4; count += 1) {
+      world.connect()
+      await world.clock.advance(LOOKUP_DELAY_MS)
+    }
+    assert.deepEqual(world.lookups, [])
+    world.peers = 1
+    world.connect()
+    await world.clock.advance(LOOKUP_DELAY_MS)
+    assert.deepEqual(new Set(world.lookups), new Set(room.map(({ did }) => did)))
+  })
+
   it('is not taken when somebody else signed it, and no failure ends the looking', async () => {
     await using world = createWorld(false)
     world.lists.set(ann.did, list(eve, 1))
