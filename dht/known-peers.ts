@@ -62,24 +62,30 @@ export interface KnownPeersComponents {
  */
 export function startKnownPeers(components: KnownPeersComponents): KnownPeers {
   const { clock, logger } = components
-  const save = async (): Promise<void> => {
+  const save = async (): Promise<boolean> => {
     try {
-      await saveKnownPeers(components)
+      return await saveKnownPeers(components)
     } catch (error) {
       logger.warn('known peers not saved', { error: errorMessage(error) })
+      return false
     }
   }
   let saved = { peerIds: '', atMs: 0 }
-  const saveNews = (): void => {
+  let isSaving = false
+  const saveNews = async (): Promise<void> => {
     const peerIds = servingPeers(components).toSorted().join(' ')
     const nowMs = clock.monotonicMs()
-    if (peerIds === saved.peerIds && nowMs - saved.atMs < KNOWN_PEERS_RENEW_MS) return
-    saved = { peerIds, atMs: nowMs }
-    void save()
+    if (isSaving || (peerIds === saved.peerIds && nowMs - saved.atMs < KNOWN_PEERS_RENEW_MS)) return
+    isSaving = true
+    // what is not on the disk is tried again a minute later
+    if (await save()) saved = { peerIds, atMs: nowMs }
+    isSaving = false
   }
-  const timer = clock.every(KNOWN_PEERS_SAVE_INTERVAL_MS, saveNews)
+  const timer = clock.every(KNOWN_PEERS_SAVE_INTERVAL_MS, () => void saveNews())
   return {
-    save,
+    save: async () => {
+      await save()
+    },
     startingPeers: async () => {
       const known = await readKnownPeers(components)
       return known.slice(0, KNOWN_PEERS_DIALLED_MAX).flatMap(startingPeer)
@@ -105,14 +111,17 @@ async function readKnownPeers({ datastore, clock, logger }: KnownPeersComponents
   }
 }
 
-async function saveKnownPeers(components: KnownPeersComponents): Promise<void> {
+/** Whether those who are there now are written down afterwards. */
+async function saveKnownPeers(components: KnownPeersComponents): Promise<boolean> {
   const seen = await currentPeers(components)
-  if (seen.length === 0) return
+  if (seen.length === 0) return false
   const ids = new Set(seen.map(({ peerId }) => peerId))
   const earlier = (await readKnownPeers(components)).filter(({ peerId }) => !ids.has(peerId))
   const peers = [...seen, ...earlier].slice(0, KNOWN_PEERS_MAX)
   const bytes = Buffer.from(JSON.stringify(peers))
-  if (bytes.length <= KNOWN_PEERS_BYTES_MAX) await components.datastore.put(KNOWN_PEERS_KEY, bytes)
+  if (bytes.length > KNOWN_PEERS_BYTES_MAX) return false
+  await components.datastore.put(KNOWN_PEERS_KEY, bytes)
+  return true
 }
 
 /** The peers in our routing table that we are connected to: they serve the DHT and are there. */

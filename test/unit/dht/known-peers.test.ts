@@ -14,9 +14,11 @@ const ADDRESSES = [{ multiaddr: multiaddr('/ip4/127.0.0.1/tcp/4001') }]
 
 class CountingDatastore extends MemoryDatastore {
   writes = 0
+  isFull = false
 
   override put(...given: Parameters<MemoryDatastore['put']>): ReturnType<MemoryDatastore['put']> {
     this.writes += 1
+    if (this.isFull) throw new Error('no space is left')
     return super.put(...given)
   }
 }
@@ -54,6 +56,19 @@ describe('dht/known-peers', () => {
     assert.equal(datastore.writes, 3, 'when they were last seen is new')
     const ids = (await known.startingPeers()).map(({ peerId }) => peerId)
     assert.deepEqual(ids, [ann, bob])
+  })
+
+  it('writes down soon what could not be written down', async () => {
+    const { datastore, clock, components } = createWorld()
+    await using known = startKnownPeers(components)
+    datastore.isFull = true
+    await clock.advance(2 * KNOWN_PEERS_SAVE_INTERVAL_MS)
+    assert.equal(datastore.writes, 2)
+    datastore.isFull = false
+    await clock.advance(KNOWN_PEERS_SAVE_INTERVAL_MS)
+    assert.equal((await known.startingPeers()).length, 1)
+    await clock.advance(3 * KNOWN_PEERS_SAVE_INTERVAL_MS)
+    assert.equal(datastore.writes, 3, 'once it is written down that is enough')
   })
 
   it('writes down at the end who is there then', async () => {
