@@ -97,8 +97,10 @@ export function startTableRefresh(components: TableRefreshComponents): TableRefr
     await filled.promise
     added[Symbol.dispose]()
     await clock.sleep(TABLE_FIRST_REFRESH_DELAY_MS, stopping.signal)
-    for (let round = 0; ; round += 1) {
-      await refresh(components, round, stopping.signal)
+    for (let round = 0; ;) {
+      const { planned } = await refresh(components, round, stopping.signal)
+      // with too few to plan with, whoever comes then is new to every bucket
+      round = planned === 0 ? 0 : round + 1
       await clock.sleep(TABLE_REFRESH_INTERVAL_MS, stopping.signal)
     }
   }
@@ -107,7 +109,7 @@ export function startTableRefresh(components: TableRefreshComponents): TableRefr
     if (!stopping.signal.aborted) logger.error('table refresh stopped', { error: errorMessage(error) })
   })
   return {
-    refresh: async (signal) => await refresh(components, 0, signal),
+    refresh: async (signal) => (await refresh(components, 0, signal)).lookups,
     [Symbol.asyncDispose]: async () => {
       stopping.abort()
       added[Symbol.dispose]()
@@ -117,24 +119,32 @@ export function startTableRefresh(components: TableRefreshComponents): TableRefr
   }
 }
 
+/** What a round did. */
+interface Round {
+  readonly lookups: number
+  /** The buckets to look into, their turn or not; none where too few peers are known. */
+  readonly planned: number
+}
+
 async function refresh(
   components: TableRefreshComponents,
   round: number,
   signal: AbortSignal
-): Promise<number> {
+): Promise<Round> {
   const { table, ownKey, random } = components
   // who is nearest to us must each know us; of a bucket farther away some are enough
   await lookUp(components, { key: ownKey, isThorough: true }, signal)
   const own = table.ownKadId()
   let lookups = 1
-  for (const prefixBits of own === undefined ? [] : planRefresh(own, table.kadIds(), CLOSEST_PEERS)) {
+  const plan = own === undefined ? [] : planRefresh(own, table.kadIds(), CLOSEST_PEERS)
+  for (const prefixBits of plan) {
     if (!isBucketsTurn(round, prefixBits)) continue
     const key = own && randomKeyInBucket(own, prefixBits, random)
     if (key === undefined) continue
     await lookUp(components, { key, isThorough: false }, signal)
     lookups += 1
   }
-  return lookups
+  return { lookups, planned: plan.length }
 }
 
 async function lookUp(

@@ -4,7 +4,12 @@ import fc from 'fast-check'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { silentLogger, systemClock, systemRandom } from '#contracts'
-import { TABLE_REFRESH_TURNS } from '../../../dht/constants.ts'
+import {
+  CLOSEST_PEERS,
+  TABLE_FIRST_REFRESH_DELAY_MS,
+  TABLE_REFRESH_INTERVAL_MS,
+  TABLE_REFRESH_TURNS
+} from '../../../dht/constants.ts'
 import type { DhtTable } from '../../../dht/dht-service.ts'
 import {
   commonPrefixBits,
@@ -14,6 +19,7 @@ import {
   startTableRefresh
 } from '../../../dht/table-refresh.ts'
 import { startStockNode } from '../../net/dht/stock-node.ts'
+import { createVirtualClock } from '../../support/virtual-clock.ts'
 
 /** A Kademlia id that shares exactly `prefixBits` leading bits with `own`. */
 function sharing(own: Uint8Array, prefixBits: number): Uint8Array {
@@ -106,6 +112,51 @@ describe('routing table refresh', () => {
       asked.slice(1),
       Array.from({ length: 3 }, () => ({ isOwn: false, isThorough: false }))
     )
+  })
+  it('begins anew with all buckets as long as it knows too few to look into any, and then goes by turns', async () => {
+    const clock = createVirtualClock()
+    const buckets = 3
+    let others: Uint8Array[] = []
+    let asked = 0
+    await using _refresh = startTableRefresh({
+      queries: {
+        lookup: async () => {
+          asked += 1
+          return await Promise.resolve([])
+        }
+      },
+      table: {
+        ownKadId: () => own,
+        kadIds: () => others,
+        size: () => 1,
+        onAdd: nobodyComes
+      } as Partial<DhtTable> as DhtTable,
+      ...{ ownKey: Buffer.from('own'), clock, random: systemRandom, logger: silentLogger }
+    })
+    /** How many buckets are looked into, beside ourselves, in each of so many rounds. */
+    const rounds = async (count: number): Promise<number[]> => {
+      const each: number[] = []
+      while (each.length < count) {
+        asked = 0
+        await clock.advance(TABLE_REFRESH_INTERVAL_MS)
+        each.push(asked - 1)
+      }
+      return each
+    }
+    const many = Array.from({ length: 60 }, (_, peer) => sharing(own, peer % buckets))
+    others = many.slice(0, CLOSEST_PEERS - 1)
+    await clock.advance(TABLE_FIRST_REFRESH_DELAY_MS)
+    assert.deepEqual(await rounds(2), [0, 0], 'too few are known')
+    const turns = [
+      buckets,
+      ...Array.from({ length: TABLE_REFRESH_TURNS }, () => buckets / TABLE_REFRESH_TURNS)
+    ]
+    others = many
+    assert.deepEqual(await rounds(turns.length), turns)
+    others = many.slice(0, 1)
+    assert.deepEqual(await rounds(1), [0], 'as in an outage')
+    others = many
+    assert.deepEqual(await rounds(turns.length), turns, 'everybody there is new')
   })
 })
 
