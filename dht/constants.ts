@@ -46,6 +46,9 @@ export const PEERS_CACHED_MAX = 512
 /** For how long what was read or written about a peer is taken to stand: a note that says the same is not written again. */
 export const PEER_KNOWN_MS: number = 10 * 60 * 1_000
 
+/** After so long a node signs anew where it is: libp2p forgets an address that was not said again for an hour. */
+export const PEER_RECORD_AGE_MAX_MS: number = HOUR_MS
+
 /** How many peers nearest to a key hold what is stored under it (k of Kademlia). */
 export const CLOSEST_PEERS = 20
 

@@ -2,6 +2,8 @@ import { identify } from '@libp2p/identify'
 import type { Libp2p, PeerData, PeerId, PeerStore, PrivateKey } from '@libp2p/interface'
 import { PeerRecord, RecordEnvelope } from '@libp2p/peer-record'
 import { CODE_P2P, type Multiaddr } from '@multiformats/multiaddr'
+import type { Clock } from '#contracts'
+import { PEER_RECORD_AGE_MAX_MS } from './constants.ts'
 
 /** What of libp2p says who and where this node is, and keeps what others say. */
 interface IdentifyComponents {
@@ -22,20 +24,23 @@ interface IdentifyStore extends Pick<PeerStore, 'get'> {
 
 interface SealedRecord {
   readonly addresses: string
-  readonly seqNumber: bigint
+  readonly sealedAtMs: number
   readonly bytes: Promise<Uint8Array>
 }
 
 /**
- * identify that signs where this node is once for each set of addresses. libp2p signs it anew for everybody who asks, under the
+ * identify that signs where this node is once for each set of addresses, and again when something else was said of it since, or an
+ * hour later, as long as others remember an address. libp2p signs it anew for everybody who asks, under the
  * time of that moment as its number, so that whoever comes back has to check and to write down the same addresses once more.
  * What a peer says is written down in one piece: libp2p writes all but its version, reads that, and writes it again with it.
  */
-export function identifyOnce(): (components: IdentifyComponents) => IdentifyService {
+export function identifyOnce(
+  clock: Pick<Clock, 'monotonicMs'>
+): (components: IdentifyComponents) => IdentifyService {
   const create = identify({ runOnLimitedConnection: true })
   return (components) => {
     const { peerId, peerStore } = components
-    const current = sealing(components)
+    const current = sealing(components, clock)
     const joined = joiningStore(peerStore)
     const seen: IdentifyStore = {
       ...joined,
@@ -110,23 +115,28 @@ function entriesOf(metadata: Metadata): [string, Uint8Array][] {
 }
 
 /** What this node signed about where it is now; nothing while it is nowhere. */
-function sealing({
-  peerId,
-  privateKey,
-  addressManager
-}: IdentifyComponents): () => Promise<Uint8Array | undefined> {
+function sealing(
+  { peerId, privateKey, addressManager, events }: IdentifyComponents,
+  clock: Pick<Clock, 'monotonicMs'>
+): () => Promise<Uint8Array | undefined> {
   let sealed: SealedRecord | undefined
+  let last = 0n
+  // the push signs by itself then: whoever took that takes nothing that was signed before
+  events.addEventListener('self:peer:update', () => {
+    sealed = undefined
+  })
   return async () => {
     const multiaddrs = addressManager.getAddresses().map((address) => address.decapsulateCode(CODE_P2P))
     if (multiaddrs.length === 0) return undefined
     const addresses = multiaddrs.join('\n')
-    if (sealed?.addresses !== addresses) {
+    const nowMs = clock.monotonicMs()
+    if (sealed?.addresses !== addresses || nowMs - sealed.sealedAtMs >= PEER_RECORD_AGE_MAX_MS) {
       const record = new PeerRecord({ peerId, multiaddrs })
       // of two within a millisecond the later one counts
-      const last = sealed?.seqNumber ?? 0n
       if (record.seqNumber <= last) record.seqNumber = last + 1n
+      last = record.seqNumber
       const bytes = RecordEnvelope.seal(record, privateKey).then((envelope) => envelope.marshal().subarray())
-      sealed = { addresses, seqNumber: record.seqNumber, bytes }
+      sealed = { addresses, sealedAtMs: nowMs, bytes }
     }
     return await sealed.bytes
   }

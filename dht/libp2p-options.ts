@@ -204,7 +204,7 @@ async function services(
 ): Promise<NonNullable<Libp2pOptions['services']>> {
   const isPublic = init.reach === 'public'
   return {
-    identify: identifyOnce(),
+    identify: identifyOnce(init.clock),
     identifyPush: pushNews(),
     // the connection monitor and the relay watch take a stream that is refused for a connection that is lost
     ping: ping({ maxOutboundStreams: PING_STREAMS_MAX }),

@@ -26,6 +26,14 @@ async function opened(bytes: Uint8Array): Promise<PeerRecord> {
   return PeerRecord.createFromProtobuf(payload)
 }
 
+/** What says where a node is, to be replaced. */
+function addressManagerOf({ libp2p }: Host): { getAddresses(): unknown[] } {
+  const { addressManager } = libp2p.services.internals as unknown as {
+    addressManager: { getAddresses(): unknown[] }
+  }
+  return addressManager
+}
+
 /** What of somebody new each change of what is known of them has: whether protocols, and whether the version. */
 async function changesOf(host: Host, stock: Libp2p): Promise<[hasProtocols: boolean, hasVersion: boolean][]> {
   const changes: [boolean, boolean][] = []
@@ -82,13 +90,39 @@ describe('where a node says it is', () => {
     await using ours = await startTestHost()
     const before = ours.libp2p.getMultiaddrs()
     const first = await opened(await recordOf(ours.libp2p))
-    const { addressManager } = ours.libp2p.services.internals as unknown as {
-      addressManager: { getAddresses(): unknown[] }
-    }
+    const addressManager = addressManagerOf(ours)
     const stock = addressManager.getAddresses.bind(addressManager)
     addressManager.getAddresses = () => [...stock(), multiaddr('/ip4/127.0.0.1/tcp/9')]
     const later = await opened(await recordOf(ours.libp2p, before))
     assert.equal(later.multiaddrs.length, first.multiaddrs.length + 1)
     assert.ok(later.seqNumber > first.seqNumber)
+  })
+
+  it('is believed by who was told of another place meanwhile, when it is back where it was', async () => {
+    await using ours = await startTestHost()
+    await using other = await startTestHost()
+    const home = ours.libp2p.getMultiaddrs()
+    const known = async (): Promise<PeerRecord | undefined> => {
+      const peer = await other.libp2p.peerStore.get(ours.libp2p.peerId).catch(() => undefined)
+      const { peerRecordEnvelope } = peer ?? {}
+      return peerRecordEnvelope === undefined ? undefined : await opened(peerRecordEnvelope)
+    }
+    const knowsSoMany = async (count: number): Promise<boolean> =>
+      (await known())?.multiaddrs.length === count
+    await other.libp2p.dial(home)
+    await until(async () => await knowsSoMany(home.length))
+    const first = await known()
+    const addressManager = addressManagerOf(ours)
+    const stock = addressManager.getAddresses.bind(addressManager)
+    addressManager.getAddresses = () => [...stock(), multiaddr('/ip4/127.0.0.1/tcp/9')]
+    ours.libp2p.dispatchEvent(new CustomEvent('self:peer:update'))
+    await until(async () => await knowsSoMany(home.length + 1))
+    await other.libp2p.hangUp(ours.libp2p.peerId)
+    await until(() => ours.libp2p.getConnections().length === 0)
+    addressManager.getAddresses = stock
+    ours.libp2p.dispatchEvent(new CustomEvent('self:peer:update'))
+    await other.libp2p.dial(home)
+    await until(async () => await knowsSoMany(home.length))
+    assert.ok(((await known())?.seqNumber ?? 0n) > (first?.seqNumber ?? 0n))
   })
 })
