@@ -93,7 +93,7 @@ export const POOL_LARGE = 256
 export const SYNC_TURNS_MAX = 4
 /** How often a device looks for others of its pools. */
 export const MEET_EVERY_MS: number = 10 * MINUTE_MS
-/** In how many of these turns it announces itself anew: half of those who remember it are there for hours. */
+/** In how many of these turns it announces itself anew, after the second time, which comes in the next one: half of those who remember it are there for hours. */
 export const MEETINGS_PER_ANNOUNCEMENT = 3
 /** How soon it looks for others again at first; twice as long each time in which it met nobody new. */
 export const MEET_SOON_MS: number = 2 * SECOND_MS

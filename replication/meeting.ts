@@ -131,7 +131,9 @@ export async function meetOthers(core: KeeperCore, announced: Map<PoolId, number
       if (given.has(pool) && nowMs >= (announced.get(pool) ?? 0)) {
         await attempt(core, async (signal) => {
           await core.network.announce(pool, { signal })
-          announced.set(pool, nowMs + core.limits.meetEveryMs * (MEETINGS_PER_ANNOUNCEMENT - 1 / 2))
+          // The first ones went to whoever was known so shortly after a start.
+          const turns = announced.has(pool) ? MEETINGS_PER_ANNOUNCEMENT : 1
+          announced.set(pool, nowMs + core.limits.meetEveryMs * (turns - 1 / 2))
         })
       }
       core.offers.prune(pool, core.clock.nowMs())

@@ -46,6 +46,8 @@ export interface ReplicaParty extends AsyncDisposable {
   readonly sent: { count: number }
   /** How often somebody looked for the others of a pool. */
   readonly searches: { count: number }
+  /** In which pool somebody announced itself, and when. */
+  readonly announcements: readonly { readonly pool: PoolId; readonly atMs: number }[]
   /** Devices that take questions and never answer, and how many they were asked. */
   readonly silent: Map<Did, number>
   /** Bytes fetched as copies. */
@@ -91,6 +93,7 @@ export function createReplicaParty({
   const pools = new Map<PoolId, Set<Did>>()
   const sent = { count: 0 }
   const searches = { count: 0 }
+  const announcements: { pool: PoolId; atMs: number }[] = []
   const silent = new Map<Did, number>()
   const fetched = { bytes: 0 }
   let isCut = new Set<Did>()
@@ -146,6 +149,7 @@ export function createReplicaParty({
     },
     announce: async (pool) => {
       await Promise.resolve()
+      announcements.push({ pool, atMs: clock.monotonicMs() })
       pools.set(pool, (pools.get(pool) ?? new Set<Did>()).add(self))
     },
     find: async function* (pool) {
@@ -195,7 +199,7 @@ export function createReplicaParty({
     }
   }
   const party: ReplicaParty = {
-    ...{ clock, members, sent, searches, silent, fetched },
+    ...{ clock, members, sent, searches, announcements, silent, fetched },
     start: async (member) => {
       member.replication = await startReplication(
         {
