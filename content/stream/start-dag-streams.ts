@@ -231,9 +231,10 @@ class RunningDagStreams implements DagStreams {
     const { libp2p } = this.#components
     // One that has said its own name before says it at once.
     const id = this.#connected.get(peerId) ?? peerIdFromString(peerId)
+    // A relay may set no limits either; libp2p knows whether there is a better way.
     const open = libp2p
       .getConnections(id)
-      .find(({ status, limits }) => status === 'open' && limits === undefined)
+      .find(({ status, limits, direct }) => status === 'open' && limits === undefined && direct)
     const connection = open ?? (await libp2p.dial(id, { signal }))
     const options: NewStreamOptions & { windowBytes: number } = {
       signal,

@@ -45,20 +45,28 @@ class SilentStream extends AbstractStream {
 
 const UNSUPPORTED = new UnsupportedProtocolError('the peer does not speak it')
 
+/** How a provider is connected: over a relay without limits when not directly. */
+interface Way {
+  readonly direct: boolean
+}
+
 /** Streams of a node that is connected to one provider, and would find others if it waited. */
 async function startStreams(
-  open: () => SilentStream,
-  { onDial = () => undefined, connected = false }: { onDial?: () => void; connected?: boolean } = {}
+  open: (way: Way) => SilentStream,
+  { onDial = () => undefined, ways = [] }: { onDial?: () => void; ways?: readonly Way[] } = {}
 ): Promise<DagStreams> {
-  const connection = { status: 'open', newStream: async () => await Promise.resolve(open()) }
+  const connect = (direct: boolean): object => ({
+    ...{ status: 'open', limits: undefined, direct },
+    newStream: async () => await Promise.resolve(open({ direct }))
+  })
   const libp2p = {
     peerId: randomPeerId(),
     peerStore: { get: async () => await Promise.reject(new Error('not known')) },
     dial: async () => {
       onDial()
-      return await Promise.resolve(connection)
+      return await Promise.resolve(connect(true))
     },
-    getConnections: () => (connected ? [connection] : []),
+    getConnections: () => ways.map(({ direct }) => connect(direct)),
     handle: async () => await Promise.resolve(),
     unhandle: async () => await Promise.resolve(),
     register: async () => await Promise.resolve('topology'),
@@ -106,21 +114,26 @@ describe('streams of DAGs', () => {
 })
 
 describe('a provider of streams', () => {
-  for (const connected of [true, false]) {
-    it(`that is ${connected ? '' : 'not '}connected is ${connected ? 'not ' : ''}dialled`, async () => {
-      let opened = 0
+  for (const [name, ways, dials] of [
+    ['is connected is not dialled', [{ direct: true }], 0],
+    ['is not connected is dialled', [], 1],
+    ['is connected over a relay too is asked directly', [{ direct: false }, { direct: true }], 0],
+    ['is connected over a relay only is dialled, in case there is a better way', [{ direct: false }], 1]
+  ] as const) {
+    it(`that ${name}`, async () => {
+      const opened: boolean[] = []
       let dialed = 0
-      const open = (): SilentStream => {
-        opened++
+      const open = ({ direct }: Way): SilentStream => {
+        opened.push(direct)
         return new SilentStream()
       }
-      await using streams = await startStreams(open, { connected, onDial: () => dialed++ })
+      await using streams = await startStreams(open, { ways, onDial: () => dialed++ })
       const root = cidOf(RAW_CODEC, Buffer.from('nobody streams it'))
       await using fetch = streams.createFetch({ root, durable: false, onStored: () => undefined })
       void fetch.fetch(root)
       for (let turn = 0; turn < 20; turn++) await nextTurn()
-      assert.equal(opened, 1)
-      assert.equal(dialed, connected ? 0 : 1)
+      assert.deepEqual(opened, [true])
+      assert.equal(dialed, dials)
     })
   }
 })
