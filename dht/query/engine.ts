@@ -126,7 +126,9 @@ class Engine implements QueryEngine {
   }
 
   async *askNearest(key: Uint8Array, count: number, signal: AbortSignal): AsyncGenerator<ProvidersAnswer> {
-    const { transport } = this.#components
+    const { local, transport } = this.#components
+    const held = await local.providers(key)
+    if (held.length > 0) yield { peer: this.#own, providers: held }
     const message = { type: KAD_MESSAGE.getProviders, key }
     const answers = this.#nearestKnown(key, count).map(
       async (peer) => await transport.request(peer, message, signal).then((answer) => ({ peer, answer }))

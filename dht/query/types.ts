@@ -118,7 +118,7 @@ export interface QueryEngine extends AsyncDisposable {
    * @throws the reason of `signal`
    */
   findProviders(key: Uint8Array, signal: AbortSignal, options?: StartOptions): AsyncIterable<ProvidersAnswer>
-  /** Asks only the `count` nearest peers of the routing table, and nobody whom they name. */
+  /** Asks only the `count` nearest peers of the routing table, and nobody whom they name; what is held here comes first. */
   askNearest(key: Uint8Array, count: number, signal: AbortSignal): AsyncIterable<ProvidersAnswer>
   /** Announces a content to the `count` nearest peers known, without looking for nearer ones, and says how many took it. */
   announceNearest(key: Uint8Array, count: number, signal: AbortSignal): Promise<number>

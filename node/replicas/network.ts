@@ -10,7 +10,7 @@ import { REPLICA_PROTOCOL, type PoolId, type ReplicaNetwork } from '#replication
 /** Multihash code of SHA-256. */
 const SHA_256 = 0x12
 
-/** How long after a search of its own a pool is looked for among the nearest peers known only. */
+/** How long after a search of its own that ended well a pool is looked for among the nearest peers known only. */
 const SEARCH_AGAIN_MS: number = 5 * 60 * 1_000
 /** Pools of which it is remembered when they were looked for. */
 const POOLS_REMEMBERED_MAX = 1_024
@@ -22,7 +22,7 @@ const POOLS_REMEMBERED_MAX = 1_024
  * to the DHT were these, after the first minute.
  */
 export function createReplicaNetwork(
-  host: Pick<Host, 'exchange' | 'ownRouting'>,
+  host: Pick<Host, 'exchange' | 'metrics' | 'ownRouting'>,
   clock: Pick<Clock, 'monotonicMs'>
 ): ReplicaNetwork {
   const { exchange, ownRouting } = host
@@ -30,12 +30,13 @@ export function createReplicaNetwork(
   const isSearchedLately = (pool: PoolId): boolean => {
     const nowMs = clock.monotonicMs()
     const beforeMs = searchedAtMs.get(pool)
-    if (beforeMs !== undefined && nowMs - beforeMs < SEARCH_AGAIN_MS) return true
+    return beforeMs !== undefined && nowMs - beforeMs < SEARCH_AGAIN_MS
+  }
+  const noteSearch = (pool: PoolId): void => {
     searchedAtMs.delete(pool)
-    searchedAtMs.set(pool, nowMs)
+    searchedAtMs.set(pool, clock.monotonicMs())
     if (searchedAtMs.size > POOLS_REMEMBERED_MAX)
       for (const oldest of searchedAtMs.keys().take(1)) searchedAtMs.delete(oldest)
-    return false
   }
   return {
     request: async (device, message, { signal }) =>
@@ -48,10 +49,20 @@ export function createReplicaNetwork(
       await ownRouting.provideQuick(poolCid(pool), { signal, transient: true })
     },
     find: async function* (pool, { signal }) {
-      const options = { signal, quick: isSearchedLately(pool) }
-      for await (const { peerId } of ownRouting.findProviders(poolCid(pool), options)) {
-        const device = didOf(peerId)
-        if (device !== undefined) yield device
+      const isQuick = isSearchedLately(pool)
+      // who knew nobody when it began has asked nobody, or the first few who came
+      let isSearch = !isQuick && host.metrics().tableSize > 0
+      try {
+        for await (const { peerId } of ownRouting.findProviders(poolCid(pool), { signal, quick: isQuick })) {
+          const device = didOf(peerId)
+          if (device !== undefined) yield device
+        }
+      } catch (thrown) {
+        isSearch = false
+        throw thrown
+      } finally {
+        // also when whoever asked has found enough
+        if (isSearch) noteSearch(pool)
       }
     }
   }

@@ -19,7 +19,7 @@ const GOALS_EVERY_MS = 30_000
 
 /** What replicas need of the other parts of a node. */
 export interface ReplicasComponents {
-  readonly host: Pick<Host, 'exchange' | 'ownRouting'>
+  readonly host: Pick<Host, 'exchange' | 'metrics' | 'ownRouting'>
   readonly content: Content
   readonly hints: SourceHints
   readonly datastore: Datastore

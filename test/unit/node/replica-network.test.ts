@@ -11,30 +11,41 @@ const POOL: PoolId = 'volunteers'
 const SOON_MS = 2_000
 const LATER_MS = 5 * 60_000
 
-function createWorld(): {
+interface World {
   readonly searches: boolean[]
   readonly find: (pool?: PoolId) => Promise<Did[]>
   readonly advance: (durationMs: number) => Promise<void>
   readonly device: Did
-} {
+  /** Whether a search fails. */
+  isBroken: boolean
+  /** How many peers are known. */
+  tableSize: number
+}
+
+function createWorld(): World {
   const clock = createVirtualClock()
   const { did: device } = createKeyPair(createSeededRandom(5))
   const searches: boolean[] = []
   const ownRouting = {
     findProviders: async function* (_cid: unknown, { quick = false }: { quick?: boolean }) {
       searches.push(quick)
+      if (world.isBroken) throw new Error('nobody answered')
       yield await Promise.resolve({ peerId: peerIdFromDid(device), multiaddrs: [] })
     }
   }
-  const host = { ownRouting } as unknown as Pick<Host, 'exchange' | 'ownRouting'>
+  const host = { ownRouting, metrics: () => ({ tableSize: world.tableSize }) } as unknown as Pick<
+    Host,
+    'exchange' | 'metrics' | 'ownRouting'
+  >
   const network = createReplicaNetwork(host, clock)
-  return {
-    ...{ searches, device },
-    find: async (pool = POOL) => await Array.fromAsync(network.find(pool, { signal: SIGNAL })),
+  const world: World = {
+    ...{ searches, device, isBroken: false, tableSize: 1 },
+    find: async (pool: PoolId = POOL) => await Array.fromAsync(network.find(pool, { signal: SIGNAL })),
     advance: async (durationMs) => {
       await clock.advance(durationMs)
     }
   }
+  return world
 }
 
 describe('looking for devices of a pool', () => {
@@ -49,6 +60,20 @@ describe('looking for devices of a pool', () => {
     await world.find()
     await world.find()
     assert.deepEqual(world.searches, [false, true, true, false, true])
+  })
+
+  it('is a search of its own again after one that failed, or had nobody to ask', async () => {
+    const world = createWorld()
+    world.isBroken = true
+    await assert.rejects(world.find(), /nobody answered/)
+    await assert.rejects(world.find(), /nobody answered/)
+    world.isBroken = false
+    world.tableSize = 0
+    await world.find()
+    world.tableSize = 1
+    await world.find()
+    await world.find()
+    assert.deepEqual(world.searches, [false, false, false, false, true])
   })
 
   it('is one for each pool, of however many', async () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { HEARD_MAX } from '../../../../dht/constants.ts'
 import { createQueryEngine } from '../../../../dht/query/engine.ts'
 import { KAD_MESSAGE } from '../../../../dht/query/index.ts'
-import type { QueryEngine, StartOptions } from '../../../../dht/query/index.ts'
+import type { DhtPeer, QueryEngine, StartOptions } from '../../../../dht/query/index.ts'
 import { createRoutedDht } from '../../../support/routed-dht.ts'
 import type { RoutedDht, RoutedDhtInit } from '../../../support/routed-dht.ts'
 import { createSeededRandom } from '../../../support/seeded-random.ts'
@@ -23,7 +23,7 @@ interface Lab {
   holders(): number
 }
 
-function lab(init: Partial<RoutedDhtInit> = {}): Lab {
+function lab({ held = [], ...init }: Partial<RoutedDhtInit> & { readonly held?: DhtPeer[] } = {}): Lab {
   const clock = createVirtualClock()
   const random = createSeededRandom(7)
   const dht = createRoutedDht({ nodes: 200, random, clock, ...init })
@@ -32,7 +32,7 @@ function lab(init: Partial<RoutedDhtInit> = {}): Lab {
   const engine = createQueryEngine({
     ...dht.components,
     local: {
-      providers: () => Promise.resolve([]),
+      providers: () => Promise.resolve(held),
       addOwnProvider: () => Promise.resolve(),
       putValue: () => Promise.resolve(new Uint8Array())
     },
@@ -194,5 +194,26 @@ describe('the query engine', () => {
     assert.equal(found.length, 3)
     assert.equal(net.dht.sent.length - before, 3)
     assert.ok(net.dht.sent.slice(before).every(({ type }) => type === KAD_MESSAGE.getProviders))
+  })
+
+  it('says who is announced here, whether it searches or asks the nearest known', async () => {
+    const [, somebody] = createRoutedDht({
+      nodes: 2,
+      random: createSeededRandom(8),
+      clock: createVirtualClock()
+    }).nodes
+    assert.ok(somebody)
+    const net = lab({ held: [somebody.peer] })
+    for (const answers of [
+      net.engine.askNearest(net.key, 3, net.signal),
+      net.engine.findProviders(net.key, net.signal)
+    ]) {
+      const named: string[] = []
+      const read = async (): Promise<void> => {
+        for await (const { providers } of answers) named.push(...providers.map(({ peerId }) => peerId))
+      }
+      await net.settled(read())
+      assert.deepEqual(named, [somebody.peer.peerId])
+    }
   })
 })
