@@ -12,6 +12,7 @@ import {
   UNSYNCED_BYTES_MAX
 } from './constants.ts'
 import { IndexEntries, writeIndexFile } from './index-file.ts'
+import { storeClosed } from './pack.ts'
 import { encodeHeader, PACK_MAGIC } from './record.ts'
 import type { Place } from './block-index.ts'
 import type { IndexEntry } from './index-file.ts'
@@ -55,6 +56,7 @@ export class PackWriter implements AsyncDisposable {
   #isFolderDirty = true
   /** A disk that failed to take what it had acknowledged is not trusted again until the next start. */
   #failure: Error | undefined
+  #closed: Promise<void> | undefined
 
   constructor(set: PackSet, active: OpenedPack | undefined, logger: Logger) {
     this.#set = set
@@ -65,10 +67,11 @@ export class PackWriter implements AsyncDisposable {
   /**
    * Appends a block.
    *
-   * @throws ContentError `ERR_DISK_FULL`, `ERR_STORE_IO`
+   * @throws ContentError `ERR_DISK_FULL`, `ERR_STORE_IO`; `ERR_CONTENT_CLOSED` once it is disposed
    */
   async append(block: Append): Promise<void> {
     if (block.durable && this.#unsyncedBytes() > UNSYNCED_BYTES_MAX) await this.flush()
+    if (this.#closed !== undefined) throw storeClosed()
     if (this.#failure !== undefined) throw this.#failure
     const done = Promise.withResolvers<undefined>()
     this.#queue.push({ ...block, header: encodeHeader(block.cid, block.bytes), done })
@@ -118,8 +121,13 @@ export class PackWriter implements AsyncDisposable {
     await this.#sealed()
   }
 
-  /** Writes what waits, forces it to the disk, and notes what the newest pack holds. */
+  /** Writes what waits, forces it to the disk, and notes what the newest pack holds; takes nothing more. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed ??= this.#close()
+    await this.#closed
+  }
+
+  async #close(): Promise<void> {
     await this.#work
     await this.flush()
     await this.#sealed()

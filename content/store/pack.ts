@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { ContentError } from '../errors.ts'
 import type { FilePowers, StoredFile } from '../files.ts'
 import { OPEN_PACKS_MAX } from './constants.ts'
 
@@ -38,13 +39,19 @@ export class PackFiles implements AsyncDisposable {
   readonly #files: FilePowers
   /** Packs whose file is open, the one used longest ago first. */
   readonly #open = new Set<Pack>()
+  #isClosed = false
 
   constructor(files: FilePowers) {
     this.#files = files
   }
 
-  /** Runs a task with the open file of a pack; the file stays open, and there, until it ends. */
+  /**
+   * Runs a task with the open file of a pack; the file stays open, and there, until it ends.
+   *
+   * @throws ContentError `ERR_CONTENT_CLOSED` once it is disposed: what is opened then nobody would close
+   */
   async use<T>(pack: Pack, task: (file: StoredFile) => Promise<T>): Promise<T> {
+    if (this.#isClosed) throw storeClosed()
     pack.users++
     try {
       return await task(await this.#fileOf(pack))
@@ -66,6 +73,7 @@ export class PackFiles implements AsyncDisposable {
 
   /** Closes all; nobody may use any. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true
     for (const pack of [...this.#open]) await this.#close(pack)
   }
 
@@ -97,4 +105,9 @@ export class PackFiles implements AsyncDisposable {
     pack.file = undefined
     await (await file?.catch(() => undefined))?.[Symbol.asyncDispose]()
   }
+}
+
+/** What is asked of a store that was disposed. */
+export function storeClosed(): ContentError {
+  return new ContentError('ERR_CONTENT_CLOSED', 'the block store is closed')
 }

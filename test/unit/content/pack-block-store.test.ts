@@ -52,6 +52,34 @@ describe('pack block store', () => {
     await lost[Symbol.asyncDispose]()
   })
 
+  it('takes nothing more once it is closed, and opens no file again', async () => {
+    await using folder = await createTemporaryFolder()
+    let opened = 0
+    const store = await openIn(
+      folder.path,
+      changedDisk(() => {
+        opened++
+        return {}
+      })
+    )
+    await store.put(cid, bytes)
+    const last = blockOf(randomBytes(1000))
+    // What was asked for before is written still.
+    const putting = store.put(last.cid, last.bytes)
+    await store[Symbol.asyncDispose]()
+    await putting
+    const openedBefore = opened
+    const late = blockOf(randomBytes(1000))
+    await assert.rejects(store.put(late.cid, late.bytes), { code: 'ERR_CONTENT_CLOSED' })
+    await assert.rejects(store.putMany([late]), { code: 'ERR_CONTENT_CLOSED' })
+    await assert.rejects(store.put(cid, bytes), { code: 'ERR_CONTENT_CLOSED' })
+    await assert.rejects(store.get(cid), { code: 'ERR_CONTENT_CLOSED' })
+    await store[Symbol.asyncDispose]()
+    assert.equal(opened, openedBefore)
+    await using again = await openIn(folder.path)
+    await assertHas(again, [{ cid, bytes }, last])
+  })
+
   it('lets nobody else read: folders 0700, files 0600', async () => {
     await using folder = await createTemporaryFolder()
     {
