@@ -47,10 +47,14 @@ export const RATED_PEERS_MAX = 1_024
 export const TELL_AT_ONCE_MAX = 8
 /** Time after a peer connected until it is asked what was missed. */
 export const CATCH_UP_DELAY_MS = 200
-/** Peers asked within {@link CATCH_UP_WINDOW_MS}; what later ones know comes by itself. */
+/** Peers whose answer counts within {@link CATCH_UP_WINDOW_MS}; what others know comes by itself. */
 export const CATCH_UP_PEERS_MAX = 8
-/** After so long the count of peers asked begins anew. */
+/** Peers asked within {@link CATCH_UP_WINDOW_MS}, also in vain: those of other networks and programs have no answer. */
+export const CATCH_UP_ATTEMPTS_MAX = 32
+/** After so long the count begins anew, with those who are connected and were not asked. */
 export const CATCH_UP_WINDOW_MS: number = 10 * MINUTE_MS
+/** After so long it begins anew when nobody is connected any more, as on a machine that was asleep. */
+export const CATCH_UP_ALONE_MS: number = MINUTE_MS
 
 /** Time after somebody was met until their list is looked up. */
 export const LOOKUP_DELAY_MS: number = 2 * SECOND_MS

@@ -2,10 +2,8 @@ import * as z from 'zod'
 import { createRate, errorMessage, type Clock, type Logger } from '#contracts'
 import type { ExchangeRequest, Host } from '#dht'
 import { decodeCanonical, encodeCanonical } from '#did'
+import { startCatchUp } from './catch-up.ts'
 import {
-  CATCH_UP_DELAY_MS,
-  CATCH_UP_PEERS_MAX,
-  CATCH_UP_WINDOW_MS,
   DEVICES_MESSAGE_BYTES_MAX,
   DEVICES_PROTOCOL,
   DIGEST_BYTES,
@@ -73,7 +71,13 @@ export async function startSpread(components: SpreadComponents): Promise<Spread>
       requestBytesMax: DEVICES_MESSAGE_BYTES_MAX
     })
   )
-  stack.use(catchUpWithPeers(core))
+  stack.use(
+    startCatchUp(core, async (peerId) => {
+      const asking = catchUp(core, peerId)
+      inBackground(core, asking)
+      return await asking.catch(() => false)
+    })
+  )
   stack.defer(() => stopping.abort(new Error('spreading has ended')))
   const running = stack.move()
   return {
@@ -147,37 +151,8 @@ async function ask(core: SpreadCore, peerId: string, request: Uint8Array): Promi
   }
 }
 
-/** Asks those who connect what was missed, a few of them: what the others know comes by itself. */
-function catchUpWithPeers(core: SpreadCore): Disposable {
-  const { host, clock } = core
-  let windowFromMs = clock.monotonicMs()
-  let asked = 0
-  const waiting = new Set<Disposable>()
-  const later = (peerId: string): void => {
-    if (clock.monotonicMs() - windowFromMs > CATCH_UP_WINDOW_MS) {
-      windowFromMs = clock.monotonicMs()
-      asked = 0
-    }
-    if (asked++ >= CATCH_UP_PEERS_MAX) return
-    const timer = clock.after(CATCH_UP_DELAY_MS, () => {
-      waiting.delete(timer)
-      if (host.peers().some((peer) => peer.peerId === peerId)) inBackground(core, catchUp(core, peerId))
-    })
-    waiting.add(timer)
-  }
-  const watching = host.onPeer(({ type, peerId }) => {
-    if (type === 'connected') later(peerId)
-  })
-  for (const { peerId } of host.peers()) later(peerId)
-  return {
-    [Symbol.dispose]: () => {
-      watching[Symbol.dispose]()
-      for (const timer of waiting) timer[Symbol.dispose]()
-    }
-  }
-}
-
-async function catchUp(core: SpreadCore, peerId: string): Promise<void> {
+/** Asks one peer what was missed, and gives it what it lacks. Whether it answered. */
+async function catchUp(core: SpreadCore, peerId: string): Promise<boolean> {
   const recent = core.revocations.recent()
   // Nobody has a list of that name: it says that one wants to hear whatever there is.
   const have = [...recent.map((list) => Buffer.from(list.digest, 'hex')), new Uint8Array(DIGEST_BYTES)]
@@ -186,11 +161,12 @@ async function catchUp(core: SpreadCore, peerId: string): Promise<void> {
     peerId,
     writeMessage({ have: have.slice(-RECENT_LISTS_MAX), want: [], lists: [] })
   )
-  if (answered === undefined) return
+  if (answered === undefined) return false
   await takeAndTell(core, readLists(answered.lists), peerId)
   const wanted = new Set(answered.want.map(hexOf))
   const lists = fitting(recent.filter((list) => wanted.has(list.digest)))
   if (lists.length > 0) await ask(core, peerId, writeMessage({ have: [], want: [], lists }))
+  return true
 }
 
 function readLists(lists: readonly Uint8Array[]): SignedList[] {

@@ -2,7 +2,13 @@ import assert from 'node:assert/strict'
 import { silentLogger } from '#contracts'
 import type { ExchangeHandler, PeerEvent } from '#dht'
 import { createKeyPair, encodeCanonical, signDeviceList } from '#did'
-import { CATCH_UP_DELAY_MS, MESSAGE_EVERY_MS, MESSAGES_BURST } from '../../../../node/devices/constants.ts'
+import {
+  CATCH_UP_DELAY_MS,
+  CATCH_UP_PEERS_MAX,
+  CATCH_UP_WINDOW_MS,
+  MESSAGE_EVERY_MS,
+  MESSAGES_BURST
+} from '../../../../node/devices/constants.ts'
 import {
   openRevocations,
   readList,
@@ -55,6 +61,16 @@ class Net implements AsyncDisposable {
     ] as const) {
       this.peers.get(from)?.neighbours.add(to)
       for (const watch of this.peers.get(from)?.watchers ?? []) watch({ type: 'connected', peerId: to })
+    }
+  }
+
+  disconnect(one: string, other: string): void {
+    for (const [from, to] of [
+      [one, other],
+      [other, one]
+    ] as const) {
+      this.peers.get(from)?.neighbours.delete(to)
+      for (const watch of this.peers.get(from)?.watchers ?? []) watch({ type: 'disconnected', peerId: to })
     }
   }
 
@@ -140,9 +156,22 @@ describe('device lists', () => {
     assert.ok(has(back, one))
     assert.ok(has(old, two))
     net.passed.length = 0
+    net.disconnect('old', 'back')
+    await net.clock.advance(CATCH_UP_WINDOW_MS)
     net.connect('old', 'back')
     await net.clock.advance(2 * CATCH_UP_DELAY_MS)
     assert.equal(net.passed.length, 2, 'one question each way, and nothing to bring')
+  })
+
+  it('that were missed are told by one who speaks the protocol among many who do not', async () => {
+    await using net = new Net()
+    const [old, back] = [await net.add('old'), await net.add('back')]
+    const missed = list()
+    await old.revocations.take(missed)
+    for (let one = 0; one < 2 * CATCH_UP_PEERS_MAX; one++) net.connect('back', `stranger ${one}`)
+    net.connect('old', 'back')
+    await net.clock.advance(2 * CATCH_UP_DELAY_MS)
+    assert.ok(has(back, missed))
   })
 
   it('are not taken when they do not verify, from a message that is none, or from a peer that sends too many', async () => {
