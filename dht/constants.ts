@@ -47,7 +47,7 @@ export const PEERS_CACHED_MAX = 512
 export const PEER_KNOWN_MS: number = 10 * 60 * 1_000
 
 /** After so long a node signs anew where it is: libp2p forgets an address that was not said again for an hour. */
-export const PEER_RECORD_AGE_MAX_MS: number = HOUR_MS
+export const PEER_RECORD_AGE_MAX_MS: number = 1 * HOUR_MS
 
 /** How many peers nearest to a key hold what is stored under it (k of Kademlia). */
 export const CLOSEST_PEERS = 20
