@@ -20,7 +20,7 @@ interface World {
   readonly providers: Map<string, Set<string>>
 }
 
-function hostOf({ handlers, providers }: World, self: string): Pick<Host, 'exchange' | 'ownRouting'> {
+function hostOf({ handlers, providers }: World, self: string): Pick<Host, 'exchange' | 'metrics' | 'ownRouting'> {
   const routing = {
     provideQuick: async (cid: { toString(): string }) => {
       await Promise.resolve()
@@ -33,6 +33,7 @@ function hostOf({ handlers, providers }: World, self: string): Pick<Host, 'excha
     }
   }
   return {
+    metrics: () => ({ tableSize: handlers.size }) as unknown as ReturnType<Host['metrics']>,
     ownRouting: routing as unknown as Host['ownRouting'],
     exchange: {
       request: async (peerId, _protocol, bytes) => {
