@@ -85,14 +85,16 @@ export const EXPIRY_CHECK_MS: number = 5 * SECOND_MS
 export const HELLO_INTERVAL_MS_MIN: number = 3 * SECOND_MS
 /** For each member, how much a greeting may be put off at random. */
 export const HELLO_SPREAD_MS_PER_MEMBER = 20
-/** Of more members about so many greet somebody who arrived, by lot: were it all, a room would work for each that comes by the square of its members. */
+/** Of more connected members about so many greet somebody who arrived, by lot: were it all, a room would work for each that comes by the square of its members. */
 export const GREETERS = 6
 /** Time after joining in which we greet everybody who arrives: it is we who are new then. */
 export const NEWCOMER_MS: number = 15 * SECOND_MS
 /** Texts are signs of life too: soon after one, a presence that is due is left out, but not more often than so in a row, for newcomers are shown it. */
 export const PRESENCES_LEFT_OUT_MAX = 1
-/** Of a room in which not everybody greets, so many of those who are there are asked who else is. */
+/** So many of those who are there are asked who else is: not everybody greets, and nobody greets who is not connected. */
 export const ASKED_WHO_IS_HERE = 2
+/** So many are asked that at most, where some do not answer. */
+export const WHO_IS_HERE_TRIES_MAX = 8
 /** Time after which somebody who found nobody is told so. */
 export const ALONE_NOTICE_MS: number = 5 * SECOND_MS
 

@@ -8,12 +8,12 @@ import {
   CONTACT_QUEUE_MAX,
   CONTACT_RETRY_MS,
   EXCHANGE_TIMEOUT_MS,
-  GREETERS,
   LOST_IN_FLIGHT_MAX,
   LOST_RETRY_MS,
   MEMBERS_ANSWER_BYTES_MAX,
   MEMBERS_PROTOCOL,
-  RECONTACT_MS
+  RECONTACT_MS,
+  WHO_IS_HERE_TRIES_MAX
 } from './constants.ts'
 import { startDeadline } from './deadline.ts'
 import { decodeMembersAnswer, type MembersAnswer } from './members-exchange.ts'
@@ -31,8 +31,8 @@ export interface ContactsComponents {
 export interface ContactsInit {
   /** Whether this peer is worth contacting at all: not ourselves, not denied. */
   readonly isWanted: (peerId: string) => boolean
-  /** How many subscribers of the room are connected now. */
-  readonly peerCount: () => number
+  /** The subscribers of the room that are connected now. */
+  readonly peers: () => readonly string[]
   /** The bytes of a members request as of now. */
   readonly request: () => Uint8Array
   /** Called with what a peer answered, and by how much its clock is ahead of ours. */
@@ -48,7 +48,7 @@ export interface Contacts extends AsyncDisposable {
    * many others are here. Few at a time, which may all be unreachable: they hold up nobody who is new.
    */
   offerLost(peer: RoomPeer): void
-  /** A member connected. Where there are too many for all to greet us, the first few are asked who is here. */
+  /** A member connected. The first few are asked who is here, and others in place of who does not answer: few may greet us. */
   met(peerId: string): void
 }
 
@@ -68,25 +68,21 @@ interface Offer {
 
 /** Starts with nobody to contact. */
 export function startContacts(components: ContactsComponents, init: ContactsInit): Contacts {
-  const { clock, logger } = components
+  const { clock } = components
   const queue: Offer[] = []
   const histories = new Map<string, History>()
   const tasks = new Set<Promise<void>>()
   const stopping = new AbortController()
   let lostInFlight = 0
   let answered = 0
+  let tries = 0
 
   const contact = async ({ peer, history }: Offer): Promise<void> => {
-    try {
-      await exchange(components, init, { peer, signal: stopping.signal })
+    if (await isReached(components, init, { peer, signal: stopping.signal })) {
       answered++
       reached(history, histories)
-    } catch (error) {
-      logger.debug('member not reached', { peer: peer.peerId, code: errorCode(error) })
-      history.failures++
-    }
-    history.lastMs = clock.monotonicMs()
-    history.isBusy = false
+    } else history.failures++
+    Object.assign(history, { lastMs: clock.monotonicMs(), isBusy: false })
   }
   const pump = (): void => {
     while (tasks.size < CONTACTS_IN_FLIGHT_MAX && !stopping.signal.aborted) {
@@ -99,29 +95,34 @@ export function startContacts(components: ContactsComponents, init: ContactsInit
         tasks.delete(task)
         lostInFlight -= lost
         pump()
+        for (const peerId of init.peers()) askWhoIsHere(peerId)
       })
       tasks.add(task)
     }
   }
-  const add = (peer: RoomPeer, isLost: boolean): void => {
-    if (stopping.signal.aborted || queue.length >= CONTACT_QUEUE_MAX || !init.isWanted(peer.peerId)) return
+  /** Whether it is contacted. */
+  const add = (peer: RoomPeer, isLost: boolean): boolean => {
+    if (stopping.signal.aborted || queue.length >= CONTACT_QUEUE_MAX || !init.isWanted(peer.peerId))
+      return false
     const history = historyOf(histories, peer.peerId)
-    if (history.isBusy) return
+    if (history.isBusy) return false
     history.isLost ||= isLost
-    if (clock.monotonicMs() < dueMs(history)) return
+    if (clock.monotonicMs() < dueMs(history)) return false
     history.isBusy = true
     queue.push({ peer, history })
     pump()
+    return true
+  }
+  const askWhoIsHere = (peerId: string): void => {
+    if (answered + tasks.size >= ASKED_WHO_IS_HERE || tries >= WHO_IS_HERE_TRIES_MAX) return
+    if (add({ peerId, multiaddrs: [] }, false)) tries++
   }
   return {
     offer: (peer) => {
-      if (init.peerCount() < CONTACTS_MAX) add(peer, false)
+      if (init.peers().length < CONTACTS_MAX) add(peer, false)
     },
-    offerLost: (peer) => add(peer, true),
-    met: (peerId) => {
-      if (init.peerCount() > GREETERS && answered + tasks.size < ASKED_WHO_IS_HERE)
-        add({ peerId, multiaddrs: [] }, false)
-    },
+    offerLost: (peer) => void add(peer, true),
+    met: askWhoIsHere,
     [Symbol.asyncDispose]: async () => {
       stopping.abort()
       await Promise.allSettled(tasks)
@@ -153,6 +154,20 @@ function historyOf(histories: Map<string, History>, peerId: string): History {
   const history = { isBusy: false, isLost: false, failures: 0, lastMs: -Infinity }
   histories.set(peerId, history)
   return history
+}
+
+async function isReached(
+  components: ContactsComponents,
+  init: ContactsInit,
+  to: { readonly peer: RoomPeer; readonly signal: AbortSignal }
+): Promise<boolean> {
+  try {
+    await exchange(components, init, to)
+    return true
+  } catch (error) {
+    components.logger.debug('member not reached', { peer: to.peer.peerId, code: errorCode(error) })
+    return false
+  }
 }
 
 async function exchange(

@@ -23,6 +23,8 @@ export interface PresenceInit {
   readonly speaker: Speaker
   readonly outbox: Pick<Outbox, 'publishOnce'>
   readonly memberCount: () => number
+  /** How many members are connected: those see somebody arrive. */
+  readonly peerCount: () => number
 }
 
 /** Tells the room every 25 seconds that we are here. */
@@ -38,7 +40,7 @@ export interface Presence extends AsyncDisposable {
 /** Starts telling; disposing it does not say farewell. */
 export function startPresence(
   { clock, random, logger }: PresenceComponents,
-  { speaker, outbox, memberCount }: PresenceInit
+  { speaker, outbox, memberCount, peerCount }: PresenceInit
 ): Presence {
   const stopping = new AbortController()
   const joinedMs = clock.monotonicMs()
@@ -77,7 +79,7 @@ export function startPresence(
     hello,
     greet: () => {
       const isNewcomer = clock.monotonicMs() - joinedMs < NEWCOMER_MS
-      if (isNewcomer || random.unit() * memberCount() < GREETERS) hello()
+      if (isNewcomer || random.unit() * peerCount() < GREETERS) hello()
     },
     spoke: () => {
       spokeMs = clock.monotonicMs()

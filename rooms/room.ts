@@ -162,7 +162,7 @@ export async function startRoomOn(
       { transport, clock, logger },
       {
         isWanted: (peerId) => isWanted(peerId, components),
-        peerCount,
+        peers: () => transport.peersOf(topic),
         request: () =>
           encodeMembersRequest({ topic, presence: speaker.showPresence(), addresses: transport.addresses() }),
         onAnswer: inbound.answer
@@ -170,7 +170,7 @@ export async function startRoomOn(
     )
   )
   const presence = stack.use(
-    startPresence(components, { speaker, outbox, memberCount: () => members.list().length })
+    startPresence(components, { speaker, outbox, peerCount, memberCount: () => members.list().length })
   )
   stack.use(servers.members.register(topic, inbound.request))
   stack.use(servers.history.register(topic, inbound.recall))

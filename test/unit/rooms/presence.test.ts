@@ -1,8 +1,14 @@
 /** Signs of life, in virtual time: how many are sent, and that everybody is known all the same. */
 import assert from 'node:assert/strict'
 import { openMessage } from '#rooms'
-import { GREETERS, PRESENCE_EXPIRY_MS, PRESENCE_INTERVAL_MS } from '../../../rooms/constants.ts'
+import { silentLogger } from '#contracts'
+import { GREETERS, NEWCOMER_MS, PRESENCE_EXPIRY_MS, PRESENCE_INTERVAL_MS } from '../../../rooms/constants.ts'
+import type { Outbox } from '../../../rooms/outbox.ts'
+import { startPresence } from '../../../rooms/presence.ts'
+import type { Speaker } from '../../../rooms/speaker.ts'
 import { createParty, type GuestRoom, type Party } from '../../support/room-party.ts'
+import { createSeededRandom } from '../../support/seeded-random.ts'
+import { createVirtualClock } from '../../support/virtual-clock.ts'
 
 const SECOND_MS = 1_000
 const MEMBERS = 24
@@ -52,6 +58,36 @@ describe('signs of life', () => {
     const newcomer = await party.join('newcomer')
     await party.clock.advance(5 * SECOND_MS)
     assert.equal(newcomer.here().length, guests.length + 1)
+  })
+
+  it('greet who arrives by as many as are connected to it, however large the room is', async () => {
+    const greeted = async (peers: number): Promise<number> => {
+      const clock = createVirtualClock()
+      const random = createSeededRandom(9)
+      let count = 0
+      await using presence = startPresence(
+        { clock, random, logger: silentLogger },
+        {
+          speaker: { say: () => new Uint8Array() } as unknown as Speaker,
+          outbox: { publishOnce: async () => await Promise.resolve(count++) } as unknown as Outbox,
+          memberCount: () => 50,
+          peerCount: () => peers
+        }
+      )
+      await clock.advance(NEWCOMER_MS)
+      for (let arrival = 0; arrival < 100; arrival++) {
+        const before = count
+        presence.greet()
+        await clock.advance(PRESENCE_INTERVAL_MS / 2)
+        count = Math.min(count, before + 1)
+      }
+      return count
+    }
+    // its signs of life come every other arrival as well
+    const beats = await greeted(1_000_000)
+    assert.equal(await greeted(GREETERS), 100)
+    assert.ok((await greeted(8 * GREETERS)) < 100)
+    assert.ok(beats < 70, `${beats}`)
   })
 
   it('are left out by who has just spoken, and nobody takes them for gone', async () => {
