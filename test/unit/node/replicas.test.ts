@@ -20,7 +20,10 @@ interface World {
   readonly providers: Map<string, Set<string>>
 }
 
-function hostOf({ handlers, providers }: World, self: string): Pick<Host, 'exchange' | 'metrics' | 'ownRouting'> {
+function hostOf(
+  { handlers, providers }: World,
+  self: string
+): Pick<Host, 'exchange' | 'metrics' | 'ownRouting'> {
   const routing = {
     provideQuick: async (cid: { toString(): string }) => {
       await Promise.resolve()
