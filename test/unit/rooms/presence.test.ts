@@ -69,7 +69,7 @@ describe('signs of life', () => {
         { clock, random, logger: silentLogger },
         {
           speaker: { say: () => new Uint8Array() } as unknown as Speaker,
-          outbox: { publishOnce: async () => await Promise.resolve(count++) } as unknown as Outbox,
+          outbox: { publishOnce: async () => await Promise.resolve(count++) },
           memberCount: () => 50,
           peerCount: () => peers
         }
