@@ -250,7 +250,10 @@ class TemplatePool implements MachinePool {
     const kind = kindOf(key, shape)
     const isAlike = (one: Warm): boolean => one.kind === kind
     const asks = this.#asks
-    while (!this.#disposed.signal.aborted && this.#warm.filter(isAlike).length < this.#wanted(kind, asks)) {
+    // however many of them end again at once, as where memory is shorter than it looks
+    for (let made = 0; made < VM_WARM_ALIKE_MAX; made++) {
+      if (this.#disposed.signal.aborted || this.#warm.filter(isAlike).length >= this.#wanted(kind, asks))
+        return
       if (!(await this.#hasMemory(shape))) return
       const others = this.#warm.filter((one) => !isAlike(one))
       for (const one of others.slice(0, Math.max(0, this.#warm.length - this.#warmMax + 1))) {
