@@ -73,61 +73,69 @@ export function startContacts(components: ContactsComponents, init: ContactsInit
   const histories = new Map<string, History>()
   const tasks = new Set<Promise<void>>()
   const stopping = new AbortController()
-  let lostInFlight = 0
+  const inFlight = { offers: 0, lost: 0, questions: 0 }
   let answered = 0
   let tries = 0
 
-  const contact = async ({ peer, history }: Offer): Promise<void> => {
-    if (await isReached(components, init, { peer, signal: stopping.signal })) {
-      answered++
-      reached(history, histories)
-    } else history.failures++
-    Object.assign(history, { lastMs: clock.monotonicMs(), isBusy: false })
+  const begin = ({ peer, history }: Offer, kinds: readonly (keyof typeof inFlight)[]): void => {
+    for (const kind of kinds) inFlight[kind]++
+    const task = isReached(components, init, { peer, signal: stopping.signal }).then((isHere) => {
+      tasks.delete(task)
+      for (const kind of kinds) inFlight[kind]--
+      if (isHere) answered++
+      if (isHere) reached(history, histories)
+      else history.failures++
+      Object.assign(history, { lastMs: clock.monotonicMs(), isBusy: false })
+      pump()
+      for (const peerId of init.peers()) askWhoIsHere(peerId)
+    })
+    tasks.add(task)
   }
   const pump = (): void => {
-    while (tasks.size < CONTACTS_IN_FLIGHT_MAX && !stopping.signal.aborted) {
-      const at = queue.findIndex(({ history }) => !history.isLost || lostInFlight < LOST_IN_FLIGHT_MAX)
+    while (inFlight.offers < CONTACTS_IN_FLIGHT_MAX && !stopping.signal.aborted) {
+      const at = queue.findIndex(({ history }) => !history.isLost || inFlight.lost < LOST_IN_FLIGHT_MAX)
       const [next] = at < 0 ? [] : queue.splice(at, 1)
       if (next === undefined) return
-      const lost = next.history.isLost ? 1 : 0
-      lostInFlight += lost
-      const task = contact(next).then(() => {
-        tasks.delete(task)
-        lostInFlight -= lost
-        pump()
-        for (const peerId of init.peers()) askWhoIsHere(peerId)
-      })
-      tasks.add(task)
+      begin(next, next.history.isLost ? ['offers', 'lost'] : ['offers'])
     }
   }
-  /** Whether it is contacted. */
-  const add = (peer: RoomPeer, isLost: boolean): boolean => {
-    if (stopping.signal.aborted || queue.length >= CONTACT_QUEUE_MAX || !init.isWanted(peer.peerId))
-      return false
+  const takeUp = (peer: RoomPeer, isLost: boolean): Offer | undefined => {
+    if (stopping.signal.aborted || !init.isWanted(peer.peerId)) return undefined
     const history = historyOf(histories, peer.peerId)
-    if (history.isBusy) return false
-    history.isLost ||= isLost
-    if (clock.monotonicMs() < dueMs(history)) return false
-    history.isBusy = true
-    queue.push({ peer, history })
-    pump()
-    return true
+    return isDue(history, { isLost, nowMs: clock.monotonicMs() }) ? { peer, history } : undefined
   }
+  const add = (peer: RoomPeer, isLost: boolean): void => {
+    const offer = queue.length < CONTACT_QUEUE_MAX ? takeUp(peer, isLost) : undefined
+    if (offer !== undefined) queue.push(offer)
+    pump()
+  }
+  // Beside the queue: those in it may all be unreachable, and these are connected.
   const askWhoIsHere = (peerId: string): void => {
-    if (answered + tasks.size >= ASKED_WHO_IS_HERE || tries >= WHO_IS_HERE_TRIES_MAX) return
-    if (add({ peerId, multiaddrs: [] }, false)) tries++
+    if (answered + inFlight.questions >= ASKED_WHO_IS_HERE || tries >= WHO_IS_HERE_TRIES_MAX) return
+    const question = takeUp({ peerId, multiaddrs: [] }, false)
+    if (question === undefined) return
+    tries++
+    begin(question, ['questions'])
   }
   return {
     offer: (peer) => {
       if (init.peers().length < CONTACTS_MAX) add(peer, false)
     },
-    offerLost: (peer) => void add(peer, true),
+    offerLost: (peer) => add(peer, true),
     met: askWhoIsHere,
     [Symbol.asyncDispose]: async () => {
       stopping.abort()
       await Promise.allSettled(tasks)
     }
   }
+}
+
+/** Whether a peer may be contacted now: from then on it is busy. */
+function isDue(history: History, { isLost, nowMs }: { isLost: boolean; nowMs: number }): boolean {
+  if (history.isBusy) return false
+  history.isLost ||= isLost
+  history.isBusy = nowMs >= dueMs(history)
+  return history.isBusy
 }
 
 /** When a peer may be contacted again. */
