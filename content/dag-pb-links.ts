@@ -58,13 +58,8 @@ function decodeLinks(bytes: Uint8Array, keys: string[] | undefined): CID[] | und
 /** The data of such a block, a part of it; `undefined` where there is none, and for every other block. */
 export function quickData(bytes: Uint8Array): Uint8Array | undefined {
   const reader = new Reader(bytes)
-  while (reader.at < bytes.length && bytes[reader.at] === LINK) {
-    reader.at++
-    if (!passLink(reader)) return undefined
-  }
-  if (reader.at === bytes.length || bytes[reader.at++] !== DATA) return undefined
-  const length = reader.length()
-  return reader.at + length === bytes.length ? bytes.subarray(reader.at) : undefined
+  if (passLinks(reader) === undefined || reader.at === bytes.length) return undefined
+  return reader.isAtData() ? bytes.subarray(reader.at) : undefined
 }
 
 /**
@@ -73,11 +68,7 @@ export function quickData(bytes: Uint8Array): Uint8Array | undefined {
  */
 export function quickLinkCount(bytes: Uint8Array): number | undefined {
   const reader = new Reader(bytes)
-  let count = 0
-  for (; reader.at < bytes.length && bytes[reader.at] === LINK; count++) {
-    reader.at++
-    if (!passLink(reader)) return undefined
-  }
+  const count = passLinks(reader)
   return reader.isAtData() ? count : undefined
 }
 
@@ -95,6 +86,17 @@ function quickLink(reader: Reader): CID | undefined {
   const cid = bytes.subarray(cidAt, cidAt + CID_BYTES)
   const digest = new Digest(SHA2_256, DIGEST_BYTES, cid.subarray(4), cid.subarray(2))
   return new CID(1, cid[1] ?? MORE, digest, cid)
+}
+
+/** Passes over all links, and says how many there are; `undefined` when one is none of the usual. */
+function passLinks(reader: Reader): number | undefined {
+  const { bytes } = reader
+  let count = 0
+  for (; reader.at < bytes.length && bytes[reader.at] === LINK; count++) {
+    reader.at++
+    if (!passLink(reader)) return undefined
+  }
+  return count
 }
 
 /** Passes over one link, and notes where its CID begins; false when it is none of the usual. */
@@ -161,7 +163,7 @@ class Reader {
     this.#fail()
   }
 
-  /** Whether nothing follows but the data, or nothing at all. */
+  /** Whether nothing follows but the data, or nothing at all; passes over what says that data follows. */
   isAtData(): boolean {
     if (this.at === this.bytes.length) return true
     if (this.bytes[this.at++] !== DATA) return false

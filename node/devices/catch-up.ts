@@ -49,8 +49,10 @@ export function startCatchUp(
     waiting.set(peerId, clock.monotonicMs())
   }
   const watching = host.onPeer(({ type, peerId }) => {
-    if (type === 'connected') met(peerId)
-    else waiting.delete(peerId)
+    if (type === 'connected') {
+      window.joined()
+      met(peerId)
+    } else waiting.delete(peerId)
     if (host.peers().length === 0) window.leftAlone()
     arm()
   })
@@ -75,6 +77,8 @@ interface Window {
   ended(isAnswered: boolean): void
   /** Nobody is connected any more: what was heard before is not all that there is. */
   leftAlone(): void
+  /** Somebody is connected, perhaps after a time without anybody. */
+  joined(): void
 }
 
 function createWindow(clock: CatchUpComponents['clock']): Window {
@@ -82,6 +86,7 @@ function createWindow(clock: CatchUpComponents['clock']): Window {
   let fromMs = clock.monotonicMs()
   let answers = 0
   let underWay = 0
+  let aloneSinceMs: number | undefined
   const beginAfter = (ageMs: number): void => {
     if (clock.monotonicMs() - fromMs < ageMs) return
     fromMs = clock.monotonicMs()
@@ -114,6 +119,14 @@ function createWindow(clock: CatchUpComponents['clock']): Window {
       underWay -= 1
       if (isAnswered) answers += 1
     },
-    leftAlone: () => beginAfter(CATCH_UP_ALONE_MS)
+    leftAlone: () => {
+      beginAfter(CATCH_UP_ALONE_MS)
+      aloneSinceMs = clock.monotonicMs()
+    },
+    joined: () => {
+      const aloneMs = clock.monotonicMs() - (aloneSinceMs ?? Infinity)
+      if (aloneMs >= CATCH_UP_ALONE_MS) beginAfter(CATCH_UP_ALONE_MS)
+      aloneSinceMs = undefined
+    }
   }
 }

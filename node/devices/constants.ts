@@ -53,7 +53,7 @@ export const CATCH_UP_PEERS_MAX = 8
 export const CATCH_UP_ATTEMPTS_MAX = 32
 /** After so long the count begins anew, with those who are connected and were not asked. */
 export const CATCH_UP_WINDOW_MS: number = 10 * MINUTE_MS
-/** After so long it begins anew when nobody is connected any more, as on a machine that was asleep. */
+/** When it is so old, or nobody was connected for so long, it begins anew for one who was alone, as on a machine that was asleep. */
 export const CATCH_UP_ALONE_MS: number = MINUTE_MS
 
 /** Time after somebody was met until their list is looked up. */

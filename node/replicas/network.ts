@@ -10,7 +10,7 @@ import { REPLICA_PROTOCOL, type PoolId, type ReplicaNetwork } from '#replication
 /** Multihash code of SHA-256. */
 const SHA_256 = 0x12
 
-/** How long after a search of its own that ended well a pool is looked for among the nearest peers known only. */
+/** How long after a search of its own that had peers to begin with, and did not fail as a whole, a pool is looked for among the nearest peers known only. */
 const SEARCH_AGAIN_MS: number = 5 * 60 * 1_000
 /** Pools of which it is remembered when they were looked for. */
 const POOLS_REMEMBERED_MAX = 1_024

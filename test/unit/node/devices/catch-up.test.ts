@@ -149,6 +149,18 @@ describe('asking what was missed', () => {
     assert.equal(world.asked.length, 2 * peers.length)
   })
 
+  it('begins anew for one who was alone soon after it began', async () => {
+    using world = createWorld()
+    const peers = some('peer', CATCH_UP_PEERS_MAX)
+    world.connect(...peers)
+    await world.wait()
+    world.disconnect(...peers)
+    await world.clock.advance(CATCH_UP_ALONE_MS)
+    world.connect(...peers)
+    await world.wait()
+    assert.equal(world.asked.length, 2 * peers.length)
+  })
+
   it('leaves out who is gone again', async () => {
     using world = createWorld()
     world.connect('peer')
