@@ -6,7 +6,7 @@ import type { RoutedDhtInit } from '../../support/routed-dht.ts'
 import { createSeededRandom } from '../../support/seeded-random.ts'
 import { createVirtualClock } from '../../support/virtual-clock.ts'
 
-const LOOKUPS = 6
+const LOOKUPS = 24
 const CLOSEST = 20
 
 /** The mean share of the nearest peers found, and messages sent, by lookups of one node of a network. */

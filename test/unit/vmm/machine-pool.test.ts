@@ -76,6 +76,21 @@ describe('a pool of machines', () => {
     assert.equal(pool.warmCount, 2, 'one of each kind')
   })
 
+  it('makes no more of them at a time than may wait, where each is the end of the one before', async () => {
+    await using lab = await openLab()
+    const pool = lab.openPool()
+    await lab.run(pool)
+    lab.roles()
+    let ends = 0
+    lab.host.onTold = (command) => {
+      if (command !== 'blockdev-del' || ++ends > 10) return
+      for (const one of lab.host.machines.slice(0, -1)) if (lastMove(one) === 'stop') one.end()
+    }
+    await lab.run(pool)
+    assert.deepEqual(lab.roles(), ['start', 'start'])
+    assert.equal(pool.warmCount, 1)
+  })
+
   it('has no second one wait where memory is short', async () => {
     await using lab = await openLab()
     const pool = lab.openPool()
