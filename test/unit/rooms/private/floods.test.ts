@@ -6,10 +6,9 @@ import { PREKEYS_MAX, STRANGERS_OF_PERSON_MAX } from '../../../../rooms/private/
 import { openFrame, sealFrame } from '../../../../rooms/private/frame.ts'
 import { openHeld } from '../../../../rooms/private/held.ts'
 import { openPrekeyStock } from '../../../../rooms/private/prekey-stock.ts'
-import { createSuite } from '../../../../rooms/private/suite.ts'
 import { createVault } from '../../../../rooms/private/vault.ts'
-import { certifyDevice } from '#did'
 import { createPrivateWorld } from '../../../support/private-party.ts'
+import { createPrivateSuite } from '../../../support/private-suite.ts'
 import { createSeededRandom } from '../../../support/seeded-random.ts'
 
 const signal = new AbortController().signal
@@ -34,9 +33,7 @@ describe('private rooms under floods', () => {
 
   it('keep a bounded number of prekeys, and can always make one', async () => {
     const random = createSeededRandom(1)
-    const [person, signer] = [createKeyPair(random), createKeyPair(random)]
-    const certificate = certifyDevice(person, { device: signer.did, issuedAtMs: 1 })
-    const suite = await createSuite({ signer, certificate, random, isAllowed: () => true })
+    const { signer, suite } = await createPrivateSuite(random)
     const store = createMemoryRoomStore()
     const stock = await openPrekeyStock(suite, createVault(store, signer.seed, random))
     await stock.replenish(NOW_MS)

@@ -2,20 +2,18 @@ import assert from 'node:assert/strict'
 import { encodeMlsMessage, type KeyPackage } from 'ts-mls'
 import { signKeyPackage } from 'ts-mls/keyPackage.js'
 import { signLeafNodeKeyPackage, type LeafNodeTBSKeyPackage } from 'ts-mls/leafNode.js'
-import { certifyDevice, createKeyPair, type KeyPair } from '#did'
+import type { KeyPair } from '#did'
 import { commitChange, foundGroup } from '../../../../rooms/private/group.ts'
 import { createPrekey, newKeyPackage, readPrekey } from '../../../../rooms/private/prekeys.ts'
-import { createSuite, type Suite } from '../../../../rooms/private/suite.ts'
+import type { Suite } from '../../../../rooms/private/suite.ts'
+import { createPrivateSuite } from '../../../support/private-suite.ts'
 import { createSeededRandom } from '../../../support/seeded-random.ts'
 
 const NOW_MS = 1_800_000_000_000
 const SMALL_ORDER = new Uint8Array(32)
 
 async function device(seed: number): Promise<{ signer: KeyPair; suite: Suite }> {
-  const random = createSeededRandom(seed)
-  const [person, signer] = [createKeyPair(random), createKeyPair(random)]
-  const certificate = certifyDevice(person, { device: signer.did, issuedAtMs: 1 })
-  return { signer, suite: await createSuite({ signer, certificate, random, isAllowed: () => true }) }
+  return await createPrivateSuite(createSeededRandom(seed))
 }
 
 /** A key package that its device signed, but made otherwise than by this software. */

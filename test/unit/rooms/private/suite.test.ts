@@ -13,8 +13,8 @@ import {
   processPrivateMessage,
   type CiphersuiteImpl
 } from 'ts-mls'
-import { certifyDevice, createKeyPair } from '#did'
-import { createSuite, SUITE_NAME } from '../../../../rooms/private/suite.ts'
+import { SUITE_NAME } from '../../../../rooms/private/suite.ts'
+import { createPrivateSuite } from '../../../support/private-suite.ts'
 import { createSeededRandom } from '../../../support/seeded-random.ts'
 
 interface Side {
@@ -25,10 +25,8 @@ interface Side {
 
 async function ours(seed: number): Promise<Side> {
   const random = createSeededRandom(seed)
-  const [person, signer] = [createKeyPair(random), createKeyPair(random)]
-  const certificate = certifyDevice(person, { device: signer.did, issuedAtMs: 1 })
-  const { cipherSuite } = await createSuite({ signer, certificate, random, isAllowed: () => true })
-  return { suite: cipherSuite, signKey: new Uint8Array(), publicKey: signer.publicKey }
+  const { suite, signer } = await createPrivateSuite(random)
+  return { suite: suite.cipherSuite, signKey: new Uint8Array(), publicKey: signer.publicKey }
 }
 
 async function theirs(): Promise<Side> {

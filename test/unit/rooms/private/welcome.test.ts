@@ -3,7 +3,6 @@ import { decodeMlsMessage, emptyPskIndex, encodeMlsMessage, joinGroup, type Clie
 import { makeKeyPackageRef } from 'ts-mls/keyPackage.js'
 import { toLeafIndex } from 'ts-mls/treemath.js'
 import { decryptGroupSecrets, encryptGroupSecrets } from 'ts-mls/welcome.js'
-import { certifyDevice, createKeyPair } from '#did'
 import { DEVICES_MAX } from '../../../../rooms/private/constants.ts'
 import {
   commitChange,
@@ -19,8 +18,9 @@ import {
   readPrekey,
   type OwnPrekey
 } from '../../../../rooms/private/prekeys.ts'
-import { createSuite, type Suite } from '../../../../rooms/private/suite.ts'
+import type { Suite } from '../../../../rooms/private/suite.ts'
 import { areCapable, faultOfTree } from '../../../../rooms/private/tree-check.ts'
+import { createPrivateSuite } from '../../../support/private-suite.ts'
 import { createSeededRandom } from '../../../support/seeded-random.ts'
 
 const NOW_MS = 1_800_000_000_000
@@ -47,12 +47,7 @@ interface Entering {
 
 async function createGroup(seed: number): Promise<Group> {
   const random = createSeededRandom(seed)
-  const newSuite = async (): Promise<Suite> => {
-    const [person, signer] = [createKeyPair(random), createKeyPair(random)]
-    const certificate = certifyDevice(person, { device: signer.did, issuedAtMs: 1 })
-    return await createSuite({ signer, certificate, random, isAllowed: () => true })
-  }
-  const founder = await newSuite()
+  const { suite: founder } = await createPrivateSuite(random)
   const state = await foundGroup(founder, new Uint8Array(32).fill(seed), Uint8Array.of(1))
   const members: Member[] = [{ suite: founder, state }]
   const commit = async (
@@ -71,7 +66,7 @@ async function createGroup(seed: number): Promise<Group> {
   return {
     members,
     add: async (by, gone) => {
-      const suite = await newSuite()
+      const { suite } = await createPrivateSuite(random)
       const prekey = await createPrekey(suite, { nowMs: NOW_MS, isLastResort: false })
       const add = [await readPrekey(by.suite, prekey.bytes, NOW_MS)]
       if (gone !== undefined) members.splice(members.indexOf(gone), 1)
@@ -89,6 +84,15 @@ async function createGroup(seed: number): Promise<Group> {
       await commit(by, { add: [], remove: [] })
     }
   }
+}
+
+/** A group of so many, the first of whom took the others in. */
+async function groupOf(seed: number, count: number): Promise<{ group: Group; first: Member }> {
+  const group = await createGroup(seed)
+  const [first] = group.members
+  assert.ok(first)
+  while (group.members.length < count) await group.add(first)
+  return { group, first }
 }
 
 /** Everybody has the same keys, and each hears what one says. */
@@ -111,10 +115,7 @@ async function assertTogether({ members }: Group, speaker: Member): Promise<void
  * that the newcomer is unmerged below and not above. Then it takes a ninth in.
  */
 async function withUnmergedLeafBelowMergedRoot(): Promise<{ group: Group; entering: Entering }> {
-  const group = await createGroup(1)
-  const [first] = group.members
-  assert.ok(first)
-  while (group.members.length < 8) await group.add(first)
+  const { group, first } = await groupOf(1, 8)
   const [fifth, last] = [group.members[4], group.members[7]]
   assert.ok(fifth && last)
   await group.remove(first, last)
@@ -175,10 +176,7 @@ describe('a welcome into a private room', () => {
   })
 
   it('is refused when the secret it brings is not that of the keys in its tree', async () => {
-    const group = await createGroup(3)
-    const [first] = group.members
-    assert.ok(first)
-    while (group.members.length < 4) await group.add(first)
+    const { group, first } = await groupOf(3, 4)
     const gone = group.members[2]
     assert.ok(gone)
     // somebody goes in the same commit, which makes new keys
@@ -258,10 +256,7 @@ describe('a welcome into a private room', () => {
   })
 
   it('is refused when somebody is left out of a key above them, whose hashes hold all the same', async () => {
-    const group = await createGroup(4)
-    const [first] = group.members
-    assert.ok(first)
-    while (group.members.length < 4) await group.add(first)
+    const { group, first } = await groupOf(4, 4)
     const [third, last] = [group.members[2], group.members[3]]
     assert.ok(third && last)
     await group.remove(first, last)
