@@ -43,7 +43,7 @@ async function filled(isDivided: boolean): Promise<number[]> {
   const own = kb.localPeer.kadId
   const peerId = peerIdFromPrivateKey(await generateKeyPair('Ed25519'))
   for (let bits = 0; bits < LEVELS; bits += 1) {
-    for (let peer = 0; peer < 12 * BUCKET; peer += 1) {
+    for (let peer = 0; peer < 24 * BUCKET; peer += 1) {
       await kb._add({ kadId: sharing(own, bits), peerId, lastPing: Date.now() })
     }
   }
