@@ -141,6 +141,9 @@ export const ROUND_TRIP_INTERVAL_MS: number = 10 * 60 * 1_000
 /** How often an idle connection is checked for being alive. */
 export const CONNECTION_CHECK_INTERVAL_MS = 30_000
 
+/** How long the answer to such a check is waited for at least: a busy machine may stand still for as long as libp2p's five seconds. */
+export const CONNECTION_CHECK_TIMEOUT_MS = 15_000
+
 /** How often some of them are, so that not all are in the same moment. */
 export const CONNECTION_CHECK_TURN_MS = 1_000
 

@@ -24,6 +24,7 @@ import type { InboundAdmission } from './inbound-admission.ts'
 import {
   ADDRESS_DIAL_TIMEOUT_MS,
   CONNECTION_CHECK_INTERVAL_MS,
+  CONNECTION_CHECK_TIMEOUT_MS,
   DIAL_TIMEOUT_MS,
   MDNS_SERVICE_TAG,
   PEER_ADDRESS_AGE_MAX_MS,
@@ -140,7 +141,11 @@ export async function libp2pOptions(init: Libp2pInit): Promise<Libp2pOptions<Hos
     ],
     ...encryptedStreams(),
     connectionGater: init.connectionGater,
-    connectionMonitor: { enabled: init.connectionMonitor, pingInterval: CONNECTION_CHECK_INTERVAL_MS },
+    connectionMonitor: {
+      enabled: init.connectionMonitor,
+      pingInterval: CONNECTION_CHECK_INTERVAL_MS,
+      pingTimeout: { minTimeout: CONNECTION_CHECK_TIMEOUT_MS }
+    },
     connectionManager: connectionOptions(limits),
     // both ages default to less than a provider record lives, which made records useless before they ran out
     peerStore: { maxAddressAge: PEER_ADDRESS_AGE_MAX_MS, maxPeerAge: PEER_AGE_MAX_MS },
