@@ -43,7 +43,14 @@ export type {
   ReachAdvice,
   ReachFacts
 } from './reach.ts'
-export type { FoundProvider, ProvideOptions, ProvideOutcome, Routing, RoutingOptions } from './routing.ts'
+export type {
+  FoundProvider,
+  ProvideOptions,
+  ProvideOutcome,
+  Routing,
+  RoutingOptions,
+  SearchOptions
+} from './routing.ts'
 export type { PublishOptions, Pubsub, TopicHandler, TopicMessage, TopicVerdict } from './pubsub.ts'
 export { createBulkSockets, divertedTcp } from './bulk/index.ts'
 export type { BulkSockets } from './bulk/index.ts'

@@ -39,6 +39,8 @@ export interface SearchOptions extends RoutingOptions {
    * providers, or nobody is left to ask.
    */
   readonly quick?: boolean
+  /** Called with each other peer that answers, also one that names no provider: a search that nobody answers tells nothing. */
+  readonly onAnswer?: (peerId: string) => void
 }
 
 /** How to announce. */
@@ -277,14 +279,16 @@ async function* findProviders(
   const { signal } = limit
   const { queries } = components
   const key = cid.multihash.bytes
-  const seen = new Set<string>([components.libp2p.peerId.toString()])
+  const own = components.libp2p.peerId.toString()
+  const seen = new Set<string>([own])
   try {
     await components.whenJoined(signal)
     const isQuick = options.quick === true
     const answers = isQuick
       ? queries.askNearest(key, QUICK_SEARCH_PEERS, signal)
       : searchThoroughly(components, key, signal)
-    for await (const { providers } of answers) {
+    for await (const { peer, providers } of answers) {
+      if (peer.peerId !== own) options.onAnswer?.(peer.peerId)
       for (const { peerId, multiaddrs } of providers) {
         if (seen.has(peerId)) continue
         seen.add(peerId)

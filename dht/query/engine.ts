@@ -134,8 +134,7 @@ class Engine implements QueryEngine {
       async (peer) => await transport.request(peer, message, signal).then((answer) => ({ peer, answer }))
     )
     for await (const { peer, answer } of asTheyCome(answers)) {
-      const providers = this.#providersOf(peer, answer)
-      if (providers !== undefined) yield providers
+      yield this.#providersOf(peer, answer)
     }
     signal.throwIfAborted()
   }
@@ -223,8 +222,7 @@ class Engine implements QueryEngine {
     return { type: KAD_MESSAGE.addProvider, key, providers: [{ id: ownId, multiaddrs: ownAddresses() }] }
   }
 
-  #providersOf(peer: BookPeer, { providers = [] }: KadMessage): ProvidersAnswer | undefined {
-    if (providers.length === 0) return undefined
+  #providersOf(peer: BookPeer, { providers = [] }: KadMessage): ProvidersAnswer {
     const named = providers.map((provider) => this.#components.book.named(provider))
     return { peer, providers: named.filter(({ libp2pId }) => libp2pId !== undefined) }
   }

@@ -70,7 +70,7 @@ export interface ValueAnswer {
 export interface ProvidersAnswer {
   /** Who answered. */
   readonly peer: DhtPeer
-  /** Who provides it, by its word. */
+  /** Who provides it, by its word; nobody when it knows nobody. */
   readonly providers: readonly DhtPeer[]
 }
 

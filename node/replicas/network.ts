@@ -10,7 +10,7 @@ import { REPLICA_PROTOCOL, type PoolId, type ReplicaNetwork } from '#replication
 /** Multihash code of SHA-256. */
 const SHA_256 = 0x12
 
-/** How long after a search of its own that had peers to begin with, and did not fail as a whole, a pool is looked for among the nearest peers known only. */
+/** How long after a search of its own that had peers to begin with, and that somebody answered, a pool is looked for among the nearest peers known only. */
 const SEARCH_AGAIN_MS: number = 5 * 60 * 1_000
 /** Pools of which it is remembered when they were looked for. */
 const POOLS_REMEMBERED_MAX = 1_024
@@ -52,8 +52,13 @@ export function createReplicaNetwork(
       const isQuick = isSearchedLately(pool)
       // who knew nobody when it began has asked nobody, or the first few who came
       let isSearch = !isQuick && host.metrics().tableSize > 0
+      let isAnswered = false
+      const onAnswer = (): void => {
+        isAnswered = true
+      }
       try {
-        for await (const { peerId } of ownRouting.findProviders(poolCid(pool), { signal, quick: isQuick })) {
+        const found = ownRouting.findProviders(poolCid(pool), { signal, quick: isQuick, onAnswer })
+        for await (const { peerId } of found) {
           const device = didOf(peerId)
           if (device !== undefined) yield device
         }
@@ -62,7 +67,7 @@ export function createReplicaNetwork(
         throw thrown
       } finally {
         // also when whoever asked has found enough
-        if (isSearch) noteSearch(pool)
+        if (isSearch && isAnswered) noteSearch(pool)
       }
     }
   }

@@ -133,6 +133,8 @@ export const DEPOT_ANNOUNCE_MS: number = 6 * 60 * MINUTE_MS
 export const DEPOT_ANNOUNCEMENTS_MAX = 4
 /** Time to ask one depot. */
 export const DEPOT_TIMEOUT_MS: number = 4 * SECOND_MS
+/** After how long prekeys of a person are searched again who has none yet: who starts for the first time publishes some within seconds. */
+export const PREKEYS_SEARCH_AGAIN_MS: readonly number[] = [SECOND_MS, 2 * SECOND_MS, 4 * SECOND_MS]
 /** Time to look for depots of a person. */
 export const DEPOT_SEARCH_MS: number = 8 * SECOND_MS
 /** Largest request of the prekeys protocol. */

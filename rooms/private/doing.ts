@@ -1,7 +1,7 @@
 import type { Did } from '#did'
 import { RoomError } from '../errors.ts'
 import { parseRoomName } from '../text.ts'
-import { GROUP_ID_BYTES } from './constants.ts'
+import { GROUP_ID_BYTES, PREKEYS_SEARCH_AGAIN_MS } from './constants.ts'
 import { currentMembers, isIn, type Conversation, type StepContext } from './conversation.ts'
 import type { ConversationInfo } from './info.ts'
 import type { Keeper } from './keeper.ts'
@@ -13,7 +13,7 @@ import { askFor, foundConversation, sayIn } from './speaking.ts'
 export type Doing = Pick<PrivateRooms, 'sayTo' | 'say' | 'createRoom' | 'invite' | 'remove' | 'leave'>
 
 /** What doing needs. */
-export interface DoingParts extends Pick<PrivateRoomsComponents, 'prekeys' | 'random'> {
+export interface DoingParts extends Pick<PrivateRoomsComponents, 'prekeys' | 'random' | 'clock'> {
   readonly keeper: Keeper
   readonly context: () => StepContext
   /** Takes in devices of the two persons of a conversation that are not in it yet, when there is time. */
@@ -117,9 +117,13 @@ async function take(
   return taken
 }
 
+/** Prekeys of a person who has published some, or does within seconds: somebody new is often called at once. */
 async function takeSome(parts: DoingParts, person: Did, signal: AbortSignal): Promise<readonly Prekey[]> {
-  const taken = await take(parts, person, signal)
-  if (taken.length > 0) return taken
+  for (const waitMs of [0, ...PREKEYS_SEARCH_AGAIN_MS]) {
+    if (waitMs > 0) await parts.clock.sleep(waitMs, signal)
+    const taken = await take(parts, person, signal)
+    if (taken.length > 0) return taken
+  }
   throw new RoomError('ERR_PRIVATE_PREKEYS', `expected a device of ${person} that published prekeys`)
 }
 

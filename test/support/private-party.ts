@@ -45,6 +45,8 @@ export interface PrivateWorld extends AsyncDisposable {
   until(condition: () => boolean, what?: string): Promise<void>
   /** Lets so much time pass, and everything in it happen. */
   pass(durationMs: number): Promise<void>
+  /** Whether a search for prekeys finds those that there are; by default it does. */
+  mayFind: boolean
   /** Devices that may not take part, as everybody here sees it. */
   readonly banned: Set<Did>
   readonly random: ReturnType<typeof createSeededRandom>
@@ -88,7 +90,8 @@ export function createPrivateWorld(seed = 1): PrivateWorld {
           if (devices.get(key.did)?.isOnline === false || bytes === undefined) throw new Error('not reached')
           await depot.deposit(bytes)
         },
-        take: async (of, { except = [] }) => await depot.take(of, { taker: key.did, except })
+        take: async (of, { except = [] }) =>
+          world.mayFind ? await depot.take(of, { taker: key.did, except }) : []
       }
     })
   }
@@ -97,7 +100,7 @@ export function createPrivateWorld(seed = 1): PrivateWorld {
   }
   const world: PrivateWorld = {
     ...{ clock, depot, wire, banned, random },
-    mayPass: () => true,
+    ...{ mayPass: () => true, mayFind: true },
     person: () => createKeyPair(random),
     device: async (person) => {
       const [key, store, events] = [createKeyPair(random), createMemoryRoomStore(), [] as PrivateEvent[]]

@@ -66,6 +66,23 @@ describe('content routing', () => {
     assert.deepEqual([...dialed], [seed.peerId])
   })
 
+  it('tells of who answered, also where nobody names a provider', async () => {
+    await using seed = await startTestHost({ role: 'seed' })
+    await using asker = await startTestHost({ bootstrapPeers: seed.addresses() })
+    const search = async (quick: boolean): Promise<readonly string[]> => {
+      const answered = new Set<string>()
+      const onAnswer = (peerId: string): void => void answered.add(peerId)
+      const cid = await cidOf('unheard of')
+      const found = await Array.fromAsync(asker.routing.findProviders(cid, { signal, quick, onAnswer }))
+      assert.deepEqual(found, [])
+      return [...answered]
+    }
+    assert.deepEqual(await search(true), [seed.peerId])
+    assert.deepEqual(await search(false), [seed.peerId])
+    await seed[Symbol.asyncDispose]()
+    assert.deepEqual(await search(true), [])
+  })
+
   it('yields each provider once and never the asker', async () => {
     await using seed = await startTestHost({ role: 'seed' })
     const bootstrapPeers = seed.addresses()

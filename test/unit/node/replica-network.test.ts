@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { Host } from '#dht'
+import type { Host, SearchOptions } from '#dht'
 import { createKeyPair, peerIdFromDid, type Did } from '#did'
 import type { PoolId } from '#replication'
 import { createReplicaNetwork } from '../../../node/replicas/network.ts'
@@ -18,6 +18,8 @@ interface World {
   readonly device: Did
   /** Whether a search fails. */
   isBroken: boolean
+  /** Whether nobody answers a search, which ends like one that finds nobody. */
+  isSilent: boolean
   /** How many peers are known. */
   tableSize: number
 }
@@ -27,9 +29,11 @@ function createWorld(): World {
   const { did: device } = createKeyPair(createSeededRandom(5))
   const searches: boolean[] = []
   const ownRouting = {
-    findProviders: async function* (_cid: unknown, { quick = false }: { quick?: boolean }) {
+    findProviders: async function* (_cid: unknown, { quick = false, onAnswer }: SearchOptions) {
       searches.push(quick)
       if (world.isBroken) throw new Error('nobody answered')
+      if (world.isSilent) return
+      onAnswer?.(peerIdFromDid(device))
       yield await Promise.resolve({ peerId: peerIdFromDid(device), multiaddrs: [] })
     }
   }
@@ -39,7 +43,7 @@ function createWorld(): World {
   >
   const network = createReplicaNetwork(host, clock)
   const world: World = {
-    ...{ searches, device, isBroken: false, tableSize: 1 },
+    ...{ searches, device, isBroken: false, isSilent: false, tableSize: 1 },
     find: async (pool: PoolId = POOL) => await Array.fromAsync(network.find(pool, { signal: SIGNAL })),
     advance: async (durationMs) => {
       await clock.advance(durationMs)
@@ -74,6 +78,16 @@ describe('looking for devices of a pool', () => {
     await world.find()
     await world.find()
     assert.deepEqual(world.searches, [false, false, false, false, true])
+  })
+
+  it('is a search of its own again after one that nobody answered', async () => {
+    const world = createWorld()
+    world.isSilent = true
+    assert.deepEqual(await world.find(), [])
+    world.isSilent = false
+    assert.deepEqual(await world.find(), [world.device])
+    await world.find()
+    assert.deepEqual(world.searches, [false, false, true])
   })
 
   it('is one for each pool, of however many', async () => {

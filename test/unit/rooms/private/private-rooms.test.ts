@@ -27,6 +27,23 @@ describe('private rooms', () => {
     assert.equal(first.rooms.list().length, 1, 'the answer goes where the question was')
   })
 
+  it('wait some seconds for prekeys of somebody who may have just started, and no longer', async () => {
+    await using world = createPrivateWorld(12)
+    const [ann, bob] = [await world.device(world.person()), await world.device(world.person())]
+    world.mayFind = false
+    const failing = assert.rejects(ann.rooms.sayTo(bob.person.did, 'are you there?', { signal }), {
+      code: 'ERR_PRIVATE_PREKEYS'
+    })
+    await world.pass(8_000)
+    await failing
+    const saying = ann.rooms.sayTo(bob.person.did, 'welcome', { signal })
+    await world.pass(2_000)
+    world.mayFind = true
+    await world.pass(6_000)
+    await saying
+    await world.until(() => bob.texts().includes('welcome'))
+  })
+
   it('show no text on the wire', async () => {
     await using world = createPrivateWorld(2)
     const [ann, bob] = [await world.device(world.person()), await world.device(world.person())]
