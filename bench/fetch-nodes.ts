@@ -121,6 +121,7 @@ export const ours: Side = {
         reader.follow(root)
         let isFirst = true
         const walk = walkDag(root, {
+          clock: systemClock,
           fetch: async (cid) => {
             const bytes = await reader.get(cid)
             if (cid.code === 0x55) watch.first()

@@ -139,6 +139,16 @@ export function matchesCid(cid: CID, bytes: Uint8Array): boolean {
   return Buffer.compare(digestOf(code, bytes) ?? bytes, digest) === 0
 }
 
+/** Whether a block travels: not one that is its own CID, nor one that nobody could verify. */
+export function travels(cid: CID): boolean {
+  try {
+    checkCid(cid)
+    return inlineBlock(cid) === undefined
+  } catch {
+    return false
+  }
+}
+
 /** The digest of `bytes` under a multihash code; `undefined` for identity and for what this node does not handle. */
 export function digestOf(code: number, bytes: Uint8Array): Uint8Array | undefined {
   const known = HASHES.get(code)

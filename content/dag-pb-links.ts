@@ -27,18 +27,25 @@ const SIZE_BYTES_MAX = 9
  * @param keys - takes what `stepKey` says of each link, at a fifth of its price
  */
 export function quickLinks(bytes: Uint8Array, keys?: string[]): readonly CID[] | undefined {
-  const known = keys === undefined ? decoded.get(bytes) : undefined
-  if (known !== undefined) return known
+  const known = decoded.get(bytes)
+  if (known !== undefined) {
+    for (const { bytes: cid } of keys === undefined ? [] : known) keys?.push(keyOf(cid))
+    return known
+  }
   const links = decodeLinks(bytes, keys)
   if (links !== undefined) decoded = new WeakMap([[bytes, links]])
   return links
 }
 
 /**
- * The links of the block that was decoded last, while somebody has it: what came for a fetch is decoded by it, and then by its
- * reader. Of one block only: links take ten times the memory of the bytes they are decoded from.
+ * The links of the block that was decoded last, while somebody has it: what came for a fetch is decoded by it and by its
+ * reader, whoever is first. Of one block only: links take ten times the memory of the bytes they are decoded from.
  */
 let decoded = new WeakMap<Uint8Array, readonly CID[]>()
+
+function keyOf(cid: Uint8Array): string {
+  return Buffer.from(cid.buffer, cid.byteOffset, cid.byteLength).toString('latin1', 1)
+}
 
 function decodeLinks(bytes: Uint8Array, keys: string[] | undefined): CID[] | undefined {
   const reader = new Reader(bytes)

@@ -65,9 +65,10 @@ export async function keepRoot(o: KeeperComponents, init: KeepInit): Promise<Roo
   return root
 }
 
-async function* blocksOf({ store, isDenied }: KeeperComponents, init: KeepInit): AsyncGenerator<CID> {
+async function* blocksOf({ store, isDenied, clock }: KeeperComponents, init: KeepInit): AsyncGenerator<CID> {
   let blocks = 0
   const walk = walkDag(init.cid, {
+    clock,
     fetch: async (cid) => {
       const bytes = await init.reader.get(cid)
       await init.reader.bring(cid)

@@ -93,7 +93,7 @@ async function rehearseOnce(
   const isDenied = (): boolean => false
   const source = createBlockSource({ ...o, store, streams, exchange: NOBODY, isDenied }, DEADLINES)
   await using reader = source.read({ root, signal: o.signal })
-  await readFirst(root, reader)
+  await readFirst(root, reader, o.clock)
   return reader.fetchedCount
 }
 
@@ -113,10 +113,11 @@ async function absent(): Promise<never> {
 const DEADLINES = { findTimeoutMs: 10_000, stallTimeoutMs: 10_000 }
 
 /** As a pin reads it, up to the last leaf that is there. */
-async function readFirst(root: CID, reader: BlockReader): Promise<void> {
+async function readFirst(root: CID, reader: BlockReader, clock: Clock): Promise<void> {
   reader.follow(root)
   let left = LEAVES + 1
   const walk = walkDag(root, {
+    clock,
     fetch: async (cid) => await reader.get(cid),
     hasLeaf: async (cid) => {
       await reader.bring(cid)

@@ -4,7 +4,7 @@ import { matchesCid, RAW_CODEC } from '../cid.ts'
 import { ContentError } from '../errors.ts'
 import type { FlowChannel } from '../flow/index.ts'
 import type { Slabs } from '../slabs.ts'
-import { ASKS_PER_CHANNEL_MAX } from './constants.ts'
+import { ASKS_PER_CHANNEL_MAX, LATE_LINKS_BYTES_MIN } from './constants.ts'
 import { FrameReader } from './frame-reader.ts'
 import { encodeFrame } from './frames.ts'
 import type { Ask, Frame } from './frames.ts'
@@ -21,6 +21,8 @@ export interface AskingChannelInit {
   readonly memory?: Slabs | undefined
   /** The next block, verified. */
   onBlock(this: void, block: VerifiedBlock): void
+  /** These will come too, because of a block that came before. */
+  onBelow(this: void, keys: readonly string[]): void
   /** The peer does not have this one, or not for us. */
   onAbsent(this: void, cid: CID): void
   /** These will not come on this channel any more. */
@@ -38,8 +40,10 @@ export interface AskingChannelInit {
 export interface VerifiedBlock {
   readonly cid: CID
   readonly bytes: Uint8Array
-  /** The keys of those that will come because of it. */
+  /** The keys of those that will come because of it; the first of them where there are more. */
   readonly keysBelow: readonly string[]
+  /** Whether the others are told by and by, at the latest when the next block behind the first comes. */
+  readonly hasMoreBelow: boolean
   /** Its bytes are needed no more: their memory may be used for others. It need not be called. */
   readonly release?: (() => void) | undefined
 }
@@ -136,6 +140,7 @@ export class AskingChannel {
       const walk = await createWalk(ask)
       if (this.#hasEnded) return
       this.#preparing.shift()
+      walk.onRead = this.#init.onBelow
       this.#asks.push({ ask, walk })
       this.send({ type: 'ask', ask })
     })
@@ -163,6 +168,11 @@ export class AskingChannel {
       ...this.#asks.map(({ ask, walk }) => ({ cids: walk.rest(), below: isWhole(ask) })),
       ...this.#preparing.map((ask) => ({ cids: ask.roots, below: isWhole(ask) }))
     ]
+  }
+
+  /** Tells at once of all that will come. */
+  readLinks(): void {
+    if (!this.#hasEnded) for (const { walk } of this.#asks) walk.read()
   }
 
   /** Sends a frame; what cannot be sent ends the channel. */
@@ -244,9 +254,13 @@ export class AskingChannel {
       this.#blame('wrong-block', unexpected(`block ${cid.toString()}`, 'another'))
     } else {
       this.#credit -= bytes.length
-      const keysBelow = walk.take(bytes)
+      // Who waits for the first of many links need not wait until the others are decoded.
+      const isLate = bytes.length >= LATE_LINKS_BYTES_MIN
+      const keysBelow = isLate ? walk.takeFirst(bytes) : walk.take(bytes)
+      const hasMoreBelow = keysBelow.length > 0 && walk.hasUnread
       // Links are parts of the bytes that they were decoded from.
-      this.#init.onBlock({ cid, bytes, keysBelow, release: cid.code === RAW_CODEC ? release : undefined })
+      const unneeded = cid.code === RAW_CODEC ? release : undefined
+      this.#init.onBlock({ cid, bytes, keysBelow, hasMoreBelow, release: unneeded })
     }
   }
 

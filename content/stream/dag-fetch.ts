@@ -1,6 +1,6 @@
 import { errorMessage } from '#contracts'
 import type { CID } from 'multiformats/cid'
-import { checkCid, inlineBlock, RAW_CODEC } from '../cid.ts'
+import { RAW_CODEC, travels } from '../cid.ts'
 import type { BlockStore } from '../block-store.ts'
 import { linksOf } from '../dag-links.ts'
 import { ContentError } from '../errors.ts'
@@ -90,7 +90,7 @@ export class DagFetch implements AsyncDisposable, SourceEvents {
     const isAskedAlone = !this.#isFollowing
     this.#isFollowing = true
     const key = stepKey(cid)
-    if (this.#expected.has(key)) {
+    if (this.#isExpected(key)) {
       if (isAskedAlone) this.#followed = key
       return
     }
@@ -107,13 +107,19 @@ export class DagFetch implements AsyncDisposable, SourceEvents {
    * it come, and those of the range. What does not come so is fetched as it is read.
    */
   lead(cid: CID, part: AskedPart): void {
-    if (this.#expected.has(stepKey(cid))) return
+    if (this.expects(cid)) return
     this.#want({ cid, below: part.range !== undefined, part })
   }
 
   /** Whether this block is on its way. */
   expects(cid: CID): boolean {
-    return this.#expected.has(stepKey(cid))
+    return this.#isExpected(stepKey(cid))
+  }
+
+  #isExpected(key: string): boolean {
+    if (this.#expected.has(key)) return true
+    this.#sources.readLinks()
+    return this.#expected.has(key)
   }
 
   /** A block that has come and was not taken. */
@@ -168,7 +174,7 @@ export class DagFetch implements AsyncDisposable, SourceEvents {
     const known = this.#waiters.join(key, isRead)
     if (known !== undefined) return await known
     const answered = this.#waiters.add(key, { isRead, sinceMs: this.#components.clock.monotonicMs() })
-    if (!this.#expected.has(key)) this.#want({ cid, below: this.#isFollowing })
+    if (!this.#isExpected(key)) this.#want({ cid, below: this.#isFollowing })
     this.#settle()
     this.#sweeping ??= this.#components.clock.every(this.#limits.sweepIntervalMs, () => this.#sweep())
     return await answered
@@ -200,6 +206,11 @@ export class DagFetch implements AsyncDisposable, SourceEvents {
     this.#answer(key, bytes)
     // There may be something to share now.
     if (keysBelow.length > 0) this.#advance()
+  }
+
+  onBelow(_source: Source, keys: readonly string[]): void {
+    for (const key of keys) this.#expect(key)
+    this.#advance()
   }
 
   onAbsent(source: Source, cid: CID): void {
@@ -385,15 +396,5 @@ export class DagFetch implements AsyncDisposable, SourceEvents {
       if (this.#sources.mayLookElsewhere) this.#answer(key, undefined)
     }
     this.#advance()
-  }
-}
-
-/** Whether a block travels: not one that is its own CID, nor one that nobody could verify. */
-function travels(cid: CID): boolean {
-  try {
-    checkCid(cid)
-    return inlineBlock(cid) === undefined
-  } catch {
-    return false
   }
 }

@@ -6,7 +6,7 @@ import type { Slabs } from '../slabs.ts'
 import { AskingChannel } from './asking-channel.ts'
 import type { Blame, Unanswered, VerifiedBlock } from './asking-channel.ts'
 import type { BulkConnection, BulkSockets } from './bulk-sockets.ts'
-import { ASK_ROOTS_MAX } from './constants.ts'
+import { ASK_ROOTS_MAX, LATE_LINKS_AFTER_MS } from './constants.ts'
 import type { StreamLimits } from './constants.ts'
 import { malformedFrame } from './frames.ts'
 import type { Ask, Frame } from './frames.ts'
@@ -40,6 +40,7 @@ export interface SourceEvents {
   /** Where blocks of all sources are put together. */
   readonly memory: Slabs
   onBlock(source: Source, block: VerifiedBlock): void
+  onBelow(source: Source, keys: readonly string[]): void
   onAbsent(source: Source, cid: CID): void
   onHandedBack(source: Source, left: Unanswered): void
   /** It has room for another ask. */
@@ -71,6 +72,8 @@ export class Source implements Disposable {
   /** A channel over a socket, waiting until the stream has sent what it was granted. */
   #next: AskingChannel | undefined
   #socketState: SocketState = 'none'
+  /** Links are decoded then that nobody needed until now. */
+  #reading: Disposable | undefined
   #onSocketFrame: ((frame: Frame) => void) | undefined
   #creditMax: number
   #received = 0
@@ -175,8 +178,15 @@ export class Source implements Disposable {
     return this.#channel?.unanswered() ?? []
   }
 
+  /** Tells at once of all that will come. */
+  readLinks(): void {
+    this.#reading?.[Symbol.dispose]()
+    this.#channel?.readLinks()
+  }
+
   [Symbol.dispose](): void {
     if (this.#stop.signal.aborted) return
+    this.#reading?.[Symbol.dispose]()
     this.#stop.abort(new Error('the fetch has ended'))
     this.#channel?.close()
     this.#next?.close()
@@ -199,8 +209,10 @@ export class Source implements Disposable {
         this.isHedged = false
         this.#received += block.bytes.length
         events.onBlock(this, block)
+        if (block.hasMoreBelow) this.#readLinksSoon()
         this.#afterBlock()
       },
+      onBelow: (keys) => events.onBelow(this, keys),
       onAbsent: (cid) => events.onAbsent(this, cid),
       onHandedBack: (cids, below) => events.onHandedBack(this, { cids, below }),
       onAnswered: () => {
@@ -212,6 +224,12 @@ export class Source implements Disposable {
       onEnd: (end) => this.#ended(channel, end)
     })
     return channel
+  }
+
+  #readLinksSoon(): void {
+    if (this.#stop.signal.aborted) return
+    this.#reading?.[Symbol.dispose]()
+    this.#reading = this.#components.clock.after(LATE_LINKS_AFTER_MS, () => this.#channel?.readLinks())
   }
 
   #timed(pipe: Pipe): Pipe {

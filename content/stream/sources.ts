@@ -76,6 +76,11 @@ export class Sources implements Disposable {
     return [...this.#open.values()].sort((a, b) => a.size - b.size)
   }
 
+  /** Has all of them tell of all that will come. */
+  readLinks(): void {
+    for (const source of this.#open.values()) source.readLinks()
+  }
+
   /** That peer does not have that block. */
   noteLack(peerId: string, key: string): void {
     const lacks = this.#lacks.get(peerId) ?? new Set<string>()

@@ -66,7 +66,10 @@ export class Walk {
   readonly #steps: Step[]
   readonly #seen = new Set<string>()
   /** A block whose links are still to be put on the steps, and which of them is the first. */
-  #unread: { readonly step: Step; readonly bytes: Uint8Array; readonly first: Step } | undefined
+  #unread:
+    { readonly step: Step; readonly bytes: Uint8Array; readonly first: Step; isPast: boolean } | undefined
+  /** Told the keys of what comes because of a block, beyond the first, when they are known: see {@link takeFirst}. */
+  onRead: ((keys: readonly string[]) => void) | undefined
   #isCut = false
 
   /** See {@link createWalk}. */
@@ -81,7 +84,7 @@ export class Walk {
 
   /** Steps that are known to be left, those counted that will turn out to be repetitions. */
   get size(): number {
-    this.#read()
+    this.read()
     return this.#steps.length
   }
 
@@ -92,7 +95,8 @@ export class Walk {
 
   /** The block that must come next; `undefined` when that was all. */
   next(): CID | undefined {
-    if (this.#unread !== undefined) return this.#unread.first.cid
+    if (this.#unread?.isPast === false) return this.#unread.first.cid
+    this.read()
     for (let step = this.#steps.at(-1); step !== undefined; step = this.#steps.at(-1)) {
       const inline = this.#inlineOf(step)
       if (inline === undefined && !this.#seen.has(step.key)) return step.cid
@@ -104,7 +108,7 @@ export class Walk {
 
   /** The next blocks as far as they can be told without seeing one of them, at most `max`. */
   upcoming(max: number): UpcomingBlock[] {
-    if (this.#unread !== undefined) return [this.#unread.first]
+    if (this.#unread?.isPast === false) return [this.#unread.first]
     if (this.next() === undefined) return []
     const found: UpcomingBlock[] = []
     const keys = new Set<string>()
@@ -122,25 +126,26 @@ export class Walk {
 
   /** The block that {@link next} named has come. Returns the keys of those it links to that will come because of it. */
   take(bytes: Uint8Array): string[] {
-    const step = this.#pop()
-    if (step === undefined) return []
-    const keys: string[] = []
-    for (const next of this.#enter(step, bytes)) {
-      if (!this.#seen.has(next.key) && this.#inlineOf(next) === undefined) keys.push(next.key)
-    }
-    return keys
+    const step = this.#pass()
+    return step === undefined ? [] : this.#keysOf(this.#enter(step, bytes))
   }
 
   /**
-   * As {@link take}, but of a block with many links only the first is told, until the walk goes on behind that: it can go out
-   * before the others are decoded.
+   * As {@link take}, but of a block with many links only the first is told, until the walk goes on behind that: it can go out, or
+   * come, before the others are decoded. The keys of these are told to `onRead`.
    */
-  takeFirst(bytes: Uint8Array): void {
-    const step = this.#pop()
-    if (step === undefined) return
+  takeFirst(bytes: Uint8Array): string[] {
+    const step = this.#pass()
+    if (step === undefined) return []
     const first = this.#firstBelow(step, bytes)
-    if (first === undefined) this.#enter(step, bytes)
-    else this.#unread = { step, bytes, first }
+    if (first === undefined) return this.#keysOf(this.#enter(step, bytes))
+    this.#unread = { step, bytes, first, isPast: false }
+    return [first.key]
+  }
+
+  /** Whether links are left that {@link read} would decode. */
+  get hasUnread(): boolean {
+    return this.#unread !== undefined
   }
 
   /** The block that {@link next} named does not come, and nothing below it. */
@@ -156,7 +161,7 @@ export class Walk {
   /** The last `count` steps, or all there are, taken out of the walk; in their order. */
   handBack(count: number): CID[] {
     if (!this.isPlain) return []
-    this.#read()
+    this.read()
     return this.#steps
       .splice(0, count)
       .reverse()
@@ -165,15 +170,26 @@ export class Walk {
 
   /** What is left, in its order. */
   rest(): CID[] {
-    this.#read()
+    this.read()
     return this.#steps.toReversed().map(({ cid }) => cid)
   }
 
   /** Puts the links on the steps that {@link takeFirst} left. */
-  #read(): void {
+  read(): void {
     const unread = this.#unread
+    if (unread === undefined) return
     this.#unread = undefined
-    if (unread !== undefined) this.#enter(unread.step, unread.bytes)
+    const [, ...others] = this.#enter(unread.step, unread.bytes)
+    if (unread.isPast) this.#steps.pop()
+    this.onRead?.(this.#keysOf(others))
+  }
+
+  #keysOf(steps: readonly Step[]): string[] {
+    const keys: string[] = []
+    for (const next of steps) {
+      if (!this.#seen.has(next.key) && this.#inlineOf(next) === undefined) keys.push(next.key)
+    }
+    return keys
   }
 
   /** The first step below a block, where it comes next for certain. */
@@ -187,13 +203,25 @@ export class Walk {
     return isNext ? first : undefined
   }
 
+  /** As {@link Walk.#pop}, but a leaf that leads to nothing is passed without what was left to be decoded. */
+  #pass(): Step | undefined {
+    const unread = this.#unread
+    if (unread?.isPast !== false || unread.first.cid.code !== RAW_CODEC) return this.#pop()
+    unread.isPast = true
+    this.#see(unread.first)
+    return undefined
+  }
+
   #pop(): Step | undefined {
-    this.#read()
+    this.read()
     const step = this.#steps.pop()
-    if (step === undefined) return undefined
-    if (this.#seen.size >= WALK_SEEN_MAX) this.#seen.clear()
-    this.#seen.add(step.key)
+    if (step !== undefined) this.#see(step)
     return step
+  }
+
+  #see({ key }: Step): void {
+    if (this.#seen.size >= WALK_SEEN_MAX) this.#seen.clear()
+    this.#seen.add(key)
   }
 
   /** The bytes of a step that does not travel; none at all where the CID is not one of ours. */

@@ -2,10 +2,12 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { silentLogger } from '#contracts'
-import { cidOf, createFilePowers, openPackBlockStore, RAW_CODEC } from '#content'
+import * as dagPb from '@ipld/dag-pb'
+import { cidOf, createFilePowers, DAG_PB_CODEC, openPackBlockStore, RAW_CODEC } from '#content'
 import type { BlockStore } from '#content'
 import type { CID } from 'multiformats/cid'
 import { linksOf } from '../../../content/dag-links.ts'
+import { LATE_LINKS_BYTES_MIN } from '../../../content/stream/constants.ts'
 import type { DagFetch } from '../../../content/stream/dag-fetch.ts'
 import { createTemporaryFolder } from '../../support/temporary-folder.ts'
 import { EVERYTHING, putFile, readDag, startStreamNode, type StreamNode } from './stream-nodes.ts'
@@ -91,6 +93,35 @@ describe('streams of DAGs between nodes', () => {
     assert.equal(await fetchFile(client, root), 64 * MIB)
     assert.ok(first.streams.stats().blocksSent > 5, 'the first has sent something')
     assert.ok(second.streams.stats().blocksSent > 5, 'the second has sent something')
+  })
+
+  it('bring each of many small blocks once, although what a large block links to is decoded later', async () => {
+    await using first = await startStreamNode()
+    await using second = await startStreamNode()
+    const leaves = Array.from({ length: 400 }, (_, index) => Buffer.from(`leaf ${index}`))
+    const cids = leaves.map((bytes) => cidOf(RAW_CODEC, bytes))
+    const Links = cids.map((Hash) => ({ Hash, Name: '', Tsize: 8 }))
+    const bytes = dagPb.encode({ Data: new Uint8Array(800), Links })
+    assert.ok(bytes.length > LATE_LINKS_BYTES_MIN)
+    const root = cidOf(DAG_PB_CODEC, bytes)
+    for (const { store } of [first, second]) {
+      await store.put(root, bytes)
+      for (const [index, cid] of cids.entries()) await store.put(cid, leaves[index] as Uint8Array)
+    }
+    for (const providers of [[first], [first, second]]) {
+      const before = providers.reduce((sum, { streams }) => sum + streams.stats().blocksSent, 0)
+      await using client = await startStreamNode({ providers: () => providers.map((one) => one.provider()) })
+      await using fetch = createFetch(client, root)
+      fetch.follow(root)
+      assert.deepEqual(await fetch.fetch(root), bytes)
+      // Not in their order: whoever asks for one that is not known to come must not have it brought twice.
+      for (const index of [0, 399, ...leaves.keys()])
+        assert.ok(fetch.brings(cids[index] as CID) || (await client.store.has(cids[index] as CID)))
+      for (const cid of cids) assert.equal(await fetch.bring(cid), true)
+      const after = providers.reduce((sum, { streams }) => sum + streams.stats().blocksSent, 0)
+      if (providers.length === 1) assert.equal(after - before, 401)
+      for (const cid of cids) assert.ok(await client.store.has(cid))
+    }
   })
 
   it('leave libp2p for a socket of their own, whoever dialled', async () => {

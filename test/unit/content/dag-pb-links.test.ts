@@ -3,6 +3,7 @@ import * as dagPb from '@ipld/dag-pb'
 import { UnixFS } from 'ipfs-unixfs'
 import { cidOf, DAG_PB_CODEC, RAW_CODEC } from '#content'
 import { quickLinks } from '../../../content/dag-pb-links.ts'
+import { stepKey } from '../../../content/stream/walk.ts'
 import { decodeUnixfs } from '../../../content/unixfs-node.ts'
 import { utf8 } from './fixture.ts'
 
@@ -23,6 +24,15 @@ describe('links that were decoded', () => {
     const again = quickLinks(older)
     assert.ok(again !== before, 'decoded anew')
     assert.deepEqual(again?.map(String), before.map(String))
+  })
+
+  it('have the same keys whether they are decoded anew or remembered', () => {
+    const block = blockOf('with a key')
+    const [anew, remembered]: string[][] = [[], []]
+    const links = quickLinks(block, anew)
+    assert.ok(quickLinks(block, remembered) === links, 'remembered')
+    assert.deepEqual(anew, links?.map(stepKey))
+    assert.deepEqual(remembered, anew)
   })
 
   it('are those of files, not of folders, whose names count', () => {

@@ -3,9 +3,11 @@ import * as dagPb from '@ipld/dag-pb'
 import { UnixFS } from 'ipfs-unixfs'
 import type { CID } from 'multiformats/cid'
 import { cidOf, DAG_CBOR_CODEC, DAG_PB_CODEC, RAW_CODEC } from '#content'
+import { LATE_STEPS_AFTER_MS } from '../../../content/constants.ts'
 import { hashName, slotOf } from '../../../content/shard-slot.ts'
 import { traverse } from '../../../content/traverse.ts'
 import { decodeUnixfs } from '../../../content/unixfs-node.ts'
+import { createVirtualClock } from '../../support/virtual-clock.ts'
 import { bytesOf, fakeExchange, startFixture, utf8 } from './fixture.ts'
 import type { Fixture } from './fixture.ts'
 
@@ -157,6 +159,41 @@ describe('a walk', () => {
     }
     assert.deepEqual(order, ['root', 'a', 'a1', 'a2', 'b', 'b1', 'b2', 'b3', 'b4', 'c'])
     assert.ok(most <= 4, String(most))
+  })
+
+  it('fetches the first of many before it asks what the others are, and the others soon where that takes long', async () => {
+    const cid = cidOf(RAW_CODEC, utf8(''))
+    for (const isQuick of [true, false]) {
+      const clock = createVirtualClock()
+      const seen: string[] = []
+      const first = Promise.withResolvers<Uint8Array>()
+      const walk = traverse([{ cid, name: 'root' }], {
+        ...{ aheadMax: 3, clock },
+        fetch: async ({ name }) => {
+          seen.push(name)
+          return name === 'first' ? await first.promise : await Promise.resolve(utf8(name))
+        },
+        expand: ({ name }) => {
+          if (name !== 'root') return []
+          const others = (): { cid: typeof cid; name: string }[] => {
+            seen.push('known')
+            return ['second', 'third', 'fourth'].map((other) => ({ cid, name: other }))
+          }
+          return { first: { cid, name: 'first' }, others }
+        }
+      })
+      const passed = Array.fromAsync(walk, ({ step }) => step.name)
+      await clock.settle()
+      assert.deepEqual(seen, ['root', 'first'])
+      if (!isQuick) {
+        await clock.advance(LATE_STEPS_AFTER_MS)
+        assert.deepEqual(seen, ['root', 'first', 'known', 'second', 'third'])
+      }
+      first.resolve(utf8('first'))
+      assert.deepEqual(await passed, ['root', 'first', 'second', 'third', 'fourth'])
+      assert.equal(seen.filter((name) => name === 'known').length, 1)
+      assert.equal(clock.pendingCount(), 0)
+    }
   })
 
   it('asks for a block that comes many times once', async () => {

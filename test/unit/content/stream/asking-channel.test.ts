@@ -34,6 +34,7 @@ function openChannel(): {
     pipe,
     flow: Object.assign(flowChannel, { [Symbol.dispose]: () => disposed++ }),
     onBlock: () => undefined,
+    onBelow: () => undefined,
     onAbsent: () => undefined,
     onHandedBack: () => undefined,
     onAnswered: () => undefined,

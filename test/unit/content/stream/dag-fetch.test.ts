@@ -70,7 +70,7 @@ const SOURCE = { release: () => undefined } as unknown as Source
 function arrive(fetch: DagFetch, cid: CID, o: { bytes: Uint8Array; below: readonly CID[] }): void {
   const bytes = o.bytes.slice()
   const release = cid.code === RAW_CODEC ? () => void bytes.fill(0) : undefined
-  fetch.onBlock(SOURCE, { cid, bytes, keysBelow: o.below.map(stepKey), release })
+  fetch.onBlock(SOURCE, { cid, bytes, keysBelow: o.below.map(stepKey), hasMoreBelow: false, release })
 }
 
 describe('a fetch of a DAG', () => {
@@ -100,6 +100,19 @@ describe('a fetch of a DAG', () => {
     await fetch[Symbol.asyncDispose]()
     assert.equal(await store.has(OTHER_CID), true)
     assert.equal(clock.pendingCount(), 0)
+  })
+
+  it('expects what is told to follow later as if it had been told at once', async () => {
+    await using fetch = openFetch(createMemoryBlockStore())
+    const parent = fetch.fetch(PARENT_CID)
+    arrive(fetch, PARENT_CID, { bytes: PARENT, below: [LEAF_CID] })
+    await parent
+    assert.equal(fetch.expects(OTHER_CID), false)
+    fetch.onBelow(SOURCE, [stepKey(OTHER_CID)])
+    assert.equal(fetch.expects(OTHER_CID), true)
+    const other = fetch.fetch(OTHER_CID)
+    arrive(fetch, OTHER_CID, { bytes: OTHER, below: [] })
+    assert.deepEqual(await other, OTHER)
   })
 
   it('stores a lone block at once for who waits for no more', async () => {

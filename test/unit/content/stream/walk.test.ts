@@ -7,7 +7,7 @@ import { cidOf, createMemoryBlockStore, DAG_CBOR_CODEC, DAG_PB_CODEC, RAW_CODEC 
 import type { BlockStore } from '#content'
 import { importEntries } from '../../../../content/file-entries.ts'
 import type { Ask } from '../../../../content/stream/frames.ts'
-import { createWalk, type Walk } from '../../../../content/stream/walk.ts'
+import { createWalk, stepKey, type Walk } from '../../../../content/stream/walk.ts'
 import { putFile } from '../../../net/content/stream-nodes.ts'
 
 const MIB = 1024 * 1024
@@ -130,6 +130,9 @@ describe('the walk of a DAG', () => {
       const [one, other] = [await walk(), await walk()]
       one.take(bytes)
       other.takeFirst(bytes)
+      const next = one.next()
+      assert.deepEqual(other.next(), next)
+      if (next?.code === RAW_CODEC) for (const each of [one, other]) each.take(Buffer.from('a leaf'))
       assert.deepEqual(other.split().map(String), one.split().map(String))
       assert.deepEqual(other.rest().map(String), one.rest().map(String))
       assert.equal(other.size, one.size)
@@ -141,11 +144,17 @@ describe('the walk of a DAG', () => {
     const root = await putFile(store, { bytes: 3 * MIB })
     const walk = await createWalk({ roots: [root], below: true })
     const [, first, ...others] = await passedBy(store, { roots: [root], below: true })
-    walk.takeFirst((await store.get(root)) as Uint8Array)
+    const keys: string[] = []
+    walk.onRead = (others) => keys.push(...others)
+    keys.push(...walk.takeFirst((await store.get(root)) as Uint8Array))
     const told = (): string[] => walk.upcoming(64).map(({ cid }) => cid.toString())
     assert.deepEqual(told(), [String(first)])
-    walk.takeFirst((await store.get(first as CID)) as Uint8Array)
+    assert.deepEqual(walk.takeFirst((await store.get(first as CID)) as Uint8Array), [])
+    assert.equal(walk.hasUnread, true, 'it has passed before the others are decoded')
+    assert.deepEqual(keys, [stepKey(first as CID)])
     assert.deepEqual(told(), others.map(String))
+    assert.deepEqual(keys, [first as CID, ...others].map(stepKey))
+    assert.equal(walk.hasUnread, false)
   })
 
   it('goes on elsewhere with what was split off, and misses nothing', async () => {
