@@ -1,5 +1,7 @@
 import { UnsupportedProtocolError } from '@libp2p/interface'
-import type { ConnectionProtector, MessageStream, StreamMuxer } from '@libp2p/interface'
+import type { ConnectionProtector, MessageStream, Stream, StreamMuxer } from '@libp2p/interface'
+import { joinHandshake } from './joined-frames.ts'
+import { afterThisTurn } from './powers.ts'
 
 /**
  * Negotiation without waiting. multistream-select costs a round trip for the encryption and one for every new stream,
@@ -13,6 +15,8 @@ const MULTISTREAM = '/multistream/1.0.0'
 export const SPOKEN_BY_ALL: ReadonlySet<string> = new Set(['/ipfs/id/1.0.0', '/ipfs/id/push/1.0.0'])
 /** Longer names would need a second byte of length. */
 const LINE_BYTES_MAX = 127
+const MULTISTREAM_LINE = line(MULTISTREAM)
+const NEWLINE = 10
 
 /** What libp2p's own streams and connections have beside their interface: where they are handed what has come. */
 interface Receiving extends MessageStream {
@@ -43,6 +47,7 @@ export function eagerEncryption(protocol: string): () => ConnectionProtector {
   const answer = negotiation(protocol)
   return () => ({
     protect: (connection, options) => {
+      joinHandshake(connection)
       const isAsked = (options as { initiator?: boolean } | undefined)?.initiator === false
       if (connection.direction === 'outbound' && !isAsked && isReceiving(connection)) {
         dropAnswer(connection, protocol)
@@ -76,6 +81,78 @@ export function openEagerly<T extends StreamMuxer>(muxer: T): T {
     return stream
   }
   return muxer
+}
+
+/** What of libp2p says which protocols this node speaks. */
+export interface SpokenProtocols {
+  /** @throws when nobody handles it */
+  getHandler(protocol: string): unknown
+}
+
+/** A muxer as it tells of a stream that the other side began. */
+interface Announcing {
+  safeDispatchEvent?(type: string, init: { readonly detail: Stream }): boolean
+}
+
+/**
+ * Agrees at once to what the opener of a stream did not wait for: its side of the negotiation lies whole before what it asks, and
+ * the answer to both parts of it is one frame. libp2p reads that byte by byte, each with a promise or two, and answers in two.
+ * Whatever does not come in the turn in which the stream begins, or says something else, is negotiated by libp2p as ever.
+ */
+export function acceptEagerly<T extends StreamMuxer>(muxer: T, spoken: SpokenProtocols): T {
+  const announcing = muxer as Announcing
+  const dispatch = announcing.safeDispatchEvent?.bind(muxer)
+  if (dispatch === undefined) return muxer
+  announcing.safeDispatchEvent = (type, init) => {
+    const stream = init.detail
+    if (type !== 'stream' || !isReceiving(stream)) return dispatch(type, init)
+    acceptFirst(stream, spoken, () => dispatch(type, init))
+    return true
+  }
+  return muxer
+}
+
+/** Takes the opener's side of the negotiation off the front of what comes in this turn, and tells of the stream. */
+function acceptFirst(stream: Receiving & Stream, spoken: SpokenProtocols, announce: () => void): void {
+  const onData = stream.onData.bind(stream)
+  let isAnnounced = false
+  const release = (): void => {
+    if (isAnnounced) return
+    isAnnounced = true
+    stream.onData = onData
+    announce()
+  }
+  stream.onData = (data) => {
+    const bytes = data.subarray()
+    const protocol = protocolAsked(bytes, spoken)
+    if (protocol === undefined) {
+      release()
+      onData(data)
+      return
+    }
+    const agreed = negotiation(protocol)
+    stream.send(agreed)
+    stream.protocol = protocol
+    release()
+    if (agreed.length < bytes.length) onData(bytes.subarray(agreed.length))
+  }
+  afterThisTurn(release)
+}
+
+/** The protocol that the other side wants and we speak, when all it says of that has come. */
+function protocolAsked(bytes: Uint8Array, spoken: SpokenProtocols): string | undefined {
+  const length = bytes[MULTISTREAM_LINE.length] ?? 0
+  const start = MULTISTREAM_LINE.length + 1
+  if (length === 0 || length > LINE_BYTES_MAX || bytes.length < start + length) return undefined
+  if (Buffer.compare(bytes.subarray(0, MULTISTREAM_LINE.length), MULTISTREAM_LINE) !== 0) return undefined
+  if (bytes[start + length - 1] !== NEWLINE) return undefined
+  const protocol = Buffer.from(bytes.buffer, bytes.byteOffset + start, length - 1).toString()
+  try {
+    spoken.getHandler(protocol)
+    return protocol
+  } catch {
+    return undefined
+  }
 }
 
 /** What both sides say when they agree at once. */

@@ -1,6 +1,7 @@
 import type { MessageStream, Stream, StreamMuxer, StreamMuxerFactory } from '@libp2p/interface'
 import { yamux, type YamuxMuxerInit } from '@libp2p/yamux'
-import { openEagerly } from './eager-negotiation.ts'
+import { acceptEagerly, openEagerly } from './eager-negotiation.ts'
+import type { SpokenProtocols } from './eager-negotiation.ts'
 import { joinFrames } from './joined-frames.ts'
 
 /** What libp2p hands to a muxer beside the interface it names. */
@@ -10,6 +11,11 @@ type Connected = MessageStream & { readonly writeStatus: string }
 interface SendingMuxer extends StreamMuxer {
   readonly remoteGoAway?: number | undefined
   send(data: Parameters<MessageStream['send']>[0]): boolean
+}
+
+/** What of libp2p a muxer is made with. */
+interface MuxerComponents {
+  readonly registrar: SpokenProtocols
 }
 
 /** How yamux makes its streams. */
@@ -38,16 +44,21 @@ const UNANNOUNCED: readonly number[] = [0, 2]
  * within one turn is written in one piece; who has said goodbye is answered nothing, as its socket may be closed by then, and
  * an answer would make an abort of the end. Streams whose opener says so are used before the peer has agreed to their protocol.
  */
-export function guardedYamux(init: YamuxMuxerInit): () => StreamMuxerFactory {
+export function guardedYamux(
+  init: YamuxMuxerInit
+): (components?: Partial<MuxerComponents>) => StreamMuxerFactory {
   const create = yamux(init)
-  return () => {
+  return (components) => {
     const factory = create()
     return {
       protocol: factory.protocol,
-      createStreamMuxer: (connection) =>
-        openEagerly(
-          guard(factory.createStreamMuxer(connection) as StreamMuxer as SendingMuxer, connection as Connected)
-        )
+      createStreamMuxer: (connection) => {
+        const stock = factory.createStreamMuxer(connection) as StreamMuxer as SendingMuxer
+        const muxer = openEagerly(guard(stock, connection as Connected))
+        // libp2p has none yet when it makes the factory
+        const registrar = components?.registrar
+        return registrar === undefined ? muxer : acceptEagerly(muxer, registrar)
+      }
     }
   }
 }

@@ -1,6 +1,7 @@
 import { noise } from '@chainsafe/libp2p-noise'
 import type { ConnectionEncrypter, SecuredConnection } from '@libp2p/interface'
 import type { NoiseExtensions } from '@chainsafe/libp2p-noise'
+import { endHandshake } from './joined-frames.ts'
 import { noiseCrypto } from './noise-crypto.ts'
 
 /** Bytes, or a list of them that can be joined. */
@@ -25,10 +26,18 @@ export function joinedNoise(): ReturnType<typeof noise> {
     const encrypter = create(components)
     const { secureInbound, secureOutbound } = encrypter
     const joined: Pick<ConnectionEncrypter<NoiseExtensions>, 'secureInbound' | 'secureOutbound'> = {
-      secureInbound: async (...given) => join(await secureInbound.apply(encrypter, given)),
-      secureOutbound: async (...given) => join(await secureOutbound.apply(encrypter, given))
+      secureInbound: async (...given) => await shaking(given[0], secureInbound.apply(encrypter, given)),
+      secureOutbound: async (...given) => await shaking(given[0], secureOutbound.apply(encrypter, given))
     }
     return Object.assign(encrypter, joined)
+  }
+}
+
+async function shaking(connection: object, handshake: Promise<Secured>): Promise<Secured> {
+  try {
+    return join(await handshake)
+  } finally {
+    endHandshake(connection)
   }
 }
 

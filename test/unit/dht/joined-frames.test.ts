@@ -2,17 +2,21 @@ import assert from 'node:assert/strict'
 import type { MultiaddrConnection } from '@libp2p/interface'
 import { multiaddrConnectionPair } from '@libp2p/utils'
 import { JOINED_FRAMES_BYTES_MAX } from '../../../dht/constants.ts'
-import { joinFrames } from '../../../dht/joined-frames.ts'
+import { endHandshake, joinFrames, joinHandshake } from '../../../dht/joined-frames.ts'
+import { afterThisTurn } from '../../../dht/powers.ts'
 
 /** A connection that joins frames, and the sizes of the writes that come to its other end. */
-function joined(hasLeft = (): boolean => false): {
+function joined(
+  hasLeft = (): boolean => false,
+  join = (near: MultiaddrConnection): void => void joinFrames(near, hasLeft)
+): {
   near: MultiaddrConnection
   far: MultiaddrConnection
   came: number[]
   bytes: number[]
 } {
   const [near, far] = multiaddrConnectionPair()
-  joinFrames(near, hasLeft)
+  join(near)
   const came: number[] = []
   const bytes: number[] = []
   far.addEventListener('message', ({ data }) => {
@@ -73,5 +77,38 @@ describe('frames of one turn', () => {
     left.add(1)
     await pair.near.close()
     assert.deepEqual([pair.bytes, pair.near.writeBufferLength], [[], 0])
+  })
+})
+
+describe('what a handshake says in one turn', () => {
+  it('is written in one piece, with what follows it at the end of the turn', async () => {
+    const pair = joined(undefined, joinHandshake)
+    pair.near.send(Uint8Array.of(1))
+    await Promise.resolve()
+    pair.near.send(Uint8Array.of(2))
+    endHandshake(pair.near)
+    // as a connection does that the handshake made
+    afterThisTurn(() => pair.near.send(Uint8Array.of(3)))
+    await arrived(pair, 3)
+    assert.deepEqual([pair.bytes, pair.came], [[1, 2, 3], [3]])
+  })
+
+  it('waits no more once it is done', async () => {
+    const pair = joined(undefined, joinHandshake)
+    pair.near.send(Uint8Array.of(1))
+    endHandshake(pair.near)
+    await arrived(pair, 1)
+    pair.near.send(Uint8Array.of(2))
+    assert.equal(pair.near.writeBufferLength, 0)
+    await arrived(pair, 2)
+    assert.deepEqual(pair.bytes, [1, 2])
+  })
+
+  it('is still written when the connection is aborted', async () => {
+    const pair = joined(undefined, joinHandshake)
+    pair.near.send(Uint8Array.of(1))
+    pair.near.abort(new Error('no more'))
+    assert.equal(pair.near.writeBufferLength, 0)
+    await arrived(pair, 1)
   })
 })
