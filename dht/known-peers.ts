@@ -1,5 +1,4 @@
-import type { Libp2p } from '@libp2p/interface'
-import { peerIdFromString } from '@libp2p/peer-id'
+import type { Libp2p, PeerId } from '@libp2p/interface'
 import type { Datastore } from 'interface-datastore'
 import { Key } from 'interface-datastore/key'
 import * as z from 'zod'
@@ -73,7 +72,7 @@ export function startKnownPeers(components: KnownPeersComponents): KnownPeers {
   let saved = { peerIds: '', atMs: 0 }
   let isSaving = false
   const saveNews = async (): Promise<void> => {
-    const peerIds = servingPeers(components).toSorted().join(' ')
+    const peerIds = [...servingPeers(components).keys()].toSorted().join(' ')
     const nowMs = clock.monotonicMs()
     if (isSaving || (peerIds === saved.peerIds && nowMs - saved.atMs < KNOWN_PEERS_RENEW_MS)) return
     isSaving = true
@@ -124,20 +123,24 @@ async function saveKnownPeers(components: KnownPeersComponents): Promise<boolean
   return true
 }
 
-/** The peers in our routing table that we are connected to: they serve the DHT and are there. */
-function servingPeers({ libp2p, table }: KnownPeersComponents): string[] {
-  const connected = new Set(libp2p.getConnections().map(({ remotePeer }) => remotePeer.toString()))
-  return table.peerIds().filter((peerId) => connected.has(peerId))
+/** The peers in our routing table that we are connected to, by their ids: they serve the DHT and are there. */
+function servingPeers({ libp2p, table }: KnownPeersComponents): Map<string, PeerId> {
+  const connected = new Map(
+    libp2p.getConnections().map(({ remotePeer }) => [remotePeer.toString(), remotePeer])
+  )
+  const serving = table.peerIds().flatMap((peerId): [string, PeerId][] => {
+    const id = connected.get(peerId)
+    return id === undefined ? [] : [[peerId, id]]
+  })
+  return new Map(serving)
 }
 
 async function currentPeers(components: KnownPeersComponents): Promise<KnownPeer[]> {
   const { libp2p, clock } = components
   const peers: KnownPeer[] = []
-  for (const peerId of servingPeers(components)) {
+  for (const [peerId, id] of servingPeers(components)) {
     if (peers.length >= KNOWN_PEERS_MAX) break
-    const { addresses } = await libp2p.peerStore
-      .get(peerIdFromString(peerId))
-      .catch(() => ({ addresses: [] }))
+    const { addresses } = await libp2p.peerStore.get(id).catch(() => ({ addresses: [] }))
     const multiaddrs = addresses
       .map(({ multiaddr }) => multiaddr)
       .filter((address) => addressKind(address) !== 'relay')

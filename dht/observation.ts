@@ -77,12 +77,12 @@ export function observeHost(
 }
 
 function summary(connection: Connection, inTable: ReadonlySet<string>): PeerSummary {
-  const { remotePeer, remoteAddr, direction, limits, timeline, rtt, streams } = connection
-  const peerId = remotePeer.toString()
+  const { direction, limits, timeline, rtt, streams } = connection
+  const { peerId, did, address } = namesOf(connection)
   return {
     peerId,
-    did: remotePeer.type === 'Ed25519' ? didFromPeerId(peerId) : undefined,
-    address: remoteAddr.toString(),
+    did,
+    address,
     direction,
     relayed: limits !== undefined,
     connectedAtMs: timeline.open,
@@ -90,6 +90,22 @@ function summary(connection: Connection, inTable: ReadonlySet<string>): PeerSumm
     streams: streams.length,
     inTable: inTable.has(peerId)
   }
+}
+
+type PeerNames = Pick<PeerSummary, 'peerId' | 'did' | 'address'>
+
+/** What stays the same for as long as a connection lasts; whoever asks for the peers asks again and again. */
+const names = new WeakMap<Connection, PeerNames>()
+
+function namesOf(connection: Connection): PeerNames {
+  const known = names.get(connection)
+  if (known !== undefined) return known
+  const { remotePeer, remoteAddr } = connection
+  const peerId = remotePeer.toString()
+  const did = remotePeer.type === 'Ed25519' ? didFromPeerId(peerId) : undefined
+  const named = { peerId, did, address: remoteAddr.toString() }
+  names.set(connection, named)
+  return named
 }
 
 function onPeer(

@@ -33,7 +33,7 @@ export class Link {
   usedAtMs: number
   readonly #stream: Stream
   readonly #waiting: Waiter[] = []
-  #lost: LinkLostError | undefined
+  #isLost = false
   #isEnding = false
 
   constructor(stream: Stream, o: LinkInit) {
@@ -52,10 +52,10 @@ export class Link {
       }
     })
     const lose = (event: { readonly error?: Error }): void => {
-      if (this.#lost !== undefined) return
-      const cause = event.error
-      this.#lost = new LinkLostError('ERR_REQUEST_FAILED', 'expected an answer, the stream ended', { cause })
-      for (const { reject } of this.#waiting.splice(0)) reject(this.#lost)
+      if (this.#isLost) return
+      this.#isLost = true
+      // nobody waits for most that end: they were idle
+      for (const { reject } of this.#waiting.splice(0)) reject(lostError(event.error))
       o.onLost(this)
     }
     stream.addEventListener('close', lose)
@@ -72,7 +72,7 @@ export class Link {
   }
 
   get isOpen(): boolean {
-    return this.#lost === undefined
+    return !this.#isLost
   }
 
   /**
@@ -82,7 +82,7 @@ export class Link {
    * for those behind it need theirs
    */
   ask(bytes: Uint8Array, nowMs: number, signal: AbortSignal): Promise<KadMessage> {
-    if (this.#lost !== undefined) return Promise.reject(this.#lost)
+    if (this.#isLost) return Promise.reject(lostError())
     this.usedAtMs = nowMs
     return new Promise((resolve, reject) => {
       const onAbort = (): void => reject(signal.reason)
@@ -133,4 +133,8 @@ export class Link {
       this.abort(error)
     }
   }
+}
+
+function lostError(cause?: Error): LinkLostError {
+  return new LinkLostError('ERR_REQUEST_FAILED', 'expected an answer, the stream ended', { cause })
 }

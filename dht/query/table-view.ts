@@ -1,4 +1,4 @@
-import { nearestOf } from './peer-book.ts'
+import { nearestPeers } from './peer-book.ts'
 import type { BookPeer, PeerBook } from './peer-book.ts'
 import { idText } from './peer-index.ts'
 
@@ -28,6 +28,7 @@ export interface TableView extends Disposable {
 export function createTableView(table: TableSource, book: PeerBook): TableView {
   // by id: the book forgets whoever was not named for long, and makes them anew
   let peers = new Map<string, BookPeer>()
+  let row: readonly BookPeer[] = []
   let isStale = true
   const changes = table.onChange(() => {
     isStale = true
@@ -36,15 +37,18 @@ export function createTableView(table: TableSource, book: PeerBook): TableView {
     // a peer is in the table a moment before the table says so
     if (isStale || peers.size !== table.size()) {
       peers = new Map([...table.ids()].map((id) => [idText(id), book.of(id)]))
+      row = [...peers.values()]
       isStale = false
     }
     return peers
   }
   return {
-    nearest: (target, count, except = []) =>
-      nearestOf(target, current().values(), count + except.length)
+    nearest: (target, count, except = []) => {
+      current()
+      return nearestPeers(target, row, count + except.length)
         .filter((peer) => !except.includes(peer))
-        .slice(0, count),
+        .slice(0, count)
+    },
     has: (peer) => current().has(idText(peer.id)),
     offer: (peer) => {
       if (!current().has(idText(peer.id))) table.offer(peer.peerId)
