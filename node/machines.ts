@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { errorMessage, type Clock, type Logger, type Random } from '#contracts'
 import {
   createMachinePool,
@@ -35,7 +35,7 @@ export interface MachinesComponents {
 
 /** A program to run in a machine of its own. */
 export interface MachineRequest {
-  /** Its root image, or where it lies: then nobody else may change it. */
+  /** Its root image, or where it lies: a file named `HASH.erofs` for its SHA-256, which nobody else may change. */
   readonly image: Uint8Array | { readonly path: string }
   /** The program by its path in the image, and its arguments. */
   readonly program: readonly string[]
@@ -118,7 +118,8 @@ export function createMachines(components: MachinesComponents): Machines {
           memoryMib: GUEST_MIB + Math.ceil(request.memoryBytesMax / MIB),
           cpuSecondsMax: request.cpuSecondsMax + START_CPU_SECONDS
         },
-        disks: [{ path: image, isReadOnly: true }],
+        // Where images lie they are named for what is in them.
+        disks: [{ path: image, isReadOnly: true, hash: basename(image, '.erofs') }],
         program: {
           args: request.program,
           ...(request.environment === undefined ? {} : { environment: request.environment }),

@@ -2,6 +2,8 @@
 export const VM_CHANNEL_VERSION = 1
 /** The same with start messages that are not the last of their machine. */
 export const VM_CHANNEL_REHEARSING_VERSION = 2
+/** The same with guests that mount their image before their start message. */
+export const VM_CHANNEL_MOUNTING_VERSION = 3
 /** Most payload bytes of one frame of a machine's channel, both ways. */
 export const VM_FRAME_BYTES_MAX = 65_536
 /** Bytes of one stream that its sender may be ahead of its receiver, from the start and at any time. */

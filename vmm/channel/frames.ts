@@ -9,6 +9,8 @@ export const VM_FRAME = {
   signal: 2,
   /** Host: u16 columns, u16 rows: its terminal has another size. */
   resize: 3,
+  /** Host, before {@link VM_FRAME.start}: mount the image and read of it; no payload. The guest then says {@link VM_FRAME.hello} again. */
+  mount: 4,
   /** Guest: up, and waiting for {@link VM_FRAME.start}; a byte for each version it speaks. */
   hello: 16,
   /** Guest: the program runs; no payload. */

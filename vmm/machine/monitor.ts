@@ -30,6 +30,14 @@ export interface GuestFiles {
   readonly initrd: string
 }
 
+/** A disk of a machine to start. */
+export interface MonitorDisk {
+  readonly path: string
+  readonly isReadOnly: boolean
+  /** SHA-256 of all that is in it, in hexadecimal digits, where that is known and stays. */
+  readonly hash?: string
+}
+
 /** A machine to start, with paths of this one. */
 export interface MonitorInit {
   readonly layout: MonitorLayout
@@ -38,7 +46,7 @@ export interface MonitorInit {
   readonly cpus: number
   readonly limits: JailLimits
   readonly guest: GuestFiles
-  readonly disks: readonly { readonly path: string; readonly isReadOnly: boolean }[]
+  readonly disks: readonly MonitorDisk[]
   readonly timestampKhz?: number | undefined
   /** What it has to do with a template; its disk is then given to it later. */
   readonly template?: MonitorTemplate | undefined

@@ -1,5 +1,6 @@
 import { errorCode, errorMessage, orAborted } from '#contracts'
 import {
+  VM_TEMPLATES_MAX,
   VM_WARM_AGAIN_MS,
   VM_WARM_ALIKE_MAX,
   VM_WARM_FREE_MIB_MIN,
@@ -14,13 +15,15 @@ import {
   type Machine,
   type MachineInit
 } from '../machine/start-machine.ts'
+import type { GivenDisk } from './given-disk.ts'
+import { createHandover, type Handover } from './handover.ts'
 import {
   createTemplates,
+  type Template,
   type TemplateAttempt,
   type Templates,
   type TemplatesComponents
 } from './templates.ts'
-import { rehearsalImage } from './rehearsal.ts'
 import type { MachineShape } from './take-template.ts'
 import { startWaitingMachine, type WaitingMachine } from './waiting-machine.ts'
 
@@ -36,7 +39,7 @@ export interface MachinePoolInit {
 }
 
 /**
- * Machines that start fast: from templates, and one of the kind that was last asked for waits already, two where two were asked for
+ * Machines that start fast: from templates, one of an image's own where that was asked for before, and one of the kind that was last asked for waits already, two where two were asked for
  * within a minute. Of emulated machines alone: one that the processor holds starts from its kernel, as a template's memory would be shared through its wall.
  */
 export interface MachinePool extends AsyncDisposable {
@@ -66,6 +69,16 @@ interface Start {
   readonly key: string
   readonly shape: MachineShape
   readonly attempt: TemplateAttempt
+  /** Its template, once it is there; `undefined` where there is none. */
+  template(): Promise<Template | undefined>
+}
+
+/** The image of a machine that was asked for. */
+interface AskedImage {
+  /** Of the template in which it is mounted. */
+  readonly key: string
+  readonly hash: string
+  readonly path: string
 }
 
 const MEMORY_INFO_BYTES_MAX = 4096
@@ -79,8 +92,7 @@ export function createMachinePool(components: MachinePoolComponents, init: Machi
 
 class TemplatePool implements MachinePool {
   readonly #components: MachinePoolComponents
-  readonly #handover: string
-  readonly #rehearsal: string
+  readonly #handover: Handover
   readonly #templates: Templates
   readonly #warmMax: number
   readonly #disposed = new AbortController()
@@ -89,17 +101,16 @@ class TemplatePool implements MachinePool {
   #warm: Warm[] = []
   /** Kinds of the last machines that were asked for, and when. */
   #asked: { readonly kind: string; readonly atMs: number }[] = []
+  /** Templates of the last images that were asked for, whether they were made or not. */
+  #images: readonly string[] = []
   /** How many machines were asked for. */
   #asks = 0
-  #opened: Promise<void> | undefined
   /** One thing after the other: what is prepared must not hold up what is asked for. */
   #preparing: Promise<void> = Promise.resolve()
 
   constructor(components: MachinePoolComponents, { folder, warmMax = VM_WARM_MAX }: MachinePoolInit) {
     this.#components = components
-    this.#handover = `${folder}/handover`
-    // Not named as images are, of which only the last ones are kept.
-    this.#rehearsal = `${folder}/rehearsal`
+    this.#handover = createHandover(components, folder)
     this.#templates = createTemplates(components, `${folder}/templates`)
     this.#warmMax = warmMax
   }
@@ -110,8 +121,7 @@ class TemplatePool implements MachinePool {
 
   async clean(): Promise<void> {
     await this.#templates.clean()
-    const hasFolder = (await this.#components.files.mark(this.#handover)) !== undefined
-    if (hasFolder && !this.#disposed.signal.aborted) await this.#open()
+    if ((await this.#handover.isThere()) && !this.#disposed.signal.aborted) await this.#handover.open()
   }
 
   async start(init: MachineInit): Promise<Machine> {
@@ -121,18 +131,21 @@ class TemplatePool implements MachinePool {
     const shape = shapeOf(init)
     const key = shape === undefined ? undefined : await this.#templates.keyOf(shape)
     if (shape === undefined || key === undefined) return startMachine(this.#components, init)
-    const start = this.#startOf(key, shape)
     this.#noteAsked(kindOf(key, shape))
-    const machine = await this.#begin(start, init)
-    if (machine === undefined) return startMachine(this.#components, init)
-    void machine.started.then(
-      () => {
-        start.attempt.worked()
-        this.#prepare(key, shape)
-      },
-      (thrown: unknown) => this.#learn(start, thrown)
-    )
-    return machine
+    const image = await this.#imageOf(init, shape)
+    for (const start of this.#starts(key, image?.key, shape)) {
+      const machine = await this.#begin(start, init)
+      if (machine === undefined) continue
+      void machine.started.then(
+        () => {
+          start.attempt.worked()
+          this.#prepare(key, shape, image)
+        },
+        (thrown: unknown) => this.#learn(start, thrown)
+      )
+      return machine
+    }
+    return startMachine(this.#components, init)
   }
 
   async settled(): Promise<void> {
@@ -148,8 +161,25 @@ class TemplatePool implements MachinePool {
     await Promise.all(this.#warm.map((one) => this.#end(one)))
   }
 
+  /** Where it may start, the best first: one that waits, where its image is mounted already, where a guest waits for any image. */
+  #starts(key: string, imageKey: string | undefined, shape: MachineShape): Start[] {
+    const hasWarm = this.#warm.some(({ kind }) => kind === kindOf(key, shape))
+    const any = this.#startOf(key, shape)
+    if (hasWarm || imageKey === undefined) return [any]
+    const attempt = this.#templates.attempt(imageKey)
+    return [{ key: imageKey, shape, attempt, template: () => this.#templates.known(imageKey) }, any]
+  }
+
   #startOf(key: string, shape: MachineShape): Start {
-    return { key, shape, attempt: this.#templates.attempt(key) }
+    const { signal } = this.#disposed
+    const template = (): Promise<Template | undefined> => this.#templates.provide(key, { shape, signal })
+    return { key, shape, attempt: this.#templates.attempt(key), template }
+  }
+
+  async #imageOf({ disks: [disk] }: MachineInit, shape: MachineShape): Promise<AskedImage | undefined> {
+    if (disk?.hash === undefined) return undefined
+    const key = await this.#templates.keyOf(shape, disk.hash)
+    return key === undefined ? undefined : { key, hash: disk.hash, path: disk.path }
   }
 
   /** A machine that runs from its template; `undefined` when there is no such thing here. */
@@ -162,7 +192,7 @@ class TemplatePool implements MachinePool {
     const image = init.disks[0]?.path ?? ''
     try {
       init.signal.throwIfAborted()
-      await this.#giveDisk(waiting, image)
+      await this.#handover.give(waiting.disk, image)
       await waiting.goOn()
       // Nobody listened to it meanwhile.
       init.signal.throwIfAborted()
@@ -177,18 +207,18 @@ class TemplatePool implements MachinePool {
     }
   }
 
-  async #restore({ key, shape, attempt }: Start): Promise<WaitingMachine | undefined> {
+  async #restore({ shape, attempt, ...start }: Start): Promise<WaitingMachine | undefined> {
     const { files } = this.#components
     const { signal } = this.#disposed
     try {
-      await this.#open()
-      const template = await this.#templates.provide(key, shape, signal)
+      await this.#handover.open()
+      const template = await start.template()
       if (template === undefined) return undefined
       await using state = await files.openForReading(template.state)
       const from = {
         memory: template.memory,
         state: state.descriptor,
-        handover: this.#handover,
+        handover: this.#handover.folder,
         canRehearse: template.canRehearse
       }
       const waiting = await startWaitingMachine(this.#components, shape, from)
@@ -201,34 +231,6 @@ class TemplatePool implements MachinePool {
     return undefined
   }
 
-  /** Makes the folder from which disks are given, in place of one with names that were left there. */
-  #open(): Promise<void> {
-    return (this.#opened ??= this.#makeFiles().catch((thrown: unknown) => {
-      this.#opened = undefined
-      throw thrown
-    }))
-  }
-
-  async #makeFiles(): Promise<void> {
-    const { files } = this.#components
-    await files.makeHiddenFolder(this.#handover)
-    await files.remove(this.#rehearsal)
-    await files.write(this.#rehearsal, await rehearsalImage())
-  }
-
-  /** Under a name that nobody can guess, and only until it is open: no other machine finds it. */
-  async #giveDisk(waiting: WaitingMachine, image: string): Promise<void> {
-    const { files, random } = this.#components
-    const name = Buffer.from(random.bytes(16)).toString('hex')
-    const path = `${this.#handover}/${name}`
-    await files.give(image, path)
-    try {
-      await waiting.giveDisk(name)
-    } finally {
-      await files.remove(path)
-    }
-  }
-
   #takeWarm(kind: string): WaitingMachine | undefined {
     const found = this.#warm.find((one) => one.kind === kind)
     if (found === undefined) return undefined
@@ -236,14 +238,31 @@ class TemplatePool implements MachinePool {
     return found.machine
   }
 
-  #prepare(key: string, shape: MachineShape): void {
+  #prepare(key: string, shape: MachineShape, image: AskedImage | undefined): void {
     const { logger } = this.#components
     this.#preparing = this.#preparing.then(() =>
-      this.#prepareNow(key, shape).catch((thrown: unknown) => {
-        if (!this.#disposed.signal.aborted)
-          logger.warn('no machine waits', { key, error: errorMessage(thrown) })
-      })
+      this.#prepareNow(key, shape)
+        .then(() => (image === undefined ? undefined : this.#prepareImage(key, shape, image)))
+        .catch((thrown: unknown) => {
+          if (!this.#disposed.signal.aborted)
+            logger.warn('no machine waits', { key, error: errorMessage(thrown) })
+        })
     )
+  }
+
+  /** Of an image that was asked for before, a template in which it is mounted. */
+  async #prepareImage(key: string, shape: MachineShape, image: AskedImage): Promise<void> {
+    const { hash, path } = image
+    const isAgain = this.#images.includes(image.key)
+    this.#images = [...this.#images.filter((one) => one !== image.key), image.key].slice(-VM_TEMPLATES_MAX)
+    const { signal } = this.#disposed
+    if (!isAgain || signal.aborted || !(await this.#hasMemory(shape))) return
+    const base = await this.#templates.provide(key, { shape, signal })
+    // It may be gone by now: then it is no longer wanted so much.
+    if (base?.canMount !== true || (await this.#components.powers.hashFile(path)) !== hash) return
+    const give = (disk: GivenDisk): Promise<void> => this.#handover.give(disk, path)
+    const mounted = { hash, handover: this.#handover.folder, give }
+    await this.#templates.provide(image.key, { shape, signal, image: mounted })
   }
 
   async #prepareNow(key: string, shape: MachineShape): Promise<void> {
@@ -301,7 +320,7 @@ class TemplatePool implements MachinePool {
     signal.addEventListener('abort', stop, { once: true })
     try {
       signal.throwIfAborted()
-      await this.#giveDisk(machine, this.#rehearsal)
+      await this.#handover.give(machine.disk, this.#handover.rehearsal)
       await machine.rehearse()
       this.#unrehearsed.delete(key)
       return true

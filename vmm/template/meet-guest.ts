@@ -1,7 +1,12 @@
 import type { Clock } from '#contracts'
 import { VM_FRAME, type VmFrame } from '../channel/frames.ts'
 import { decodeFailed, decodeHello } from '../channel/messages.ts'
-import { VM_CHANNEL_REHEARSING_VERSION, VM_CHANNEL_VERSION, VM_START_MS_MAX } from '../constants.ts'
+import {
+  VM_CHANNEL_MOUNTING_VERSION,
+  VM_CHANNEL_REHEARSING_VERSION,
+  VM_CHANNEL_VERSION,
+  VM_START_MS_MAX
+} from '../constants.ts'
 import { VmmError } from '../errors.ts'
 import type { Monitor } from '../machine/monitor.ts'
 
@@ -9,6 +14,8 @@ import type { Monitor } from '../machine/monitor.ts'
 export interface GuestGreeting {
   /** Whether it takes a start message that is not its last. */
   readonly canRehearse: boolean
+  /** Whether it mounts its image before its start message when it is told to. */
+  readonly canMount: boolean
 }
 
 /**
@@ -29,7 +36,10 @@ export async function meetGuest(
     if (!versions.includes(VM_CHANNEL_VERSION)) {
       throw new VmmError('ERR_VM_CHANNEL', `expected a guest that speaks version ${VM_CHANNEL_VERSION}`)
     }
-    met.resolve({ canRehearse: versions.includes(VM_CHANNEL_REHEARSING_VERSION) })
+    met.resolve({
+      canRehearse: versions.includes(VM_CHANNEL_REHEARSING_VERSION),
+      canMount: versions.includes(VM_CHANNEL_MOUNTING_VERSION)
+    })
   }
   const fail = (error: VmmError): void => {
     met.reject(error)

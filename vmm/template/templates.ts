@@ -4,7 +4,12 @@ import { VM_TEMPLATES_BYTES_MAX, VM_TEMPLATES_MAX } from '../constants.ts'
 import { machineArguments } from '../machine/monitor.ts'
 import type { VmmPowers } from '../powers.ts'
 import type { TemplatePowers } from './powers.ts'
-import { takeTemplate, type MachineShape, type TemplateMachineComponents } from './take-template.ts'
+import {
+  takeTemplate,
+  type MachineShape,
+  type TemplateImage,
+  type TemplateMachineComponents
+} from './take-template.ts'
 
 /** What {@link createTemplates} works with. */
 export interface TemplatesComponents extends TemplateMachineComponents {
@@ -20,6 +25,16 @@ export interface Template {
   readonly state: string
   /** Whether its guest can rehearse the start of a program. */
   readonly canRehearse: boolean
+  /** Whether a template with an image can be taken of its guest. */
+  readonly canMount: boolean
+}
+
+/** What a template is to be of. */
+export interface TemplateInit {
+  readonly shape: MachineShape
+  /** What its guest has mounted; nothing when absent. */
+  readonly image?: TemplateImage
+  readonly signal: AbortSignal
 }
 
 type TemplateFiles = Pick<Template, 'memory' | 'state'>
@@ -37,14 +52,20 @@ export interface TemplateAttempt {
 
 /** Templates of machines, in a folder of this device. */
 export interface Templates {
-  /** Names all that a template of such a machine depends on; `undefined` when that cannot be found out. */
-  keyOf(shape: MachineShape): Promise<string | undefined>
+  /**
+   * Names all that a template of such a machine depends on; `undefined` when that cannot be found out.
+   *
+   * @param imageHash - of the image that is mounted in it
+   */
+  keyOf(shape: MachineShape, imageHash?: string): Promise<string | undefined>
   /**
    * The template of this key; it is made when there is none. `undefined` when it cannot be.
    *
    * @throws the reason of `signal`
    */
-  provide(key: string, shape: MachineShape, signal: AbortSignal): Promise<Template | undefined>
+  provide(key: string, init: TemplateInit): Promise<Template | undefined>
+  /** The template of this key if it was seen to be whole already; none is made, and none is read to find that out. */
+  known(key: string): Promise<Template | undefined>
   /** Notes that a machine is to go on from the template of this key. */
   attempt(key: string): TemplateAttempt
   /** Removes what was being made when its node was killed. */
@@ -52,13 +73,14 @@ export interface Templates {
 }
 
 /** Another layout of a template's files, or another way to make one, is another version. */
-const VERSION = 2
+const VERSION = 3
 const DESCRIPTION_BYTES_MAX = 4096
 const MIB = 1024 * 1024
 /** A host that is busy for a moment is no reason to do without a template; machines that fail one after the other are. */
 const FAILURES_MAX = 2
 /** As the description of a template says it. */
 const CAN_REHEARSE = '"canRehearse":true'
+const CAN_MOUNT = '"canMount":true'
 /** What {@link VmmPowers.hashFile} makes, as a name of a folder. */
 const KEY = /^[0-9a-f]{64}$/
 
@@ -88,7 +110,7 @@ class FolderTemplates implements Templates {
     this.#folder = folder
   }
 
-  async keyOf(shape: MachineShape): Promise<string | undefined> {
+  async keyOf(shape: MachineShape, imageHash?: string): Promise<string | undefined> {
     const { layout, guest } = shape
     const hashes = await Promise.all(
       [layout.monitor, guest.kernel, guest.initrd].map((path) => this.#hashOf(path))
@@ -96,15 +118,18 @@ class FolderTemplates implements Templates {
     if (hashes.includes(undefined)) return undefined
     const args = machineArguments({ ...shape, disks: [], template: { memory: '', state: '' } })
     return createHash('sha256')
-      .update(JSON.stringify([VERSION, hashes, args]))
+      .update(JSON.stringify([VERSION, hashes, args, imageHash]))
       .digest('hex')
   }
 
-  provide(key: string, shape: MachineShape, signal: AbortSignal): Promise<Template | undefined> {
-    const current =
-      this.#making.get(key) ?? this.#provide(key, shape, signal).finally(() => this.#making.delete(key))
+  provide(key: string, init: TemplateInit): Promise<Template | undefined> {
+    const current = this.#making.get(key) ?? this.#provide(key, init).finally(() => this.#making.delete(key))
     this.#making.set(key, current)
     return current
+  }
+
+  async known(key: string): Promise<Template | undefined> {
+    return this.#whole.has(key) ? await this.#find(key) : undefined
   }
 
   attempt(key: string): TemplateAttempt {
@@ -135,7 +160,7 @@ class FolderTemplates implements Templates {
     await this.#remove(this.#pathOf(key))
   }
 
-  async #provide(key: string, shape: MachineShape, signal: AbortSignal): Promise<Template | undefined> {
+  async #provide(key: string, init: TemplateInit): Promise<Template | undefined> {
     if (this.#dropped.has(key)) return undefined
     const attempt = this.attempt(key)
     try {
@@ -143,10 +168,10 @@ class FolderTemplates implements Templates {
       await this.#components.files.makeFolder(this.#folder)
       const found = await this.#find(key)
       if (found !== undefined) return found
-      await this.#make(key, shape, signal)
+      await this.#make(key, init)
       return await this.#find(key)
     } catch (thrown) {
-      signal.throwIfAborted()
+      init.signal.throwIfAborted()
       await attempt.failed(errorMessage(thrown))
       return undefined
     }
@@ -159,7 +184,8 @@ class FolderTemplates implements Templates {
     const description = await files.read(`${path}/template.json`, DESCRIPTION_BYTES_MAX)
     if (description === undefined) return undefined
     const said = Buffer.from(description).toString('utf8')
-    const template = { ...templateAt(path), canRehearse: said.includes(CAN_REHEARSE) }
+    const greeting = { canRehearse: said.includes(CAN_REHEARSE), canMount: said.includes(CAN_MOUNT) }
+    const template = { ...templateAt(path), ...greeting }
     const mark = await this.#markOf(template)
     if (mark === undefined || this.#whole.get(key) !== mark) {
       if ((await this.#describe(template)) !== said) {
@@ -174,7 +200,7 @@ class FolderTemplates implements Templates {
     return template
   }
 
-  async #make(key: string, shape: MachineShape, signal: AbortSignal): Promise<void> {
+  async #make(key: string, { shape, image, signal }: TemplateInit): Promise<void> {
     const { files, random, clock, logger } = this.#components
     const startedMs = clock.monotonicMs()
     const aside = `${this.#pathOf(key)}.${Buffer.from(random.bytes(8)).toString('hex')}.new`
@@ -183,15 +209,15 @@ class FolderTemplates implements Templates {
       const template = templateAt(aside)
       await files.makeSparse(template.memory, shape.limits.memoryMib * MIB)
       await using state = await files.listen(aside, 'socket')
-      const target = { memory: template.memory, state, signal }
-      const { state: bytes, canRehearse } = await takeTemplate(this.#components, shape, target)
+      const target = { memory: template.memory, state, image, signal }
+      const { state: bytes, ...greeting } = await takeTemplate(this.#components, shape, target)
       await files.write(template.state, bytes)
       const mark = await this.#markOf(template)
-      const description = await this.#describe({ ...template, canRehearse })
+      const description = await this.#describe({ ...template, ...greeting })
       await files.write(`${aside}/template.json`, Buffer.from(description))
       await this.#makeRoom((await files.mark(template.memory))?.allocatedBytes ?? 0)
       // Of a guest that was replaced meanwhile nobody can say which one this is a template of.
-      if ((await this.keyOf(shape)) !== key) return
+      if ((await this.keyOf(shape, image?.hash)) !== key) return
       await files.rename(aside, this.#pathOf(key))
       if (mark !== undefined) this.#whole.set(key, mark)
       logger.info('template of machines made', { key, ms: clock.monotonicMs() - startedMs })
@@ -220,10 +246,11 @@ class FolderTemplates implements Templates {
   }
 
   /** What is kept beside a template to see that it is whole. */
-  async #describe({ memory, state, canRehearse }: Template): Promise<string> {
+  async #describe({ memory, state, canRehearse, canMount }: Template): Promise<string> {
     const { files } = this.#components
     const [memoryDigest, stateDigest] = [await files.digest(memory), await files.digest(state)]
-    return JSON.stringify({ version: VERSION, memory: memoryDigest, state: stateDigest, canRehearse })
+    const digests = { memory: memoryDigest, state: stateDigest }
+    return JSON.stringify({ version: VERSION, ...digests, canRehearse, canMount })
   }
 
   async #markOf({ memory, state }: TemplateFiles): Promise<string | undefined> {

@@ -1,23 +1,15 @@
 import { VmmError } from '../errors.ts'
-import { JAIL_DESCRIPTOR, JAILED } from '../jail/jail.ts'
+import { JAIL_DESCRIPTOR } from '../jail/jail.ts'
 import { startMonitor, type Monitor } from '../machine/monitor.ts'
-import { DISK_NAME, EMPTY_NAME } from '../plan/machine-plan.ts'
+import { givenDisk, type GivenDisk } from './given-disk.ts'
 import { rehearse, type RehearsalComponents } from './rehearsal.ts'
 import type { MachineShape, TemplateMachineComponents } from './take-template.ts'
-
-/** What is in the disk of a machine that has it. */
-const IMAGE_NAME = 'image'
 
 /** A machine that stands still where its template was taken. */
 export interface WaitingMachine {
   readonly monitor: Monitor
-  /**
-   * Gives it its disk.
-   *
-   * @param name - of the image in the folder it was told
-   * @throws VmmError `ERR_VM_START`
-   */
-  giveDisk(name: string): Promise<void>
+  /** Given to it before it goes on. */
+  readonly disk: GivenDisk
   /** Whether its guest can rehearse the start of a program. */
   readonly canRehearse: boolean
   /**
@@ -62,24 +54,15 @@ export async function startWaitingMachine(
     const { control } = monitor
     if (control === undefined) throw new VmmError('ERR_VM_START', 'expected a monitor that can be told')
     await control.move('migrate-incoming', `fd:${JAIL_DESCRIPTOR.state}`)
-    const fillDisk = async (file: string): Promise<void> => {
-      const disk = { driver: 'raw', 'node-name': DISK_NAME, 'read-only': true, file }
-      await control.execute('blockdev-reopen', { options: [disk] })
-    }
+    const disk = givenDisk(control)
     return {
-      monitor,
+      ...{ monitor, disk },
       canRehearse: template.canRehearse,
-      giveDisk: async (name) => {
-        const file = { driver: 'file', 'node-name': IMAGE_NAME, 'read-only': true }
-        await control.execute('blockdev-add', { ...file, filename: `${JAILED.handover}/${name}` })
-        await fillDisk(IMAGE_NAME)
-      },
       rehearse: async () => {
         await control.execute('cont')
         await rehearse(components, monitor)
         await control.execute('stop')
-        await fillDisk(EMPTY_NAME)
-        await control.execute('blockdev-del', { 'node-name': IMAGE_NAME })
+        await disk.takeAway()
       },
       goOn: () => control.execute('cont')
     }

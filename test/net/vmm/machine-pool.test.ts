@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -17,6 +18,8 @@ const WORD_BYTES = 8
 const START_MS_MAX = 50_000
 /** What a program of `draws.c` shows. */
 const DRAWN_BYTES = 16 + 2 * 65_536
+const LOOKS_AROUND =
+  'date +%s; md5sum < /bin/busybox; md5sum < /bin/draws; ls -A / /tmp; wc -l < /proc/mounts; (echo x > /bin/x) 2>/dev/null || echo fixed'
 
 describe('machines from one template', () => {
   let folder: TemporaryFolder
@@ -71,31 +74,54 @@ describe('machines from one template', () => {
       assert.equal(pool.warmCount, 1)
     }
     assert.deepEqual(warnings, [], 'all of them came from the template')
-    const words = drawn.flatMap((bytes) => {
-      assert.equal(bytes.byteLength, DRAWN_BYTES)
-      return Array.from({ length: DRAWN_BYTES / WORD_BYTES }, (_, index) =>
-        bytes.toString('hex', index * WORD_BYTES, (index + 1) * WORD_BYTES)
+    assertDistinct(drawn)
+  })
+
+  it('never share a random byte where their image was mounted before, and have that as it is', async () => {
+    const keys: unknown[] = []
+    const logger: Logger = {
+      ...silentLogger,
+      warn: (event) => void warnings.push(event),
+      info: (event, details) => {
+        if (event === 'machine goes on from its template') keys.push(details?.['key'])
+      }
+    }
+    await using ofImage = openTestPool(join(folder.path, 'pool of an image'), { logger, warmMax: 0 })
+    const hash = createHash('sha256')
+      .update(await readFile(image))
+      .digest('hex')
+    const disks = [{ path: image, isReadOnly: true, hash }]
+    const startOfImage = (...args: readonly string[]): Promise<Machine> =>
+      ofImage.start(
+        machineInit({ report, guest, image, program: { args }, change: { tier: 'emulated', disks } })
       )
-    })
-    assert.equal(new Set(words).size, words.length, 'no eight bytes come twice')
+    const drawn: Buffer[] = []
+    // The second makes the template of the image; the next two start there at once.
+    for (const count of [1, 1, 2]) {
+      const machines = await Promise.all(Array.from({ length: count }, () => startOfImage('/bin/draws')))
+      for (const machine of machines) {
+        drawn.push(Buffer.concat(await Array.fromAsync(machine.stdout.incoming)))
+        assert.deepEqual(await machine.finished, { kind: 'exit', exit: { kind: 'code', code: 0 } })
+      }
+      await ofImage.settled()
+    }
+    const [first, second, third, fourth] = keys
+    assert.equal(first, second)
+    assert.equal(third, fourth)
+    assert.notEqual(second, third)
+    assertDistinct(drawn)
+    const machine = await startOfImage('/bin/busybox', 'sh', '-c', LOOKS_AROUND)
+    await assertAtHome(machine)
+    assert.deepEqual(warnings, [])
   })
 
   it('have the time of the host and the image they were given, and nothing of what was rehearsed', async () => {
     await pool.settled()
     assert.equal(pool.warmCount, 1)
     assert.ok(rehearsed.length > 0 && rehearsed.every((one) => one === true))
-    const machine = await start(
-      '/bin/busybox',
-      'sh',
-      '-c',
-      'date +%s; md5sum < /bin/busybox; md5sum < /bin/draws; ls -A / /tmp; wc -l < /proc/mounts'
-    )
-    const [time, busybox, draws, ...seen] = (await readText(machine.stdout.incoming)).trim().split('\n')
-    assert.ok(Math.abs(Number(time) - Date.now() / 1000) < 60, `the host's time, got ${time}`)
-    assert.notEqual(busybox, draws)
-    assert.deepEqual(seen, ['/:', 'bin', 'dev', 'proc', 'tmp', '', '/tmp:', '5'])
+    const machine = await start('/bin/busybox', 'sh', '-c', LOOKS_AROUND)
+    await assertAtHome(machine)
     assert.deepEqual(warnings, [])
-    assert.deepEqual(await machine.finished, { kind: 'exit', exit: { kind: 'code', code: 0 } })
   })
 
   it('end with their node, those too that wait', async () => {
@@ -115,6 +141,26 @@ describe('machines from one template', () => {
     while ((await stillRunning(pids)).length > 0) await new Promise((resolve) => setTimeout(resolve, 20))
   })
 })
+
+/** Refuses machines of which two drew the same eight bytes. */
+function assertDistinct(drawn: readonly Buffer[]): void {
+  const words = drawn.flatMap((bytes) => {
+    assert.equal(bytes.byteLength, DRAWN_BYTES)
+    return Array.from({ length: DRAWN_BYTES / WORD_BYTES }, (_, index) =>
+      bytes.toString('hex', index * WORD_BYTES, (index + 1) * WORD_BYTES)
+    )
+  })
+  assert.equal(new Set(words).size, words.length, 'no eight bytes come twice')
+}
+
+/** Refuses a machine whose program does not find its image, the host's time and nothing else. */
+async function assertAtHome(machine: Machine): Promise<void> {
+  const [time, busybox, draws, ...seen] = (await readText(machine.stdout.incoming)).trim().split('\n')
+  assert.ok(Math.abs(Number(time) - Date.now() / 1000) < 60, `the host's time, got ${time}`)
+  assert.notEqual(busybox, draws)
+  assert.deepEqual(seen, ['/:', 'bin', 'dev', 'proc', 'tmp', '', '/tmp:', '5', 'fixed'])
+  assert.deepEqual(await machine.finished, { kind: 'exit', exit: { kind: 'code', code: 0 } })
+}
 
 async function compileDraws(folder: string): Promise<Uint8Array | undefined> {
   const program = join(folder, 'draws')

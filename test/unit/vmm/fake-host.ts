@@ -12,8 +12,8 @@ import {
   type VmmPowers
 } from '#vmm'
 
-/** A guest that says it can rehearse. */
-const HELLO = encodeVmFrame(VM_FRAME.hello, 0, Uint8Array.of(1, 2))
+/** A guest that says it can rehearse, and mount its image before it is told what to run. */
+const HELLO = encodeVmFrame(VM_FRAME.hello, 0, Uint8Array.of(1, 2, 3))
 const HELLO_OF_OLD = encodeVmFrame(VM_FRAME.hello, 0, Uint8Array.of(1))
 /** With what its start message begins then. */
 const REHEARSAL_FIELD = 8
@@ -24,6 +24,10 @@ const RUNNING = encodeVmFrame(VM_FRAME.running, 0)
 /** A monitor of a fake host: what it was started for, what it was told, and whether it is gone. */
 export interface FakeMachine {
   readonly role: 'kernel' | 'become' | 'start'
+  /** The file that is its memory; empty of one that has none. */
+  readonly memory: string
+  /** Whether its guest mounted its image before it was told what to run. */
+  readonly hasMounted: boolean
   readonly told: readonly string[]
   /** How often its guest rehearsed. */
   readonly rehearsals: number
@@ -42,6 +46,8 @@ export interface FakeHost {
   memoryFreeMib: number
   /** What its guests do when they are to rehearse. */
   rehearsing: 'well' | 'badly' | 'without end' | 'not'
+  /** Whether its guests can mount an image that they are given. */
+  canMount: boolean
   /** Called with what a monitor is told, before it does that. */
   onTold: (command: string) => void
 }
@@ -55,6 +61,7 @@ export function createFakeHost(): FakeHost {
     refused: new Set(),
     memoryFreeMib: 8192,
     rehearsing: 'well',
+    canMount: true,
     onTold: () => undefined
   }
   const spawnMonitor: VmmPowers['spawnMonitor'] = ({ args }) => {
@@ -77,7 +84,7 @@ export function createFakeHost(): FakeHost {
 function startFake(
   args: readonly string[],
   pid: number,
-  host: Pick<FakeHost, 'refused' | 'onTold' | 'rehearsing'>
+  host: Pick<FakeHost, 'refused' | 'onTold' | 'rehearsing' | 'canMount'>
 ): { machine: FakeMachine; process: MonitorProcess } {
   const [stdout, stderr, channel, status, control] = Array.from({ length: 5 }, () => new PassThrough())
   if (!stdout || !stderr || !channel || !status || !control) throw new Error('expected five streams')
@@ -97,6 +104,7 @@ function startFake(
       : 'become'
   if (role !== 'start') channel.write(host.rehearsing === 'not' ? HELLO_OF_OLD : HELLO)
   let rehearsals = 0
+  let hasMounted = false
   const say = (message: unknown): void => void control.write(encodeJsonLine(message))
   const finishMove = (): void => say({ event: 'MIGRATION', data: { status: 'completed' } })
   const doAs = (command: string): void => {
@@ -117,6 +125,10 @@ function startFake(
       told,
       end,
       write: (bytes) => void channel.write(bytes),
+      memory: args[args.indexOf('/vm/memory') - 1] ?? '',
+      get hasMounted() {
+        return hasMounted
+      },
       get rehearsals() {
         return rehearsals
       },
@@ -137,6 +149,10 @@ function startFake(
         close: () => undefined
       },
       write: (bytes) => {
+        if (bytes[0] === VM_FRAME.mount) {
+          hasMounted = host.canMount
+          channel.write(host.canMount ? HELLO : FAILED)
+        }
         // The first it hears is what to run.
         if (bytes[0] !== VM_FRAME.start) return
         const isRehearsal = bytes[HEAD_BYTES] === REHEARSAL_FIELD

@@ -26,7 +26,7 @@ export interface Lab extends AsyncDisposable {
   readonly clock: VirtualClock
   readonly folder: string
   readonly warnings: readonly string[]
-  openPool(): MachinePool
+  openPool(init?: { readonly warmMax?: number }): MachinePool
   machine(change?: Partial<MachineInit>): MachineInit
   /** Starts one and waits until its program runs. */
   run(pool: MachinePool, change?: Partial<MachineInit>): Promise<Machine>
@@ -58,7 +58,7 @@ export async function openLab(): Promise<Lab> {
   let seen = 0
   return {
     ...{ host, clock, folder, warnings, machine },
-    openPool: () => {
+    openPool: (init) => {
       const components = {
         powers: host.powers,
         files: systemTemplatePowers,
@@ -66,7 +66,7 @@ export async function openLab(): Promise<Lab> {
         random: systemRandom,
         logger
       }
-      const pool = createMachinePool(components, { folder: join(folder, 'pool') })
+      const pool = createMachinePool(components, { folder: join(folder, 'pool'), ...init })
       pools.push(pool)
       return pool
     },

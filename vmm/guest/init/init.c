@@ -34,9 +34,18 @@ static void take_start(const uint8_t *payload, size_t length) {
   send_frame(FRAME_RUNNING, 0, NULL, 0);
 }
 
+static void say_hello(void) {
+  static const uint8_t versions[] = {VERSION, VERSION_AGAIN, VERSION_MOUNT};
+  send_frame(FRAME_HELLO, 0, versions, sizeof versions);
+}
+
 static void take_frame(unsigned type, unsigned stream, const uint8_t *payload, size_t length) {
   if (type == FRAME_START && !has_started) take_start(payload, length);
-  else if (!has_started) halt();
+  else if (type == FRAME_MOUNT && !has_started && length == 0) {
+    mount_root();
+    read_image();
+    say_hello();
+  } else if (!has_started) halt();
   else if (type >= FRAME_DATA) streams_take(type, stream, payload, length);
   else if (type == FRAME_SIGNAL && length == 1) {
     /* To all of them: the program is the leader of its session. */
@@ -90,11 +99,6 @@ static void serve(int signal_fd) {
 static void let_others_first(void) {
   const struct sched_param none = {.sched_priority = 0};
   syscall(SYS_sched_setscheduler, 0, SCHED_BATCH | SCHED_RESET_ON_FORK, &none);
-}
-
-static void say_hello(void) {
-  static const uint8_t versions[] = {VERSION, VERSION_AGAIN};
-  send_frame(FRAME_HELLO, 0, versions, sizeof versions);
 }
 
 /* What the next program gets that is the same for all of them. */

@@ -11,6 +11,8 @@ enum {
   VERSION = 1,
   /* As 1, and a start message may ask for another one after it. */
   VERSION_AGAIN = 2,
+  /* As 2, and the image may be mounted before the start message. */
+  VERSION_MOUNT = 3,
   FRAME_BYTES_MAX = 65536,
   HEAD_BYTES = 8,
   WINDOW_BYTES = 262144,
@@ -22,6 +24,7 @@ enum frame {
   FRAME_START = 1,
   FRAME_SIGNAL = 2,
   FRAME_RESIZE = 3,
+  FRAME_MOUNT = 4,
   FRAME_HELLO = 16,
   FRAME_RUNNING = 17,
   FRAME_EXIT = 18,
@@ -88,9 +91,14 @@ void take_seed(const uint8_t *seed);
 void set_time(uint64_t now_ms);
 /* Mounts what a program sees beside its image, aside: what is done before the start message need not be done after it. */
 void prepare_root(void);
+/* Once: what was mounted before the start message is not mounted again. */
 void mount_root(void);
 void unmount_root(void);
 _Noreturn void halt(void);
+
+/* image.c */
+/* Has the kernel keep the first of what is in the image, so that whoever goes on from here need not read it. */
+void read_image(void);
 
 /* start.c */
 /* Its strings stay until the next one. */

@@ -219,8 +219,11 @@ void prepare_root(void) {
   if (symlink("pts/ptmx", "/parts/dev/ptmx") != 0 || symlink("/proc/self/fd", "/parts/dev/fd") != 0) fail(STEP_ROOT);
 }
 
+static bool is_mounted;
+
 /* What a program sees: its image, a few devices, a folder for what it forgets. None of the machine's own devices. */
 void mount_root(void) {
+  if (is_mounted) return;
   for (int waited = 0; mount("/dev/vda", "/program", "erofs", MS_NOSUID | MS_NODEV | MS_RDONLY, "") != 0; waited++) {
     /* The disk may come a moment later than we do. */
     if ((errno != ENOENT && errno != ENXIO) || waited >= DEVICE_WAIT_MS) fail(STEP_ROOT);
@@ -229,6 +232,7 @@ void mount_root(void) {
   move_mount_to("/parts/dev", "/program/dev");
   move_mount_to("/parts/proc", "/program/proc");
   move_mount_to("/parts/tmp", "/program/tmp");
+  is_mounted = true;
 }
 
 /*
@@ -239,4 +243,5 @@ void unmount_root(void) {
   static const char *const places[] = {"/program/tmp", "/program/proc", "/program/dev/pts", "/program/dev", "/program"};
   for (size_t i = 0; i < sizeof places / sizeof *places; i++)
     if (umount2(places[i], 0) != 0) fail(STEP_ROOT);
+  is_mounted = false;
 }
