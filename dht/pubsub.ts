@@ -23,6 +23,7 @@ import { forwardLater } from './gossip/forward.ts'
 import type { ForwardComponents } from './gossip/forward.ts'
 import { takeIn } from './gossip/intake.ts'
 import type { GossipInternals } from './gossip/internals.ts'
+import { restBeats } from './gossip/rest-beats.ts'
 import { restScores } from './gossip/rest-scores.ts'
 import { tellOnce } from './gossip/tell-once.ts'
 import { keepGossipStreams } from './gossip-streams.ts'
@@ -130,6 +131,7 @@ export function createPubsubService(
       told.note(from, id)
     })
     restScores(internals, init.clock)
+    restBeats(internals)
     catchUpMeshPeers(service)
     keepGossipStreams(service, components)
     return service

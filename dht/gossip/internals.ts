@@ -28,6 +28,11 @@ export interface GossipInternals {
   readonly allowedTopics: Pick<ReadonlySet<string>, 'has'>
   readonly topicValidators: ReadonlyMap<string, TopicValidatorFn>
   readonly seenCache: { has(id: string): boolean; put(id: string): void }
+  readonly subscriptions: ReadonlySet<string>
+  readonly fanout: ReadonlyMap<string, unknown>
+  heartbeatTicks: number
+  heartbeat(): Promise<void>
+  dispatchEvent(event: Event): boolean
   readonly score: Scores & { deliverMessage(from: string, id: string, topic: string): void }
   readonly gossipTracer: { deliverMessage(id: string, isDuplicate?: boolean): void }
   readonly opts: { readonly idontwantMinDataSize: number }
@@ -47,6 +52,13 @@ export interface GossipInternals {
     peerId: string,
     having: { readonly topicID: string; readonly messageIDs: readonly Uint8Array[] }
   ): void
+  /** A peer tells which messages it has; gives what to ask it for. */
+  handleIHave(
+    peerId: string,
+    having: readonly { readonly messageIDs?: readonly Uint8Array[] }[]
+  ): RPC.ControlIWant[]
+  /** Sends to a peer; false when there is no stream to it. */
+  sendRpc(peerId: string, rpc: Pick<RPC, 'messages'>): boolean
   addEventListener(type: 'gossipsub:heartbeat', listener: () => void): void
   forwardMessage(id: string, message: RPC.Message, ...from: ForwardedFrom): void
 }

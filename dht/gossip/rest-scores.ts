@@ -14,7 +14,15 @@ interface PeerStats {
 export interface Scores {
   readonly peerStats: ReadonlyMap<string, PeerStats>
   refreshScores(): void
+  /** Holds something against a peer. */
+  addPenalty(peerId: string, ...penalty: readonly unknown[]): void
 }
+
+/**
+ * How often it is not even looked whether something changes by itself, once nothing did: topics are not scored, and what is held
+ * against somebody is told. Those who are gone are forgotten so many seconds late.
+ */
+const RESTS_MAX = 9
 
 /**
  * Lets scores rest that would stay what they are. Gossipsub goes through all peers each second to let what it holds against them
@@ -22,13 +30,22 @@ export interface Scores {
  */
 export function restScores({ score }: Pick<GossipInternals, 'score'>, clock: Pick<Clock, 'nowMs'>): void {
   const refresh = score.refreshScores.bind(score)
+  const penalize = score.addPenalty.bind(score)
+  let restsLeft = 0
+  score.addPenalty = (...of) => {
+    restsLeft = 0
+    penalize(...of)
+  }
   score.refreshScores = () => {
+    if (restsLeft-- > 0) return
     const nowMs = clock.nowMs()
     for (const stats of score.peerStats.values()) {
       if (!isDue(stats, nowMs)) continue
+      restsLeft = 0
       refresh()
       return
     }
+    restsLeft = RESTS_MAX
   }
 }
 

@@ -1,4 +1,4 @@
-import { messageIdText } from './authors.ts'
+import { hasOwnKey, messageIdOf, messageIdText } from './authors.ts'
 import type { GossipInternals } from './internals.ts'
 
 /** After so many heartbeats nothing is told of a message any more: gossip is about those of the last few. */
@@ -16,7 +16,8 @@ export interface Told {
 type StreamKey = object
 
 /**
- * Tells each peer once that we have a message, and not at all when it came from there. Gossipsub tells of every message at
+ * Tells each peer once that we have a message, and not at all when it came from there, was sent there, or is there by the
+ * peer's own word. Gossipsub tells of every message at
  * three heartbeats in a row, to peers by lot among those that are not in its mesh: in a small room those are the same, to whom
  * more was said of messages than messages were sent. A stream that breaks begins anew with nothing told.
  */
@@ -46,6 +47,23 @@ export function tellOnce(gossip: GossipInternals): Told {
     if (news.length === 0) return
     for (const id of news) note(peerId, messageIdText(id))
     push(peerId, { topicID, messageIDs: news })
+  }
+  // who says that it has a message need not be told the same, and who was sent it has it
+  const hear = gossip.handleIHave.bind(gossip)
+  gossip.handleIHave = (peerId, having) => {
+    for (const { messageIDs = [] } of having) {
+      for (const id of messageIDs.map(messageIdText)) if (gossip.seenCache.has(id)) note(peerId, id)
+    }
+    return hear(peerId, having)
+  }
+  const send = gossip.sendRpc.bind(gossip)
+  gossip.sendRpc = (peerId, rpc) => {
+    const isSent = send(peerId, rpc)
+    for (const { from, seqno } of isSent ? rpc.messages : []) {
+      if (from !== undefined && seqno !== undefined && hasOwnKey(from))
+        note(peerId, messageIdText(messageIdOf(from, seqno)))
+    }
+    return isSent
   }
   const forward = gossip.forwardMessage.bind(gossip)
   gossip.forwardMessage = (id, message, ...from) => {

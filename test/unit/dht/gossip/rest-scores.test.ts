@@ -14,7 +14,8 @@ function refreshes(stats: object): number {
       ['calm', CALM],
       ['other', { ...CALM, ...stats }]
     ]),
-    refreshScores: () => void (count += 1)
+    refreshScores: () => void (count += 1),
+    addPenalty: () => undefined
   }
   restScores({ score: score as never }, clock)
   score.refreshScores()
@@ -34,6 +35,20 @@ describe('dht/gossip/rest-scores', () => {
     assert.equal(refreshes({ connected: false, expire: NOW_MS - 1 }), 1)
   })
 
+  it('looks again after a while for those who are to be forgotten', () => {
+    const peerStats = new Map([['gone', { ...CALM, connected: false, expire: NOW_MS }]])
+    let nowMs = NOW_MS
+    let count = 0
+    const score = { peerStats, refreshScores: () => void (count += 1), addPenalty: () => undefined }
+    restScores({ score: score as never }, { nowMs: () => nowMs })
+    score.refreshScores()
+    nowMs += 1
+    for (let beat = 0; beat < 9; beat++) score.refreshScores()
+    assert.equal(count, 0)
+    score.refreshScores()
+    assert.equal(count, 1)
+  })
+
   it('finds in gossipsub what it goes by, and a penalty fades as it did', () => {
     const logger = { forComponent: () => Object.assign(() => undefined, { error: () => undefined }) }
     const params = createPeerScoreParams({ decayToZero: 0.1, behaviourPenaltyDecay: 0.5 })
@@ -46,5 +61,9 @@ describe('dht/gossip/rest-scores', () => {
     assert.equal(scores.peerStats.get('peer')?.behaviourPenalty, 0.5)
     for (let beat = 0; beat < 4; beat++) scores.refreshScores()
     assert.equal(scores.peerStats.get('peer')?.behaviourPenalty, 0)
+    // nobody looks for a while, unless there is something new
+    scores.addPenalty('peer', 1, 'test')
+    scores.refreshScores()
+    assert.equal(scores.peerStats.get('peer')?.behaviourPenalty, 0.5)
   })
 })

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
-import { messageIdText } from '../../../../dht/gossip/authors.ts'
+import { messageIdOf, messageIdText } from '../../../../dht/gossip/authors.ts'
 import type { GossipInternals } from '../../../../dht/gossip/internals.ts'
 import { tellOnce } from '../../../../dht/gossip/tell-once.ts'
 
-const [FIRST, SECOND] = [Uint8Array.of(1), Uint8Array.of(2)]
+const [FIRST, SECOND, UNKNOWN] = [Uint8Array.of(1), Uint8Array.of(2), Uint8Array.of(3)]
+/** The PeerId of an author, with the key in itself. */
+const AUTHOR = Buffer.concat([Buffer.from('002408011220', 'hex'), Buffer.alloc(32, 7)])
+const SEQNO = Buffer.alloc(8, 9)
 
 /** Gossip with streams to some peers, which notes what it has them told. */
 function createGossip(): {
@@ -22,6 +25,9 @@ function createGossip(): {
     streamsOutbound: streams as GossipInternals['streamsOutbound'],
     pushGossip: (peerId, { messageIDs }) => told.push([peerId, ...messageIDs.map(([id = 0]) => id)]),
     forwardMessage: () => undefined,
+    handleIHave: () => [],
+    sendRpc: (peerId) => streams.has(peerId),
+    seenCache: { has: (id) => id !== messageIdText(UNKNOWN), put: () => undefined },
     addEventListener: (_, listener) => onBeat.push(listener)
   }
   const beat = (count: number): void => {
@@ -55,6 +61,26 @@ describe('telling peers what we have', () => {
     for (const peerId of ['near', 'far'])
       gossip.pushGossip(peerId, { topicID: 'topic', messageIDs: [FIRST, SECOND] })
     assert.deepEqual(told, [['far', 1, 2]])
+  })
+
+  it('tells nobody of what that one says is there, when we have it too', () => {
+    const { gossip, told } = createGossip()
+    tellOnce(gossip)
+    gossip.handleIHave('near', [{ messageIDs: [FIRST, UNKNOWN] }, {}])
+    gossip.pushGossip('near', { topicID: 'topic', messageIDs: [FIRST, SECOND, UNKNOWN] })
+    assert.deepEqual(told, [['near', 2, 3]])
+  })
+
+  it('tells nobody of what was sent there, but who was not reached', () => {
+    const { gossip, streams, told } = createGossip()
+    tellOnce(gossip)
+    const message = { from: AUTHOR, seqno: SEQNO, topic: 'topic' }
+    const messageIDs = [messageIdOf(AUTHOR, SEQNO)]
+    assert.equal(gossip.sendRpc('near', { messages: [message] }), true)
+    assert.equal(gossip.sendRpc('gone', { messages: [message] }), false)
+    streams.set('gone', {})
+    for (const peerId of ['near', 'gone']) gossip.pushGossip(peerId, { topicID: 'topic', messageIDs })
+    assert.deepEqual(told, [['gone', messageIDs[0]?.[0]]])
   })
 
   it('remembers no more than so many, and tells of the rest again', () => {
