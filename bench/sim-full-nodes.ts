@@ -18,6 +18,7 @@ const MEET_MS = 60_000
 async function main([nodes = '50', minutes = '10']: readonly string[]): Promise<void> {
   const startedAtMs = realMonotonicMs()
   const cpuBefore = process.cpuUsage()
+  const threadBefore = process.threadCpuUsage()
   const sim = await simulate({ seed: 1, nodeCount: Number(nodes) })
   const joined = { joinVirtualMs: sim.nowMs(), joinRealMs: realMonotonicMs() - startedAtMs }
   const rooms = await enterRoom(sim, Math.min(TALKERS, Number(nodes)))
@@ -31,9 +32,11 @@ async function main([nodes = '50', minutes = '10']: readonly string[]): Promise<
   }
   await sim.check()
   const { user, system } = process.cpuUsage(cpuBefore)
+  const thread = process.threadCpuUsage(threadBefore)
   const result = {
     ...{ virtualMs: sim.nowMs(), realMs: realMonotonicMs() - startedAtMs, ...joined },
     processorMs: (user + system) / 1_000,
+    threadMs: (thread.user + thread.system) / 1_000,
     residentBytes: process.memoryUsage.rss(),
     ...{ published, fetched: sim.history.fetched.length },
     ...{ said, heard: sim.history.heard.length, listeners: rooms.length - 1 },

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { FULL_RUN_FLAGS } from '../sim/constants.ts'
 import type { Benchmark } from './harness.ts'
 
 /** Fifty whole nodes, libp2p and all, through ten virtual minutes in which they join, publish, fetch and talk. */
@@ -22,7 +23,7 @@ interface Result {
 
 async function timesRealTime(): Promise<number> {
   const program = ['bench/sim-full-nodes.ts', String(NODES), String(MINUTES)]
-  const args = ['--import', './sim/preload.ts', ...program]
+  const args = [...FULL_RUN_FLAGS, '--import', './sim/preload.ts', ...program]
   const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: ROOT })
   const result = JSON.parse(stdout) as Result
   const { published, fetched, said, heard, listeners } = result

@@ -8,7 +8,7 @@ import { closeSync, existsSync, lstatSync, openSync, writeFileSync, writeSync } 
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { errorCode, errorMessage } from '#contracts'
-import { SCENARIO_BYTES_MAX } from './constants.ts'
+import { FULL_RUN_FLAGS, SCENARIO_BYTES_MAX } from './constants.ts'
 import { SimError } from './errors.ts'
 import { freshSeed, isVirtualProcess, readTextStart } from './powers.ts'
 import { argsForSeed, parseRequest, REQUEST_OPTIONS, type RunRequest } from './request.ts'
@@ -29,7 +29,7 @@ function preload(): string {
 /** Whole nodes need a process of their own each time; the channel to it is how it learns that nobody waits any more. */
 async function runApart(seed: number, args: readonly string[]): Promise<number> {
   const program = process.argv[1] ?? ''
-  const options = ['--import', preload(), program, 'run', ...argsForSeed(args, seed)]
+  const options = [...FULL_RUN_FLAGS, '--import', preload(), program, 'run', ...argsForSeed(args, seed)]
   const child = spawn(process.execPath, options, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
   const [status] = (await once(child, 'exit')) as [number | null]
   return status ?? 1
