@@ -14,13 +14,26 @@ import type { BlockStore } from './block-store.ts'
 import { rehearsedStreams } from './stream/index.ts'
 import type { RehearsalNetwork } from './stream/index.ts'
 
-/** Links of the block that is read: as many as a file of 1 GiB has in its first. */
-const LINKS = 1024
-/** Leaves that are there. */
+/** Files that are made up, one after the other. */
+interface Part {
+  readonly files: number
+  /** Of the block that is read first. */
+  readonly links: number
+  /** How many of its leaves are read. There are always {@link LEAVES}. */
+  readonly leavesRead: number
+  readonly leafBytes: number
+}
+
 const LEAVES = 2
-const LEAF_BYTES = 256 * 1024
-/** The engine goes on compiling what runs often: decoding 1,024 links takes a third in the sixth walk of what it took in the second. */
-const ROUNDS = 4
+
+/**
+ * The engine compiles what has run often, and what runs once a fetch has run as often as there were fetches: the first have as many
+ * links as a file of 1 GiB, the others are small, for they are many. All leaves of one are more than is asked ahead.
+ */
+const PARTS: readonly Part[] = [
+  { files: 2, links: 1024, leavesRead: 2, leafBytes: 256 * 1024 },
+  { files: 14, links: 200, leavesRead: 1, leafBytes: 128 * 1024 }
+]
 
 /** What a rehearsal works with. */
 export interface RehearsalPowers {
@@ -57,18 +70,25 @@ export function rehearseSoon(powers: RehearsalPowers): AsyncDisposable {
  * Fetches the first blocks of a made-up file from itself, over its own network: what a process does for the first time takes it
  * several times as long, most of it to compile, and whoever fetches first should not wait for that. Nothing is left of it.
  *
- * @returns how many blocks came
+ * @returns how many blocks were read
  * @throws the reason of `signal`
  */
 export async function rehearseFetch(powers: RehearsalPowers, signal: AbortSignal): Promise<number> {
-  const provider = createMemoryBlockStore()
-  const root = await makeFile(provider)
+  const [provider, store] = [createMemoryBlockStore(), createMemoryBlockStore()]
   await using network = await networkOf(powers, signal)
-  let fetched = 0
-  for (let round = 0; round < ROUNDS; round++) {
-    fetched += await rehearseOnce({ ...powers, network, provider, signal }, root)
+  await using streams = await rehearsedStreams({ ...powers, network, provider, store })
+  const isDenied = (): boolean => false
+  const source = createBlockSource({ ...powers, store, streams, exchange: NOBODY, isDenied }, DEADLINES)
+  let read = 0
+  for (const part of PARTS) {
+    for (let index = 0; index < part.files; index++) {
+      const root = await makeFile(provider, part, index)
+      await using reader = source.read({ root, signal })
+      const isRead = index % 2 === 0
+      read += await readFirst(root, { ...part, reader, clock: powers.clock, isRead })
+    }
   }
-  return fetched
+  return read
 }
 
 async function networkOf(
@@ -82,19 +102,6 @@ async function networkOf(
     logger.debug('no network to rehearse on', { reason: errorMessage(thrown) })
     return undefined
   }
-}
-
-async function rehearseOnce(
-  o: RehearsalPowers & { network: RehearsalNetwork | undefined; provider: BlockStore; signal: AbortSignal },
-  root: CID
-): Promise<number> {
-  const store = createMemoryBlockStore()
-  await using streams = await rehearsedStreams({ ...o, store })
-  const isDenied = (): boolean => false
-  const source = createBlockSource({ ...o, store, streams, exchange: NOBODY, isDenied }, DEADLINES)
-  await using reader = source.read({ root, signal: o.signal })
-  await readFirst(root, reader, o.clock)
-  return reader.fetchedCount
 }
 
 /** Where blocks are looked for that no stream brings. */
@@ -112,32 +119,37 @@ async function absent(): Promise<never> {
 
 const DEADLINES = { findTimeoutMs: 10_000, stallTimeoutMs: 10_000 }
 
-/** As a pin reads it, up to the last leaf that is there. */
-async function readFirst(root: CID, reader: BlockReader, clock: Clock): Promise<void> {
+/** As a pin reads it, or as who writes it to a file, up to the last leaf that is wanted. */
+async function readFirst(
+  root: CID,
+  { reader, clock, leavesRead, isRead }: Part & { reader: BlockReader; clock: Clock; isRead: boolean }
+): Promise<number> {
   reader.follow(root)
-  let left = LEAVES + 1
+  let read = 0
   const walk = walkDag(root, {
     clock,
     fetch: async (cid) => await reader.get(cid),
     hasLeaf: async (cid) => {
-      await reader.bring(cid)
-      return true
+      if (!isRead) await reader.bring(cid)
+      return !isRead
     }
   })
-  for await (const _ of walk) if (--left === 0) return
+  for await (const _ of walk) if (++read === leavesRead + 1) break
+  return read
 }
 
 /** A block with links, of which the first lead somewhere. */
-async function makeFile(store: BlockStore): Promise<CID> {
+async function makeFile(store: BlockStore, { links, leafBytes }: Part, index: number): Promise<CID> {
   const cids: CID[] = []
-  for (let index = 0; index < LINKS; index++) {
-    const bytes = Buffer.alloc(index < LEAVES ? LEAF_BYTES : 8, `${index}`)
+  for (let leaf = 0; leaf < LEAVES; leaf++) {
+    const bytes = Buffer.alloc(leafBytes, `${links} ${index} ${leaf} `)
     const cid = cidOf(RAW_CODEC, bytes)
-    if (index < LEAVES) await store.put(cid, bytes, { isVerified: true })
+    await store.put(cid, bytes, { isVerified: true })
     cids.push(cid)
   }
-  const Links = cids.map((Hash) => ({ Hash, Name: '', Tsize: LEAF_BYTES }))
-  const root = dagPb.encode({ Data: new Uint8Array(LINKS), Links })
+  for (let leaf = LEAVES; leaf < links; leaf++) cids.push(cidOf(RAW_CODEC, Buffer.from(`${leaf}`)))
+  const Links = cids.map((Hash) => ({ Hash, Name: '', Tsize: leafBytes }))
+  const root = dagPb.encode({ Data: new Uint8Array(links), Links })
   const cid = cidOf(DAG_PB_CODEC, root)
   await store.put(cid, root, { isVerified: true })
   return cid
