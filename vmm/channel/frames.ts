@@ -9,7 +9,10 @@ export const VM_FRAME = {
   signal: 2,
   /** Host: u16 columns, u16 rows: its terminal has another size. */
   resize: 3,
-  /** Host, before {@link VM_FRAME.start}: mount the image and read of it; no payload. The guest then says {@link VM_FRAME.hello} again. */
+  /**
+   * Host, before {@link VM_FRAME.start}: u32, the user of its program; mount the image, read of it and ready a process. The guest then
+   * says {@link VM_FRAME.hello} again.
+   */
   mount: 4,
   /** Guest: up, and waiting for {@link VM_FRAME.start}; a byte for each version it speaks. */
   hello: 16,

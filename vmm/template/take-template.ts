@@ -4,6 +4,7 @@ import { VM_TEMPLATE_CPU_SECONDS, VM_TEMPLATE_STATE_BYTES_MAX } from '../constan
 import { VmmError } from '../errors.ts'
 import { JAILED } from '../jail/jail.ts'
 import { startMonitor, type Monitor, type MonitorInit } from '../machine/monitor.ts'
+import { PROGRAM_USER } from '../machine/start-machine.ts'
 import type { VmmPowers } from '../powers.ts'
 import { givenDisk, type GivenDisk } from './given-disk.ts'
 import type { StateSocket } from './powers.ts'
@@ -69,7 +70,7 @@ export async function takeTemplate(
     if (image !== undefined) {
       await image.give(givenDisk(control))
       const met = meetGuest(components.clock, monitor)
-      monitor.send(encodeVmFrame(VM_FRAME.mount, 0))
+      monitor.send(encodeVmFrame(VM_FRAME.mount, 0, encodeUser(PROGRAM_USER)))
       greeting = await met
     }
     await control.execute('stop')
@@ -102,4 +103,10 @@ async function collect(state: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
 
 function refusal(expected: string, monitor: Monitor): VmmError {
   return new VmmError('ERR_VM_START', `expected ${expected}`, { detail: monitor.log() })
+}
+
+function encodeUser(user: number): Uint8Array {
+  const payload = Buffer.alloc(4)
+  payload.writeUInt32LE(user)
+  return payload
 }

@@ -19,7 +19,7 @@ const START_MS_MAX = 50_000
 /** What a program of `draws.c` shows. */
 const DRAWN_BYTES = 16 + 2 * 65_536
 const LOOKS_AROUND =
-  'date +%s; md5sum < /bin/busybox; md5sum < /bin/draws; ls -A / /tmp; wc -l < /proc/mounts; (echo x > /bin/x) 2>/dev/null || echo fixed'
+  'date +%s; md5sum < /bin/busybox; md5sum < /bin/draws; ls -A / /tmp; wc -l < /proc/mounts; ls /proc/self/fd | wc -l; id; (echo x > /bin/x) 2>/dev/null || echo fixed'
 
 describe('machines from one template', () => {
   let folder: TemporaryFolder
@@ -112,6 +112,18 @@ describe('machines from one template', () => {
     assertDistinct(drawn)
     const machine = await startOfImage('/bin/busybox', 'sh', '-c', LOOKS_AROUND)
     await assertAtHome(machine)
+    await assert.rejects(
+      startOfImage('/bin/none').then(({ started }) => started),
+      { code: 'ERR_VM_PROGRAM' }
+    )
+    const terminal = { columns: 80, rows: 24 }
+    const program = { args: ['/bin/busybox', 'sh', '-c', 'stty size; id -u'], terminal }
+    const atTerminal = await ofImage.start(
+      machineInit({ report, guest, image, program, change: { tier: 'emulated', disks } })
+    )
+    assert.equal(await readText(atTerminal.stdout.incoming), '24 80\r\n1000\r\n')
+    assert.equal(new Set(keys.slice(2)).size, 1, 'all of them went on where their image was mounted')
+    assert.equal(keys.length, 7)
     assert.deepEqual(warnings, [])
   })
 
@@ -158,7 +170,19 @@ async function assertAtHome(machine: Machine): Promise<void> {
   const [time, busybox, draws, ...seen] = (await readText(machine.stdout.incoming)).trim().split('\n')
   assert.ok(Math.abs(Number(time) - Date.now() / 1000) < 60, `the host's time, got ${time}`)
   assert.notEqual(busybox, draws)
-  assert.deepEqual(seen, ['/:', 'bin', 'dev', 'proc', 'tmp', '', '/tmp:', '5', 'fixed'])
+  assert.deepEqual(seen, [
+    '/:',
+    'bin',
+    'dev',
+    'proc',
+    'tmp',
+    '',
+    '/tmp:',
+    '5',
+    '5',
+    'uid=1000 gid=1000',
+    'fixed'
+  ])
   assert.deepEqual(await machine.finished, { kind: 'exit', exit: { kind: 'code', code: 0 } })
 }
 

@@ -41,9 +41,10 @@ static void say_hello(void) {
 
 static void take_frame(unsigned type, unsigned stream, const uint8_t *payload, size_t length) {
   if (type == FRAME_START && !has_started) take_start(payload, length);
-  else if (type == FRAME_MOUNT && !has_started && length == 0) {
+  else if (type == FRAME_MOUNT && !has_started && length == 4) {
     mount_root();
     read_image();
+    prepare_child(payload[0] | (uint32_t)payload[1] << 8 | (uint32_t)payload[2] << 16 | (uint32_t)payload[3] << 24);
     say_hello();
   } else if (!has_started) halt();
   else if (type >= FRAME_DATA) streams_take(type, stream, payload, length);

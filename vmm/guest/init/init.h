@@ -107,6 +107,8 @@ bool parse_start(const uint8_t *payload, size_t length, struct start *start);
 void prepare_streams(void);
 /* Closes those that no program got. */
 void close_unused_streams(void);
+/* Starts a child that waits to become the program of this user, with all but its words done. */
+void prepare_child(uint32_t user);
 void start_program(const struct start *start, struct program *program);
 
 /* streams.c */

@@ -1,12 +1,14 @@
 /* What the host asked to be run, and its start with no rights at all. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "init.h"
@@ -154,28 +156,108 @@ static bool become_user(uint32_t user) {
   return syscall(SYS_setresgid, user, user, user) == 0 && syscall(SYS_setresuid, user, user, user) == 0;
 }
 
+/* Why the child that was to be the program is not. */
+static volatile int failure;
+
 /* In the child, which has our memory until it is the program: it changes nothing of it but the number it leaves of its failure. */
-static _Noreturn void become(const struct start *start, const struct ends *ends, volatile int *failure) {
+static bool be_nobody(const struct ends *ends, bool has_terminal, uint32_t user) {
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
   signal(SIGPIPE, SIG_DFL);
   setsid();
-  if (place_ends(ends) && (!start->has_terminal || ioctl(0, TIOCSCTTY, 0) == 0) && chroot("/program") == 0 &&
-      chdir("/") == 0 && become_user(start->user) && chdir(start->folder) == 0)
-    execve(start->arguments[0], start->arguments, start->environment);
-  *failure = errno;
+  return place_ends(ends) && (!has_terminal || ioctl(0, TIOCSCTTY, 0) == 0) && chroot("/program") == 0 &&
+         chdir("/") == 0 && become_user(user);
+}
+
+static _Noreturn void become(const struct start *start) {
+  if (chdir(start->folder) == 0) execve(start->arguments[0], start->arguments, start->environment);
+  failure = errno;
   _exit(127);
 }
 
-void start_program(const struct start *start, struct program *program) {
-  static volatile int failure;
-  static struct ends ends;
+static _Noreturn void give_up(void) {
+  failure = errno;
+  _exit(127);
+}
+
+/* A child that waits to be told that it may become the program, as this user and with pipes; 0 where there is none. */
+static struct {
+  pid_t pid;
+  uint32_t user;
+  /* Ours to tell it, and ours to hear that it waits, and then that it is the program or has ended; the other ends are its own. */
+  int tell, hear, wait, say;
+  const struct start *start;
+} child;
+
+enum { CHILD_STACK_BYTES = 16384 };
+
+static int wait_to_become(void *ignored) {
+  (void)ignored;
+  char word = 0;
+  if (!be_nobody(&prepared, false, child.user)) give_up();
+  if (write(child.say, &word, 1) != 1 || read(child.wait, &word, 1) != 1) give_up();
+  become(child.start);
+}
+
+void prepare_child(uint32_t user) {
+  static _Alignas(16) char stack[CHILD_STACK_BYTES];
+  int told[2], heard[2];
+  if (child.pid > 0) return;
+  if (pipe2(told, O_CLOEXEC) != 0 || pipe2(heard, O_CLOEXEC) != 0) fail(STEP_PIPES);
+  child.user = user;
+  child.tell = told[1];
+  child.wait = told[0];
+  child.hear = heard[0];
+  child.say = heard[1];
   failure = 0;
-  ends = take_streams(start, program);
+  child.pid = clone(wait_to_become, stack + sizeof stack, CLONE_VM | SIGCHLD, NULL);
+  if (child.pid < 0) fail(STEP_PROGRAM);
+  close(told[0]);
+  close(heard[1]);
+  /* Whoever goes on from here goes on with one that waits, or there is none. */
+  char word;
+  if (read(child.hear, &word, 1) == 1) return;
+  errno = failure;
+  fail(STEP_PROGRAM);
+}
+
+/* Has the child that waits become the program, and waits until it is that or has failed. */
+static pid_t release_child(const struct start *start) {
+  char word = 0;
+  child.start = start;
+  if (write(child.tell, &word, 1) == 1) while (read(child.hear, &word, 1) < 0 && errno == EINTR) continue;
+  close(child.tell);
+  close(child.hear);
+  pid_t pid = child.pid;
+  child.pid = 0;
+  return pid;
+}
+
+static void end_child(void) {
+  if (child.pid <= 0) return;
+  kill(child.pid, SIGKILL);
+  close(child.tell);
+  close(child.hear);
+  while (waitpid(child.pid, NULL, 0) < 0 && errno == EINTR) continue;
+  child.pid = 0;
+}
+
+static pid_t start_child(const struct start *start, const struct ends *ends) {
+  if (child.pid > 0 && !start->has_terminal && start->user == child.user) return release_child(start);
+  end_child();
+  failure = 0;
   /* We go on when it is the program, or has failed. Nothing of us is copied for it. */
   pid_t pid = vfork();
-  if (pid == 0) become(start, &ends, &failure);
+  if (pid != 0) return pid;
+  if (!be_nobody(ends, start->has_terminal, start->user)) give_up();
+  become(start);
+}
+
+void start_program(const struct start *start, struct program *program) {
+  static struct ends ends;
+  ends = take_streams(start, program);
+  pid_t pid = start_child(start, &ends);
   program->pid = pid;
   for (int i = 0; i < 4; i++)
     if (i == 0 || i == 3 || ends.childs[i] != ends.childs[0]) close(ends.childs[i]);
