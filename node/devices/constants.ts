@@ -76,6 +76,12 @@ export const JUST_MADE_MS: number = MINUTE_MS
 export const LOOKUP_TIMEOUT_MS: number = 20 * SECOND_MS
 /** Time after which somebody's list is looked up again when they are heard. */
 export const LOOKUP_AGAIN_MS: number = 60 * MINUTE_MS
+/** Lookups that are remembered over a restart; of more, the latest. */
+export const LOOKUP_NOTES_MAX = 1_024
+/** Bytes that those may take. */
+export const LOOKUP_NOTES_BYTES_MAX: number = 256 * 1024
+/** How soon after one they are written. */
+export const LOOKUP_NOTES_WRITE_MS: number = 2 * SECOND_MS
 /** Strangers waiting to be looked up; of more, those heard first are looked up when heard again. */
 export const LOOKUP_QUEUE_MAX = 256
 /** Time that looking for the own list may take before it is changed. */

@@ -1,3 +1,4 @@
+import type { Datastore } from 'interface-datastore'
 import { errorCode, errorMessage, type Clock, type Logger, type Random } from '#contracts'
 import type { Content } from '#content'
 import type { Host, PublisherIndex } from '#dht'
@@ -16,6 +17,7 @@ import {
   type ListedDevice
 } from '#did'
 import { NodeError } from '../errors.ts'
+import { openLookupNotes } from './lookup-notes.ts'
 import { deliverCertificate } from './pairing.ts'
 import { readPairingCode, writeCertificateText } from './pairing-code.ts'
 import { startPublication, type Publication } from './publication.ts'
@@ -29,6 +31,7 @@ export interface DevicesComponents {
   readonly content: Pick<Content, 'getBlock' | 'putBlock' | 'unpin'>
   readonly keystore: Keystore
   readonly revocations: Revocations
+  readonly datastore: Datastore
   readonly clock: Clock
   readonly random: Pick<Random, 'unit'>
   readonly logger: Logger
@@ -103,7 +106,8 @@ export async function startDevices(components: DevicesComponents): Promise<Devic
     void leaveRevoked(components).catch(() => undefined)
   }
   const spread = stack.use(await startSpread({ ...components, logger, onNews }))
-  const publication = stack.use(startPublication({ ...components, logger, spread }))
+  const notes = stack.use(await openLookupNotes({ ...components, logger }))
+  const publication = stack.use(startPublication({ ...components, logger, spread, notes }))
   const running = stack.move()
   const core: DevicesCore = { ...components, logger, spread, publication }
   let changing: Promise<unknown> = Promise.resolve()

@@ -21,6 +21,7 @@ import {
   PUBLISH_RETRY_MS,
   PUBLISH_WAIT_MS
 } from './constants.ts'
+import type { LookupNotes } from './lookup-notes.ts'
 import { readList, type Revocations, type SignedList } from './revocations.ts'
 import type { Spread } from './spread.ts'
 
@@ -32,6 +33,7 @@ export interface PublicationComponents {
   readonly keystore: Pick<Keystore, 'personDid' | 'publisher' | 'refresh' | 'summary'>
   readonly revocations: Pick<Revocations, 'isContact' | 'onMet' | 'own'>
   readonly spread: Pick<Spread, 'take'>
+  readonly notes: Pick<LookupNotes, 'isRecent' | 'note' | 'spent'>
   readonly clock: Clock
   readonly random: Pick<Random, 'unit'>
   readonly logger: Logger
@@ -178,6 +180,16 @@ async function lookUp(
   }
 }
 
+async function lookUpInTurn(core: PublicationCore, person: Did): Promise<void> {
+  const { keystore, notes, stopping: signal } = core
+  if (person === keystore.personDid) {
+    await lookUpOwn(core, signal, LOOKUP_TIMEOUT_MS)
+    return
+  }
+  const found = await lookUp(core, person, { signal, timeoutMs: LOOKUP_TIMEOUT_MS })
+  if (found !== undefined) notes.note(person)
+}
+
 /** Whether this person was made on this device a moment ago: nobody else can have published a list of theirs. */
 function isJustMade({ keystore, clock }: PublicationCore): boolean {
   const { status, issuedAtMs } = keystore.summary()
@@ -188,7 +200,8 @@ function isJustMade({ keystore, clock }: PublicationCore): boolean {
 /**
  * Looks up, a few at a time, the lists of people who are heard, and the owner's when somebody connects. That of the owner and those
  * of contacts come before those of strangers and wait for nobody, however many strangers speak. The list of an owner who was just
- * made is looked up later: at its first start a node would ask twenty strangers, most of whom it has to call for it.
+ * made is looked up later: at its first start a node would ask twenty strangers, most of whom it has to call for it. A stranger whose
+ * list was looked up in a run a moment ago is not looked up again, as in the same run.
  */
 function startLookups(core: PublicationCore): AsyncDisposable {
   const { host, clock, random, keystore, revocations, stopping } = core
@@ -196,13 +209,13 @@ function startLookups(core: PublicationCore): AsyncDisposable {
   const [first, strangers] = [new Set<Did>(isNew ? [] : [keystore.personDid]), new Set<Did>()]
   const lastAtMs = new Map<Did, number>()
   const running = new Set<Promise<void>>()
-  const mayLookUp = createRate(clock, { burst: LOOKUPS_BURST, everyMs: LOOKUP_EVERY_MS, namesMax: 1 })
+  const mayLookUp = createLookupRate(core)
   const next = async (): Promise<Did | undefined> => {
     for (;;) {
       const queue = first.size > 0 ? first : strangers
       // Nobody can be asked: that is seen before a turn is used up.
       if (queue.size === 0 || stopping.aborted || host.peers().length === 0) return undefined
-      if (queue === first || mayLookUp('')) {
+      if (queue === first || mayLookUp()) {
         // By lot: the members of a room look up different ones, and whoever finds a revocation tells the others.
         const at = queue === first ? 0 : Math.floor(random.unit() * queue.size)
         const [person] = queue.values().drop(at)
@@ -218,8 +231,7 @@ function startLookups(core: PublicationCore): AsyncDisposable {
     for (let person = await next(); person !== undefined; person = await next()) {
       lastAtMs.set(person, clock.monotonicMs())
       dropOldest(lastAtMs, PEOPLE_MET_MAX)
-      if (person === keystore.personDid) await lookUpOwn(core, stopping, LOOKUP_TIMEOUT_MS)
-      else await lookUp(core, person, { signal: stopping, timeoutMs: LOOKUP_TIMEOUT_MS })
+      await lookUpInTurn(core, person)
     }
   }
   const start = (due?: Did): void => {
@@ -237,6 +249,7 @@ function startLookups(core: PublicationCore): AsyncDisposable {
     const before = lastAtMs.get(person)
     if (before !== undefined && clock.monotonicMs() - before < LOOKUP_AGAIN_MS) return
     if (person === keystore.personDid || revocations.isContact(person)) first.add(person)
+    else if (before === undefined && core.notes.isRecent(person)) return
     else dropOldest(strangers.add(person), LOOKUP_QUEUE_MAX)
     start()
   })
@@ -252,6 +265,13 @@ function startLookups(core: PublicationCore): AsyncDisposable {
       await Promise.all(running)
     }
   }
+}
+
+/** Whether one more stranger may be looked up now; what was used up before a restart does not come back with it. */
+function createLookupRate({ clock, notes }: PublicationCore): () => boolean {
+  const allow = createRate(clock, { burst: LOOKUPS_BURST, everyMs: LOOKUP_EVERY_MS, namesMax: 1 })
+  for (let spent = notes.spent(); spent > 0; spent--) allow('')
+  return () => allow('')
 }
 
 /** Forgets those that were added first, beyond so many. */

@@ -42,6 +42,8 @@ interface World extends AsyncDisposable {
   /** People whose lookup takes for ever. */
   readonly slow: Set<Did>
   readonly contacts: Set<Did>
+  /** Whose list was looked up in an earlier run, or is noted by this one. */
+  readonly noted: Set<Did>
   own: SignedList | undefined
   /** Why nothing can be published. */
   failure: DhtError | undefined
@@ -62,7 +64,12 @@ function notFound(): DhtError {
 /** Of a person who has had this device for long, and whose words are still on it. */
 const SETTLED = { status: { root: 'open' }, issuedAtMs: 1 }
 
-function createWorld(isHolder = true, seed = 1, summary: object = SETTLED): World {
+interface WorldOf {
+  readonly summary?: object
+  readonly spent?: number
+}
+
+function createWorld(isHolder = true, seed = 1, { summary = SETTLED, spent = 0 }: WorldOf = {}): World {
   const clock = createVirtualClock()
   let onMet: (person: Did) => void = () => undefined
   let onPeer: (event: PeerEvent) => void = () => undefined
@@ -75,7 +82,8 @@ function createWorld(isHolder = true, seed = 1, summary: object = SETTLED): Worl
       published: [] as number[],
       lists: new Map<string, SignedList>(),
       slow: new Set<Did>(),
-      contacts: new Set<Did>()
+      contacts: new Set<Did>(),
+      noted: new Set<Did>()
     },
     own: undefined as SignedList | undefined,
     failure: undefined as DhtError | undefined,
@@ -123,6 +131,11 @@ function createWorld(isHolder = true, seed = 1, summary: object = SETTLED): Worl
         return { [Symbol.dispose]: () => undefined }
       }
     },
+    notes: {
+      spent: () => spent,
+      isRecent: (person: Did) => world.noted.has(person),
+      note: (person: Did) => world.noted.add(person)
+    },
     spread: { take: async (one: SignedList) => await Promise.resolve(void world.taken.push(one)) },
     ...{ clock, random: createSeededRandom(seed), logger: silentLogger }
   } as unknown as PublicationComponents
@@ -139,7 +152,7 @@ const SIGNAL = new AbortController().signal
 
 describe('the list of the owner', () => {
   const lookedUp = async (summary: object, afterMs: number): Promise<number> => {
-    await using world = createWorld(false, 1, summary)
+    await using world = createWorld(false, 1, { summary })
     world.connect()
     await world.clock.advance(afterMs)
     return world.lookups.length
@@ -186,6 +199,25 @@ describe('the list of somebody who is heard', () => {
     assert.deepEqual(world.lookups, [owner.did, ann.did, ann.did])
   })
 
+  it('is not looked up when that was done before a restart, but for the owner’s and those of contacts', async () => {
+    await using world = createWorld(false)
+    for (const person of [owner, ann, eve]) world.noted.add(person.did)
+    world.contacts.add(ann.did)
+    for (const person of [ann, eve, phone]) world.hear(person)
+    await world.clock.advance(LOOKUP_DELAY_MS)
+    assert.deepEqual(new Set(world.lookups), new Set([owner.did, ann.did, phone.did]))
+  })
+
+  it('is noted when the network answered, also that there is none, and not when it did not', async () => {
+    await using world = createWorld(false)
+    world.lists.set(ann.did, list(ann, 1))
+    // a list that somebody else signed
+    world.lists.set(eve.did, list(ann, 1))
+    for (const person of [ann, eve, phone]) world.hear(person)
+    await world.clock.advance(LOOKUP_DELAY_MS)
+    assert.deepEqual(world.noted, new Set([ann.did, phone.did]))
+  })
+
   it('is looked up at once in a small room, and by and by in a large one', async () => {
     await using world = createWorld(false)
     const room = Array.from({ length: LOOKUPS_BURST + 2 }, () => createKeyPair(random))
@@ -195,6 +227,16 @@ describe('the list of somebody who is heard', () => {
     await world.clock.advance(2 * LOOKUP_EVERY_MS)
     assert.deepEqual(new Set(world.lookups), new Set([owner.did, ...room.map(({ did }) => did)]))
     assert.equal(world.lookups.length, 1 + room.length, 'nobody twice')
+  })
+
+  it('is looked up by and by after a restart, when what may be asked at once was asked just before it', async () => {
+    await using world = createWorld(false, 1, { spent: LOOKUPS_BURST })
+    const room = Array.from({ length: 3 }, () => createKeyPair(random))
+    for (const person of room) world.hear(person)
+    await world.clock.advance(LOOKUP_DELAY_MS)
+    assert.deepEqual(world.lookups, [owner.did])
+    await world.clock.advance(4 * LOOKUP_EVERY_MS)
+    assert.deepEqual(new Set(world.lookups), new Set([owner.did, ...room.map(({ did }) => did)]))
   })
 
   it('is looked up by others than that of its neighbour, in a large room', async () => {
