@@ -19,20 +19,22 @@ interface Part {
   readonly files: number
   /** Of the block that is read first. */
   readonly links: number
-  /** How many of its leaves are read. There are always {@link LEAVES}. */
-  readonly leavesRead: number
   readonly leafBytes: number
 }
 
+/** Leaves that are there, of which the first is read. */
 const LEAVES = 2
+/** A root and its first leaf. */
+const BLOCKS_READ = 2
 
 /**
  * The engine compiles what has run often, and what runs once a fetch has run as often as there were fetches: the first have as many
- * links as a file of 1 GiB, the others are small, for they are many. All leaves of one are more than is asked ahead.
+ * links as a file of 1 GiB, the others are small, for they are many, and what is left of their memory an idle node keeps. All
+ * leaves of one are more than is asked ahead.
  */
 const PARTS: readonly Part[] = [
-  { files: 2, links: 1024, leavesRead: 2, leafBytes: 256 * 1024 },
-  { files: 14, links: 200, leavesRead: 1, leafBytes: 128 * 1024 }
+  { files: 2, links: 1024, leafBytes: 128 * 1024 },
+  { files: 10, links: 200, leafBytes: 40 * 1024 }
 ]
 
 /** What a rehearsal works with. */
@@ -85,7 +87,7 @@ export async function rehearseFetch(powers: RehearsalPowers, signal: AbortSignal
       const root = await makeFile(provider, part, index)
       await using reader = source.read({ root, signal })
       const isRead = index % 2 === 0
-      read += await readFirst(root, { ...part, reader, clock: powers.clock, isRead })
+      read += await readFirst(root, { reader, clock: powers.clock, isRead })
     }
   }
   return read
@@ -119,10 +121,10 @@ async function absent(): Promise<never> {
 
 const DEADLINES = { findTimeoutMs: 10_000, stallTimeoutMs: 10_000 }
 
-/** As a pin reads it, or as who writes it to a file, up to the last leaf that is wanted. */
+/** As a pin reads it, or as who writes it to a file, up to the first leaf. */
 async function readFirst(
   root: CID,
-  { reader, clock, leavesRead, isRead }: Part & { reader: BlockReader; clock: Clock; isRead: boolean }
+  { reader, clock, isRead }: { reader: BlockReader; clock: Clock; isRead: boolean }
 ): Promise<number> {
   reader.follow(root)
   let read = 0
@@ -134,7 +136,7 @@ async function readFirst(
       return !isRead
     }
   })
-  for await (const _ of walk) if (++read === leavesRead + 1) break
+  for await (const _ of walk) if (++read === BLOCKS_READ) break
   return read
 }
 

@@ -16,7 +16,7 @@ import type { DagStreams, StreamLibp2p } from './start-dag-streams.ts'
 const PIECE_BYTES = 64 * 1024
 const PEER = 'a rehearsal'
 /** What is asked ahead is less than there is, so that nothing is found to be absent before the end. */
-const LIMITS = { ...DEFAULT_STREAM_LIMITS, streamCreditBytes: 256 * 1024 }
+const LIMITS = { ...DEFAULT_STREAM_LIMITS, streamCreditBytes: 64 * 1024 }
 
 /** Two nodes of this process that are connected: what a rehearsal needs of the network, declared here by the consumer. */
 export interface RehearsalNetwork extends AsyncDisposable {

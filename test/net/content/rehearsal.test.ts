@@ -10,10 +10,10 @@ import { rehearseFetch } from '../../../content/rehearsal.ts'
 import { testLibp2pInit } from './exchange-nodes.ts'
 
 const powers = { clock: systemClock, random: systemRandom, logger: silentLogger }
-/** Two files, of each a root and two leaves of 256 KiB; fourteen, of each a root and one of 128 KiB. */
-const FILES = 2 + 14
-const BLOCKS = 2 * 3 + 14 * 2
-const BYTES = 2 * 2 * 256 * 1024 + 14 * 128 * 1024
+/** Of each a root and a leaf: two of 128 KiB, ten of 40. */
+const FILES = 2 + 10
+const BLOCKS = FILES * 2
+const BYTES = (2 * 128 + 10 * 40) * 1024
 
 /** The ports that are listened on meanwhile by this process. */
 async function portsOf<T>(task: (ports: ReadonlySet<number>) => Promise<T>): Promise<T> {

@@ -3,8 +3,8 @@ import { silentLogger, systemClock } from '#contracts'
 import { rehearseFetch, rehearseSoon } from '../../../content/rehearsal.ts'
 import { createVirtualClock } from '../../support/virtual-clock.ts'
 
-/** Of two files a root and two leaves, of fourteen a root and one. */
-const BLOCKS = 2 * 3 + 14 * 2
+/** Of twelve files a root and a leaf. */
+const BLOCKS = 12 * 2
 
 describe('a rehearsal of a fetch', () => {
   it('brings the first blocks of a file through all that a fetch passes', async () => {
