@@ -1,5 +1,5 @@
 import type { Connection, Libp2p } from '@libp2p/interface'
-import { CONNECTION_CHECK_INTERVAL_MS, CONNECTION_CHECK_TURN_MS } from './constants.ts'
+import { CHECKS_UNANSWERED_MAX, CONNECTION_CHECK_INTERVAL_MS, CONNECTION_CHECK_TURN_MS } from './constants.ts'
 
 /** What libp2p's monitor of connections has beyond its declared interface; held by the test that shows its fault. */
 interface MonitorInternals {
@@ -17,11 +17,19 @@ interface Counting {
   readonly maConn?: { readonly socket?: { readonly bytesRead?: number } }
 }
 
-/** When it is a connection's turn, and what had come over it then. */
+/** What is known of a connection. */
 interface Note {
+  /** When it is its turn. */
   readonly turn: number
+  /** What had come over it then, or soon after when it was asked: the answer is no sign of life for the next turn. */
   bytesRead: number
+  isAsked: boolean
+  /** Checks in a row that were not answered, although something came meanwhile. */
+  unanswered: number
 }
+
+/** How many turns after a check its answer is counted as come. */
+const ANSWERED_TURNS = 3
 
 /**
  * Has libp2p check some of its connections each second, every one as often as before. It opens a stream for a ping on all of them
@@ -42,20 +50,28 @@ export function spreadChecks(libp2p: Libp2p): void {
   const notes = new WeakMap<Connection, Note>()
   let taken = 0
   let turn = 0
-  const isDue = (connection: Connection): boolean => {
-    const note = notes.get(connection) ?? { turn: taken++ % turns, bytesRead: 0 }
+  const noteOf = (connection: Connection): Note => {
+    const known = notes.get(connection)
+    if (known !== undefined) return known
+    const note = { turn: taken++ % turns, bytesRead: 0, isAsked: false, unanswered: 0 }
     notes.set(connection, note)
-    if (note.turn !== turn) return false
+    return note
+  }
+  const isDue = (connection: Connection): boolean => {
+    const note = noteOf(connection)
+    const isAnswered = note.isAsked && (note.turn + ANSWERED_TURNS) % turns === turn
+    if (note.turn !== turn && !isAnswered) return false
     const bytesRead = bytesReadOf(connection)
     const isThere = bytesRead !== undefined && bytesRead > note.bytesRead
     note.bytesRead = bytesRead ?? 0
     // the first check says how far away the peer is
-    return !isThere || connection.rtt === undefined
+    note.isAsked = !isAnswered && (!isThere || connection.rtt === undefined)
+    return note.isAsked
   }
   const getConnections = (): CheckedConnection[] => {
     const due = connectionManager.getConnections().filter(isDue)
     turn = (turn + 1) % turns
-    return due.map(spared)
+    return due.map((connection) => spared(connection, noteOf(connection)))
   }
   Object.assign(monitor, {
     pingIntervalMs: CONNECTION_CHECK_TURN_MS,
@@ -63,15 +79,18 @@ export function spreadChecks(libp2p: Libp2p): void {
   })
 }
 
-/** The connection, which is not ended when something came over it since now. */
-function spared(connection: Connection): CheckedConnection {
+/** The connection, which is not ended when something came over it since now, unless that was so again and again. */
+function spared(connection: Connection, note: Note): CheckedConnection {
   const before = bytesReadOf(connection)
   return {
     newStream: async (...of) => await connection.newStream(...of),
     abort: (error) => {
-      if (bytesReadOf(connection) === before) connection.abort(error)
+      note.unanswered += 1
+      if (bytesReadOf(connection) === before || note.unanswered >= CHECKS_UNANSWERED_MAX)
+        connection.abort(error)
     },
     set rtt(ms: number) {
+      note.unanswered = 0
       connection.rtt = ms
     }
   }

@@ -144,6 +144,9 @@ export const CONNECTION_CHECK_INTERVAL_MS = 30_000
 /** How long the answer to such a check is waited for at least: a busy machine may stand still for as long as libp2p's five seconds. */
 export const CONNECTION_CHECK_TIMEOUT_MS = 15_000
 
+/** How many checks in a row may go unanswered by a peer of whom something else comes. */
+export const CHECKS_UNANSWERED_MAX = 4
+
 /** How often some of them are, so that not all are in the same moment. */
 export const CONNECTION_CHECK_TURN_MS = 1_000
 

@@ -104,8 +104,8 @@ export function acceptEagerly<T extends StreamMuxer>(muxer: T, spoken: SpokenPro
   const dispatch = announcing.safeDispatchEvent?.bind(muxer)
   if (dispatch === undefined) return muxer
   announcing.safeDispatchEvent = (type, init) => {
+    if (type !== 'stream' || !isReceiving(init.detail)) return dispatch(type, init)
     const stream = init.detail
-    if (type !== 'stream' || !isReceiving(stream)) return dispatch(type, init)
     acceptFirst(stream, spoken, () => dispatch(type, init))
     return true
   }
@@ -124,7 +124,8 @@ function acceptFirst(stream: Receiving & Stream, spoken: SpokenProtocols, announ
   }
   stream.onData = (data) => {
     const bytes = data.subarray()
-    const protocol = protocolAsked(bytes, spoken)
+    // what opens and resets a stream at once closes it for writing before its bytes come
+    const protocol = stream.writeStatus === 'writable' ? protocolAsked(bytes, spoken) : undefined
     if (protocol === undefined) {
       release()
       onData(data)

@@ -135,6 +135,8 @@ export const DEPOT_ANNOUNCEMENTS_MAX = 4
 export const DEPOT_TIMEOUT_MS: number = 4 * SECOND_MS
 /** After how long prekeys of a person are searched again who has none yet: who starts for the first time publishes some within seconds. */
 export const PREKEYS_SEARCH_AGAIN_MS: readonly number[] = [SECOND_MS, 2 * SECOND_MS, 4 * SECOND_MS]
+/** How long after the first search another may begin. */
+export const PREKEYS_SEARCHES_MS: number = 10 * SECOND_MS
 /** Time to look for depots of a person. */
 export const DEPOT_SEARCH_MS: number = 8 * SECOND_MS
 /** Largest request of the prekeys protocol. */

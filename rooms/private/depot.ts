@@ -101,12 +101,14 @@ export function createPrekeyDepot({ store, clock, deposits = [] }: PrekeyDepotCo
       return person
     },
     take: async (person, { taker, except = [] }) => {
-      const isGreedy = isOften(person, taker)
+      const asked = devicesOf(person).filter((one) => !except.includes(one))
+      const there = asked.flatMap((device) => byDevice.get(device) ?? [])
+      // who finds nobody, or what anybody may have, has taken nothing
+      const isGreedy = there.some(({ left }) => left.length > 1) && isOften(person, taker)
       const found: Uint8Array[] = []
-      for (const device of devicesOf(person).filter((one) => !except.includes(one))) {
-        const deposit = byDevice.get(device)
-        const last = deposit?.left.at(-1)
-        if (deposit === undefined || last === undefined) continue
+      for (const deposit of there) {
+        const last = deposit.left.at(-1)
+        if (last === undefined) continue
         const [first = last] = deposit.left
         // The last one stands for itself again and again.
         if (isGreedy || deposit.left.length === 1) found.push(last)

@@ -1,7 +1,8 @@
+import { orAborted } from '#contracts'
 import type { Did } from '#did'
 import { RoomError } from '../errors.ts'
 import { parseRoomName } from '../text.ts'
-import { GROUP_ID_BYTES, PREKEYS_SEARCH_AGAIN_MS } from './constants.ts'
+import { GROUP_ID_BYTES, PREKEYS_SEARCHES_MS, PREKEYS_SEARCH_AGAIN_MS } from './constants.ts'
 import { currentMembers, isIn, type Conversation, type StepContext } from './conversation.ts'
 import type { ConversationInfo } from './info.ts'
 import type { Keeper } from './keeper.ts'
@@ -24,6 +25,7 @@ export interface DoingParts extends Pick<PrivateRoomsComponents, 'prekeys' | 'ra
 export function createDoing(parts: DoingParts): Doing {
   const { keeper, context } = parts
   const { own } = context().suite
+  const opened = openOnce(async (person, signal) => await openDirect(parts, person, signal))
   return {
     say: async (group, text) => await say(parts, group, text),
     sayTo: async (person, text, { signal }) => {
@@ -31,7 +33,7 @@ export function createDoing(parts: DoingParts): Doing {
         throw new RoomError('ERR_PRIVATE_REFUSED', 'expected somebody else to talk to')
       const known = directWith(keeper, person)
       if (known !== undefined) parts.lookFor(known)
-      const group = known ?? (await openDirect(parts, person, signal))
+      const group = known ?? (await opened(person, signal))
       return { group, ...(await say(parts, group, text)) }
     },
     createRoom: async (name) => {
@@ -61,11 +63,50 @@ async function say(
   })
 }
 
+interface Opening {
+  readonly group: Promise<string>
+  readonly stopping: AbortController
+  waiting: number
+}
+
+/**
+ * Opens the conversation with a person once for all who want to say something meanwhile, so that their words come in the order in
+ * which they were said; ends when none of them waits any more.
+ */
+function openOnce(
+  open: (person: Did, signal: AbortSignal) => Promise<string>
+): (person: Did, signal: AbortSignal) => Promise<string> {
+  const openings = new Map<Did, Opening>()
+  const begin = (person: Did): Opening => {
+    const stopping = new AbortController()
+    const group = open(person, stopping.signal)
+    const opening: Opening = { group, stopping, waiting: 0 }
+    const forget = (): void => {
+      if (openings.get(person) === opening) openings.delete(person)
+    }
+    stopping.signal.addEventListener('abort', forget, { once: true })
+    group.then(forget, forget)
+    openings.set(person, opening)
+    return opening
+  }
+  return async (person, signal) => {
+    signal.throwIfAborted()
+    const opening = openings.get(person) ?? begin(person)
+    opening.waiting += 1
+    try {
+      return await orAborted(opening.group, signal)
+    } finally {
+      opening.waiting -= 1
+      if (opening.waiting === 0) opening.stopping.abort(signal.reason)
+    }
+  }
+}
+
 async function openDirect(parts: DoingParts, person: Did, signal: AbortSignal): Promise<string> {
   const { keeper, context } = parts
   const { own } = context().suite
   const theirs = await takeSome(parts, person, signal)
-  const add = [...theirs, ...(await take(parts, own.person, signal))]
+  const add = [...theirs, ...(await take(parts, own.person, signal)).prekeys]
   return await keeper.open(async () => {
     const known = directWith(keeper, person)
     if (known !== undefined) return known
@@ -101,28 +142,34 @@ async function takeOut({ keeper, context }: DoingParts, group: string, person: D
   })
 }
 
-/** One valid prekey for each device of a person but this one. */
+/** One valid prekey for each device of a person but this one, and whether any were handed out at all. */
 async function take(
   { prekeys, context }: DoingParts,
   person: Did,
   signal: AbortSignal
-): Promise<readonly Prekey[]> {
+): Promise<{ readonly prekeys: readonly Prekey[]; readonly isFound: boolean }> {
   const taken: Prekey[] = []
-  for (const bytes of await prekeys.take(person, { signal })) {
+  const found = await prekeys.take(person, { signal })
+  for (const bytes of found) {
     const { suite, signer, nowMs } = context()
     const prekey = await readPrekey(suite, bytes, nowMs).catch(() => undefined)
     const isNew = prekey?.person === person && taken.every(({ device }) => device !== prekey.device)
     if (isNew && prekey.device !== signer.did) taken.push(prekey)
   }
-  return taken
+  return { prekeys: taken, isFound: found.length > 0 }
 }
 
 /** Prekeys of a person who has published some, or does within seconds: somebody new is often called at once. */
 async function takeSome(parts: DoingParts, person: Did, signal: AbortSignal): Promise<readonly Prekey[]> {
+  const { clock } = parts
+  const sinceMs = clock.monotonicMs()
   for (const waitMs of [0, ...PREKEYS_SEARCH_AGAIN_MS]) {
-    if (waitMs > 0) await parts.clock.sleep(waitMs, signal)
-    const taken = await take(parts, person, signal)
-    if (taken.length > 0) return taken
+    if (clock.monotonicMs() - sinceMs + waitMs > PREKEYS_SEARCHES_MS) break
+    if (waitMs > 0) await clock.sleep(waitMs, signal)
+    const { prekeys, isFound } = await take(parts, person, signal)
+    if (prekeys.length > 0) return prekeys
+    // those that are of no use do not become better
+    if (isFound) break
   }
   throw new RoomError('ERR_PRIVATE_PREKEYS', `expected a device of ${person} that published prekeys`)
 }

@@ -2,7 +2,11 @@ import assert from 'node:assert/strict'
 import type { Connection } from '@libp2p/interface'
 import { createLibp2p } from 'libp2p'
 import { spreadChecks } from '../../../dht/connection-checks.ts'
-import { CONNECTION_CHECK_INTERVAL_MS, CONNECTION_CHECK_TURN_MS } from '../../../dht/constants.ts'
+import {
+  CHECKS_UNANSWERED_MAX,
+  CONNECTION_CHECK_INTERVAL_MS,
+  CONNECTION_CHECK_TURN_MS
+} from '../../../dht/constants.ts'
 
 const TURNS = CONNECTION_CHECK_INTERVAL_MS / CONNECTION_CHECK_TURN_MS
 
@@ -86,5 +90,32 @@ describe('checks of connections', () => {
     const [silent] = roundOf(monitor).flat()
     silent?.abort(late)
     assert.deepEqual(ended, [late])
+  })
+
+  it('ask as often as before where nothing comes but the answers', async () => {
+    const { socket, connection } = createCounted()
+    const { monitor, spread } = await monitorOf([connection])
+    spread()
+    let asked = 0
+    for (let turn = 0; turn < 4 * TURNS; turn++) {
+      const due = monitor.components.connectionManager.getConnections()
+      if (due.length > 0) socket.bytesRead += 60
+      for (const one of due) one.rtt = 7
+      asked += due.length
+    }
+    assert.equal(asked, 4)
+  })
+
+  it('end a connection over which something comes, but no answer, again and again', async () => {
+    const { socket, ended, connection } = createCounted()
+    const { monitor, spread } = await monitorOf([connection])
+    spread()
+    for (let round = 1; round <= CHECKS_UNANSWERED_MAX; round++) {
+      assert.deepEqual(ended, [])
+      const [due] = roundOf(monitor).flat()
+      socket.bytesRead += 1
+      due?.abort(new Error('no answer'))
+    }
+    assert.equal(ended.length, 1)
   })
 })

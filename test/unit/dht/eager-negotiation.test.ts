@@ -67,4 +67,24 @@ describe('a stream whose opener does not wait', () => {
       assert.deepEqual(await opened(...pieces), { protocol: '', asked, answered: Buffer.alloc(0) })
     }
   })
+
+  it('ends no connection when it is opened, negotiated and reset in one frame', async () => {
+    const [near, far] = multiaddrConnectionPair()
+    const registrar = { getHandler: () => ({}) }
+    const muxer = guardedYamux({})({ registrar }).createStreamMuxer(far)
+    const told = new Promise<Stream>((resolve) => {
+      muxer.addEventListener('stream', ({ detail }) => resolve(detail))
+    })
+    const frame = Buffer.alloc(12 + NEGOTIATION.length)
+    // a data frame with the flags SYN and RST, of stream 1
+    frame.writeUInt16BE(9, 2)
+    frame.writeUInt32BE(1, 4)
+    frame.writeUInt32BE(NEGOTIATION.length, 8)
+    NEGOTIATION.copy(frame, 12)
+    near.send(frame)
+    const { writeStatus } = await told
+    assert.notEqual(writeStatus, 'writable')
+    assert.deepEqual([muxer.status, far.status], ['open', 'open'])
+    near.abort(new Error('the end of the test'))
+  })
 })

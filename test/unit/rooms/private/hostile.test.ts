@@ -273,6 +273,8 @@ describe('private rooms under attack', () => {
       code: 'ERR_PRIVATE_FOREIGN'
     })
     await assert.rejects(depot.deposit(published, ann.key.did), { code: 'ERR_PRIVATE_FOREIGN' })
+    for (let count = 0; count < 8; count++)
+      assert.deepEqual(await depot.take(bob.person.did, { taker: ann.key.did }), [], 'which takes nothing')
     await depot.deposit(published, bob.key.did)
     const taken: string[] = []
     for (let count = 0; count < 6; count++) {

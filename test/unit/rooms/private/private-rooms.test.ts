@@ -44,6 +44,36 @@ describe('private rooms', () => {
     await world.until(() => bob.texts().includes('welcome'))
   })
 
+  it('bring words to somebody new in the order in which they were said, in one conversation', async () => {
+    await using world = createPrivateWorld(13)
+    const [ann, bob] = [await world.device(world.person()), await world.device(world.person())]
+    const { did } = bob.person
+    world.mayFind = false
+    const texts = ['first', 'second', 'third']
+    const given = new AbortController()
+    const said = [ann.rooms.sayTo(did, 'never mind', { signal: given.signal })]
+    const stopped = assert.rejects(said[0] ?? Promise.resolve(), { message: 'said no more' })
+    for (const text of texts) {
+      said.push(ann.rooms.sayTo(did, text, { signal }))
+      await world.pass(500)
+    }
+    given.abort(new Error('said no more'))
+    await stopped
+    world.mayFind = true
+    await world.pass(8_000)
+    const groups = await Promise.all(said.slice(1))
+    assert.equal(new Set(groups.map(({ group }) => group)).size, 1)
+    await world.until(() => bob.texts().length === texts.length)
+    assert.deepEqual(bob.texts(), texts)
+  })
+
+  it('wait for no better prekeys where those that there are are of no use', async () => {
+    await using world = createPrivateWorld(14)
+    const ann = await world.device(world.person())
+    const { group } = await ann.rooms.createRoom('plans')
+    await assert.rejects(ann.rooms.invite(group, ann.person.did, { signal }), { code: 'ERR_PRIVATE_PREKEYS' })
+  })
+
   it('show no text on the wire', async () => {
     await using world = createPrivateWorld(2)
     const [ann, bob] = [await world.device(world.person()), await world.device(world.person())]
