@@ -46,8 +46,8 @@ export async function* traverse<S extends WalkStep>(
   const ahead = new Ahead<S>({ fetch, aheadMax })
   ahead.push([...roots])
   for (let item = ahead.next(); item !== undefined; item = ahead.next()) {
-    using _late = ahead.isLate ? clock?.after(LATE_STEPS_AFTER_MS, () => ahead.tryFill()) : undefined
-    const bytes = await item.work
+    const late = ahead.isLate ? clock?.after(LATE_STEPS_AFTER_MS, () => ahead.tryFill()) : undefined
+    const bytes = await item.work.finally(() => late?.[Symbol.dispose]())
     ahead.leave(item.work)
     ahead.push(await expand(item.step, bytes))
     yield { step: item.step, bytes }

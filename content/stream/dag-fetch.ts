@@ -10,8 +10,7 @@ import type { Blame, Unanswered, VerifiedBlock } from './asking-channel.ts'
 import { ASK_ROOTS_MAX, EXPECTED_BLOCKS_MAX, RECEIVE_SLABS_KEPT_MAX, SLAB_BYTES } from './constants.ts'
 import type { StreamLimits } from './constants.ts'
 import type { AskedPart, Source, SourceEvents } from './source.ts'
-import { Sources } from './sources.ts'
-import type { SourcesComponents } from './sources.ts'
+import { Sources, type SourcesComponents } from './sources.ts'
 import { Waiters } from './waiters.ts'
 import { stepKey } from './walk.ts'
 
@@ -71,11 +70,8 @@ export class DagFetch implements AsyncDisposable, SourceEvents {
     this.#init = init
     this.#limits = limits
     this.#lastBlockMs = components.clock.monotonicMs()
-    this.#sources = new Sources(
-      components,
-      { root: init.root, events: this, onChanged: () => this.#advance() },
-      limits
-    )
+    const sources = { root: init.root, events: this, onChanged: () => this.#advance() }
+    this.#sources = new Sources(components, sources, limits)
     this.#ahead = new Ahead({
       clock: components.clock,
       store: components.store,
@@ -176,8 +172,12 @@ export class DagFetch implements AsyncDisposable, SourceEvents {
     const answered = this.#waiters.add(key, { isRead, sinceMs: this.#components.clock.monotonicMs() })
     if (!this.#isExpected(key)) this.#want({ cid, below: this.#isFollowing })
     this.#settle()
-    this.#sweeping ??= this.#components.clock.every(this.#limits.sweepIntervalMs, () => this.#sweep())
+    this.#watch()
     return await answered
+  }
+
+  #watch(): void {
+    this.#sweeping ??= this.#components.clock.every(this.#limits.sweepIntervalMs, () => this.#sweep())
   }
 
   onBlock(source: Source, { cid, bytes, keysBelow, release }: VerifiedBlock): void {
@@ -210,6 +210,7 @@ export class DagFetch implements AsyncDisposable, SourceEvents {
 
   onBelow(_source: Source, keys: readonly string[]): void {
     for (const key of keys) this.#expect(key)
+    if (keys.length > 0 && !this.#hasEnded) this.#watch()
     this.#advance()
   }
 
@@ -287,9 +288,7 @@ export class DagFetch implements AsyncDisposable, SourceEvents {
       if (this.#waiters.size === 0) return
       this.#ahead.evict()
     }
-    const withheld = this.#withheld
-    this.#withheld = []
-    for (const { source, bytes } of withheld) source.release(bytes)
+    for (const { source, bytes } of this.#withheld.splice(0)) source.release(bytes)
   }
 
   #advance(): void {

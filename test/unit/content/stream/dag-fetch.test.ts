@@ -115,6 +115,29 @@ describe('a fetch of a DAG', () => {
     assert.deepEqual(await other, OTHER)
   })
 
+  it('looks after what it is told later, also while nobody waits', async () => {
+    const clock = createVirtualClock()
+    let sweeps = 0
+    const watched: Clock = {
+      ...clock,
+      every: (durationMs, callback) =>
+        clock.every(durationMs, () => {
+          sweeps += 1
+          callback()
+        })
+    }
+    await using fetch = openFetch(createMemoryBlockStore(), watched)
+    const read = [fetch.fetch(PARENT_CID), fetch.fetch(LEAF_CID)]
+    arrive(fetch, PARENT_CID, { bytes: PARENT, below: [LEAF_CID] })
+    arrive(fetch, LEAF_CID, { bytes: LEAF, below: [] })
+    await Promise.all(read)
+    await clock.advance(1_000)
+    assert.equal(sweeps, 0)
+    fetch.onBelow(SOURCE, [stepKey(OTHER_CID)])
+    await clock.advance(1_000)
+    assert.ok(sweeps > 0)
+  })
+
   it('stores a lone block at once for who waits for no more', async () => {
     const store = createMemoryBlockStore()
     await using fetch = openFetch(store)
