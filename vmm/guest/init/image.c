@@ -35,19 +35,20 @@ static void read_folder(int folder, unsigned depth, struct allowance *left) {
     return;
   }
   for (struct dirent *entry = readdir(entries); entry != NULL && left->bytes > 0 && left->entries > 0; entry = readdir(entries)) {
+    left->entries--;
     bool is_folder = entry->d_type == DT_DIR && strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
     if (!is_folder && entry->d_type != DT_REG) continue;
-    left->entries--;
-    int opened = openat(folder, entry->d_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    /* What an entry says that it is may be a lie: opening a pipe, or reading one, would wait for ever. */
+    int opened = openat(folder, entry->d_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     struct stat found;
     if (opened < 0) continue;
     /* A program's /dev, /proc and /tmp are of other file systems. */
     bool is_ours = fstat(opened, &found) == 0 && found.st_dev == left->device;
-    if (is_ours && is_folder && depth < DEPTH_MAX) {
+    if (is_ours && is_folder && S_ISDIR(found.st_mode) && depth < DEPTH_MAX) {
       read_folder(opened, depth + 1, left);
       continue;
     }
-    if (is_ours && !is_folder) read_file(opened, left);
+    if (is_ours && !is_folder && S_ISREG(found.st_mode)) read_file(opened, left);
     close(opened);
   }
   closedir(entries);
