@@ -7,7 +7,13 @@ import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import type { Machine } from '#vmm'
 import { buildTestGuest, writeImage } from '../test/support/guest.ts'
-import { machineInit, openTestPool, probeHere, startTestMachine } from '../test/support/machine.ts'
+import {
+  machineInit,
+  openTestPool,
+  probeHere,
+  spareSettled,
+  startTestMachine
+} from '../test/support/machine.ts'
 import { isMet } from '../test/support/requirements.ts'
 import { weigh } from './capsule-memory.ts'
 import { createRig, firstOutput, rigMissing, WAITS } from './capsule-rig.ts'
@@ -18,14 +24,20 @@ const BULK_BLOCK_BYTES = 65_536
 const ECHO_BYTES = 16
 const ECHOES = 200
 
-/** Where a machine comes from: its kernel, a template of its image, one of any image, or one that waited already. */
-type Origin = 'kernel' | 'image' | 'template' | 'waiting'
+/**
+ * Where a machine comes from: its kernel, a template of its image in a monitor that waited or in a new one, a template of any image in
+ * a new one, or one that waited already.
+ */
+type Origin = 'kernel' | 'image' | 'image anew' | 'template' | 'waiting'
 
 /** Starts machines as a node does: in the jail, a guest with a shell. */
 interface MachineRig extends AsyncDisposable {
   /** Resolves when the machine is told what to run. */
   start(origin: Origin, ...args: readonly string[]): Promise<Machine>
-  /** Resolves when nothing is being prepared: a machine waits, where one does, and an image that was asked for twice has its template. */
+  /**
+   * Resolves when nothing is being prepared: a machine or a monitor waits, where one does, and an image that was asked for twice has
+   * its template.
+   */
   settled(): Promise<void>
 }
 
@@ -44,6 +56,11 @@ export const benchmarks: readonly Benchmark[] = [
     baselineName: CAPSULE,
     target: { oursMax: 100 },
     open: async () => await besideCapsule(startTime('image'), (capsule) => capsule.afterMs)
+  },
+  {
+    ...createBenchmark('machine-restore-cold-monitor', { unit: 'ms', better: 'lower', runs: 10 }),
+    baselineName: CAPSULE,
+    open: async () => await besideCapsule(startTime('image anew'), (capsule) => capsule.afterMs)
   },
   {
     ...createBenchmark('machine-restore-any', { unit: 'ms', better: 'lower', runs: 10 }),
@@ -104,7 +121,8 @@ async function createMachineRig(): Promise<MachineRig> {
   console.error(`machines: ${report.tier} (${report.reason})`)
   const pools = {
     image: openTestPool(join(folder, 'image'), { warmMax: 0 }),
-    template: openTestPool(join(folder, 'template'), { warmMax: 0 }),
+    'image anew': openTestPool(join(folder, 'image anew'), { warmMax: 0, spareMax: 0 }),
+    template: openTestPool(join(folder, 'template'), { warmMax: 0, spareMax: 0 }),
     waiting: openTestPool(join(folder, 'waiting'))
   }
   const hash = createHash('sha256')
@@ -112,12 +130,13 @@ async function createMachineRig(): Promise<MachineRig> {
     .digest('hex')
   return {
     start: async (origin, ...args) => {
-      const change = origin === 'image' ? { disks: [{ path: image, isReadOnly: true, hash }] } : {}
+      const change = origin.startsWith('image') ? { disks: [{ path: image, isReadOnly: true, hash }] } : {}
       const init = { report, guest, image, program: { args }, change }
       return origin === 'kernel' ? startTestMachine(init) : await pools[origin].start(machineInit(init))
     },
     settled: async () => {
       for (const pool of Object.values(pools)) await pool.settled()
+      await spareSettled(pools.image)
     },
     [Symbol.asyncDispose]: async () => {
       for (const pool of Object.values(pools)) await pool[Symbol.asyncDispose]()
@@ -136,7 +155,7 @@ interface Program {
 function startTime(origin: Origin): (rig: MachineRig) => Promise<number> {
   const prepared = new WeakSet<MachineRig>()
   return async (rig) => {
-    if (origin === 'image' && !prepared.has(rig)) {
+    if (origin.startsWith('image') && !prepared.has(rig)) {
       prepared.add(rig)
       for (let count = 0; count < 2; count += 1) await startOnce(rig, origin)
     }

@@ -96,5 +96,9 @@ export const VM_WARM_ALIKE_MAX = 2
 export const VM_WARM_AGAIN_MS = 60_000
 /** How long a machine waits for a program. */
 export const VM_WARM_MS_MAX = 600_000
-/** Memory that must be free on the host, beside what a machine may take, for one to wait. */
+/** Monitors that wait, started on a template with nothing restored in them. */
+export const VM_SPARE_MAX = 1
+/** How long after the program of a machine runs a monitor is started for the next one. */
+export const VM_SPARE_AFTER_MS = 300
+/** Memory that must be free on the host, beside what a machine may take, for one or its monitor to wait. */
 export const VM_WARM_FREE_MIB_MIN = 1024

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { silentLogger, systemClock, systemRandom, type Logger } from '#contracts'
 import {
   createMachinePool,
@@ -14,6 +15,7 @@ import {
   type VmmPowers,
   type VmProgram
 } from '#vmm'
+import { VM_SPARE_AFTER_MS } from '../../vmm/constants.ts'
 
 /** A cache of the probe that lives as long as the test. */
 export function memoryCache(): ProbeCache & { readonly answers: ReadonlyMap<string, string> } {
@@ -67,7 +69,11 @@ export function machineInit({ report, guest, image, program, change }: TestMachi
 /** Machines from templates in `folder`, of which up to `warmMax` wait, whatever memory is free. */
 export function openTestPool(
   folder: string,
-  { logger = silentLogger, warmMax = 1 }: { logger?: Logger; warmMax?: number } = {}
+  {
+    logger = silentLogger,
+    warmMax = 1,
+    ...init
+  }: { logger?: Logger; warmMax?: number; spareMax?: 0 | 1 } = {}
 ): MachinePool {
   const powers: VmmPowers = {
     ...systemVmmPowers,
@@ -77,7 +83,15 @@ export function openTestPool(
         : await systemVmmPowers.readText(path, bytesMax)
   }
   const components = { powers, files: systemTemplatePowers, clock: systemClock }
-  return createMachinePool({ ...components, random: systemRandom, logger }, { folder, warmMax })
+  return createMachinePool({ ...components, random: systemRandom, logger }, { folder, warmMax, ...init })
+}
+
+/** Resolves when a pool has prepared all that it will, a monitor for the next machine included. */
+export async function spareSettled(pool: MachinePool): Promise<void> {
+  await pool.settled()
+  // It is started a moment after everything else; that its time has come is not told.
+  await sleep(2 * VM_SPARE_AFTER_MS)
+  await pool.settled()
 }
 
 /** Reads a stream to its end as text. */

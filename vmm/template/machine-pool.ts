@@ -1,5 +1,6 @@
-import { errorCode, errorMessage, orAborted } from '#contracts'
+import { errorCode, errorMessage } from '#contracts'
 import {
+  VM_SPARE_MAX,
   VM_TEMPLATES_MAX,
   VM_WARM_AGAIN_MS,
   VM_WARM_ALIKE_MAX,
@@ -17,15 +18,10 @@ import {
 } from '../machine/start-machine.ts'
 import type { GivenDisk } from './given-disk.ts'
 import { createHandover, type Handover } from './handover.ts'
-import {
-  createTemplates,
-  type Template,
-  type TemplateAttempt,
-  type Templates,
-  type TemplatesComponents
-} from './templates.ts'
+import { createRestorer, kindOf, type Restore, type Restorer } from './restorer.ts'
+import { createTemplates, type Template, type Templates, type TemplatesComponents } from './templates.ts'
 import type { MachineShape } from './take-template.ts'
-import { startWaitingMachine, type WaitingMachine } from './waiting-machine.ts'
+import type { WaitingMachine } from './waiting-machine.ts'
 
 /** What {@link createMachinePool} works with. */
 export type MachinePoolComponents = TemplatesComponents
@@ -36,15 +32,19 @@ export interface MachinePoolInit {
   readonly folder: string
   /** Machines that wait for a program; three when absent. */
   readonly warmMax?: number
+  /** Monitors that wait, with nothing restored in them; one when absent, and at most. */
+  readonly spareMax?: 0 | 1
 }
 
 /**
- * Machines that start fast: from templates, one of an image's own where that was asked for before, and one of the kind that was last asked for waits already, two where two were asked for
- * within a minute. Of emulated machines alone: one that the processor holds starts from its kernel, as a template's memory would be shared through its wall.
+ * Machines that start fast: from templates, one of an image's own where that was asked for before, and one of the kind that was last
+ * asked for waits already, two where two were asked for within a minute. Where none waits, a monitor does in which one is restored. Of emulated machines alone: one that the processor holds starts from its kernel, as a template's memory would be shared through its wall.
  */
 export interface MachinePool extends AsyncDisposable {
   /** Emulated machines that wait for a program. */
   readonly warmCount: number
+  /** Monitors that wait, with nothing restored in them. */
+  readonly spareCount: number
   /**
    * Starts a machine as {@link startMachine} does, an emulated one only sooner. The first of its kind takes as long, and makes the
    * template.
@@ -52,7 +52,7 @@ export interface MachinePool extends AsyncDisposable {
    * @throws VmmError `ERR_VM_PLAN`; the reason of its signal
    */
   start(init: MachineInit): Promise<Machine>
-  /** Resolves when nothing is being prepared. */
+  /** Resolves when nothing is being prepared. A monitor for the next machine is started some 100 ms later. */
   settled(): Promise<void>
   /** Removes what one that was killed left half made in its folder; nothing happens where there is none. */
   clean(): Promise<void>
@@ -62,15 +62,6 @@ interface Warm {
   readonly kind: string
   readonly machine: WaitingMachine
   readonly idle: Disposable
-}
-
-/** A machine that is to go on from a template. */
-interface Start {
-  readonly key: string
-  readonly shape: MachineShape
-  readonly attempt: TemplateAttempt
-  /** Its template, once it is there; `undefined` where there is none. */
-  template(): Promise<Template | undefined>
 }
 
 /** The image of a machine that was asked for. */
@@ -94,7 +85,9 @@ class TemplatePool implements MachinePool {
   readonly #components: MachinePoolComponents
   readonly #handover: Handover
   readonly #templates: Templates
+  readonly #restorer: Restorer
   readonly #warmMax: number
+  readonly #spareMax: number
   readonly #disposed = new AbortController()
   /** How many machines of a template in a row did not rehearse as they should. */
   readonly #unrehearsed = new Map<string, number>()
@@ -108,15 +101,27 @@ class TemplatePool implements MachinePool {
   /** One thing after the other: what is prepared must not hold up what is asked for. */
   #preparing: Promise<void> = Promise.resolve()
 
-  constructor(components: MachinePoolComponents, { folder, warmMax = VM_WARM_MAX }: MachinePoolInit) {
+  constructor(components: MachinePoolComponents, init: MachinePoolInit) {
+    const { folder, warmMax = VM_WARM_MAX, spareMax = VM_SPARE_MAX } = init
     this.#components = components
     this.#handover = createHandover(components, folder)
-    this.#templates = createTemplates(components, `${folder}/templates`)
+    this.#templates = createTemplates(
+      components,
+      `${folder}/templates`,
+      (key) => void this.#restorer.spare.drop((kind) => kind.startsWith(key))
+    )
+    const parts = { ...components, handover: this.#handover, templates: this.#templates }
+    this.#restorer = createRestorer(parts, this.#disposed.signal)
     this.#warmMax = warmMax
+    this.#spareMax = spareMax
   }
 
   get warmCount(): number {
     return this.#warm.length
+  }
+
+  get spareCount(): number {
+    return this.#restorer.spare.count
   }
 
   async clean(): Promise<void> {
@@ -153,16 +158,18 @@ class TemplatePool implements MachinePool {
       last = this.#preparing
       await last
     }
+    await this.#restorer.spare.settled()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed.abort(new VmmError('ERR_VM_STOPPED', 'the machines of this node have ended'))
     await this.#preparing
+    await this.#restorer[Symbol.asyncDispose]()
     await Promise.all(this.#warm.map((one) => this.#end(one)))
   }
 
   /** Where it may start, the best first: one that waits, where its image is mounted already, where a guest waits for any image. */
-  #starts(key: string, imageKey: string | undefined, shape: MachineShape): Start[] {
+  #starts(key: string, imageKey: string | undefined, shape: MachineShape): Restore[] {
     const hasWarm = this.#warm.some(({ kind }) => kind === kindOf(key, shape))
     const any = this.#startOf(key, shape)
     if (hasWarm || imageKey === undefined) return [any]
@@ -170,7 +177,7 @@ class TemplatePool implements MachinePool {
     return [{ key: imageKey, shape, attempt, template: () => this.#templates.known(imageKey) }, any]
   }
 
-  #startOf(key: string, shape: MachineShape): Start {
+  #startOf(key: string, shape: MachineShape): Restore {
     const { signal } = this.#disposed
     const template = (): Promise<Template | undefined> => this.#templates.provide(key, { shape, signal })
     return { key, shape, attempt: this.#templates.attempt(key), template }
@@ -183,10 +190,10 @@ class TemplatePool implements MachinePool {
   }
 
   /** A machine that runs from its template; `undefined` when there is no such thing here. */
-  async #begin(start: Start, init: MachineInit): Promise<Machine | undefined> {
+  async #begin(start: Restore, init: MachineInit): Promise<Machine | undefined> {
     const { key, shape, attempt } = start
     const warm = this.#takeWarm(kindOf(key, shape))
-    const waiting = warm ?? (await orEnded(this.#restore(start), init.signal))
+    const waiting = warm ?? (await this.#restorer.restore(start, init.signal))
     if (waiting === undefined) return undefined
     const { logger, files } = this.#components
     const image = init.disks[0]?.path ?? ''
@@ -196,7 +203,11 @@ class TemplatePool implements MachinePool {
       await waiting.goOn()
       // Nobody listened to it meanwhile.
       init.signal.throwIfAborted()
-      logger.info('machine goes on from its template', { key, wasWarm: warm !== undefined })
+      logger.info('machine goes on from its template', {
+        key,
+        wasWarm: warm !== undefined,
+        wasSpare: waiting.wasSpare
+      })
       return runMachine(this.#components, init, { monitor: waiting.monitor, isUp: true })
     } catch (thrown) {
       await waiting.monitor.end()
@@ -205,30 +216,6 @@ class TemplatePool implements MachinePool {
       if ((await files.mark(image)) !== undefined) await attempt.failed(errorMessage(thrown))
       return undefined
     }
-  }
-
-  async #restore({ shape, attempt, ...start }: Start): Promise<WaitingMachine | undefined> {
-    const { files } = this.#components
-    const { signal } = this.#disposed
-    try {
-      await this.#handover.open()
-      const template = await start.template()
-      if (template === undefined) return undefined
-      await using state = await files.openForReading(template.state)
-      const from = {
-        memory: template.memory,
-        state: state.descriptor,
-        handover: this.#handover.folder,
-        canRehearse: template.canRehearse
-      }
-      const waiting = await startWaitingMachine(this.#components, shape, from)
-      if (!signal.aborted) return waiting
-      await waiting.monitor.end()
-    } catch (thrown) {
-      if (!signal.aborted) await attempt.failed(errorMessage(thrown))
-    }
-    signal.throwIfAborted()
-    return undefined
   }
 
   #takeWarm(kind: string): WaitingMachine | undefined {
@@ -243,6 +230,7 @@ class TemplatePool implements MachinePool {
     this.#preparing = this.#preparing.then(() =>
       this.#prepareNow(key, shape)
         .then(() => (image === undefined ? undefined : this.#prepareImage(key, shape, image)))
+        .then(() => this.#prepareSpare(key, shape, image))
         .catch((thrown: unknown) => {
           if (!this.#disposed.signal.aborted)
             logger.warn('no machine waits', { key, error: errorMessage(thrown) })
@@ -263,6 +251,17 @@ class TemplatePool implements MachinePool {
     const give = (disk: GivenDisk): Promise<void> => this.#handover.give(disk, path)
     const mounted = { hash, handover: this.#handover.folder, give }
     await this.#templates.provide(image.key, { shape, signal, image: mounted })
+  }
+
+  /** Where the next machine is restored when none of its kind waits, a monitor does. */
+  async #prepareSpare(key: string, shape: MachineShape, image: AskedImage | undefined): Promise<void> {
+    if (this.#spareMax === 0 || this.#disposed.signal.aborted) return
+    const isMounted = image !== undefined && (await this.#templates.known(image.key)) !== undefined
+    const wanted = isMounted ? image.key : key
+    const kind = kindOf(wanted, shape)
+    const isWanted = async (): Promise<boolean> =>
+      !this.#warm.some((one) => one.kind === kind) && (await this.#hasMemory(shape))
+    this.#restorer.planSpare({ key: wanted, shape, isWanted })
   }
 
   async #prepareNow(key: string, shape: MachineShape): Promise<void> {
@@ -300,7 +299,7 @@ class TemplatePool implements MachinePool {
 
   async #prepareOne(key: string, shape: MachineShape): Promise<boolean> {
     const kind = kindOf(key, shape)
-    const machine = await this.#restore(this.#startOf(key, shape))
+    const machine = await this.#restorer.restore(this.#startOf(key, shape))
     if (machine === undefined) return false
     const hasRehearsed = await this.#rehearse(key, machine)
     const idle = this.#components.clock.after(VM_WARM_MS_MAX, () => void this.#end(warm))
@@ -334,7 +333,7 @@ class TemplatePool implements MachinePool {
   }
 
   /** One that did not come so far as to run its program is no good start for others. */
-  async #learn({ key, attempt }: Start, thrown: unknown): Promise<void> {
+  async #learn({ key, attempt }: Restore, thrown: unknown): Promise<void> {
     const code = errorCode(thrown)
     if (code !== 'ERR_VM_START' && code !== 'ERR_VM_CRASHED') return
     await attempt.failed(errorMessage(thrown))
@@ -374,22 +373,4 @@ function shapeOf({
   // a machine that the processor holds is a wall between them.
   if (tier === 'kvm') return undefined
   return { layout, arch, tier, cpus, limits, guest, timestampKhz }
-}
-
-/** Machines that can stand in for each other: what is limited from outside is so from the start. */
-function kindOf(key: string, { limits }: MachineShape): string {
-  return `${key} ${limits.cpuSecondsMax}`
-}
-
-/** Who asked need not wait for what others may want too; a machine that nobody takes any more is ended. */
-async function orEnded(
-  restoring: Promise<WaitingMachine | undefined>,
-  signal: AbortSignal
-): Promise<WaitingMachine | undefined> {
-  try {
-    return await orAborted(restoring, signal)
-  } catch (thrown) {
-    void restoring.then((waiting) => waiting?.monitor.end()).catch(() => undefined)
-    throw thrown
-  }
 }

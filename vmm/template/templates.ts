@@ -23,6 +23,8 @@ export interface TemplatesComponents extends TemplateMachineComponents {
 export interface Template {
   readonly memory: string
   readonly state: string
+  /** By what one sees that nobody changed it. */
+  readonly mark: string
   /** Whether its guest can rehearse the start of a program. */
   readonly canRehearse: boolean
   /** Whether a template with an image can be taken of its guest. */
@@ -87,15 +89,21 @@ const KEY = /^[0-9a-f]{64}$/
 /**
  * Templates in `folder`. What cannot be kept there, or is found changed, is only slower: a machine then starts from its kernel.
  *
+ * @param onGone - called with the key of a template that goes
  * @see docs/ARCHITECTURE.md, `vmm`
  */
-export function createTemplates(components: TemplatesComponents, folder: string): Templates {
-  return new FolderTemplates(components, folder)
+export function createTemplates(
+  components: TemplatesComponents,
+  folder: string,
+  onGone: (key: string) => void
+): Templates {
+  return new FolderTemplates(components, folder, onGone)
 }
 
 class FolderTemplates implements Templates {
   readonly #components: TemplatesComponents
   readonly #folder: string
+  readonly #onGone: (key: string) => void
   readonly #hashes = new Map<string, { readonly mark: string; readonly hash: string | undefined }>()
   /** Templates that were found whole, and by what one sees that nobody changed them since. */
   readonly #whole = new Map<string, string>()
@@ -105,9 +113,10 @@ class FolderTemplates implements Templates {
   readonly #making = new Map<string, Promise<Template | undefined>>()
   #cleaned: Promise<void> | undefined
 
-  constructor(components: TemplatesComponents, folder: string) {
+  constructor(components: TemplatesComponents, folder: string, onGone: (key: string) => void) {
     this.#components = components
     this.#folder = folder
+    this.#onGone = onGone
   }
 
   async keyOf(shape: MachineShape, imageHash?: string): Promise<string | undefined> {
@@ -152,12 +161,11 @@ class FolderTemplates implements Templates {
       logger.info('a machine did not go on from its template', { key, reason })
       return
     }
-    this.#whole.delete(key)
     if (!this.#dropped.has(key)) {
       this.#dropped.add(key)
       logger.warn('machines start without their template', { key, reason })
     }
-    await this.#remove(this.#pathOf(key))
+    await this.#drop(key)
   }
 
   async #provide(key: string, init: TemplateInit): Promise<Template | undefined> {
@@ -188,16 +196,15 @@ class FolderTemplates implements Templates {
     const template = { ...templateAt(path), ...greeting }
     const mark = await this.#markOf(template)
     if (mark === undefined || this.#whole.get(key) !== mark) {
-      if ((await this.#describe(template)) !== said) {
+      if (mark === undefined || (await this.#describe(template)) !== said) {
         logger.warn('a template of machines was not as it was made', { key })
-        this.#whole.delete(key)
-        await this.#remove(path)
+        await this.#drop(key)
         return undefined
       }
-      if (mark !== undefined) this.#whole.set(key, mark)
+      this.#whole.set(key, mark)
     }
     await files.touch(`${path}/template.json`, clock.nowMs())
-    return template
+    return { ...template, mark }
   }
 
   async #make(key: string, { shape, image, signal }: TemplateInit): Promise<void> {
@@ -234,19 +241,19 @@ class FolderTemplates implements Templates {
       names.map(async (name) => {
         const path = this.#pathOf(name)
         const [used, memory] = [await files.mark(`${path}/template.json`), await files.mark(`${path}/memory`)]
-        return { path, usedMs: used?.modifiedMs ?? 0, bytes: memory?.allocatedBytes ?? 0 }
+        return { name, usedMs: used?.modifiedMs ?? 0, bytes: memory?.allocatedBytes ?? 0 }
       })
     )
     let [count, total] = [1, bytes]
     for (const one of kept.toSorted((a, b) => b.usedMs - a.usedMs)) {
       count += 1
       total += one.bytes
-      if (count > VM_TEMPLATES_MAX || total > VM_TEMPLATES_BYTES_MAX) await this.#remove(one.path)
+      if (count > VM_TEMPLATES_MAX || total > VM_TEMPLATES_BYTES_MAX) await this.#drop(one.name)
     }
   }
 
   /** What is kept beside a template to see that it is whole. */
-  async #describe({ memory, state, canRehearse, canMount }: Template): Promise<string> {
+  async #describe({ memory, state, canRehearse, canMount }: Omit<Template, 'mark'>): Promise<string> {
     const { files } = this.#components
     const [memoryDigest, stateDigest] = [await files.digest(memory), await files.digest(state)]
     const digests = { memory: memoryDigest, state: stateDigest }
@@ -276,6 +283,12 @@ class FolderTemplates implements Templates {
     for (const name of await files.list(this.#folder)) {
       if (name.endsWith('.new')) await this.#remove(`${this.#folder}/${name}`)
     }
+  }
+
+  async #drop(key: string): Promise<void> {
+    this.#whole.delete(key)
+    this.#onGone(key)
+    await this.#remove(this.#pathOf(key))
   }
 
   async #remove(path: string): Promise<void> {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { machineInit, openTestPool, probeHere, startTestMachine } from '../../support/machine.ts'
+import { VM_SPARE_AFTER_MS } from '../../../vmm/constants.ts'
 
 /**
  * Starts one machine after the other and ends each soon, until it is killed. Arguments: kernel, initrd, root image, and the folder
@@ -14,7 +15,11 @@ const init = {
   ...{ report: await probeHere(guest), guest, image },
   program: { args: ['/bin/busybox', 'sleep', '1000'] }
 }
-const pool = poolFolder === undefined ? undefined : openTestPool(poolFolder)
+/** So that a monitor waits, or is being started. */
+const POOL_AGE_MS_MAX = 2 * VM_SPARE_AFTER_MS
+// Where no machine waits, a monitor does.
+const pool =
+  poolFolder === undefined ? undefined : openTestPool(poolFolder, { warmMax: Math.random() < 0.5 ? 0 : 1 })
 console.log(JSON.stringify({ event: 'ready' }))
 for (;;) {
   await using machine =
@@ -22,5 +27,6 @@ for (;;) {
       ? startTestMachine(init)
       : await pool.start(machineInit({ ...init, change: { tier: 'emulated' } }))
   void machine.started.catch(() => undefined)
-  await sleep(Math.random() * AGE_MS_MAX)
+  const isOld = pool !== undefined && Math.random() < 0.2
+  await sleep(Math.random() * (isOld ? POOL_AGE_MS_MAX : AGE_MS_MAX))
 }

@@ -8,7 +8,7 @@ import { silentLogger, type Logger } from '#contracts'
 import type { GuestFiles, Machine, MachinePool, MachineReport } from '#vmm'
 import { descendantsOf, stillRunning } from '../../support/descendants.ts'
 import { provideGuest, writeImage } from '../../support/guest.ts'
-import { machineInit, openTestPool, probeHere, readText } from '../../support/machine.ts'
+import { machineInit, openTestPool, probeHere, readText, spareSettled } from '../../support/machine.ts'
 import { startProcess } from '../../support/process.ts'
 import { skipBecause } from '../../support/requirements.ts'
 import { createTemporaryFolder, type TemporaryFolder } from '../../support/temporary-folder.ts'
@@ -78,12 +78,13 @@ describe('machines from one template', () => {
   })
 
   it('never share a random byte where their image was mounted before, and have that as it is', async () => {
-    const keys: unknown[] = []
+    const wentOn: { readonly key: unknown; readonly wasSpare: unknown }[] = []
     const logger: Logger = {
       ...silentLogger,
       warn: (event) => void warnings.push(event),
       info: (event, details) => {
-        if (event === 'machine goes on from its template') keys.push(details?.['key'])
+        if (event !== 'machine goes on from its template') return
+        wentOn.push({ key: details?.['key'], wasSpare: details?.['wasSpare'] })
       }
     }
     await using ofImage = openTestPool(join(folder.path, 'pool of an image'), { logger, warmMax: 0 })
@@ -96,22 +97,29 @@ describe('machines from one template', () => {
         machineInit({ report, guest, image, program: { args }, change: { tier: 'emulated', disks } })
       )
     const drawn: Buffer[] = []
-    // The second makes the template of the image; the next two start there at once.
+    // The second makes the template of the image; the next two start there at once, one of them in the monitor that waits.
     for (const count of [1, 1, 2]) {
       const machines = await Promise.all(Array.from({ length: count }, () => startOfImage('/bin/draws')))
       for (const machine of machines) {
         drawn.push(Buffer.concat(await Array.fromAsync(machine.stdout.incoming)))
         assert.deepEqual(await machine.finished, { kind: 'exit', exit: { kind: 'code', code: 0 } })
       }
-      await ofImage.settled()
+      await spareSettled(ofImage)
+      assert.equal(ofImage.spareCount, 1)
     }
-    const [first, second, third, fourth] = keys
-    assert.equal(first, second)
-    assert.equal(third, fourth)
-    assert.notEqual(second, third)
+    const [first, second, third, fourth] = wentOn
+    assert.equal(first?.key, second?.key)
+    assert.equal(third?.key, fourth?.key)
+    assert.notEqual(second?.key, third?.key)
+    assert.deepEqual(
+      wentOn.map(({ wasSpare }) => wasSpare).toSorted(),
+      [false, false, true, true],
+      'the first has none, and of the last two one'
+    )
     assertDistinct(drawn)
     const machine = await startOfImage('/bin/busybox', 'sh', '-c', LOOKS_AROUND)
     await assertAtHome(machine)
+    assert.equal(wentOn.at(-1)?.wasSpare, true)
     await assert.rejects(
       startOfImage('/bin/none').then(({ started }) => started),
       { code: 'ERR_VM_PROGRAM' }
@@ -122,8 +130,46 @@ describe('machines from one template', () => {
       machineInit({ report, guest, image, program, change: { tier: 'emulated', disks } })
     )
     assert.equal(await readText(atTerminal.stdout.incoming), '24 80\r\n1000\r\n')
-    assert.equal(new Set(keys.slice(2)).size, 1, 'all of them went on where their image was mounted')
-    assert.equal(keys.length, 7)
+    assert.equal(
+      new Set(wentOn.slice(2).map(({ key }) => key)).size,
+      1,
+      'all of them went on where their image was mounted'
+    )
+    assert.equal(wentOn.length, 7)
+    assert.deepEqual(warnings, [])
+  })
+
+  it('start as before when the monitor that waited for them was killed', async () => {
+    const known = new Set((await descendantsOf(process.pid)).map(({ pid }) => pid))
+    const wereSpare: unknown[] = []
+    const logger: Logger = {
+      ...silentLogger,
+      warn: (event) => void warnings.push(event),
+      info: (event, details) => {
+        if (event === 'machine goes on from its template') wereSpare.push(details?.['wasSpare'])
+      }
+    }
+    await using alone = openTestPool(join(folder.path, 'pool'), { logger, warmMax: 0 })
+    const program = { args: ['/bin/busybox', 'echo', 'ready'] }
+    const run = async (): Promise<void> => {
+      const machine = await alone.start(
+        machineInit({ report, guest, image, program, change: { tier: 'emulated' } })
+      )
+      assert.equal(await readText(machine.stdout.incoming), 'ready\n')
+      await machine.finished
+    }
+    await run()
+    await spareSettled(alone)
+    assert.equal(alone.spareCount, 1)
+    const found = await descendantsOf(process.pid, known)
+    const monitor = found.find(({ pid }) => !found.some(({ parent }) => parent === pid))
+    assert.ok(monitor)
+    process.kill(monitor.pid, 'SIGKILL')
+    await run()
+    await spareSettled(alone)
+    assert.equal(alone.spareCount, 1)
+    await run()
+    assert.deepEqual(wereSpare, [false, false, true])
     assert.deepEqual(warnings, [])
   })
 
@@ -136,22 +182,28 @@ describe('machines from one template', () => {
     assert.deepEqual(warnings, [])
   })
 
-  it('end with their node, those too that wait', async () => {
-    await pool.settled()
-    await using owner = await startProcess({
-      command: process.execPath,
-      args: [
-        ...[join(import.meta.dirname, 'machine-worker.ts'), guest.kernel, guest.initrd, image],
-        join(folder.path, 'pool')
-      ],
-      env: process.env
+  for (const [name, waiting] of [
+    ['those too that wait', { waiting: 1, spares: 0 }],
+    ['and so does a monitor that waits', { waiting: 0, spares: 1 }]
+  ] as const) {
+    it(`end with their node, ${name}`, async () => {
+      await pool.settled()
+      await using owner = await startProcess({
+        command: process.execPath,
+        args: [
+          ...[join(import.meta.dirname, 'machine-worker.ts'), guest.kernel, guest.initrd, image],
+          ...[join(folder.path, 'pool'), String(waiting.waiting)]
+        ],
+        env: process.env
+      })
+      const { waiting: machines, spares } = await owner.event('started', { timeoutMs: START_MS_MAX })
+      assert.deepEqual({ waiting: machines, spares }, waiting)
+      const pids = (await descendantsOf(owner.pid)).map(({ pid }) => pid)
+      assert.ok(pids.length >= 4, 'jails and monitors, of one that runs and of one that waits')
+      owner.signal('SIGKILL')
+      while ((await stillRunning(pids)).length > 0) await new Promise((resolve) => setTimeout(resolve, 20))
     })
-    assert.equal((await owner.event('started', { timeoutMs: START_MS_MAX }))['waiting'], 1)
-    const pids = (await descendantsOf(owner.pid)).map(({ pid }) => pid)
-    assert.ok(pids.length >= 4, 'jails and monitors, of one that runs and of one that waits')
-    owner.signal('SIGKILL')
-    while ((await stillRunning(pids)).length > 0) await new Promise((resolve) => setTimeout(resolve, 20))
-  })
+  }
 })
 
 /** Refuses machines of which two drew the same eight bytes. */

@@ -26,7 +26,7 @@ export interface Lab extends AsyncDisposable {
   readonly clock: VirtualClock
   readonly folder: string
   readonly warnings: readonly string[]
-  openPool(init?: { readonly warmMax?: number }): MachinePool
+  openPool(init?: { readonly warmMax?: number; readonly spareMax?: 0 | 1 }): MachinePool
   machine(change?: Partial<MachineInit>): MachineInit
   /** Starts one and waits until its program runs. */
   run(pool: MachinePool, change?: Partial<MachineInit>): Promise<Machine>
