@@ -34,7 +34,7 @@ export interface Restorer extends AsyncDisposable {
   /**
    * `undefined` when there is no such machine here.
    *
-   * @param signal - of who asked for it; one that nobody takes any more is ended
+   * @param signal - of who asked for it and then does not wait for its end; one that nobody takes any more is ended
    * @throws the reason of `signal`, or of that of the restorer
    */
   restore(start: Restore, signal?: AbortSignal): Promise<WaitingMachine | undefined>
@@ -51,8 +51,10 @@ export function createRestorer(components: RestorerComponents, signal: AbortSign
   const spare = createSpareMonitor(components)
   return {
     spare,
-    restore: async (start, askedBy = signal) =>
-      await orEnded(restore({ ...components, spare, signal }, start), askedBy),
+    restore: async (start, askedBy) => {
+      const restoring = restore({ ...components, spare, signal }, start)
+      return askedBy === undefined ? await restoring : await orEnded(restoring, askedBy)
+    },
     planSpare: ({ key, shape, isWanted }) =>
       spare.plan({ kind: kindOf(key, shape), isWanted, start: () => startSpare(components, key, shape) }),
     [Symbol.asyncDispose]: () => spare[Symbol.asyncDispose]()

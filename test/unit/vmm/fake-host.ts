@@ -43,6 +43,8 @@ export interface FakeHost {
   readonly machines: readonly FakeMachine[]
   /** What monitors refuse to do from now on. */
   readonly refused: Set<string>
+  /** What monitors never answer from now on. */
+  readonly unanswered: Set<string>
   memoryFreeMib: number
   /** What its guests do when they are to rehearse. */
   rehearsing: 'well' | 'badly' | 'without end' | 'not'
@@ -59,6 +61,7 @@ export function createFakeHost(): FakeHost {
   const host: Omit<FakeHost, 'powers'> = {
     machines,
     refused: new Set(),
+    unanswered: new Set(),
     memoryFreeMib: 8192,
     rehearsing: 'well',
     canMount: true,
@@ -84,7 +87,7 @@ export function createFakeHost(): FakeHost {
 function startFake(
   args: readonly string[],
   pid: number,
-  host: Pick<FakeHost, 'refused' | 'onTold' | 'rehearsing' | 'canMount'>
+  host: Pick<FakeHost, 'refused' | 'unanswered' | 'onTold' | 'rehearsing' | 'canMount'>
 ): { machine: FakeMachine; process: MonitorProcess } {
   const [stdout, stderr, channel, status, control] = Array.from({ length: 5 }, () => new PassThrough())
   if (!stdout || !stderr || !channel || !status || !control) throw new Error('expected five streams')
@@ -110,6 +113,7 @@ function startFake(
   const doAs = (command: string): void => {
     told.push(command)
     host.onTold(command)
+    if (host.unanswered.has(command)) return
     if (host.refused.has(command)) {
       say({ error: { class: 'GenericError', desc: `no ${command} here` } })
       return

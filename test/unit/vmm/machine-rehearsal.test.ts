@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { encodeVmFrame, VM_FRAME } from '#vmm'
-import { VM_REHEARSAL_MS_MAX, VM_WARM_AGAIN_MS } from '../../../vmm/constants.ts'
+import { VM_CONTROL_MS_MAX, VM_REHEARSAL_MS_MAX, VM_WARM_AGAIN_MS } from '../../../vmm/constants.ts'
 import { handedOver, lastMove, openLab } from './machine-pool-lab.ts'
 
 describe('a machine that waits', () => {
@@ -103,6 +103,29 @@ describe('a machine that waits', () => {
     await ended
     assert.equal(pool.warmCount, 0)
     assert.equal(lab.host.machines.at(-1)?.hasEnded, true)
+    assert.deepEqual(lab.warnings, [])
+  })
+
+  it('ends with its node while it is restored', async () => {
+    await using lab = await openLab()
+    const pool = lab.openPool()
+    let moves = 0
+    let hadEnded: Promise<boolean | undefined> | undefined
+    const dispose = async (): Promise<boolean | undefined> => {
+      await pool[Symbol.asyncDispose]()
+      return lab.host.machines[2]?.hasEnded
+    }
+    lab.host.onTold = (command) => {
+      if (command !== 'migrate-incoming' || ++moves !== 2) return
+      lab.host.unanswered.add(command)
+      hadEnded = dispose()
+    }
+    const running = lab.run(pool)
+    while (hadEnded === undefined) await new Promise((resolve) => setImmediate(resolve))
+    await lab.clock.advance(VM_CONTROL_MS_MAX)
+    assert.equal(await hadEnded, true)
+    await running
+    assert.equal(pool.warmCount, 0)
     assert.deepEqual(lab.warnings, [])
   })
 })
