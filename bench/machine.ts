@@ -1,7 +1,7 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
@@ -39,6 +39,8 @@ interface MachineRig extends AsyncDisposable {
    * its template.
    */
   settled(): Promise<void>
+  /** How many templates there are for machines of this origin. */
+  templateCount(origin: Origin): Promise<number>
 }
 
 const CAPSULE = 'a WebAssembly capsule without a ready process'
@@ -134,6 +136,7 @@ async function createMachineRig(): Promise<MachineRig> {
       const init = { report, guest, image, program: { args }, change }
       return origin === 'kernel' ? startTestMachine(init) : await pools[origin].start(machineInit(init))
     },
+    templateCount: async (origin) => (await readdir(join(folder, origin, 'templates'))).length,
     settled: async () => {
       for (const pool of Object.values(pools)) await pool.settled()
       await spareSettled(pools.image)
@@ -158,6 +161,10 @@ function startTime(origin: Origin): (rig: MachineRig) => Promise<number> {
     if (origin.startsWith('image') && !prepared.has(rig)) {
       prepared.add(rig)
       for (let count = 0; count < 2; count += 1) await startOnce(rig, origin)
+      await rig.settled()
+      const count = await rig.templateCount(origin)
+      if (count !== 2)
+        throw new Error(`expected a template with the image beside the other; got ${count} in all`)
     }
     return await startOnce(rig, origin)
   }

@@ -74,8 +74,10 @@ export const VM_DEBIAN_LIST_BYTES_MAX = 131_072
 /** Bytes of a guest's kernel, of its initial file system, and of what describes both. */
 export const VM_GUEST_FILE_BYTES_MAX = 134_217_728
 
-/** Templates of machines that are kept. */
+/** Templates of machines that are kept, beside those of images. */
 export const VM_TEMPLATES_MAX = 4
+/** Templates of machines with an image that are kept. */
+export const VM_IMAGE_TEMPLATES_MAX = 2
 /** Bytes that all templates of machines may take of the disk. */
 export const VM_TEMPLATES_BYTES_MAX = 1_073_741_824
 /** Bytes of a template beside its memory. */

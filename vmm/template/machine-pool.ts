@@ -1,7 +1,7 @@
 import { errorCode, errorMessage } from '#contracts'
 import {
   VM_SPARE_MAX,
-  VM_TEMPLATES_MAX,
+  VM_IMAGE_TEMPLATES_MAX,
   VM_WARM_AGAIN_MS,
   VM_WARM_ALIKE_MAX,
   VM_WARM_FREE_MIB_MIN,
@@ -242,9 +242,12 @@ class TemplatePool implements MachinePool {
   async #prepareImage(key: string, shape: MachineShape, image: AskedImage): Promise<void> {
     const { hash, path } = image
     const isAgain = this.#images.includes(image.key)
-    this.#images = [...this.#images.filter((one) => one !== image.key), image.key].slice(-VM_TEMPLATES_MAX)
+    this.#images = [...this.#images.filter((one) => one !== image.key), image.key].slice(
+      -VM_IMAGE_TEMPLATES_MAX
+    )
     const { signal } = this.#disposed
-    if (!isAgain || signal.aborted || !(await this.#hasMemory(shape))) return
+    if (!isAgain || !this.#templates.lacks(image.key)) return
+    if (signal.aborted || !(await this.#hasMemory(shape))) return
     const base = await this.#templates.provide(key, { shape, signal })
     // It may be gone by now: then it is no longer wanted so much.
     if (base?.canMount !== true || (await this.#components.powers.hashFile(path)) !== hash) return

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { errorMessage, type Logger, type Random } from '#contracts'
-import { VM_TEMPLATES_BYTES_MAX, VM_TEMPLATES_MAX } from '../constants.ts'
+import { VM_IMAGE_TEMPLATES_MAX, VM_TEMPLATES_BYTES_MAX, VM_TEMPLATES_MAX } from '../constants.ts'
+import { VmmError } from '../errors.ts'
 import { machineArguments } from '../machine/monitor.ts'
 import type { VmmPowers } from '../powers.ts'
 import type { TemplatePowers } from './powers.ts'
@@ -29,6 +30,8 @@ export interface Template {
   readonly canRehearse: boolean
   /** Whether a template with an image can be taken of its guest. */
   readonly canMount: boolean
+  /** Whether it is one with an image. */
+  readonly hasImage: boolean
 }
 
 /** What a template is to be of. */
@@ -37,6 +40,14 @@ export interface TemplateInit {
   /** What its guest has mounted; nothing when absent. */
   readonly image?: TemplateImage
   readonly signal: AbortSignal
+}
+
+/** A template, or one that is about to be. */
+interface Kept {
+  readonly name: string | undefined
+  readonly ofImage: boolean
+  readonly usedMs: number
+  readonly bytes: number
 }
 
 type TemplateFiles = Pick<Template, 'memory' | 'state'>
@@ -68,6 +79,8 @@ export interface Templates {
   provide(key: string, init: TemplateInit): Promise<Template | undefined>
   /** The template of this key if it was seen to be whole already; none is made, and none is read to find that out. */
   known(key: string): Promise<Template | undefined>
+  /** Whether one of this key could be made: it is neither known already nor done without. */
+  lacks(key: string): boolean
   /** Notes that a machine is to go on from the template of this key. */
   attempt(key: string): TemplateAttempt
   /** Removes what was being made when its node was killed. */
@@ -75,7 +88,7 @@ export interface Templates {
 }
 
 /** Another layout of a template's files, or another way to make one, is another version. */
-const VERSION = 3
+const VERSION = 4
 const DESCRIPTION_BYTES_MAX = 4096
 const MIB = 1024 * 1024
 /** A host that is busy for a moment is no reason to do without a template; machines that fail one after the other are. */
@@ -83,6 +96,7 @@ const FAILURES_MAX = 2
 /** As the description of a template says it. */
 const CAN_REHEARSE = '"canRehearse":true'
 const CAN_MOUNT = '"canMount":true'
+const HAS_IMAGE = '"hasImage":true'
 /** What {@link VmmPowers.hashFile} makes, as a name of a folder. */
 const KEY = /^[0-9a-f]{64}$/
 
@@ -141,6 +155,10 @@ class FolderTemplates implements Templates {
     return this.#whole.has(key) ? await this.#find(key) : undefined
   }
 
+  lacks(key: string): boolean {
+    return !this.#whole.has(key) && !this.#dropped.has(key)
+  }
+
   attempt(key: string): TemplateAttempt {
     const before = this.#failures.get(key) ?? 0
     return {
@@ -193,7 +211,7 @@ class FolderTemplates implements Templates {
     if (description === undefined) return undefined
     const said = Buffer.from(description).toString('utf8')
     const greeting = { canRehearse: said.includes(CAN_REHEARSE), canMount: said.includes(CAN_MOUNT) }
-    const template = { ...templateAt(path), ...greeting }
+    const template = { ...templateAt(path), ...greeting, hasImage: said.includes(HAS_IMAGE) }
     const mark = await this.#markOf(template)
     if (mark === undefined || this.#whole.get(key) !== mark) {
       if (mark === undefined || (await this.#describe(template)) !== said) {
@@ -220,9 +238,10 @@ class FolderTemplates implements Templates {
       const { state: bytes, ...greeting } = await takeTemplate(this.#components, shape, target)
       await files.write(template.state, bytes)
       const mark = await this.#markOf(template)
-      const description = await this.#describe({ ...template, ...greeting })
+      const hasImage = image !== undefined
+      const description = await this.#describe({ ...template, ...greeting, hasImage })
       await files.write(`${aside}/template.json`, Buffer.from(description))
-      await this.#makeRoom((await files.mark(template.memory))?.allocatedBytes ?? 0)
+      await this.#makeRoom((await files.mark(template.memory))?.allocatedBytes ?? 0, hasImage)
       // Of a guest that was replaced meanwhile nobody can say which one this is a template of.
       if ((await this.keyOf(shape, image?.hash)) !== key) return
       await files.rename(aside, this.#pathOf(key))
@@ -233,31 +252,36 @@ class FolderTemplates implements Templates {
     }
   }
 
-  /** Removes templates that were not used for longest, so that one more fits. */
-  async #makeRoom(bytes: number): Promise<void> {
+  /**
+   * Removes templates that were not used for longest, so that one more fits. One of an image takes the place of no other kind: without
+   * the template of its kind, a machine of any image would start from its kernel.
+   */
+  async #makeRoom(bytes: number, hasImage: boolean): Promise<void> {
     const { files } = this.#components
     const names = (await files.list(this.#folder)).filter((name) => KEY.test(name))
     const kept = await Promise.all(
-      names.map(async (name) => {
+      names.map(async (name): Promise<Kept> => {
         const path = this.#pathOf(name)
         const [used, memory] = [await files.mark(`${path}/template.json`), await files.mark(`${path}/memory`)]
-        return { name, usedMs: used?.modifiedMs ?? 0, bytes: memory?.allocatedBytes ?? 0 }
+        const said = await files.read(`${path}/template.json`, DESCRIPTION_BYTES_MAX)
+        const ofImage = said !== undefined && Buffer.from(said).includes(HAS_IMAGE)
+        return { name, ofImage, usedMs: used?.modifiedMs ?? 0, bytes: memory?.allocatedBytes ?? 0 }
       })
     )
-    let [count, total] = [1, bytes]
-    for (const one of kept.toSorted((a, b) => b.usedMs - a.usedMs)) {
-      count += 1
-      total += one.bytes
-      if (count > VM_TEMPLATES_MAX || total > VM_TEMPLATES_BYTES_MAX) await this.#drop(one.name)
-    }
+    const made: Kept = { name: undefined, ofImage: hasImage, usedMs: Infinity, bytes }
+    const excess = excessOf([...kept, made])
+    if (excess.includes(made))
+      throw new VmmError('ERR_VM_START', 'expected room for one more template')
+    for (const { name } of excess) if (name !== undefined) await this.#drop(name)
   }
 
   /** What is kept beside a template to see that it is whole. */
-  async #describe({ memory, state, canRehearse, canMount }: Omit<Template, 'mark'>): Promise<string> {
+  async #describe(template: Omit<Template, 'mark'>): Promise<string> {
     const { files } = this.#components
+    const { memory, state, canRehearse, canMount, hasImage } = template
     const [memoryDigest, stateDigest] = [await files.digest(memory), await files.digest(state)]
     const digests = { memory: memoryDigest, state: stateDigest }
-    return JSON.stringify({ version: VERSION, ...digests, canRehearse, canMount })
+    return JSON.stringify({ version: VERSION, ...digests, canRehearse, canMount, hasImage })
   }
 
   async #markOf({ memory, state }: TemplateFiles): Promise<string | undefined> {
@@ -302,4 +326,14 @@ class FolderTemplates implements Templates {
 
 function templateAt(path: string): TemplateFiles {
   return { memory: `${path}/memory`, state: `${path}/state` }
+}
+
+/** What does not fit: of each sort the ones that were not used for longest, and those of images before the others. */
+function excessOf(all: readonly Kept[]): readonly Kept[] {
+  const recent = all.toSorted((a, b) => b.usedMs - a.usedMs)
+  const [plain, ofImages] = [recent.filter((one) => !one.ofImage), recent.filter((one) => one.ofImage)]
+  const inOrder = [...plain.slice(0, VM_TEMPLATES_MAX), ...ofImages.slice(0, VM_IMAGE_TEMPLATES_MAX)]
+  let total = 0
+  const kept = new Set(inOrder.filter(({ bytes }) => (total += bytes) <= VM_TEMPLATES_BYTES_MAX))
+  return all.filter((one) => !kept.has(one))
 }

@@ -18,6 +18,8 @@ const HELLO_OF_OLD = encodeVmFrame(VM_FRAME.hello, 0, Uint8Array.of(1))
 /** With what its start message begins then. */
 const REHEARSAL_FIELD = 8
 const HEAD_BYTES = 8
+/** Programs run as user 1000; as a little-endian u32. */
+const PROGRAM_USER_BYTES = [0xe8, 0x03, 0, 0]
 const FAILED = encodeVmFrame(VM_FRAME.failed, 0, Uint8Array.of(1, 5, 0, 0, 0))
 const RUNNING = encodeVmFrame(VM_FRAME.running, 0)
 
@@ -154,8 +156,9 @@ function startFake(
       },
       write: (bytes) => {
         if (bytes[0] === VM_FRAME.mount) {
-          hasMounted = host.canMount
-          channel.write(host.canMount ? HELLO : FAILED)
+          const hasUser = bytes.subarray(HEAD_BYTES).join() === PROGRAM_USER_BYTES.join()
+          hasMounted = host.canMount && hasUser
+          channel.write(hasMounted ? HELLO : FAILED)
         }
         // The first it hears is what to run.
         if (bytes[0] !== VM_FRAME.start) return

@@ -97,6 +97,42 @@ describe('a template of an image', () => {
     assert.deepEqual(lab.warnings, [])
   })
 
+  it('takes the place of no template without an image, however many kinds and images there are', async () => {
+    await using lab = await openLab()
+    const pool = lab.openPool({ warmMax: 0, spareMax: 0 })
+    const kinds = await Promise.all(
+      [96, 112, 128].map(async (memoryMib) => ({
+        ...(await withImage(lab, `image of ${memoryMib}`)),
+        limits: { memoryMib, cpuSecondsMax: 10 }
+      }))
+    )
+    const runAll = async (all: readonly Partial<MachineInit>[]): Promise<string[]> => {
+      for (const one of all) await lab.run(pool, one)
+      return lab.roles()
+    }
+    assert.deepEqual(await runAll(kinds), ['become', 'start', 'become', 'start', 'become', 'start'])
+    for (const one of kinds) await runAll([one, one])
+    assert.deepEqual(await runAll([...kinds, ...kinds]), Array(6).fill('start'))
+    const others = await Promise.all(['one', 'two', 'three', 'four'].map((name) => withImage(lab, name)))
+    assert.deepEqual(await runAll([...others, ...others]), Array(8).fill('start'))
+    assert.deepEqual(lab.warnings, [])
+  })
+
+  it('is asked for without its image being read again, once it is there or done without', async () => {
+    await using lab = await openLab()
+    const image = await withImage(lab, 'one')
+    const { powers } = lab.host
+    const hashFile = powers.hashFile.bind(powers)
+    let hashed = 0
+    powers.hashFile = async (path) => {
+      if (path === image.disks?.[0]?.path) hashed += 1
+      return await hashFile(path)
+    }
+    const pool = lab.openPool({ warmMax: 0 })
+    for (let count = 0; count < 5; count += 1) await lab.run(pool, image)
+    assert.equal(hashed, 1)
+  })
+
   it('is given up after its guest could not mount it twice, while machines start as before', async () => {
     await using lab = await openLab()
     const image = await withImage(lab, 'one')
