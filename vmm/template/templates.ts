@@ -270,8 +270,7 @@ class FolderTemplates implements Templates {
     )
     const made: Kept = { name: undefined, ofImage: hasImage, usedMs: Infinity, bytes }
     const excess = excessOf([...kept, made])
-    if (excess.includes(made))
-      throw new VmmError('ERR_VM_START', 'expected room for one more template')
+    if (excess.includes(made)) throw new VmmError('ERR_VM_START', 'expected room for one more template')
     for (const { name } of excess) if (name !== undefined) await this.#drop(name)
   }
 
