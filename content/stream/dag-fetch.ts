@@ -274,7 +274,7 @@ export class DagFetch implements AsyncDisposable, SourceEvents {
   }
 
   #answer(key: string, bytes: Uint8Array | undefined): void {
-    if (!this.#waiters.answer(key, bytes)) return
+    this.#waiters.answer(key, bytes)
     // Blocks that come fast leave nobody waiting between them, and still someone has to look.
     if (this.#waiters.size > 0 || this.#expected.size > 0) return
     this.#sweeping?.[Symbol.dispose]()

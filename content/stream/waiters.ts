@@ -48,11 +48,10 @@ export class Waiters {
   }
 
   /** Ends the wait for that block; returns whether there was one. */
-  answer(key: string, bytes: Uint8Array | undefined): boolean {
+  answer(key: string, bytes: Uint8Array | undefined): void {
     const waiter = this.#waiters.get(key)
     this.#waiters.delete(key)
     waiter?.resolve(bytes)
-    return waiter !== undefined
   }
 
   /** Ends every wait with a failure. */

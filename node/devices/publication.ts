@@ -181,13 +181,14 @@ async function lookUp(
 }
 
 async function lookUpInTurn(core: PublicationCore, person: Did): Promise<void> {
-  const { keystore, notes, stopping: signal } = core
+  const { keystore, notes, revocations, stopping: signal } = core
   if (person === keystore.personDid) {
     await lookUpOwn(core, signal, LOOKUP_TIMEOUT_MS)
     return
   }
   const found = await lookUp(core, person, { signal, timeoutMs: LOOKUP_TIMEOUT_MS })
-  if (found !== undefined) notes.note(person)
+  // contacts are always looked up, and use up nothing of what strangers have
+  if (found !== undefined && !revocations.isContact(person)) notes.note(person)
 }
 
 /** Whether this person was made on this device a moment ago: nobody else can have published a list of theirs. */
@@ -267,7 +268,7 @@ function startLookups(core: PublicationCore): AsyncDisposable {
   }
 }
 
-/** Whether one more stranger may be looked up now; what was used up before a restart does not come back with it. */
+/** Whether one more stranger may be looked up now; what answered lookups used up before a restart does not come back with it. */
 function createLookupRate({ clock, notes }: PublicationCore): () => boolean {
   const allow = createRate(clock, { burst: LOOKUPS_BURST, everyMs: LOOKUP_EVERY_MS, namesMax: 1 })
   for (let spent = notes.spent(); spent > 0; spent--) allow('')

@@ -82,8 +82,7 @@ export function createPrekeyDepot({ store, clock, deposits = [] }: PrekeyDepotCo
     for (const { device } of gone) byDevice.delete(device)
   }
   return {
-    devicesOf,
-    persons: () => [...new Set([...byDevice.values()].map(({ person }) => person))],
+    ...{ devicesOf, persons: () => [...new Set([...byDevice.values()].map(({ person }) => person))] },
     deposit: async (bytes, from) => {
       const { device, issuedAtMs, prekeys } = openFrom(bytes, from)
       const person = personOf(device, prekeys)
@@ -102,13 +101,15 @@ export function createPrekeyDepot({ store, clock, deposits = [] }: PrekeyDepotCo
     },
     take: async (person, { taker, except = [] }) => {
       const asked = devicesOf(person).filter((one) => !except.includes(one))
-      const there = asked.flatMap((device) => byDevice.get(device) ?? [])
       // who finds nobody, or what anybody may have, has taken nothing
-      const isGreedy = there.some(({ left }) => left.length > 1) && isOften(person, taker)
+      const takesSome = asked.some((device) => (byDevice.get(device)?.left.length ?? 0) > 1)
+      const isGreedy = takesSome && isOften(person, taker)
       const found: Uint8Array[] = []
-      for (const deposit of there) {
-        const last = deposit.left.at(-1)
-        if (last === undefined) continue
+      for (const device of asked) {
+        // as it is now: others take, and devices bring more, while one is written
+        const deposit = byDevice.get(device)
+        const last = deposit?.left.at(-1)
+        if (deposit === undefined || last === undefined) continue
         const [first = last] = deposit.left
         // The last one stands for itself again and again.
         if (isGreedy || deposit.left.length === 1) found.push(last)

@@ -31,9 +31,10 @@ export function createDoing(parts: DoingParts): Doing {
     sayTo: async (person, text, { signal }) => {
       if (person === own.person)
         throw new RoomError('ERR_PRIVATE_REFUSED', 'expected somebody else to talk to')
-      const known = directWith(keeper, person)
+      // what waits for a conversation comes before what is said after it, also when the other side opened one meanwhile
+      const known = opened.isUnderWay(person) ? undefined : directWith(keeper, person)
       if (known !== undefined) parts.lookFor(known)
-      const group = known ?? (await opened(person, signal))
+      const group = known ?? (await opened.group(person, signal))
       return { group, ...(await say(parts, group, text)) }
     },
     createRoom: async (name) => {
@@ -73,9 +74,10 @@ interface Opening {
  * Opens the conversation with a person once for all who want to say something meanwhile, so that their words come in the order in
  * which they were said; ends when none of them waits any more.
  */
-function openOnce(
-  open: (person: Did, signal: AbortSignal) => Promise<string>
-): (person: Did, signal: AbortSignal) => Promise<string> {
+function openOnce(open: (person: Did, signal: AbortSignal) => Promise<string>): {
+  isUnderWay(person: Did): boolean
+  group(person: Did, signal: AbortSignal): Promise<string>
+} {
   const openings = new Map<Did, Opening>()
   const begin = (person: Did): Opening => {
     const stopping = new AbortController()
@@ -89,15 +91,18 @@ function openOnce(
     openings.set(person, opening)
     return opening
   }
-  return async (person, signal) => {
-    signal.throwIfAborted()
-    const opening = openings.get(person) ?? begin(person)
-    opening.waiting += 1
-    try {
-      return await orAborted(opening.group, signal)
-    } finally {
-      opening.waiting -= 1
-      if (opening.waiting === 0) opening.stopping.abort(signal.reason)
+  return {
+    isUnderWay: (person) => openings.has(person),
+    group: async (person, signal) => {
+      signal.throwIfAborted()
+      const opening = openings.get(person) ?? begin(person)
+      opening.waiting += 1
+      try {
+        return await orAborted(opening.group, signal)
+      } finally {
+        opening.waiting -= 1
+        if (opening.waiting === 0) opening.stopping.abort(signal.reason)
+      }
     }
   }
 }
@@ -105,7 +110,12 @@ function openOnce(
 async function openDirect(parts: DoingParts, person: Did, signal: AbortSignal): Promise<string> {
   const { keeper, context } = parts
   const { own } = context().suite
-  const theirs = await takeSome(parts, person, signal)
+  const theirs = await takeSome(parts, person, {
+    signal,
+    isNeeded: () => directWith(keeper, person) === undefined
+  })
+  const meanwhile = directWith(keeper, person)
+  if (meanwhile !== undefined) return meanwhile
   const add = [...theirs, ...(await take(parts, own.person, signal)).prekeys]
   return await keeper.open(async () => {
     const known = directWith(keeper, person)
@@ -123,7 +133,7 @@ async function invite(
   const { keeper, context } = parts
   if (keeper.get(group).info.kind === 'direct')
     throw new RoomError('ERR_PRIVATE_REFUSED', 'expected a room, not a conversation of two')
-  const prekeys = await takeSome(parts, person, signal)
+  const prekeys = await takeSome(parts, person, { signal })
   await keeper.change(group, async (conversation) => {
     const members = currentMembers(conversation)
     const add = prekeys.filter(({ device }) => members.every((member) => member.device !== device))
@@ -142,34 +152,43 @@ async function takeOut({ keeper, context }: DoingParts, group: string, person: D
   })
 }
 
-/** One valid prekey for each device of a person but this one, and whether any were handed out at all. */
+/** One valid prekey for each device of a person but this one, and whether that one was found. */
 async function take(
   { prekeys, context }: DoingParts,
   person: Did,
   signal: AbortSignal
-): Promise<{ readonly prekeys: readonly Prekey[]; readonly isFound: boolean }> {
+): Promise<{ readonly prekeys: readonly Prekey[]; readonly isOwnFound: boolean }> {
   const taken: Prekey[] = []
-  const found = await prekeys.take(person, { signal })
-  for (const bytes of found) {
+  let isOwnFound = false
+  for (const bytes of await prekeys.take(person, { signal })) {
     const { suite, signer, nowMs } = context()
     const prekey = await readPrekey(suite, bytes, nowMs).catch(() => undefined)
     const isNew = prekey?.person === person && taken.every(({ device }) => device !== prekey.device)
-    if (isNew && prekey.device !== signer.did) taken.push(prekey)
+    if (isNew && prekey.device === signer.did) isOwnFound = true
+    else if (isNew) taken.push(prekey)
   }
-  return { prekeys: taken, isFound: found.length > 0 }
+  return { prekeys: taken, isOwnFound }
 }
 
-/** Prekeys of a person who has published some, or does within seconds: somebody new is often called at once. */
-async function takeSome(parts: DoingParts, person: Did, signal: AbortSignal): Promise<readonly Prekey[]> {
+/**
+ * Prekeys of a person who has published some, or does within seconds: somebody new is often called at once. Those of devices that
+ * are revoked, or of others, say nothing of what comes.
+ */
+async function takeSome(
+  parts: DoingParts,
+  person: Did,
+  { signal, isNeeded = () => true }: { signal: AbortSignal; isNeeded?: () => boolean }
+): Promise<readonly Prekey[]> {
   const { clock } = parts
   const sinceMs = clock.monotonicMs()
   for (const waitMs of [0, ...PREKEYS_SEARCH_AGAIN_MS]) {
     if (clock.monotonicMs() - sinceMs + waitMs > PREKEYS_SEARCHES_MS) break
     if (waitMs > 0) await clock.sleep(waitMs, signal)
-    const { prekeys, isFound } = await take(parts, person, signal)
-    if (prekeys.length > 0) return prekeys
-    // those that are of no use do not become better
-    if (isFound) break
+    if (!isNeeded()) return []
+    const { prekeys, isOwnFound } = await take(parts, person, signal)
+    if (prekeys.length > 0 || !isNeeded()) return prekeys
+    // this person has this device alone
+    if (isOwnFound) break
   }
   throw new RoomError('ERR_PRIVATE_PREKEYS', `expected a device of ${person} that published prekeys`)
 }

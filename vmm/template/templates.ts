@@ -333,6 +333,11 @@ function excessOf(all: readonly Kept[]): readonly Kept[] {
   const [plain, ofImages] = [recent.filter((one) => !one.ofImage), recent.filter((one) => one.ofImage)]
   const inOrder = [...plain.slice(0, VM_TEMPLATES_MAX), ...ofImages.slice(0, VM_IMAGE_TEMPLATES_MAX)]
   let total = 0
-  const kept = new Set(inOrder.filter(({ bytes }) => (total += bytes) <= VM_TEMPLATES_BYTES_MAX))
+  const kept = new Set<Kept>()
+  for (const one of inOrder) {
+    if (total + one.bytes > VM_TEMPLATES_BYTES_MAX) continue
+    total += one.bytes
+    kept.add(one)
+  }
   return all.filter((one) => !kept.has(one))
 }

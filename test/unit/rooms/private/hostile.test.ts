@@ -297,6 +297,37 @@ describe('private rooms under attack', () => {
     })
   })
 
+  it('give each one-use prekey to one taker also when two take at the same time', async () => {
+    const [phone, desk, ann, eve] = [await device(2), await device(3), await device(1), await device(4)]
+    const memory = createMemoryRoomStore()
+    const store = {
+      ...memory,
+      write: async (...of: Parameters<typeof memory.write>) => {
+        await new Promise(setImmediate)
+        await memory.write(...of)
+      }
+    }
+    const depot = createPrekeyDepot({ store, clock: { nowMs: () => NOW_MS } })
+    const suites = [
+      phone.suite,
+      await suiteOf(desk.key, certifyDevice(phone.person, { device: desk.key.did, issuedAtMs: 1 }))
+    ]
+    for (const [index, suite] of suites.entries()) {
+      const prekeys: Uint8Array[] = []
+      for (let count = 0; count < 4; count++)
+        prekeys.push((await createPrekey(suite, { nowMs: NOW_MS, isLastResort: count === 3 })).bytes)
+      await depot.deposit(
+        sealPrekeys([phone, desk][index]?.key ?? phone.key, { issuedAtMs: NOW_MS, prekeys })
+      )
+    }
+    const taken = await Promise.all(
+      [ann, eve].map(async ({ key }) => await depot.take(phone.person.did, { taker: key.did }))
+    )
+    const texts = taken.flat().map((bytes) => Buffer.from(bytes).toString('hex'))
+    assert.equal(texts.length, 4)
+    assert.equal(new Set(texts).size, 4)
+  })
+
   it('drop what strangers send, and do not follow a stranger’s welcome into a group they know', async () => {
     await using world = createPrivateWorld(20)
     const [ann, bob, eve] = [

@@ -67,6 +67,27 @@ describe('private rooms', () => {
     assert.deepEqual(bob.texts(), texts)
   })
 
+  it('bring words to somebody who speaks first meanwhile in the order in which they were said', async () => {
+    await using world = createPrivateWorld(15)
+    const [ann, bob] = [await world.device(world.person()), await world.device(world.person())]
+    world.mayFind = false
+    const first = ann.rooms.sayTo(bob.person.did, 'first', { signal })
+    await world.pass(200)
+    world.mayFind = true
+    const { group } = await bob.rooms.sayTo(ann.person.did, 'hello', { signal })
+    world.mayFind = false
+    await world.until(() => ann.texts().includes('hello'))
+    const second = ann.rooms.sayTo(bob.person.did, 'second', { signal })
+    await world.pass(10_000)
+    const groups = await Promise.all([first, second])
+    assert.deepEqual(
+      groups.map((one) => one.group),
+      [group, group]
+    )
+    await world.until(() => bob.texts().length === 3)
+    assert.deepEqual(bob.texts(), ['hello', 'first', 'second'])
+  })
+
   it('wait for no better prekeys where those that there are are of no use', async () => {
     await using world = createPrivateWorld(14)
     const ann = await world.device(world.person())
