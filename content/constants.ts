@@ -45,7 +45,7 @@ export const ROOM_CHECK_BYTES_MIN: number = 16 * 1024 * 1024
 /** Blocks fetched ahead of the one that is being written; times `BLOCK_BYTES_MAX` is the memory of a get. */
 export const READ_AHEAD_BLOCKS: number = 16
 
-/** Blocks with links from this size on have the first of them fetched before the others are decoded. */
+/** Blocks with links from this size on have the first of them looked for and fetched before the others are decoded. */
 export const LATE_STEPS_BYTES_MIN: number = 8 * 1024
 
 /** How long the others wait for that at most. */

@@ -1,10 +1,11 @@
 import { errorMessage } from '#contracts'
 import type { CID } from 'multiformats/cid'
 import { matchesCid, RAW_CODEC } from '../cid.ts'
+import { LATE_STEPS_BYTES_MIN } from '../constants.ts'
 import { ContentError } from '../errors.ts'
 import type { FlowChannel } from '../flow/index.ts'
 import type { Slabs } from '../slabs.ts'
-import { ASKS_PER_CHANNEL_MAX, LATE_LINKS_BYTES_MIN } from './constants.ts'
+import { ASKS_PER_CHANNEL_MAX } from './constants.ts'
 import { FrameReader } from './frame-reader.ts'
 import { encodeFrame } from './frames.ts'
 import type { Ask, Frame } from './frames.ts'
@@ -255,7 +256,7 @@ export class AskingChannel {
     } else {
       this.#credit -= bytes.length
       // Who waits for the first of many links need not wait until the others are decoded.
-      const isLate = bytes.length >= LATE_LINKS_BYTES_MIN
+      const isLate = bytes.length >= LATE_STEPS_BYTES_MIN
       const keysBelow = isLate ? walk.takeFirst(bytes) : walk.take(bytes)
       const hasMoreBelow = keysBelow.length > 0 && walk.hasUnread
       // Links are parts of the bytes that they were decoded from.

@@ -46,12 +46,6 @@ export const READ_SLABS_KEPT_MAX = 4
 /** Slabs that a fetch keeps for the next blocks that come. */
 export const RECEIVE_SLABS_KEPT_MAX = 6
 
-/** Blocks with links from this size on have the first of them looked for before the others are decoded. */
-export const LATE_LINKS_BYTES_MIN: number = 8 * 1024
-
-/** How long the other links wait at most while that is on its way. */
-export const LATE_LINKS_AFTER_MS = 10
-
 /** How long the first block of a fetch is not stored, unless another comes or somebody waits for it to be. */
 export const FIRST_STORED_AFTER_MS = 20
 

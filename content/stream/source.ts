@@ -6,7 +6,8 @@ import type { Slabs } from '../slabs.ts'
 import { AskingChannel } from './asking-channel.ts'
 import type { Blame, Unanswered, VerifiedBlock } from './asking-channel.ts'
 import type { BulkConnection, BulkSockets } from './bulk-sockets.ts'
-import { ASK_ROOTS_MAX, LATE_LINKS_AFTER_MS } from './constants.ts'
+import { LATE_STEPS_AFTER_MS } from '../constants.ts'
+import { ASK_ROOTS_MAX } from './constants.ts'
 import type { StreamLimits } from './constants.ts'
 import { malformedFrame } from './frames.ts'
 import type { Ask, Frame } from './frames.ts'
@@ -229,7 +230,7 @@ export class Source implements Disposable {
   #readLinksSoon(): void {
     if (this.#stop.signal.aborted) return
     this.#reading?.[Symbol.dispose]()
-    this.#reading = this.#components.clock.after(LATE_LINKS_AFTER_MS, () => this.#channel?.readLinks())
+    this.#reading = this.#components.clock.after(LATE_STEPS_AFTER_MS, () => this.#channel?.readLinks())
   }
 
   #timed(pipe: Pipe): Pipe {

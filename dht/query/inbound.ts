@@ -100,9 +100,10 @@ class InboundStream {
   /** Answers what waits, without leaving the turn of the event loop while nothing has to be waited for. */
   #work(): void {
     if (this.#isBusy) return
-    this.usedAtMs = this.#components.clock.monotonicMs()
     try {
       for (let frame = this.#frames.next(); frame !== undefined; frame = this.#frames.next()) {
+        // a message that comes byte by byte, and never whole, is no use
+        this.usedAtMs = this.#components.clock.monotonicMs()
         const answer = this.#components.answer(this.#peer, decodeMessage(frame))
         const isSent = answer instanceof Promise ? this.#sendLater(answer) : this.#send(answer)
         if (isSent === true) continue

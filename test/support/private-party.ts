@@ -45,8 +45,8 @@ export interface PrivateWorld extends AsyncDisposable {
   until(condition: () => boolean, what?: string): Promise<void>
   /** Lets so much time pass, and everything in it happen. */
   pass(durationMs: number): Promise<void>
-  /** Whether a search for prekeys finds those that there are; by default it does. */
-  mayFind: boolean
+  /** Devices whose prekeys no search finds. */
+  readonly hidden: Set<Did>
   /** Devices that may not take part, as everybody here sees it. */
   readonly banned: Set<Did>
   readonly random: ReturnType<typeof createSeededRandom>
@@ -64,6 +64,7 @@ export function createPrivateWorld(seed = 1): PrivateWorld {
   const devices = new Map<Did, PrivateDevice>()
   const wire: { from: Did; to: Did; bytes: Uint8Array }[] = []
   const banned = new Set<Did>()
+  const hidden = new Set<Did>()
   let inFlight = 0
   const deliver = async (from: Did, to: Did, bytes: Uint8Array): Promise<void> => {
     const target = devices.get(to)
@@ -91,7 +92,7 @@ export function createPrivateWorld(seed = 1): PrivateWorld {
           await depot.deposit(bytes)
         },
         take: async (of, { except = [] }) =>
-          world.mayFind ? await depot.take(of, { taker: key.did, except }) : []
+          await depot.take(of, { taker: key.did, except: [...except, ...hidden] })
       }
     })
   }
@@ -99,8 +100,8 @@ export function createPrivateWorld(seed = 1): PrivateWorld {
     for await (const event of rooms.events()) events.push(event)
   }
   const world: PrivateWorld = {
-    ...{ clock, depot, wire, banned, random },
-    ...{ mayPass: () => true, mayFind: true },
+    ...{ clock, depot, wire, banned, hidden, random },
+    mayPass: () => true,
     person: () => createKeyPair(random),
     device: async (person) => {
       const [key, store, events] = [createKeyPair(random), createMemoryRoomStore(), [] as PrivateEvent[]]

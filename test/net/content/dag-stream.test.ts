@@ -7,7 +7,7 @@ import { cidOf, createFilePowers, DAG_PB_CODEC, openPackBlockStore, RAW_CODEC } 
 import type { BlockStore } from '#content'
 import type { CID } from 'multiformats/cid'
 import { linksOf } from '../../../content/dag-links.ts'
-import { LATE_LINKS_BYTES_MIN } from '../../../content/stream/constants.ts'
+import { LATE_STEPS_BYTES_MIN } from '../../../content/constants.ts'
 import type { DagFetch } from '../../../content/stream/dag-fetch.ts'
 import { createTemporaryFolder } from '../../support/temporary-folder.ts'
 import { EVERYTHING, putFile, readDag, startStreamNode, type StreamNode } from './stream-nodes.ts'
@@ -102,7 +102,7 @@ describe('streams of DAGs between nodes', () => {
     const cids = leaves.map((bytes) => cidOf(RAW_CODEC, bytes))
     const Links = cids.map((Hash) => ({ Hash, Name: '', Tsize: 8 }))
     const bytes = dagPb.encode({ Data: new Uint8Array(800), Links })
-    assert.ok(bytes.length > LATE_LINKS_BYTES_MIN)
+    assert.ok(bytes.length > LATE_STEPS_BYTES_MIN)
     const root = cidOf(DAG_PB_CODEC, bytes)
     for (const { store } of [first, second]) {
       await store.put(root, bytes)

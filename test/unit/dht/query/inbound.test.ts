@@ -122,6 +122,18 @@ describe('streams that peers open', () => {
     assert.equal(stuck.stream.status, 'aborted')
   })
 
+  it('end when no whole message comes, however often a part of one does', async () => {
+    using net = lab()
+    const message = pings(1)
+    const untilMs = IDLE_INBOUND_STREAM_MS + 2 * IDLE_CHECK_INTERVAL_MS
+    const parts = [...message.subarray(0, -1)].map((byte) => Uint8Array.of(byte))
+    for (const part of parts) {
+      net.stream.say(part)
+      await net.clock.advance(untilMs / parts.length)
+    }
+    assert.equal(net.stream.status, 'closed')
+  })
+
   it('end when their peer does not end its side', async () => {
     using net = lab()
     net.stream.isPolite = false

@@ -30,7 +30,7 @@ describe('private rooms', () => {
   it('wait some seconds for prekeys of somebody who may have just started, and no longer', async () => {
     await using world = createPrivateWorld(12)
     const [ann, bob] = [await world.device(world.person()), await world.device(world.person())]
-    world.mayFind = false
+    world.hidden.add(bob.did)
     const failing = assert.rejects(ann.rooms.sayTo(bob.person.did, 'are you there?', { signal }), {
       code: 'ERR_PRIVATE_PREKEYS'
     })
@@ -38,7 +38,7 @@ describe('private rooms', () => {
     await failing
     const saying = ann.rooms.sayTo(bob.person.did, 'welcome', { signal })
     await world.pass(2_000)
-    world.mayFind = true
+    world.hidden.delete(bob.did)
     await world.pass(6_000)
     await saying
     await world.until(() => bob.texts().includes('welcome'))
@@ -48,7 +48,7 @@ describe('private rooms', () => {
     await using world = createPrivateWorld(13)
     const [ann, bob] = [await world.device(world.person()), await world.device(world.person())]
     const { did } = bob.person
-    world.mayFind = false
+    world.hidden.add(bob.did)
     const texts = ['first', 'second', 'third']
     const given = new AbortController()
     const said = [ann.rooms.sayTo(did, 'never mind', { signal: given.signal })]
@@ -59,7 +59,7 @@ describe('private rooms', () => {
     }
     given.abort(new Error('said no more'))
     await stopped
-    world.mayFind = true
+    world.hidden.delete(bob.did)
     await world.pass(8_000)
     const groups = await Promise.all(said.slice(1))
     assert.equal(new Set(groups.map(({ group }) => group)).size, 1)
@@ -70,12 +70,10 @@ describe('private rooms', () => {
   it('bring words to somebody who speaks first meanwhile in the order in which they were said', async () => {
     await using world = createPrivateWorld(15)
     const [ann, bob] = [await world.device(world.person()), await world.device(world.person())]
-    world.mayFind = false
+    world.hidden.add(bob.did)
     const first = ann.rooms.sayTo(bob.person.did, 'first', { signal })
     await world.pass(200)
-    world.mayFind = true
     const { group } = await bob.rooms.sayTo(ann.person.did, 'hello', { signal })
-    world.mayFind = false
     await world.until(() => ann.texts().includes('hello'))
     const second = ann.rooms.sayTo(bob.person.did, 'second', { signal })
     await world.pass(10_000)
@@ -88,7 +86,22 @@ describe('private rooms', () => {
     assert.deepEqual(bob.texts(), ['hello', 'first', 'second'])
   })
 
-  it('wait for no better prekeys where those that there are are of no use', async () => {
+  it('go on looking for a new device of somebody whose other one was revoked', async () => {
+    await using world = createPrivateWorld(16)
+    const [ann, person] = [await world.device(world.person()), world.person()]
+    const [lost, bob] = [await world.device(person), await world.device(person)]
+    world.banned.add(lost.did)
+    world.hidden.add(bob.did)
+    const saying = ann.rooms.sayTo(person.did, 'welcome back', { signal })
+    await world.pass(2_000)
+    world.hidden.delete(bob.did)
+    await world.pass(6_000)
+    await saying
+    await world.until(() => bob.texts().includes('welcome back'))
+    assert.deepEqual(lost.texts(), [])
+  })
+
+  it('wait for no other device of a person who has this one alone', async () => {
     await using world = createPrivateWorld(14)
     const ann = await world.device(world.person())
     const { group } = await ann.rooms.createRoom('plans')
