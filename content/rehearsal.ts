@@ -34,6 +34,7 @@ const BLOCKS_READ = 2
  */
 const PARTS: readonly Part[] = [
   { files: 2, links: 1024, leafBytes: 128 * 1024 },
+  { files: 8, links: 8, leafBytes: 250 * 1024 },
   { files: 10, links: 200, leafBytes: 40 * 1024 }
 ]
 

@@ -25,6 +25,18 @@ export const WALK_STEPS_MAX = 131_072
 /** Blocks of one walk that are remembered so that none is sent twice; then it begins to remember anew. */
 export const WALK_SEEN_MAX = 16_384
 
+/**
+ * Bytes that a peer is granted at first: the root of a large file and its first leaf, which may go beyond. Whatever it sends behind
+ * them it sends while they are still read here, and both sides compute.
+ */
+export const FIRST_CREDIT_BYTES: number = 128 * 1024
+
+/** How long after that it is granted the rest, unless a block was stored before: on a line that is not short, at once. */
+export const REST_CREDIT_AFTER_MS = 10
+
+/** Bytes of memory that are had ready for the root of a large file and its first leaf. */
+export const FIRST_BYTES: number = (1024 + 128) * 1024
+
 /** Smaller frames are gathered into writes of this many bytes. */
 export const WRITE_BYTES: number = 256 * 1024
 

@@ -3,6 +3,7 @@ import type { Clock, Logger } from '#contracts'
 import { startBitswap } from '../bitswap/index.ts'
 import type { BitswapLibp2p } from '../bitswap/index.ts'
 import type { BlockStore } from '../block-store.ts'
+import { createFlow } from '../flow/index.ts'
 import { Slabs } from '../slabs.ts'
 import { DEFAULT_STREAM_LIMITS, READ_SLAB_BYTES } from './constants.ts'
 import { DagFetch } from './dag-fetch.ts'
@@ -15,6 +16,11 @@ import type { DagStreams, StreamLibp2p } from './start-dag-streams.ts'
 /** What comes over a stream of libp2p comes in pieces of about this size. */
 const PIECE_BYTES = 64 * 1024
 const PEER = 'a rehearsal'
+/**
+ * What a provider hands to its stream at a time: every piece is one frame for the muxer and one for the encryption, and it is these
+ * that make code run often. More than what waits for the end of a turn to be written with others.
+ */
+const HANDED_BYTES = 17 * 1024
 /** What is asked ahead is less than there is, so that nothing is found to be absent before the end. */
 const LIMITS = { ...DEFAULT_STREAM_LIMITS, streamCreditBytes: 64 * 1024 }
 
@@ -49,9 +55,10 @@ async function streamsOver(
   await using stack = new AsyncDisposableStack()
   const common = { clock, logger, isDenied: () => false, grantOf }
   const connect = async (): Promise<void> => await Promise.resolve()
+  const flow = stack.use(createFlow({ clock, logger }, { limits: { pieceBytesMax: HANDED_BYTES } }))
   stack.use(
     await startDagStreams(
-      { ...common, connect, libp2p: serving, store: provider, routing: undefined },
+      { ...common, connect, flow, libp2p: serving, store: provider, routing: undefined },
       { limits: LIMITS }
     )
   )

@@ -7,7 +7,7 @@ import { AskingChannel } from './asking-channel.ts'
 import type { Blame, Unanswered, VerifiedBlock } from './asking-channel.ts'
 import type { BulkConnection, BulkSockets } from './bulk-sockets.ts'
 import { LATE_STEPS_AFTER_MS } from '../constants.ts'
-import { ASK_ROOTS_MAX } from './constants.ts'
+import { ASK_ROOTS_MAX, FIRST_BYTES, FIRST_CREDIT_BYTES, REST_CREDIT_AFTER_MS } from './constants.ts'
 import type { StreamLimits } from './constants.ts'
 import { malformedFrame } from './frames.ts'
 import type { Ask, Frame } from './frames.ts'
@@ -75,6 +75,10 @@ export class Source implements Disposable {
   #socketState: SocketState = 'none'
   /** Links are decoded then that nobody needed until now. */
   #reading: Disposable | undefined
+  /** Bytes of the first grant that are still kept back, and until when. */
+  #keptBack = 0
+  #keptUntil: Disposable | undefined
+  #preparing: Disposable | undefined
   #onSocketFrame: ((frame: Frame) => void) | undefined
   #creditMax: number
   #received = 0
@@ -120,7 +124,12 @@ export class Source implements Disposable {
     }
     this.#connection = connection
     this.#channel = this.#start(pipe)
-    this.#channel.grant(this.#creditMax)
+    const first = Math.min(FIRST_CREDIT_BYTES, this.#creditMax)
+    this.#keptBack = this.#creditMax - first
+    this.#channel.grant(first)
+    this.#keptUntil = clock.after(REST_CREDIT_AFTER_MS, () => this.release(0))
+    // While the ask is on its way.
+    this.#preparing = clock.after(0, () => this.#events.memory.prepare(FIRST_BYTES))
   }
 
   /** Whether it answers nothing now. */
@@ -164,7 +173,8 @@ export class Source implements Disposable {
 
   /** Blocks of this many bytes are where they belong: so many more may come. */
   release(bytes: number): void {
-    this.#owed += bytes
+    this.#owed += bytes + this.#keptBack
+    this.#keptBack = 0
     const channel = this.#channel
     if (channel === undefined || this.#next !== undefined) return
     if (this.#owed < this.#creditMax / 8 && channel.credit > this.#creditMax / 2) return
@@ -187,7 +197,7 @@ export class Source implements Disposable {
 
   [Symbol.dispose](): void {
     if (this.#stop.signal.aborted) return
-    this.#reading?.[Symbol.dispose]()
+    for (const timer of [this.#reading, this.#keptUntil, this.#preparing]) timer?.[Symbol.dispose]()
     this.#stop.abort(new Error('the fetch has ended'))
     this.#channel?.close()
     this.#next?.close()
@@ -283,7 +293,7 @@ export class Source implements Disposable {
     this.#channel = next
     this.#next = undefined
     this.#creditMax = this.#limits.socketCreditBytes
-    this.#owed = 0
+    this.#owed = this.#keptBack = 0
     next.grant(this.#creditMax)
     for (const { cids, below } of left) {
       if (cids.length > 0) next.ask({ roots: cids.slice(0, ASK_ROOTS_MAX), below })

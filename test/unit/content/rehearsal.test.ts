@@ -3,8 +3,8 @@ import { silentLogger, systemClock } from '#contracts'
 import { rehearseFetch, rehearseSoon } from '../../../content/rehearsal.ts'
 import { createVirtualClock } from '../../support/virtual-clock.ts'
 
-/** Of twelve files a root and a leaf. */
-const BLOCKS = 12 * 2
+/** Of twenty files a root and a leaf. */
+const BLOCKS = 20 * 2
 
 describe('a rehearsal of a fetch', () => {
   it('brings the first blocks of a file through all that a fetch passes', async () => {
