@@ -1,8 +1,5 @@
 import { unclearedBytes } from './files.ts'
 
-/** The system gives memory when it is touched, so much at a time. */
-const PAGE_BYTES = 4_096
-
 /**
  * Memory that is used again and again: fresh memory costs the system a page fault for every 4 KiB, and the engine a
  * collection for every few dozen mebibytes, which together is as much as hashing what is put there.
@@ -16,17 +13,6 @@ export class Slabs {
   constructor(o: { slabBytes: number; keptMax: number }) {
     this.slabBytes = o.slabBytes
     this.#keptMax = o.keptMax
-  }
-
-  /**
-   * Has the system give the first so many bytes of the slab that is taken next, unless they were used before: better while nothing
-   * comes than when what comes is waited for. Only where slabs are kept.
-   */
-  prepare(bytes: number): void {
-    if (this.#free.length > 0 || this.#keptMax === 0) return
-    const next = unclearedBytes(this.slabBytes)
-    for (let at = 0; at < Math.min(bytes, next.length); at += PAGE_BYTES) next[at] = 0
-    this.#free.push(next)
   }
 
   /** A slab, held once. Its bytes are whatever was there before. */

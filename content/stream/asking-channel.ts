@@ -78,6 +78,7 @@ export class AskingChannel {
   #held: Promise<void> | undefined
   #isSplitting = false
   #hasEnded = false
+  readonly #reader: FrameReader
   #turn: Promise<unknown> = Promise.resolve()
 
   constructor(init: AskingChannelInit) {
@@ -85,6 +86,7 @@ export class AskingChannel {
     const reader = new FrameReader((frame) => {
       this.#take(frame)
     }, init.memory)
+    this.#reader = reader
     init.pipe.receive(
       (bytes) => {
         if (this.#hasEnded) return
@@ -174,6 +176,11 @@ export class AskingChannel {
   /** Tells at once of all that will come. */
   readLinks(): void {
     if (!this.#hasEnded) for (const { walk } of this.#asks) walk.read()
+  }
+
+  /** Makes memory ready for a block of that size. */
+  prepare(bytes: number): void {
+    this.#reader.prepare(bytes)
   }
 
   /** Sends a frame; what cannot be sent ends the channel. */

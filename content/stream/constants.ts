@@ -26,16 +26,19 @@ export const WALK_STEPS_MAX = 131_072
 export const WALK_SEEN_MAX = 16_384
 
 /**
- * Bytes that a peer is granted at first: the root of a large file and its first leaf, which may go beyond. Whatever it sends behind
- * them it sends while they are still read here, and both sides compute.
+ * Bytes that a peer is granted at first: the root of a large file and its first leaf, the last of which may exceed them. A peer that
+ * goes on at once prepares the next blocks while the first is still received, and where both share processors that delays it.
  */
 export const FIRST_CREDIT_BYTES: number = 128 * 1024
 
-/** How long after that it is granted the rest, unless a block was stored before: on a line that is not short, at once. */
+/** How long after that it is granted the rest, unless a block was stored before: what a fetch may lose by it, once. */
 export const REST_CREDIT_AFTER_MS = 10
 
-/** Bytes of memory that are had ready for the root of a large file and its first leaf. */
-export const FIRST_BYTES: number = (1024 + 128) * 1024
+/** Bytes of memory that are made ready for the first leaf below a root with many links: as many as a leaf of a large file has. */
+export const LEAF_BYTES: number = 1024 * 1024
+
+/** The system gives memory when it is touched, so many bytes at a time. */
+export const PAGE_BYTES = 4_096
 
 /** Smaller frames are gathered into writes of this many bytes. */
 export const WRITE_BYTES: number = 256 * 1024

@@ -1,6 +1,6 @@
 import { Slabs } from '../slabs.ts'
 import type { Slab } from '../slabs.ts'
-import { FRAME_HEADER_BYTES, SLAB_BYTES, SMALL_BLOCK_BYTES } from './constants.ts'
+import { FRAME_HEADER_BYTES, PAGE_BYTES, SLAB_BYTES, SMALL_BLOCK_BYTES } from './constants.ts'
 import { decodeFrame, payloadLength } from './frames.ts'
 import type { Frame } from './frames.ts'
 
@@ -34,6 +34,17 @@ export class FrameReader {
   /** Whether it is between two frames. */
   get isBetween(): boolean {
     return this.#length === undefined && this.#headerBytes === 0
+  }
+
+  /**
+   * Has the system give the memory that the next so many bytes of a block go to, unless one is coming already: better while
+   * nothing comes than when what comes is waited for.
+   */
+  prepare(bytes: number): void {
+    const memory = this.#slab?.bytes
+    if (memory === undefined || !this.isBetween) return
+    const end = Math.min(this.#start + bytes, memory.length)
+    for (let at = this.#start; at < end; at += PAGE_BYTES) memory[at] = 0
   }
 
   /**

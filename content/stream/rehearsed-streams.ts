@@ -18,7 +18,7 @@ const PIECE_BYTES = 64 * 1024
 const PEER = 'a rehearsal'
 /**
  * What a provider hands to its stream at a time: every piece is one frame for the muxer and one for the encryption, and it is these
- * that make code run often. More than what waits for the end of a turn to be written with others.
+ * that make code run often. Up to 16 KiB would wait for the end of the turn and be written with others (`JOINED_FRAMES_BYTES_MAX`).
  */
 const HANDED_BYTES = 17 * 1024
 /** What is asked ahead is less than there is, so that nothing is found to be absent before the end. */

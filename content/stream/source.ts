@@ -1,13 +1,14 @@
 import { errorMessage } from '#contracts'
 import type { Clock, Logger } from '#contracts'
 import type { CID } from 'multiformats/cid'
+import { RAW_CODEC } from '../cid.ts'
 import type { FlowChannel } from '../flow/index.ts'
 import type { Slabs } from '../slabs.ts'
 import { AskingChannel } from './asking-channel.ts'
 import type { Blame, Unanswered, VerifiedBlock } from './asking-channel.ts'
 import type { BulkConnection, BulkSockets } from './bulk-sockets.ts'
 import { LATE_STEPS_AFTER_MS } from '../constants.ts'
-import { ASK_ROOTS_MAX, FIRST_BYTES, FIRST_CREDIT_BYTES, REST_CREDIT_AFTER_MS } from './constants.ts'
+import { ASK_ROOTS_MAX, FIRST_CREDIT_BYTES, LEAF_BYTES, REST_CREDIT_AFTER_MS } from './constants.ts'
 import type { StreamLimits } from './constants.ts'
 import { malformedFrame } from './frames.ts'
 import type { Ask, Frame } from './frames.ts'
@@ -75,10 +76,10 @@ export class Source implements Disposable {
   #socketState: SocketState = 'none'
   /** Links are decoded then that nobody needed until now. */
   #reading: Disposable | undefined
-  /** Bytes of the first grant that are still kept back, and until when. */
+  /** Bytes of the first grant that are still kept back. */
   #keptBack = 0
-  #keptUntil: Disposable | undefined
-  #preparing: Disposable | undefined
+  /** Grants them. */
+  #granting: Disposable | undefined
   #onSocketFrame: ((frame: Frame) => void) | undefined
   #creditMax: number
   #received = 0
@@ -126,10 +127,9 @@ export class Source implements Disposable {
     this.#channel = this.#start(pipe)
     const first = Math.min(FIRST_CREDIT_BYTES, this.#creditMax)
     this.#keptBack = this.#creditMax - first
+    // Before the grant: a stream that has gone ends this with it.
+    this.#granting = clock.after(REST_CREDIT_AFTER_MS, () => this.#grantRest())
     this.#channel.grant(first)
-    this.#keptUntil = clock.after(REST_CREDIT_AFTER_MS, () => this.release(0))
-    // While the ask is on its way.
-    this.#preparing = clock.after(0, () => this.#events.memory.prepare(FIRST_BYTES))
   }
 
   /** Whether it answers nothing now. */
@@ -184,6 +184,10 @@ export class Source implements Disposable {
     this.#owed = 0
   }
 
+  #grantRest(): void {
+    if (this.#keptBack > 0) this.release(0)
+  }
+
   /** What it was asked and has not answered. */
   unanswered(): Unanswered[] {
     return this.#channel?.unanswered() ?? []
@@ -197,7 +201,8 @@ export class Source implements Disposable {
 
   [Symbol.dispose](): void {
     if (this.#stop.signal.aborted) return
-    for (const timer of [this.#reading, this.#keptUntil, this.#preparing]) timer?.[Symbol.dispose]()
+    this.#reading?.[Symbol.dispose]()
+    this.#granting?.[Symbol.dispose]()
     this.#stop.abort(new Error('the fetch has ended'))
     this.#channel?.close()
     this.#next?.close()
@@ -211,7 +216,7 @@ export class Source implements Disposable {
   #start(pipe: Pipe): AskingChannel {
     const events = this.#events
     const flow = this.#components.openFlow?.(this.peerId, (cause) => pipe.abort(cause))
-    const channel = new AskingChannel({
+    const channel: AskingChannel = new AskingChannel({
       pipe: this.#timed(pipe),
       flow,
       memory: events.memory,
@@ -220,7 +225,12 @@ export class Source implements Disposable {
         this.isHedged = false
         this.#received += block.bytes.length
         events.onBlock(this, block)
-        if (block.hasMoreBelow) this.#readLinksSoon()
+        if (block.hasMoreBelow) {
+          this.#readLinksSoon()
+          channel.prepare(LEAF_BYTES)
+        }
+        // Behind a root that was larger the first leaf waits.
+        if (channel.credit <= 0 && block.cid.code !== RAW_CODEC) this.#grantRest()
         this.#afterBlock()
       },
       onBelow: (keys) => events.onBelow(this, keys),

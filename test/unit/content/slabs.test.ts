@@ -23,21 +23,6 @@ describe('slabs of memory', () => {
     assert.notEqual(slabs.take().bytes, slab.bytes)
   })
 
-  it('are made ready before they are taken, one and not more, and only where some are kept', () => {
-    const slabs = new Slabs({ slabBytes: 16, keptMax: 2 })
-    const used = slabs.take()
-    used.release()
-    slabs.prepare(16)
-    assert.equal(slabs.take().bytes, used.bytes, 'one was there')
-    slabs.prepare(1024)
-    const prepared = slabs.take()
-    assert.equal(prepared.bytes.length, 16)
-    assert.equal(prepared.bytes[0], 0)
-    const none = new Slabs({ slabBytes: 16, keptMax: 0 })
-    none.prepare(16)
-    assert.notEqual(none.take().bytes, none.take().bytes)
-  })
-
   it('are given back to the system beyond those that are kept', () => {
     const slabs = new Slabs({ slabBytes: 16, keptMax: 1 })
     const [first, second] = [slabs.take(), slabs.take()]

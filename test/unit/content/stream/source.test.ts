@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict'
+import * as dagPb from '@ipld/dag-pb'
 import { silentLogger } from '#contracts'
-import { cidOf, RAW_CODEC } from '#content'
+import { cidOf, DAG_PB_CODEC, RAW_CODEC } from '#content'
 import { Slabs } from '../../../../content/slabs.ts'
 import type { BulkConnection } from '../../../../content/stream/bulk-sockets.ts'
 import {
   DEFAULT_STREAM_LIMITS,
-  FIRST_BYTES,
   FIRST_CREDIT_BYTES,
   REST_CREDIT_AFTER_MS,
   SLAB_BYTES
 } from '../../../../content/stream/constants.ts'
+import type { StreamLimits } from '../../../../content/stream/constants.ts'
 import { FrameReader } from '../../../../content/stream/frame-reader.ts'
 import { FrameWriter } from '../../../../content/stream/frame-writer.ts'
 import type { Pipe } from '../../../../content/stream/pipe.ts'
@@ -23,8 +24,6 @@ const CREDIT_BYTES = DEFAULT_STREAM_LIMITS.streamCreditBytes
 interface OpenedSource {
   readonly source: Source
   readonly clock: ReturnType<typeof createVirtualClock>
-  /** Bytes of memory that were to be made ready. */
-  readonly prepared: readonly number[]
   /** Bytes that the peer was granted until now. */
   granted(): number
   /** The peer sends a block. */
@@ -32,11 +31,9 @@ interface OpenedSource {
 }
 
 /** A source whose peer a test plays. */
-async function openSource(): Promise<OpenedSource> {
+async function openSource(limits: Partial<StreamLimits> = {}): Promise<OpenedSource> {
   const clock = createVirtualClock()
-  const prepared: number[] = []
-  const prepare = (bytes: number): void => void prepared.push(bytes)
-  const memory = Object.assign(new Slabs({ slabBytes: SLAB_BYTES, keptMax: 1 }), { prepare })
+  const memory = new Slabs({ slabBytes: SLAB_BYTES, keptMax: 1 })
   let granted = 0
   let receive: (bytes: Uint8Array) => void = () => undefined
   const said = new FrameReader((frame) => {
@@ -59,7 +56,7 @@ async function openSource(): Promise<OpenedSource> {
   const openPipe = async (): Promise<{ pipe: Pipe; connection: BulkConnection }> =>
     await Promise.resolve({ pipe, connection: {} as BulkConnection })
   const components = { clock, logger: silentLogger, openPipe }
-  const source = new Source(components, { peerId: 'a', events }, DEFAULT_STREAM_LIMITS)
+  const source = new Source(components, { peerId: 'a', events }, { ...DEFAULT_STREAM_LIMITS, ...limits })
   await source.open()
   const peerPipe: Pipe = { ...ends, receive: nothing, send: (bytes) => (receive(bytes), true) }
   const { signal } = new AbortController()
@@ -69,7 +66,7 @@ async function openSource(): Promise<OpenedSource> {
     await writer.block(bytes)
     await writer.flush()
   }
-  return { source, clock, prepared, granted: () => granted, sends }
+  return { source, clock, granted: () => granted, sends }
 }
 
 describe('a provider of a fetch', () => {
@@ -95,16 +92,26 @@ describe('a provider of a fetch', () => {
     source[Symbol.dispose]()
   })
 
-  it('has memory made ready for what it sends while it is asked', async () => {
-    const { source, clock, prepared } = await openSource()
-    assert.deepEqual(prepared, [], 'not before it is asked')
+  it('may send the rest at once behind a root that took all it was granted', async () => {
+    const root = dagPb.encode({ Data: new Uint8Array(FIRST_CREDIT_BYTES), Links: [] })
+    const { source, clock, granted, sends } = await openSource()
+    source.ask({ roots: [cidOf(DAG_PB_CODEC, root)], below: true })
     await clock.advance(0)
-    assert.deepEqual(prepared, [FIRST_BYTES])
+    await sends(root)
+    assert.equal(granted(), CREDIT_BYTES)
+    source[Symbol.dispose]()
+  })
+
+  it('may send no more at first than a smaller limit allows', async () => {
+    const { source, clock, granted } = await openSource({ streamCreditBytes: 1_000 })
+    await clock.advance(REST_CREDIT_AFTER_MS)
+    assert.equal(granted(), 1_000)
     source[Symbol.dispose]()
   })
 
   it('leaves no timer behind', async () => {
     const { source, clock } = await openSource()
+    assert.ok(clock.pendingCount() > 0)
     source[Symbol.dispose]()
     assert.equal(clock.pendingCount(), 0)
   })
