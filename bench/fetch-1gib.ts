@@ -9,6 +9,8 @@ import { writeRandomFile } from './random-file.ts'
 /** 1 GiB, or what `BENCH_BYTES` says. */
 const BYTES = Number(process.env['BENCH_BYTES'] ?? 1024 ** 3)
 const MEGABYTE = 1e6
+/** First bytes differ by half from round to round, on either side. */
+const ROUNDS = 9
 const SIDES = ['ours', 'helia', 'tls', 'curl', 'kubo'] as const
 type SideName = (typeof SIDES)[number]
 
@@ -102,7 +104,7 @@ function compare(
 ): Pick<Benchmark, 'name' | 'runs' | 'setting' | 'missing' | 'open'> {
   return {
     name: `fetch-1gib-${name}`,
-    runs: 5,
+    runs: ROUNDS,
     setting: `${BYTES / 1024 ** 2} MiB (BENCH_BYTES=${BYTES}), ${isFlushed ? 'flushed' : 'not flushed'} (BENCH_FLUSH=${isFlushed ? 1 : 0}), Helia ${HELIA_WIDTH} wide (BENCH_HELIA_WIDTH)`,
     missing: async () => await Promise.resolve(missingSide(side)),
     open: async () => {

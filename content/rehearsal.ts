@@ -29,7 +29,7 @@ const BLOCKS_READ = 2
 
 /**
  * The engine compiles what has run often, and what runs once a fetch has run as often as there were fetches: the first have as many
- * links as a file of 1 GiB; the next are as large as goes without a socket of its own, for their leaves come in many pieces; the
+ * links as a file of 1 GiB; the next have few, and leaves that come in many pieces; the
  * others are small, for they are many, and what is left of their memory an idle node keeps. All leaves of one are more than is asked ahead.
  */
 const PARTS: readonly Part[] = [

@@ -10,10 +10,10 @@ import { rehearseFetch } from '../../../content/rehearsal.ts'
 import { testLibp2pInit } from './exchange-nodes.ts'
 
 const powers = { clock: systemClock, random: systemRandom, logger: silentLogger }
-/** Of each a root and a leaf: two of 128 KiB, ten of 40. */
-const FILES = 2 + 10
+/** Of each a root and a leaf: two of 128 KiB, eight of 250, ten of 40. */
+const FILES = 2 + 8 + 10
 const BLOCKS = FILES * 2
-const BYTES = (2 * 128 + 10 * 40) * 1024
+const BYTES = (2 * 128 + 8 * 250 + 10 * 40) * 1024
 
 /** The ports that are listened on meanwhile by this process. */
 async function portsOf<T>(task: (ports: ReadonlySet<number>) => Promise<T>): Promise<T> {
